@@ -1,0 +1,1 @@
+//! Part of Palisade; see the README of the room.
