@@ -1,1 +1,41 @@
-//! Part of Palisade; see the README of the room.
+//! The event model of Palisade: kinds and fields as the WIT package declares them,
+//! batches of events in columns (Arrow), events as JSON, findings and decisions.
+//!
+//! A [`Batch`] holds up to 1,024 events of one [`Kind`] from one [`Source`]. It is built
+//! by a [`BatchBuilder`], read by [`FieldId`] as a [`Column`], and by row as an
+//! [`Event`].
+
+#[macro_use]
+mod macros;
+
+mod attributes;
+mod batch;
+mod builder;
+mod codes;
+mod column;
+pub mod columnar;
+mod decision;
+mod event;
+mod field;
+mod finding;
+pub mod json;
+mod mask;
+mod scalar;
+mod types;
+
+pub use attributes::{
+    AttributeError, AttributeValue, Attributes, AttributesBuilder, MAX_ATTRIBUTE_NAME,
+    MAX_ATTRIBUTES, MAX_BATCH_ATTRIBUTES,
+};
+pub use batch::{Batch, BatchError, MAX_ROWS};
+pub use builder::{BatchBuilder, PushError, Stamp};
+pub use codes::CodeBuilder;
+pub use column::{Column, ColumnError, Values};
+pub use columnar::ColumnBuilder;
+pub use decision::{Decision, Judgement, Verdict, compose};
+pub use event::{Digest, Envelope, Event, MAX_SEQ, MAX_SLOT, Source, event_id};
+pub use field::{ColumnType, FieldId, FieldInfo, FieldType};
+pub use finding::{Action, Attribution, Citation, Finding};
+pub use mask::{Mask, UnknownField, field};
+pub use scalar::{Bytes, IpAddress, Timestamp, TimestampError};
+pub use types::*;

@@ -1,0 +1,390 @@
+//! Attributes: named values that no field of a kind foresees.
+
+use std::collections::{BTreeMap, HashMap};
+
+use arrow_array::{Array, ArrayRef, StructArray};
+use arrow_buffer::{NullBuffer, NullBufferBuilder};
+use arrow_schema::{ArrowError, DataType, Field, Fields};
+
+use crate::columnar::{ColumnBuilder, Columnar, Numbers, TextBuilder, as_f64, as_struct, as_text};
+use crate::mask::Mask;
+use crate::types::Body;
+
+/// Most attributes of an event.
+pub const MAX_ATTRIBUTES: usize = 64;
+/// Most names of attributes in a batch, a name that holds text and numbers counting twice.
+pub const MAX_BATCH_ATTRIBUTES: usize = 256;
+/// Longest name of an attribute in bytes.
+pub const MAX_ATTRIBUTE_NAME: usize = 64;
+
+/// Marks the column of a name's texts when the name holds numbers in other events of the
+/// batch. No name has a colon.
+const TEXT_SUFFIX: &str = ":text";
+
+/// What an attribute holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AttributeValue {
+    /// Text.
+    Text(String),
+    /// A finite number; whole numbers are exact up to 2^53.
+    Number(f64),
+}
+
+impl From<&str> for AttributeValue {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<f64> for AttributeValue {
+    fn from(number: f64) -> Self {
+        Self::Number(number)
+    }
+}
+
+/// Why an attribute is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AttributeError {
+    /// The name is not one.
+    #[error(
+        "`{0}` is no name for an attribute: at most 64 bytes of a-z, 0-9, `.`, `_` and `-`, \
+         led by a letter or digit"
+    )]
+    Name(String),
+    /// The number is infinite or none.
+    #[error("attribute `{0}` is not a finite number")]
+    NotFinite(String),
+    /// The event has 64 already.
+    #[error("attribute `{0}` is one too many; an event has at most 64")]
+    TooMany(String),
+    /// The event has it already.
+    #[error("attribute `{0}` is given twice")]
+    Twice(String),
+    /// The batch has 256 names already.
+    #[error("attribute `{0}` is one name too many; a batch has at most 256")]
+    BatchFull(String),
+}
+
+fn check(name: &str, number: Option<f64>) -> Result<(), AttributeError> {
+    let bytes = name.as_bytes();
+    let led = bytes
+        .first()
+        .is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let allowed = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(b);
+    if !led || bytes.len() > MAX_ATTRIBUTE_NAME || !bytes.iter().all(allowed) {
+        let shown = name
+            .chars()
+            .take(MAX_ATTRIBUTE_NAME)
+            .flat_map(char::escape_debug)
+            .collect();
+        return Err(AttributeError::Name(shown));
+    }
+    match number {
+        Some(number) if !number.is_finite() => Err(AttributeError::NotFinite(name.to_owned())),
+        _ => Ok(()),
+    }
+}
+
+/// The attributes of an event, sorted bytewise by name. The neutral value has none.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Attributes(BTreeMap<String, AttributeValue>);
+
+impl Attributes {
+    /// Adds an attribute.
+    ///
+    /// # Errors
+    /// See [`AttributeError`]; the batch's limit is not known here.
+    pub fn insert(
+        &mut self,
+        name: impl Into<String>,
+        value: impl Into<AttributeValue>,
+    ) -> Result<(), AttributeError> {
+        let (name, value) = (name.into(), value.into());
+        let number = match value {
+            AttributeValue::Number(number) => Some(number),
+            AttributeValue::Text(_) => None,
+        };
+        check(&name, number)?;
+        if self.0.contains_key(&name) {
+            return Err(AttributeError::Twice(name));
+        }
+        if self.0.len() >= MAX_ATTRIBUTES {
+            return Err(AttributeError::TooMany(name));
+        }
+        self.0.insert(name, value);
+        Ok(())
+    }
+
+    /// The value of that name.
+    pub fn get(&self, name: &str) -> Option<&AttributeValue> {
+        self.0.get(name)
+    }
+
+    /// Names and values, bytewise by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &AttributeValue)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Keeps those for which `keep` says yes.
+    pub fn retain(&mut self, mut keep: impl FnMut(&str) -> bool) {
+        self.0.retain(|name, _| keep(name));
+    }
+}
+
+impl Body {
+    /// Its attributes; none where the kind has none.
+    pub fn attributes(&self) -> Option<&Attributes> {
+        match self {
+            Self::NetworkApp(body) => Some(&body.attributes),
+            Self::DeviceMessage(body) => Some(&body.attributes),
+            Self::NetworkAlert(body) => Some(&body.attributes),
+            Self::Finding(body) => Some(&body.attributes),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn attribute_names(&self) -> Vec<String> {
+        self.attributes()
+            .map_or_else(Vec::new, |all| all.0.keys().cloned().collect())
+    }
+}
+
+#[derive(Debug)]
+enum Values {
+    Numbers(Numbers<f64>),
+    Text(TextBuilder),
+}
+
+#[derive(Debug)]
+struct Child {
+    name: Box<str>,
+    values: Values,
+    valid: NullBufferBuilder,
+    rows: usize,
+}
+
+impl Child {
+    fn pad(&mut self, rows: usize) {
+        for _ in self.rows..rows {
+            match &mut self.values {
+                Values::Numbers(numbers) => numbers.push_neutral(),
+                Values::Text(text) => text.push_neutral(),
+            }
+        }
+        self.valid.append_n_nulls(rows.saturating_sub(self.rows));
+        self.rows = self.rows.max(rows);
+    }
+}
+
+/// Builds the columns of the attributes of a batch: one for each name.
+#[derive(Debug, Default)]
+pub struct AttributesBuilder {
+    rows: usize,
+    in_row: usize,
+    children: Vec<Child>,
+    // The positions of a name's numbers and texts.
+    names: HashMap<Box<str>, [Option<usize>; 2]>,
+}
+
+impl AttributesBuilder {
+    /// Adds a number to the row that [`end_row`](Self::end_row) will end.
+    ///
+    /// # Errors
+    /// See [`AttributeError`]; the attribute is left out then.
+    pub fn number(&mut self, name: &str, value: f64) -> Result<(), AttributeError> {
+        let rows = self.rows;
+        let child = self.child(name, Some(value))?;
+        child.pad(rows);
+        if let Values::Numbers(numbers) = &mut child.values {
+            numbers.push(&value);
+            child.valid.append_non_null();
+            child.rows += 1;
+        }
+        Ok(())
+    }
+
+    /// Adds text to the row that [`end_row`](Self::end_row) will end.
+    ///
+    /// # Errors
+    /// See [`AttributeError`]; the attribute is left out then.
+    pub fn text(&mut self, name: &str, value: &str) -> Result<(), AttributeError> {
+        let rows = self.rows;
+        let child = self.child(name, None)?;
+        child.pad(rows);
+        if let Values::Text(text) = &mut child.values {
+            text.push_str(value);
+            child.valid.append_non_null();
+            child.rows += 1;
+        }
+        Ok(())
+    }
+
+    /// Ends the row, which has the attributes added since the last.
+    pub fn end_row(&mut self) {
+        self.rows += 1;
+        self.in_row = 0;
+    }
+
+    /// How many columns there are.
+    pub fn names(&self) -> usize {
+        self.children.len()
+    }
+
+    fn child(&mut self, name: &str, number: Option<f64>) -> Result<&mut Child, AttributeError> {
+        let side = usize::from(number.is_none());
+        let known = self.names.get(name).copied();
+        if known.is_none() {
+            check(name, number)?;
+        } else if number.is_some_and(|number| !number.is_finite()) {
+            return Err(AttributeError::NotFinite(name.to_owned()));
+        }
+        let sides = known.unwrap_or_default();
+        let taken = |at: usize| self.children.get(at).is_some_and(|c| c.rows > self.rows);
+        if sides.into_iter().flatten().any(taken) {
+            return Err(AttributeError::Twice(name.to_owned()));
+        }
+        if self.in_row >= MAX_ATTRIBUTES {
+            return Err(AttributeError::TooMany(name.to_owned()));
+        }
+        let at = match sides[side] {
+            Some(at) => at,
+            None => {
+                if self.children.len() >= MAX_BATCH_ATTRIBUTES {
+                    return Err(AttributeError::BatchFull(name.to_owned()));
+                }
+                let at = self.children.len();
+                self.children.push(Child {
+                    name: name.into(),
+                    values: match number {
+                        Some(_) => Values::Numbers(Numbers::default()),
+                        None => Values::Text(TextBuilder::default()),
+                    },
+                    valid: NullBufferBuilder::new(1024),
+                    rows: 0,
+                });
+                self.names.entry(name.into()).or_default()[side] = Some(at);
+                at
+            }
+        };
+        self.in_row += 1;
+        Ok(&mut self.children[at])
+    }
+}
+
+impl ColumnBuilder<Attributes> for AttributesBuilder {
+    fn push(&mut self, value: &Attributes) {
+        for (name, value) in value.iter() {
+            // `Attributes` holds only what the builder takes, and a batch is closed
+            // while it has room for another event.
+            let pushed = match value {
+                AttributeValue::Number(number) => self.number(name, *number),
+                AttributeValue::Text(text) => self.text(name, text),
+            };
+            debug_assert!(pushed.is_ok(), "{pushed:?}");
+        }
+        self.end_row();
+    }
+
+    fn push_neutral(&mut self) {
+        self.end_row();
+    }
+
+    fn len(&self) -> usize {
+        self.rows
+    }
+
+    fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<ArrayRef, ArrowError> {
+        let rows = std::mem::take(&mut self.rows);
+        self.in_row = 0;
+        let names = std::mem::take(&mut self.names);
+        let mut columns = Vec::with_capacity(self.children.len());
+        for mut child in std::mem::take(&mut self.children) {
+            child.pad(rows);
+            let valid = child.valid.finish();
+            let both = names
+                .get(&child.name)
+                .is_some_and(|at| at.iter().all(Option::is_some));
+            let (array, name) = match child.values {
+                Values::Numbers(mut numbers) => (numbers.finish(valid)?, child.name.into_string()),
+                Values::Text(mut text) if both => {
+                    (text.finish(valid)?, format!("{}{TEXT_SUFFIX}", child.name))
+                }
+                Values::Text(mut text) => (text.finish(valid)?, child.name.into_string()),
+            };
+            columns.push((Field::new(name, array.data_type().clone(), true), array));
+        }
+        columns.sort_by(|(a, _), (b, _)| a.name().cmp(b.name()));
+        assemble(rows, columns, nulls)
+    }
+}
+
+/// The struct of the columns of a batch's attributes.
+pub(crate) fn assemble(
+    rows: usize,
+    columns: Vec<(Field, ArrayRef)>,
+    nulls: Option<NullBuffer>,
+) -> Result<ArrayRef, ArrowError> {
+    if columns.is_empty() {
+        return Ok(std::sync::Arc::new(StructArray::try_new_with_length(
+            Fields::empty(),
+            Vec::new(),
+            nulls,
+            rows,
+        )?));
+    }
+    let (fields, arrays): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
+    Ok(std::sync::Arc::new(StructArray::try_new(
+        fields.into(),
+        arrays,
+        nulls,
+    )?))
+}
+
+/// The attribute that a column of the struct is for.
+pub(crate) fn name_of_column(column: &str) -> &str {
+    column.strip_suffix(TEXT_SUFFIX).unwrap_or(column)
+}
+
+impl Columnar for Attributes {
+    type Builder = AttributesBuilder;
+    const NODES: usize = 0;
+
+    fn data_type() -> DataType {
+        DataType::Struct(Fields::empty())
+    }
+
+    fn read(array: &dyn Array, row: usize, mask: &Mask, _position: usize) -> Self {
+        let mut attributes = Self::default();
+        let Some(array) = as_struct(array) else {
+            return attributes;
+        };
+        for (field, column) in array.fields().iter().zip(array.columns()) {
+            let name = name_of_column(field.name());
+            if column.is_null(row) || !mask.attribute(name) {
+                continue;
+            }
+            let value = match field.data_type() {
+                DataType::Float64 => as_f64(column, row).map(AttributeValue::Number),
+                _ => as_text(column, row).map(AttributeValue::from),
+            };
+            if let Some(value) = value {
+                attributes.0.insert(name.to_owned(), value);
+            }
+        }
+        attributes
+    }
+
+    fn hide(&mut self, mask: &Mask, _position: usize) {
+        self.retain(|name| mask.attribute(name));
+    }
+}

@@ -1,0 +1,356 @@
+//! Events of one kind and source, in columns.
+
+use std::sync::{Arc, OnceLock};
+
+use arrow_array::{Array, ArrayRef, RecordBatch, UInt64Array};
+use arrow_buffer::ScalarBuffer;
+use arrow_schema::{ArrowError, Field, FieldRef, Schema};
+
+use crate::builder::no_handling;
+use crate::column::{AttributeColumns, Column, ColumnError, extract};
+use crate::columnar::{Columnar, arrow_field};
+use crate::event::{Digest, Envelope, Event, Source, event_id};
+use crate::field::{ColumnType, FieldId};
+use crate::mask::{Mask, field};
+use crate::scalar::Timestamp;
+use crate::types::{Body, Kind, Tlp};
+
+/// Most events in a batch.
+pub const MAX_ROWS: usize = 1024;
+
+/// Why columns are no batch.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BatchError {
+    /// There is no row, or more than 1,024.
+    #[error("a batch of {kind} has {rows} rows; it must have 1 to {MAX_ROWS}")]
+    Rows {
+        /// The kind.
+        kind: Kind,
+        /// How many rows there are.
+        rows: usize,
+    },
+    /// A column is of another length or type than the kind demands.
+    #[error("the columns of {kind} do not fit: {problem}")]
+    Columns {
+        /// The kind.
+        kind: Kind,
+        /// What Arrow says.
+        problem: String,
+    },
+}
+
+impl BatchError {
+    pub(crate) fn columns(kind: Kind, error: &ArrowError) -> Self {
+        Self::Columns {
+            kind,
+            problem: error.to_string(),
+        }
+    }
+}
+
+/// Marking, labels and references.
+#[derive(Clone, Debug)]
+pub(crate) struct Handling {
+    pub(crate) tlp: ArrayRef,
+    pub(crate) labels: ArrayRef,
+    pub(crate) refs: ArrayRef,
+}
+
+/// What a batch is made of.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) times: ScalarBuffer<u64>,
+    pub(crate) ingest_times: ScalarBuffer<u64>,
+    pub(crate) seqs: ScalarBuffer<u64>,
+    pub(crate) handling: Option<Handling>,
+    pub(crate) body: Vec<ArrayRef>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    kind: Kind,
+    source: Arc<Source>,
+    parts: Parts,
+    attributes: Vec<AttributeColumns>,
+    columns: Box<[OnceLock<Result<Column, ColumnError>>]>,
+    ids: OnceLock<Box<[OnceLock<Digest>]>>,
+}
+
+/// 1 to 1,024 events of one kind from one source, in columns. Cloning is cheap; clones
+/// share the columns that were made of it.
+#[derive(Clone, Debug)]
+pub struct Batch(Arc<Inner>);
+
+impl Batch {
+    pub(crate) fn new(kind: Kind, source: Arc<Source>, parts: Parts) -> Result<Self, BatchError> {
+        let rows = parts.seqs.len();
+        if rows == 0 || rows > MAX_ROWS {
+            return Err(BatchError::Rows { kind, rows });
+        }
+        for (column, field) in parts.body.iter().zip(kind.arrow_fields()) {
+            if column.len() != rows {
+                let problem = format!("`{}` has {} rows of {rows}", field.name(), column.len());
+                return Err(BatchError::Columns { kind, problem });
+            }
+        }
+        let attributes = attributes_position(kind).and_then(|at| parts.body.get(at));
+        let attributes = attributes.map(AttributeColumns::of).unwrap_or_default();
+        let columns = kind.all_fields().map(|_| OnceLock::new()).collect();
+        let ids = OnceLock::new();
+        Ok(Self(Arc::new(Inner {
+            kind,
+            source,
+            parts,
+            attributes,
+            columns,
+            ids,
+        })))
+    }
+
+    /// The kind of its events.
+    pub fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// How many events it has; at least 1.
+    #[expect(clippy::len_without_is_empty, reason = "a batch is never empty")]
+    pub fn len(&self) -> usize {
+        self.0.parts.seqs.len()
+    }
+
+    /// Where its events come from.
+    pub fn source(&self) -> &Arc<Source> {
+        &self.0.source
+    }
+
+    /// When the events happened, in nanoseconds.
+    pub fn times(&self) -> &[u64] {
+        &self.0.parts.times
+    }
+
+    /// When the host took them in, in nanoseconds.
+    pub fn ingest_times(&self) -> &[u64] {
+        &self.0.parts.ingest_times
+    }
+
+    /// Their numbers among the events of the source.
+    pub fn seqs(&self) -> &[u64] {
+        &self.0.parts.seqs
+    }
+
+    /// The reference of the event at `row`, if there is one.
+    pub fn event_ref(&self, row: usize) -> Option<u64> {
+        self.seqs()
+            .get(row)
+            .map(|seq| self.0.source.event_ref(*seq))
+    }
+
+    /// The id of the event at `row`, if there is one; see [`event_id`].
+    pub fn event_id(&self, row: usize) -> Option<Digest> {
+        let body = self.body(row)?;
+        let ids = self
+            .0
+            .ids
+            .get_or_init(|| (0..self.len()).map(|_| OnceLock::new()).collect());
+        let time = Timestamp(*self.times().get(row)?);
+        Some(
+            *ids.get(row)?
+                .get_or_init(|| event_id(&self.0.source.name, time, &body)),
+        )
+    }
+
+    /// The body of the event at `row`, if there is one.
+    pub fn body(&self, row: usize) -> Option<Body> {
+        self.body_masked(row, &Mask::ALL)
+    }
+
+    /// As [`body`](Self::body); what `mask` hides is neutral.
+    pub fn body_masked(&self, row: usize, mask: &Mask) -> Option<Body> {
+        (row < self.len()).then(|| Body::read(self.kind(), &self.0.parts.body, row, mask))
+    }
+
+    /// The envelope of the event at `row`, if there is one.
+    pub fn envelope(&self, row: usize) -> Option<Envelope> {
+        let parts = &self.0.parts;
+        let handling = parts.handling.as_ref();
+        Some(Envelope {
+            time: Timestamp(*parts.times.get(row)?),
+            ingest_time: Timestamp(*parts.ingest_times.get(row)?),
+            source: Arc::clone(&self.0.source),
+            seq: *parts.seqs.get(row)?,
+            tlp: handling.and_then(|h| Option::<Tlp>::read(&h.tlp, row, &Mask::ALL, 0)),
+            labels: handling.map_or_else(Vec::new, |h| Vec::read(&h.labels, row, &Mask::ALL, 0)),
+            refs: handling.map_or_else(Vec::new, |h| Vec::read(&h.refs, row, &Mask::ALL, 0)),
+        })
+    }
+
+    /// The event at `row`, if there is one.
+    pub fn event(&self, row: usize) -> Option<Event> {
+        Some(Event {
+            envelope: self.envelope(row)?,
+            body: self.body(row)?,
+        })
+    }
+
+    /// The column of a field of the body, of the envelope, or of an attribute that the
+    /// batch has. Made at the first call and shared from then on.
+    ///
+    /// # Errors
+    /// See [`ColumnError`].
+    pub fn column(&self, id: FieldId) -> Result<Column, ColumnError> {
+        let kind = self.kind();
+        if let Some(at) = kind.position(id) {
+            let info = field(kind, id).ok_or(ColumnError::UnknownField { kind, id })?;
+            let made = self.0.columns.get(at).map(|cell| {
+                cell.get_or_init(|| match info.path {
+                    _ if at >= kind.fields().len() => self.envelope_column(info.name),
+                    path => extract(&self.0.parts.body, path, info),
+                })
+            });
+            return made
+                .cloned()
+                .unwrap_or(Err(ColumnError::UnknownField { kind, id }));
+        }
+        match self.0.attributes.iter().find(|columns| columns.id == id) {
+            Some(columns) => columns.column(None),
+            None if kind.has_attributes() => Err(ColumnError::AbsentAttribute { kind, id }),
+            None => Err(ColumnError::UnknownField { kind, id }),
+        }
+    }
+
+    /// As [`column`](Self::column), for a reader that wants this type. An attribute that
+    /// no event of the batch has comes as zeros or empty texts, none of them valid; where
+    /// an attribute holds text in some events and numbers in others, those of the other
+    /// type are zero or empty.
+    ///
+    /// # Errors
+    /// See [`ColumnError`].
+    pub fn column_as(&self, id: FieldId, ty: ColumnType) -> Result<Column, ColumnError> {
+        let kind = self.kind();
+        if let Some(info) = field(kind, id) {
+            return match info.ty.column() {
+                Some(actual) if actual == ty => self.column(id),
+                actual => Err(ColumnError::Type {
+                    field: info.name,
+                    wanted: ty,
+                    actual,
+                }),
+            };
+        }
+        if !kind.has_attributes() {
+            return Err(ColumnError::UnknownField { kind, id });
+        }
+        match self.0.attributes.iter().find(|columns| columns.id == id) {
+            Some(columns) => columns.column(Some(ty)),
+            None if matches!(ty, ColumnType::F64 | ColumnType::Text) => {
+                Ok(Column::absent(ty, self.len()))
+            }
+            None => Err(ColumnError::AttributeType { wanted: ty }),
+        }
+    }
+
+    /// The names of the attributes that its events have, bytewise.
+    pub fn attribute_names(&self) -> impl Iterator<Item = &str> {
+        self.0
+            .attributes
+            .iter()
+            .map(|columns| columns.name.as_str())
+    }
+
+    fn envelope_column(&self, name: &'static str) -> Result<Column, ColumnError> {
+        let parts = &self.0.parts;
+        let rows = self.len();
+        Ok(match name {
+            "event-ref" => {
+                let refs = parts.seqs.iter().map(|seq| self.0.source.event_ref(*seq));
+                Column::of_u64(refs.collect())
+            }
+            "time" => Column::of_u64(parts.times.as_ref().into()),
+            "ingest-time" => Column::of_u64(parts.ingest_times.as_ref().into()),
+            "seq" => Column::of_u64(parts.seqs.as_ref().into()),
+            "tenant" => Column::repeated_text(&self.0.source.tenant, rows),
+            "source" => Column::repeated_text(&self.0.source.name, rows),
+            _ => {
+                let info =
+                    field(self.kind(), FieldId::of(name)).ok_or(ColumnError::UnknownField {
+                        kind: self.kind(),
+                        id: FieldId::of(name),
+                    })?;
+                let handling = parts.handling.clone().unwrap_or_else(|| no_handling(rows));
+                let array = match name {
+                    "tlp" => handling.tlp,
+                    "labels" => handling.labels,
+                    _ => handling.refs,
+                };
+                extract(&[array], &[0], info)?
+            }
+        })
+    }
+
+    /// The events as Arrow has them: `seq`, `time`, `ingest-time`, `tlp`, `labels`,
+    /// `refs`, then the fields of the body by their WIT names. Source and tenant are
+    /// in the metadata of the schema.
+    pub fn record_batch(&self) -> Result<RecordBatch, ArrowError> {
+        let parts = &self.0.parts;
+        let u64s = |values: &ScalarBuffer<u64>| -> ArrayRef {
+            Arc::new(UInt64Array::new(values.clone(), None))
+        };
+        let handling = parts
+            .handling
+            .clone()
+            .unwrap_or_else(|| no_handling(self.len()));
+        let mut fields: Vec<FieldRef> = vec![
+            Arc::new(arrow_field::<u64>("seq")),
+            Arc::new(arrow_field::<Timestamp>("time")),
+            Arc::new(arrow_field::<Timestamp>("ingest-time")),
+            Arc::new(arrow_field::<Option<Tlp>>("tlp")),
+            Arc::new(arrow_field::<Vec<String>>("labels")),
+            Arc::new(arrow_field::<Vec<String>>("refs")),
+        ];
+        let mut columns = vec![
+            u64s(&parts.seqs),
+            u64s(&parts.times),
+            u64s(&parts.ingest_times),
+            handling.tlp,
+            handling.labels,
+            handling.refs,
+        ];
+        let attributes = attributes_position(self.kind());
+        for (at, (field, column)) in self
+            .kind()
+            .arrow_fields()
+            .iter()
+            .zip(&parts.body)
+            .enumerate()
+        {
+            if Some(at) == attributes {
+                // The type depends on the names of the batch.
+                let ty = column.data_type().clone();
+                fields.push(Arc::new(Field::new(field.name(), ty, false)));
+            } else {
+                fields.push(Arc::clone(field));
+            }
+            columns.push(Arc::clone(column));
+        }
+        let source = &self.0.source;
+        let metadata = [
+            ("kind", self.kind().name().to_owned()),
+            ("source", source.name.clone()),
+            ("tenant", source.tenant.clone()),
+            ("slot", source.slot.to_string()),
+        ];
+        let metadata = metadata
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value));
+        let metadata: std::collections::HashMap<String, String> = metadata.collect();
+        RecordBatch::try_new(
+            Arc::new(Schema::new(fields).with_metadata(metadata)),
+            columns,
+        )
+    }
+}
+
+/// Which field of the kind's body holds attributes.
+pub(crate) fn attributes_position(kind: Kind) -> Option<usize> {
+    field(kind, FieldId::of("attributes")).and_then(|info| info.path.first().copied())
+}

@@ -1,0 +1,135 @@
+//! An event on its own: envelope and body.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::scalar::Timestamp;
+use crate::types::{Body, Kind, Tlp};
+
+/// Where events come from. The host authenticates it; a batch has one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Source {
+    /// Position among the sources of the run, at most 4,095, so that event references
+    /// stay below 2^52.
+    pub slot: u16,
+    /// The identity.
+    pub name: String,
+    /// Whose events they are.
+    pub tenant: String,
+}
+
+/// Highest [`Source::slot`].
+pub const MAX_SLOT: u16 = (1 << 12) - 1;
+/// Highest sequence number.
+pub const MAX_SEQ: u64 = (1 << 40) - 1;
+
+impl Source {
+    /// The reference of the event `seq` of this source: `slot << 40 | seq`.
+    pub fn event_ref(&self, seq: u64) -> u64 {
+        (u64::from(self.slot) << 40) | (seq & MAX_SEQ)
+    }
+}
+
+/// What the host stamps on every event.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Envelope {
+    /// When it happened.
+    pub time: Timestamp,
+    /// When the host took it in.
+    pub ingest_time: Timestamp,
+    /// Source and tenant. After parsing what the producer claims, with slot 0.
+    pub source: Arc<Source>,
+    /// Number among the events of its source, without gaps.
+    pub seq: u64,
+    /// How far it may travel; absent: nobody said.
+    pub tlp: Option<Tlp>,
+    /// Handling marks that everything derived inherits, such as `embargo:V-24`.
+    pub labels: Vec<String>,
+    /// Ids of events that this one follows from.
+    pub refs: Vec<String>,
+}
+
+/// An event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// What the host stamps.
+    pub envelope: Envelope,
+    /// What it says.
+    pub body: Body,
+}
+
+impl Event {
+    /// Its kind.
+    pub fn kind(&self) -> Kind {
+        self.body.kind()
+    }
+}
+
+/// A BLAKE3 digest; 64 hexadecimal digits in text.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Digest(pub [u8; 32]);
+
+impl Digest {
+    /// The digest of `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(*blake3::hash(bytes).as_bytes())
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::str::FromStr for Digest {
+    type Err = hex::FromHexError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text, &mut bytes)?;
+        Ok(Self(bytes))
+    }
+}
+
+impl serde::Serialize for Digest {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Digest {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// The id of an event: BLAKE3 over length-prefixed kind, source, time and body.
+///
+/// The input is `palisade event id 1` and a zero byte; then, each led by its length as
+/// 8 bytes little-endian, the dotted name of the kind, the name of the source, the time
+/// as 8 bytes little-endian, and the body as JSON with sorted names and no space.
+/// Tenant, sequence number, time of intake, labels and references are not part of it.
+pub fn event_id(source: &str, time: Timestamp, body: &Body) -> Digest {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(b"palisade event id 1\0");
+    let json = crate::json::canonical_body(body);
+    let time = time.0.to_le_bytes();
+    for part in [
+        body.kind().name().as_bytes(),
+        source.as_bytes(),
+        &time,
+        &json,
+    ] {
+        hasher.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+        hasher.update(part);
+    }
+    Digest(*hasher.finalize().as_bytes())
+}
