@@ -1,3 +1,61 @@
+# Everything a fresh Debian 12 machine with Rust needs is installed by `make setup`, on which
+# the other targets depend; a second run installs nothing.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+# One optimised profile for the demonstration, the tests and the benchmarks, so that the
+# dependencies are built once.
+CARGO := cargo
+PROFILE := --release
+PALISADE := $(abspath $(or $(CARGO_TARGET_DIR),target))/release/palisade
+# Guest code has workspaces of its own, each with its own lock file.
+WORKSPACES := $(wildcard Cargo.toml sdk/Cargo.toml plugins/Cargo.toml tests/hostile/Cargo.toml)
+PLUGINS := $(patsubst %/plugin.toml,%,$(wildcard plugins/*/*/plugin.toml))
+# Tells `palisade plugin build` which compilers to call.
+export PALISADE_WASM_TOOLCHAIN_FILE := $(CURDIR)/target/wasm-toolchain.json
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## install what building and testing needs, where it is missing
+	@sdk/setup/setup.sh
+
+.PHONY: build
+build: setup ## build the palisade binary
+	$(CARGO) build $(PROFILE) -p palisade
+
+.PHONY: plugins
+plugins: build ## build the first-party plugins
+	@for plugin in $(PLUGINS); do $(PALISADE) plugin build "$$plugin"; done
+
+.PHONY: demo
+demo: plugins ## see parsers, detections and a decision on real captures
+
 .PHONY: test
-test:
-	cargo test --release --workspace
+test: setup lint ## check the format and the lints, run all tests
+	$(CARGO) test $(PROFILE) --workspace
+
+.PHONY: bench
+bench: setup ## run the benchmarks
+	$(CARGO) bench --workspace
+
+.PHONY: fmt
+fmt: ## format the code
+	@for manifest in $(WORKSPACES); do $(CARGO) fmt --all --manifest-path "$$manifest"; done
+
+.PHONY: lint
+lint: ## check the format and the lints
+	@for manifest in $(WORKSPACES); do $(CARGO) fmt --all --check --manifest-path "$$manifest"; done
+	$(CARGO) clippy $(PROFILE) --workspace --all-targets -- -D warnings
+
+.PHONY: record
+record: ## record the captures in tests/captures again (as root)
+	tests/captures/record.sh
+
+.PHONY: clean
+clean: ## remove everything that was built, and the JavaScript toolchain
+	rm -rf target sdk/target plugins/target tests/hostile/target sdk/js/node_modules

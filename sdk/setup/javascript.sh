@@ -1,0 +1,21 @@
+# shellcheck shell=bash
+# The compiler of JavaScript plugins, from the npm registry. Sourced by setup.sh.
+#
+# setup_javascript sets QJS to the script that node is to run.
+
+setup_javascript() {
+    local folder=$root/sdk/js stamp key
+    stamp=$folder/node_modules/.palisade-setup
+    # The binding is a native library for one platform.
+    key=$(cksum <"$folder/package-lock.json") && key="$key $(uname -sm)"
+    if [ "$(cat "$stamp" 2>/dev/null)" != "$key" ]; then
+        say "npm install in sdk/js"
+        # Not `npm ci`: bindings for some other platforms are named but were never published,
+        # which it takes for a stale lock file. This keeps to the lock file all the same.
+        (cd "$folder" && npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error >&2) ||
+            fail "npm cannot install what sdk/js/package-lock.json lists; see above"
+        printf '%s\n' "$key" >"$stamp"
+    fi
+    # Not the command in .bin: it is a module without saying so, and Debian's node 18 refuses it.
+    QJS=$folder/node_modules/componentize-qjs/cli.mjs
+}
