@@ -113,7 +113,7 @@ fn javascript(directory: &Path, paths: &Paths, layout: &Path) -> Result<Vec<u8>>
         }
     }
     run(Command::new("node")
-        .arg(paths.sdk.join("js/node_modules/componentize-qjs/bin/componentize-qjs"))
+        .arg(paths.sdk.join("js/node_modules/componentize-qjs/cli.mjs"))
         .args(["--sync", "--stub-wasi", "--opt-size", "--world", world::WORLD, "--wit"])
         .arg(layout)
         .arg("--js").arg(modules.join("plugin.js"))
