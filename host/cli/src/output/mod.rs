@@ -1,0 +1,64 @@
+//! Everything that the command writes.
+//!
+//! Names, summaries and messages come from plugins, captures and other people's files.
+//! Whatever is written here goes through [`escape`], so that it can neither move the
+//! cursor nor reorder the line it stands in.
+
+mod error;
+pub(crate) mod escape;
+mod format;
+mod json;
+mod progress;
+mod size;
+mod table;
+
+use std::io::{self, BufWriter, StdoutLock, Write};
+
+pub(crate) use error::{is_broken_pipe, report};
+pub(crate) use escape::Escaped;
+pub(crate) use format::Format;
+pub(crate) use progress::Progress;
+pub(crate) use size::size;
+pub(crate) use table::Table;
+
+use serde::Serialize;
+
+/// Standard output. What is buffered is written when it is dropped, or by
+/// [`Output::finish`], which tells whether that worked.
+pub(crate) struct Output {
+    to: BufWriter<StdoutLock<'static>>,
+}
+
+impl Output {
+    /// Standard output, locked as long as this lives.
+    pub(crate) fn stdout() -> Self {
+        Self {
+            to: BufWriter::new(io::stdout().lock()),
+        }
+    }
+
+    /// Writes one line.
+    pub(crate) fn line(&mut self, text: &str) -> io::Result<()> {
+        writeln!(self.to, "{}", Escaped(text))
+    }
+
+    /// Writes a table, or nothing if it has no rows.
+    pub(crate) fn table(&mut self, table: &Table) -> io::Result<()> {
+        table.write(&mut self.to)
+    }
+
+    /// Writes one JSON value on one line.
+    pub(crate) fn ndjson(&mut self, value: &impl Serialize) -> io::Result<()> {
+        json::compact(&mut self.to, value)
+    }
+
+    /// Writes one JSON value for a person to read.
+    pub(crate) fn json(&mut self, value: &impl Serialize) -> io::Result<()> {
+        json::pretty(&mut self.to, value)
+    }
+
+    /// Writes what is buffered.
+    pub(crate) fn finish(mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
