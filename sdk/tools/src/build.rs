@@ -27,7 +27,8 @@ pub struct Paths {
 /// When a compiler fails or its output does not fit the world of the manifest.
 pub fn build(directory: &Path, paths: &Paths) -> Result<Vec<u8>> {
     let file = directory.join("plugin.toml");
-    let text = std::fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
+    let text =
+        std::fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
     let manifest = Manifest::parse(&text)?;
     let layout = paths.scratch.join("wit");
     world::lay_out(&manifest, &paths.wit, &layout)?;
@@ -38,7 +39,10 @@ pub fn build(directory: &Path, paths: &Paths) -> Result<Vec<u8>> {
     } else if directory.join("plugin.js").exists() {
         javascript(directory, paths, &layout)?
     } else {
-        bail!("{}: no Cargo.toml, plugin.c or plugin.js", directory.display());
+        bail!(
+            "{}: no Cargo.toml, plugin.c or plugin.js",
+            directory.display()
+        );
     };
     component::embed_manifest(&component, &text)
 }
@@ -46,7 +50,13 @@ pub fn build(directory: &Path, paths: &Paths) -> Result<Vec<u8>> {
 fn rust(directory: &Path, paths: &Paths) -> Result<Vec<u8>> {
     let target = paths.scratch.join("cargo");
     run(Command::new("cargo")
-        .args(["build", "--release", "--target", "wasm32-unknown-unknown", "--target-dir"])
+        .args([
+            "build",
+            "--release",
+            "--target",
+            "wasm32-unknown-unknown",
+            "--target-dir",
+        ])
         .arg(&target)
         .current_dir(directory))?;
     let cargo = std::fs::read_to_string(directory.join("Cargo.toml"))?;
@@ -89,14 +99,28 @@ fn c(directory: &Path, paths: &Paths, layout: &Path) -> Result<Vec<u8>> {
     sources.sort();
     run(Command::new("clang-19")
         .args([
-            "--target=wasm32-unknown-unknown", "-std=c17", "-O2", "-flto", "-ffreestanding", "-mbulk-memory",
-            "-nostdlib", "-Wall", "-Wextra", "-Wl,--no-entry", "-Wl,--gc-sections", "-Wl,--strip-debug",
+            "--target=wasm32-unknown-unknown",
+            "-std=c17",
+            "-O2",
+            "-flto",
+            "-ffreestanding",
+            "-mbulk-memory",
+            "-nostdlib",
+            "-Wall",
+            "-Wextra",
+            "-Wl,--no-entry",
+            "-Wl,--gc-sections",
+            "-Wl,--strip-debug",
         ])
-        .arg("-I").arg(&bindings)
-        .arg("-I").arg(paths.sdk.join("c/include"))
-        .arg("-I").arg(directory)
+        .arg("-I")
+        .arg(&bindings)
+        .arg("-I")
+        .arg(paths.sdk.join("c/include"))
+        .arg("-I")
+        .arg(directory)
         .args(&sources)
-        .arg("-o").arg(&out))?;
+        .arg("-o")
+        .arg(&out))?;
     component::componentize(&std::fs::read(&out)?)
 }
 
@@ -114,17 +138,29 @@ fn javascript(directory: &Path, paths: &Paths, layout: &Path) -> Result<Vec<u8>>
     }
     run(Command::new("node")
         .arg(paths.sdk.join("js/node_modules/componentize-qjs/cli.mjs"))
-        .args(["--sync", "--stub-wasi", "--opt-size", "--world", world::WORLD, "--wit"])
+        .args([
+            "--sync",
+            "--stub-wasi",
+            "--opt-size",
+            "--world",
+            world::WORLD,
+            "--wit",
+        ])
         .arg(layout)
-        .arg("--js").arg(modules.join("plugin.js"))
-        .arg("--module-root").arg(&modules)
-        .arg("--output").arg(&out))?;
+        .arg("--js")
+        .arg(modules.join("plugin.js"))
+        .arg("--module-root")
+        .arg(&modules)
+        .arg("--output")
+        .arg(&out))?;
     std::fs::read(&out).with_context(|| format!("read {}", out.display()))
 }
 
 fn run(command: &mut Command) -> Result<()> {
     let program = command.get_program().to_owned();
-    let output = command.output().with_context(|| format!("start {}", program.display()))?;
+    let output = command
+        .output()
+        .with_context(|| format!("start {}", program.display()))?;
     if !output.status.success() {
         bail!(
             "{} failed ({})\n{}{}",

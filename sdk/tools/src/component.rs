@@ -40,7 +40,10 @@ pub fn componentize(module: &[u8]) -> Result<Vec<u8>> {
 /// When `component` is not a component or the manifest is over [`MANIFEST_LIMIT`].
 pub fn embed_manifest(component: &[u8], manifest: &str) -> Result<Vec<u8>> {
     if manifest.len() > MANIFEST_LIMIT {
-        bail!("plugin.toml has {} bytes; at most {MANIFEST_LIMIT} fit", manifest.len());
+        bail!(
+            "plugin.toml has {} bytes; at most {MANIFEST_LIMIT} fit",
+            manifest.len()
+        );
     }
     let mut out = Component::new();
     let mut depth = 0u32;
@@ -53,7 +56,9 @@ pub fn embed_manifest(component: &[u8], manifest: &str) -> Result<Vec<u8>> {
                     bail!("not a component but a core module");
                 }
             }
-            Payload::CustomSection(section) if top && section.name() == MANIFEST_SECTION => continue,
+            Payload::CustomSection(section) if top && section.name() == MANIFEST_SECTION => {
+                continue;
+            }
             Payload::End(_) => {
                 depth = depth.saturating_sub(1);
                 continue;
@@ -61,12 +66,21 @@ pub fn embed_manifest(component: &[u8], manifest: &str) -> Result<Vec<u8>> {
             _ => {}
         }
         if top && let Some((id, range)) = payload.as_section() {
-            out.section(&RawSection { id, data: &component[range] });
+            out.section(&RawSection {
+                id,
+                data: &component[range],
+            });
         }
-        if matches!(payload, Payload::ModuleSection { .. } | Payload::ComponentSection { .. }) {
+        if matches!(
+            payload,
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. }
+        ) {
             depth += 1;
         }
     }
-    out.section(&CustomSection { name: MANIFEST_SECTION.into(), data: manifest.as_bytes().into() });
+    out.section(&CustomSection {
+        name: MANIFEST_SECTION.into(),
+        data: manifest.as_bytes().into(),
+    });
     Ok(out.finish())
 }

@@ -50,7 +50,11 @@ pub fn text(manifest: &Manifest) -> Result<String> {
     for import in imports {
         let _ = writeln!(out, "    import palisade:plugin/{import}@{version};");
     }
-    for export in exports.iter().copied().chain(manifest.plugin.exports.iter().map(String::as_str)) {
+    for export in exports
+        .iter()
+        .copied()
+        .chain(manifest.plugin.exports.iter().map(String::as_str))
+    {
         let _ = writeln!(out, "    export palisade:plugin/{export}@{version};");
     }
     out.push_str("}\n");
@@ -66,7 +70,9 @@ pub fn lay_out(manifest: &Manifest, wit: &Path, directory: &Path) -> Result<()> 
     std::fs::create_dir_all(&package).with_context(|| format!("create {}", package.display()))?;
     for file in std::fs::read_dir(wit).with_context(|| format!("read {}", wit.display()))? {
         let path: PathBuf = file?.path();
-        let Some(name) = path.file_name() else { continue };
+        let Some(name) = path.file_name() else {
+            continue;
+        };
         if path.extension().is_some_and(|extension| extension == "wit") {
             std::fs::copy(&path, package.join(name))?;
         }

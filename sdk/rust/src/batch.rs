@@ -1,0 +1,134 @@
+//! The current batch.
+
+use crate::column::{Addresses, Text};
+use crate::{Envelope, Field, Kind, host};
+
+/// Events of one kind, at most 1,024, read column by column during a call.
+///
+/// A column has an entry for every row; where the event lacks the field the entry is zero
+/// or empty and only [`valid`](Self::valid) tells. Columns of a field that repeats hold
+/// all its values one after another, and [`offsets`](Self::offsets) says which are whose.
+/// Every method traps when the manifest does not list the field for this subscription
+/// and when the column is of another type.
+#[derive(Debug)]
+pub struct Batch {
+    subscription: u32,
+    rows: u32,
+}
+
+/// The body of a kind of event; see [`kinds`](crate::kinds).
+pub trait Row: Sized {
+    /// Which kind.
+    const KIND: Kind;
+
+    #[doc(hidden)]
+    fn fetch(rows: &[u32]) -> Vec<Self>;
+}
+
+impl Batch {
+    #[doc(hidden)]
+    pub fn current(subscription: u32, rows: u32) -> Self {
+        Batch { subscription, rows }
+    }
+
+    /// Position in the manifest of the subscription that these events passed, from 0.
+    pub fn subscription(&self) -> u32 {
+        self.subscription
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.rows as usize
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// All row numbers, for calls that take rows.
+    pub fn all(&self) -> Vec<u32> {
+        (0..self.rows).collect()
+    }
+
+    /// The kind of the events.
+    pub fn kind(&self) -> Kind {
+        host::batch::current_kind()
+    }
+
+    /// A column of u8, of booleans (0 or 1), or of an enum (the case's position).
+    pub fn u8s(&self, field: Field) -> Vec<u8> {
+        host::batch::u8s(field.0)
+    }
+
+    /// A column of u16, such as ports.
+    pub fn u16s(&self, field: Field) -> Vec<u16> {
+        host::batch::u16s(field.0)
+    }
+
+    /// A column of u32.
+    pub fn u32s(&self, field: Field) -> Vec<u32> {
+        host::batch::u32s(field.0)
+    }
+
+    /// A column of u64, such as times (nanoseconds) and counters.
+    pub fn u64s(&self, field: Field) -> Vec<u64> {
+        host::batch::u64s(field.0)
+    }
+
+    /// A column of f32 or f64, or of an attribute that holds numbers.
+    pub fn f64s(&self, field: Field) -> Vec<f64> {
+        host::batch::f64s(field.0)
+    }
+
+    /// A column of addresses.
+    pub fn addresses(&self, field: Field) -> Addresses {
+        Addresses::new(host::batch::addresses(field.0))
+    }
+
+    /// A column of text or of bytes, or of an attribute that holds text.
+    pub fn text(&self, field: Field) -> Text {
+        let column = host::batch::text(field.0);
+        Text::new(column.offsets, column.bytes)
+    }
+
+    /// Which rows have the field.
+    pub fn valid(&self, field: Field) -> Valid {
+        Valid(host::batch::valid(field.0))
+    }
+
+    /// For a field that repeats: row `r` owns the values `offsets[r]..offsets[r + 1]` of
+    /// its column. Empty for a field that does not.
+    pub fn offsets(&self, field: Field) -> Vec<u32> {
+        host::batch::offsets(field.0)
+    }
+
+    /// The names of an enum's cases by position, as JSON writes them.
+    pub fn enum_names(&self, field: Field) -> Vec<String> {
+        host::batch::enum_names(field.0)
+    }
+
+    /// The events at `rows` with the fields that the manifest lists; all others are zero,
+    /// empty or absent. Fetch few: a row costs some hundred times what a column entry
+    /// does. Traps when the batch is of another kind.
+    pub fn rows<T: Row>(&self, rows: &[u32]) -> Vec<T> {
+        T::fetch(rows)
+    }
+
+    /// The envelopes of the events at `rows`.
+    pub fn envelopes(&self, rows: &[u32]) -> Vec<Envelope> {
+        host::envelope::rows(rows)
+    }
+}
+
+/// Which rows of a batch have a field.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Valid(Vec<u8>);
+
+impl Valid {
+    /// Whether this row has it.
+    pub fn has(&self, row: usize) -> bool {
+        // The host leaves the list empty where every row has the field.
+        self.0.is_empty() || self.0.get(row).is_some_and(|valid| *valid != 0)
+    }
+}

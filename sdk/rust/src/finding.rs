@@ -1,0 +1,101 @@
+//! How a plugin says what it found.
+
+use crate::bindings::host::palisade::plugin::findings as wit;
+use crate::{Attribute, AttributeValue, EventRef, Severity, host};
+
+pub use wit::{Action, BlockScope};
+
+/// A finding in the making; nothing happens before [`emit`](Self::emit).
+#[derive(Debug, Clone, PartialEq)]
+#[must_use = "a finding that is not emitted is lost"]
+pub struct Finding(wit::Finding);
+
+impl Finding {
+    /// A finding of the rule with this id, which the manifest declares.
+    pub fn new(rule: impl Into<String>) -> Self {
+        Finding(wit::Finding {
+            rule: rule.into(),
+            severity: None,
+            subject: String::new(),
+            summary: String::new(),
+            rows: Vec::new(),
+            events: Vec::new(),
+            details: Vec::new(),
+            actions: Vec::new(),
+        })
+    }
+
+    /// How bad it is, where that differs from the rule's severity in the manifest.
+    pub fn severity(mut self, severity: Severity) -> Self {
+        self.0.severity = Some(severity);
+        self
+    }
+
+    /// What it is about, such as `device:d-9`; with the rule the key for retraction and
+    /// suppression. At most 256 bytes.
+    pub fn subject(mut self, subject: impl Into<String>) -> Self {
+        self.0.subject = subject.into();
+        self
+    }
+
+    /// One line for a person, at most 1 KiB.
+    pub fn summary(mut self, summary: impl Into<String>) -> Self {
+        self.0.summary = summary.into();
+        self
+    }
+
+    /// Cites a row of the current batch; at most 64 in all.
+    pub fn row(mut self, row: usize) -> Self {
+        self.0.rows.push(u32::try_from(row).unwrap_or(u32::MAX));
+        self
+    }
+
+    /// Cites rows of the current batch.
+    pub fn rows(mut self, rows: impl IntoIterator<Item = u32>) -> Self {
+        self.0.rows.extend(rows);
+        self
+    }
+
+    /// Cites earlier events, as [`Table::citations`](crate::Table::citations) returned
+    /// them during this call; at most 64 in all.
+    pub fn events(mut self, events: impl IntoIterator<Item = EventRef>) -> Self {
+        self.0.events.extend(events);
+        self
+    }
+
+    /// Adds a text for a person or a machine; at most 32 details and 4 KiB together.
+    pub fn detail(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.0.details.push(Attribute {
+            name: name.into(),
+            value: AttributeValue::Text(value.into()),
+        });
+        self
+    }
+
+    /// Adds a number; exact up to 2^53.
+    pub fn number(mut self, name: impl Into<String>, value: f64) -> Self {
+        self.0.details.push(Attribute {
+            name: name.into(),
+            value: AttributeValue::Number(value),
+        });
+        self
+    }
+
+    /// Asks for an action; at most 16.
+    pub fn action(mut self, action: Action) -> Self {
+        self.0.actions.push(action);
+        self
+    }
+
+    /// Files it. It takes effect when the call returns. Traps when it breaks a limit above,
+    /// names a rule that the manifest lacks, cites nothing (save from a timer), or is one
+    /// too many for the call.
+    pub fn emit(self) {
+        host::findings::emit(&self.0);
+    }
+}
+
+/// Withdraws this plugin's findings of `rule` about `subject`; counts as a finding.
+pub fn retract(rule: &str, subject: &str) {
+    host::findings::retract(rule, subject);
+}

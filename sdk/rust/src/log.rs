@@ -1,0 +1,31 @@
+//! Messages to the operator; needs the capability `log`. Control characters are escaped
+//! by the host; at most 4 KiB a message and 64 a call arrive.
+
+use crate::bindings::host::palisade::plugin::log::Level;
+use crate::host;
+
+/// For the plugin's author.
+pub fn debug(message: &str) {
+    host::log::write(Level::Debug, message);
+}
+
+/// For the record.
+pub fn info(message: &str) {
+    host::log::write(Level::Info, message);
+}
+
+/// Something to look at.
+pub fn warn(message: &str) {
+    host::log::write(Level::Warn, message);
+}
+
+/// The plugin could not do its work.
+pub fn error(message: &str) {
+    host::log::write(Level::Error, message);
+}
+
+/// From now on a panic writes its message to the log before it traps; without this the
+/// operator sees only where it happened. To be called from `configure`.
+pub fn panics() {
+    std::panic::set_hook(Box::new(|panic| error(&panic.to_string())));
+}
