@@ -1,1 +1,34 @@
-//! Part of Palisade; see the README of the room.
+//! Runs plugins: the only crate of Palisade that names wasmtime.
+//!
+//! A [`Runtime`] turns the bytes of a component into a [`Plugin`]: manifest read, imports
+//! compared with what is granted, code compiled in a limited child process or taken from an
+//! authenticated cache, linked once. A plugin yields [`Instance`]s; each belongs to one thread,
+//! is shown [`View`]s of batches, and answers with [`Effects`] or with a [`Fault`], whose
+//! effects are discarded.
+
+mod bindings;
+mod call;
+mod capability;
+pub mod compile;
+mod engine;
+mod fault;
+mod instance;
+mod limits;
+pub mod manifest;
+mod plugin;
+mod preflight;
+mod runtime;
+mod view;
+
+pub use call::{Effects, Filed, FiledFinding};
+pub use capability::{Capabilities, DatasetEntry, Hit, LogLevel, NoCapabilities, Refusal};
+pub use engine::{EPOCH, EngineError, Mode};
+pub use fault::{Fault, FaultCause};
+pub use instance::{
+    Chunk, ChunkDirection, Fired, Instance, Outcome, Parsed, ParsedColumn, ParsedTable, Recognition,
+};
+pub use limits::Limits;
+pub use plugin::{InstantiateError, LoadError, Plugin};
+pub use preflight::PreflightError;
+pub use runtime::{CodeOrigin, Config, Runtime};
+pub use view::View;

@@ -1,0 +1,206 @@
+//! `state`, `timers`, `datasets` and `log`: checked here, done by the pipeline.
+
+use palisade_events::FieldId;
+use wasmtime::component::LinkerInstance;
+
+use super::types::{Attribute, AttributeValue, Entry, Hit, Level};
+use super::{function, procedure};
+use crate::FaultCause;
+use crate::call::HostState;
+use crate::capability::{LogLevel, refused};
+use crate::manifest::TableKind;
+
+/// The largest key and value of a `value` table.
+const MAX_KEY: usize = 256;
+const MAX_VALUE: usize = 64 << 10;
+/// The longest name and key of a timer together.
+const MAX_TIMER: usize = 512;
+/// The longest log message.
+const MAX_MESSAGE: usize = 4 << 10;
+/// The most entries that one call of `datasets.entries` returns.
+const MAX_ENTRIES: usize = 1024;
+
+pub(super) fn link_state(i: &mut LinkerInstance<'_, HostState>) -> wasmtime::Result<()> {
+    function(i, "count", |state, (table, rows): (u32, Vec<u32>)| {
+        let table = state.table(table, TableKind::Count, "state.count")?;
+        let (view, capabilities) = state.on_rows(&rows, "state.count")?;
+        let counts = capabilities.count(view, table, &rows);
+        counts.map_err(refused("state.count"))
+    })?;
+    function(
+        i,
+        "sum",
+        |state, (table, field, rows): (u32, u32, Vec<u32>)| {
+            let table = state.table(table, TableKind::Sum, "state.sum")?;
+            let column = state.column(FieldId(field), "state.sum")?;
+            let (view, capabilities) = state.on_rows(&rows, "state.sum")?;
+            let sums = capabilities.sum(view, table, &column, &rows);
+            sums.map_err(refused("state.sum"))
+        },
+    )?;
+    function(
+        i,
+        "distinct",
+        |state, (table, field, rows): (u32, u32, Vec<u32>)| {
+            let table = state.table(table, TableKind::Distinct, "state.distinct")?;
+            let column = state.column(FieldId(field), "state.distinct")?;
+            let (view, capabilities) = state.on_rows(&rows, "state.distinct")?;
+            let counts = capabilities.distinct(view, table, &column, &rows);
+            counts.map_err(refused("state.distinct"))
+        },
+    )?;
+    function(i, "first", |state, (table, rows): (u32, Vec<u32>)| {
+        let table = state.table(table, TableKind::First, "state.first")?;
+        let (view, capabilities) = state.on_rows(&rows, "state.first")?;
+        let first = capabilities.first(view, table, &rows);
+        first.map_err(refused("state.first"))
+    })?;
+    function(i, "citations", |state, (table, row): (u32, u32)| {
+        let table = state.any_table(table, "state.citations")?;
+        let (view, capabilities) = state.on_rows(&[row], "state.citations")?;
+        let refs = capabilities
+            .citations(view, table, row)
+            .map_err(refused("state.citations"))?;
+        state.show(&refs);
+        Ok(refs)
+    })?;
+    function(i, "get", |state, (table, key): (u32, String)| {
+        let table = state.table(table, TableKind::Value, "state.get")?;
+        let value = state.capabilities().get(table, &key);
+        value.map_err(refused("state.get"))
+    })?;
+    procedure(
+        i,
+        "put",
+        |state, (table, key, value): (u32, String, Vec<u8>)| {
+            let table = state.table(table, TableKind::Value, "state.put")?;
+            within("state.put", "key", key.len(), MAX_KEY)?;
+            within("state.put", "value", value.len(), MAX_VALUE)?;
+            let done = state.capabilities().put(table, &key, value);
+            done.map_err(refused("state.put"))
+        },
+    )?;
+    procedure(i, "remove", |state, (table, key): (u32, String)| {
+        let table = state.table(table, TableKind::Value, "state.remove")?;
+        let done = state.capabilities().remove(table, &key);
+        done.map_err(refused("state.remove"))
+    })
+}
+
+pub(super) fn link_timers(i: &mut LinkerInstance<'_, HostState>) -> wasmtime::Result<()> {
+    procedure(
+        i,
+        "set",
+        |state, (name, key, due): (String, String, u64)| {
+            within(
+                "timers.set",
+                "name and key",
+                name.len() + key.len(),
+                MAX_TIMER,
+            )?;
+            state.in_call("timers.set")?;
+            let done = state.capabilities().set_timer(&name, &key, due);
+            done.map_err(refused("timers.set"))
+        },
+    )?;
+    procedure(i, "cancel", |state, (name, key): (String, String)| {
+        state.in_call("timers.cancel")?;
+        let done = state.capabilities().cancel_timer(&name, &key);
+        done.map_err(refused("timers.cancel"))
+    })
+}
+
+pub(super) fn link_datasets(i: &mut LinkerInstance<'_, HostState>) -> wasmtime::Result<()> {
+    function(
+        i,
+        "matches",
+        |state, (dataset, field, rows): (u32, u32, Vec<u32>)| {
+            let dataset = state.dataset(dataset, "datasets.matches")?;
+            let column = state.column(FieldId(field), "datasets.matches")?;
+            let (view, capabilities) = state.on_rows(&rows, "datasets.matches")?;
+            let hits = capabilities
+                .matches(view, dataset, &column, &rows)
+                .map_err(refused("datasets.matches"))?;
+            Ok(hits
+                .into_iter()
+                .map(|hit| Hit {
+                    row: hit.row,
+                    entry: hit.entry,
+                })
+                .collect::<Vec<_>>())
+        },
+    )?;
+    function(i, "lookup", |state, (dataset, value): (u32, String)| {
+        let dataset = state.dataset(dataset, "datasets.lookup")?;
+        let found = state.capabilities().lookup(dataset, &value);
+        found.map_err(refused("datasets.lookup"))
+    })?;
+    function(
+        i,
+        "entries",
+        |state, (dataset, entries): (u32, Vec<u32>)| {
+            let dataset = state.dataset(dataset, "datasets.entries")?;
+            within("datasets.entries", "list", entries.len(), MAX_ENTRIES)?;
+            let found = state
+                .capabilities()
+                .entries(dataset, &entries)
+                .map_err(refused("datasets.entries"))?;
+            Ok(found
+                .into_iter()
+                .map(|entry| Entry {
+                    kind: entry.kind,
+                    value: entry.value,
+                    valid_from: entry.valid_from,
+                    valid_until: entry.valid_until,
+                    attributes: entry
+                        .attributes
+                        .into_iter()
+                        .map(|(name, value)| Attribute {
+                            name,
+                            value: AttributeValue::from(value),
+                        })
+                        .collect(),
+                })
+                .collect::<Vec<_>>())
+        },
+    )
+}
+
+pub(super) fn link_log(i: &mut LinkerInstance<'_, HostState>) -> wasmtime::Result<()> {
+    procedure(i, "write", |state, (level, message): (Level, String)| {
+        let level = match level {
+            Level::Debug => LogLevel::Debug,
+            Level::Info => LogLevel::Info,
+            Level::Warn => LogLevel::Warn,
+            Level::Error => LogLevel::Error,
+        };
+        if state.admits_log(message.len() <= MAX_MESSAGE) {
+            state.capabilities().log(level, &message);
+        }
+        Ok(())
+    })
+}
+
+fn within(
+    function: &'static str,
+    what: &str,
+    found: usize,
+    limit: usize,
+) -> Result<(), FaultCause> {
+    if found <= limit {
+        return Ok(());
+    }
+    Err(FaultCause::Capability {
+        function,
+        problem: format!("its {what} has a length of {found}; at most {limit} is allowed"),
+    })
+}
+
+impl From<palisade_events::AttributeValue> for AttributeValue {
+    fn from(value: palisade_events::AttributeValue) -> AttributeValue {
+        match value {
+            palisade_events::AttributeValue::Text(text) => AttributeValue::Text(text),
+            palisade_events::AttributeValue::Number(number) => AttributeValue::Number(number),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! The wasmtime engines and the clock that their deadlines run on.
+
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use wasmtime::{Config, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use crate::Limits;
+
+/// Length of an epoch: a call's deadline is kept to within one of these.
+pub const EPOCH: Duration = Duration::from_millis(5);
+
+/// The most memory that a pooled slot holds; plugins with a larger limit get on-demand memory.
+const POOLED_MEMORY: usize = 64 << 20;
+const POOLED_INSTANCES: u32 = 512;
+
+/// Whether calls are bounded by time alone or by fuel as well.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// Epoch deadlines.
+    #[default]
+    Live,
+    /// Epoch deadlines and fuel: the same input ends at the same instruction on every machine.
+    Deterministic,
+}
+
+/// What cannot be done with an engine.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot set up the WebAssembly engine: {0:#}")]
+pub struct EngineError(wasmtime::Error);
+
+/// The settings that decide what code is compiled; the same for every allocation strategy.
+pub(crate) fn config(mode: Mode, limits: &Limits) -> Config {
+    let mut config = Config::new();
+    config
+        .wasm_component_model(true)
+        .epoch_interruption(true)
+        .consume_fuel(mode == Mode::Deterministic)
+        .cranelift_nan_canonicalization(true)
+        .relaxed_simd_deterministic(true)
+        .wasm_memory64(false)
+        .max_wasm_stack(limits.stack)
+        .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(32));
+    config
+}
+
+/// Two engines that share compiled code: one that takes instances from a pool, and one that
+/// allocates them on demand when the pool is exhausted or a plugin does not fit it.
+pub(crate) struct Engines {
+    pub(crate) pooled: Option<Engine>,
+    pub(crate) on_demand: Engine,
+    _clock: Clock,
+}
+
+impl Engines {
+    pub(crate) fn new(mode: Mode, limits: &Limits) -> Result<Engines, EngineError> {
+        let on_demand = Engine::new(&config(mode, limits)).map_err(EngineError)?;
+        let mut pool = PoolingAllocationConfig::default();
+        pool.total_component_instances(POOLED_INSTANCES)
+            .total_core_instances(POOLED_INSTANCES * 2)
+            .total_memories(POOLED_INSTANCES)
+            .total_tables(POOLED_INSTANCES * 2)
+            .max_core_instances_per_component(limits.parts)
+            .max_memories_per_component(limits.parts)
+            .max_tables_per_component(limits.parts)
+            .max_memory_size(POOLED_MEMORY)
+            .max_unused_warm_slots(16);
+        let mut pooled = config(mode, limits);
+        pooled.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+        // A machine that refuses the pool's address space still runs, a little slower.
+        let pooled = Engine::new(&pooled).ok();
+        let mut weak = vec![on_demand.weak()];
+        weak.extend(pooled.as_ref().map(Engine::weak));
+        Ok(Engines {
+            pooled,
+            on_demand,
+            _clock: Clock::start(weak),
+        })
+    }
+
+    /// The engine that compiles and that most instances live in.
+    pub(crate) fn main(&self) -> &Engine {
+        self.pooled.as_ref().unwrap_or(&self.on_demand)
+    }
+
+    /// Whether an instance of this many bytes fits the pool.
+    pub(crate) fn fits_pool(limits: &Limits) -> bool {
+        limits.memory <= POOLED_MEMORY as u64
+    }
+}
+
+/// Advances the epoch of its engines until it is dropped.
+struct Clock {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Clock {
+    fn start(engines: Vec<EngineWeak>) -> Clock {
+        let (stop, stopped) = channel();
+        let thread = std::thread::Builder::new()
+            .name("palisade-epoch".into())
+            .spawn(move || {
+                while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(EPOCH) {
+                    for engine in engines.iter().filter_map(EngineWeak::upgrade) {
+                        engine.increment_epoch();
+                    }
+                }
+            })
+            .ok();
+        Clock {
+            stop: Some(stop),
+            thread,
+        }
+    }
+}
+
+impl Drop for Clock {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // The thread has nothing that could panic, and its end is all that matters here.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// How many epochs a call may see; one more than its time needs, because the current one is
+/// already running.
+pub(crate) fn epochs(time: Duration) -> u64 {
+    (time.as_nanos().div_ceil(EPOCH.as_nanos()) as u64).saturating_add(1)
+}

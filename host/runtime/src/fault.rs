@@ -1,0 +1,189 @@
+//! Faults: how a call into a plugin ends when it does not return.
+
+use std::time::Duration;
+
+/// What went wrong in a call.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum FaultCause {
+    /// The guest trapped by itself.
+    #[error("trapped: {0}")]
+    Trap(String),
+    /// It ran too long.
+    #[error("ran longer than {0:?}, the limit for one call (`limits.call-time`)")]
+    Time(Duration),
+    /// It used up its fuel, in deterministic mode.
+    #[error("used up its fuel of {0} units, the limit for one call")]
+    Fuel(u64),
+    /// Its stack is exhausted.
+    #[error("used more than {0} bytes of stack, the limit for one call")]
+    Stack(usize),
+    /// It asked for too much memory.
+    #[error("asked for {wanted} bytes of memory; the limit is {limit} (`limits.memory`)")]
+    Memory {
+        /// What all its memories would have held.
+        wanted: u64,
+        /// What they may hold.
+        limit: u64,
+    },
+    /// It asked for too large a table.
+    #[error("asked for {wanted} table elements; the limit is {limit}")]
+    Table {
+        /// What all its tables would have held.
+        wanted: u64,
+        /// What they may hold.
+        limit: u64,
+    },
+    /// It handed over more data in one host call or result than the host lifts.
+    #[error("handed over more than {0} bytes in one host call or result")]
+    Lifted(usize),
+    /// It made too many host calls.
+    #[error("made more than {0} host calls, the limit for one call (`limits.host-calls`)")]
+    HostCalls(u64),
+    /// It filed too many findings.
+    #[error("filed more than {0} findings, the limit for one call (`limits.findings`)")]
+    Findings(u32),
+    /// A finding or judgement breaks a rule of the interface.
+    #[error("filed a finding for rule `{rule}` that is refused: {problem}")]
+    Finding {
+        /// The rule that it named, as the guest wrote it.
+        rule: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// It cited an event that it was not shown in this call.
+    #[error(
+        "cited event-ref {0:#x}, which this call was not shown; cite rows, or what `state` or `timers` returned"
+    )]
+    ForgedReference(u64),
+    /// It named a row that the batch does not have.
+    #[error("named row {row} of a batch of {rows}")]
+    Row {
+        /// The row.
+        row: u32,
+        /// How many there are.
+        rows: u32,
+    },
+    /// It asked for a field that its manifest does not list.
+    #[error(
+        "asked for field {0}, which `fields` of this subscription does not list in plugin.toml"
+    )]
+    UndeclaredField(String),
+    /// It asked for a column by the wrong function.
+    #[error("asked for field {field} by `{asked}`: {problem}")]
+    ColumnType {
+        /// The field.
+        field: String,
+        /// The function.
+        asked: &'static str,
+        /// Why there is no such column.
+        problem: String,
+    },
+    /// It called a function of the batch when there is none, or of another kind.
+    #[error("called `{0}` outside a call that has such a batch")]
+    NoBatch(&'static str),
+    /// It used a capability wrongly.
+    #[error("called `{function}`: {problem}")]
+    Capability {
+        /// The function.
+        function: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
+    /// What a parser returned does not fit what it was given or what it declared.
+    #[error("returned something that does not fit: {0}")]
+    Result(String),
+}
+
+impl FaultCause {
+    /// A short name for counters.
+    pub fn name(&self) -> &'static str {
+        match self {
+            FaultCause::Trap(_) => "trap",
+            FaultCause::Time(_) => "time",
+            FaultCause::Fuel(_) => "fuel",
+            FaultCause::Stack(_) => "stack",
+            FaultCause::Memory { .. } => "memory",
+            FaultCause::Table { .. } => "table",
+            FaultCause::Lifted(_) => "lifted",
+            FaultCause::HostCalls(_) => "host-calls",
+            FaultCause::Findings(_) => "findings",
+            FaultCause::Finding { .. } => "finding",
+            FaultCause::ForgedReference(_) => "forged-reference",
+            FaultCause::Row { .. } => "row",
+            FaultCause::UndeclaredField(_) => "undeclared-field",
+            FaultCause::ColumnType { .. } => "column-type",
+            FaultCause::NoBatch(_) => "no-batch",
+            FaultCause::Capability { .. } => "capability",
+            FaultCause::Result(_) => "result",
+        }
+    }
+}
+
+/// A call into a plugin that did not return. Its effects are discarded, and its instance must
+/// be thrown away.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("plugin `{plugin}`, export `{export}`: {cause}")]
+pub struct Fault {
+    /// The plugin's name.
+    pub plugin: String,
+    /// The function that was called.
+    pub export: &'static str,
+    /// What went wrong.
+    pub cause: FaultCause,
+    /// The guest's frames, innermost first, where it was inside.
+    pub backtrace: Vec<String>,
+}
+
+/// The most frames that a fault keeps.
+const MAX_FRAMES: usize = 32;
+
+impl Fault {
+    /// Tells what a wasmtime error means under these limits.
+    pub(crate) fn from_error(
+        plugin: &str,
+        export: &'static str,
+        limits: &crate::Limits,
+        error: &wasmtime::Error,
+    ) -> Fault {
+        use wasmtime::Trap;
+        let cause = if let Some(cause) = error.downcast_ref::<FaultCause>() {
+            cause.clone()
+        } else if let Some(trap) = error.downcast_ref::<Trap>() {
+            match trap {
+                Trap::Interrupt => FaultCause::Time(limits.call_time),
+                Trap::OutOfFuel => FaultCause::Fuel(limits.fuel),
+                Trap::StackOverflow => FaultCause::Stack(limits.stack),
+                other => FaultCause::Trap(other.to_string()),
+            }
+        } else {
+            // The error type is private to wasmtime; its text is what there is to go by.
+            let text = format!("{:#}", error);
+            if text.contains("allocated for hostcalls has been exhausted") {
+                FaultCause::Lifted(limits.lifted_bytes)
+            } else {
+                FaultCause::Trap(text)
+            }
+        };
+        let backtrace = error
+            .downcast_ref::<wasmtime::WasmBacktrace>()
+            .map(|trace| trace.frames().iter().take(MAX_FRAMES).map(frame).collect())
+            .unwrap_or_default();
+        Fault {
+            plugin: plugin.to_owned(),
+            export,
+            cause,
+            backtrace,
+        }
+    }
+}
+
+fn frame(frame: &wasmtime::FrameInfo) -> String {
+    let name = match frame.func_name() {
+        Some(name) => rustc_demangle::demangle(name).to_string(),
+        None => format!("function {}", frame.func_index()),
+    };
+    match frame.module_offset() {
+        Some(offset) => format!("{name} at {offset:#x}"),
+        None => name,
+    }
+}

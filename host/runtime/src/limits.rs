@@ -1,0 +1,166 @@
+//! What a plugin may use: the operator's limits, which a manifest can only lower.
+
+use std::time::Duration;
+
+use crate::manifest::RequestedLimits;
+
+/// Limits on one instance and on one call into it. Every one of them is proven by a hostile
+/// guest in the whole-system tests: a call within it passes, a call over it is a fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of all linear memories of an instance together.
+    pub memory: u64,
+    /// Elements of all tables of an instance together.
+    pub table_elements: u64,
+    /// Core instances, memories and tables of one component, each.
+    pub parts: u32,
+    /// Wall-clock time of one call, to the millisecond; counted in epochs.
+    pub call_time: Duration,
+    /// Fuel of one call, in deterministic mode; about one unit an instruction.
+    pub fuel: u64,
+    /// Bytes that one host call or return value may lift out of the guest.
+    pub lifted_bytes: usize,
+    /// Findings and retractions of one call.
+    pub findings: u32,
+    /// Host calls of one call.
+    pub host_calls: u64,
+    /// Log messages of one call; more are counted and dropped.
+    pub log_messages: u32,
+    /// Stack of one call, in bytes.
+    pub stack: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            memory: 64 << 20,
+            table_elements: 100_000,
+            parts: 16,
+            call_time: Duration::from_millis(250),
+            fuel: 1_000_000_000,
+            lifted_bytes: 4 << 20,
+            findings: 4096,
+            host_calls: 100_000,
+            log_messages: 64,
+            stack: 512 << 10,
+        }
+    }
+}
+
+impl Limits {
+    /// These limits, lowered where the manifest asks for less; it cannot raise any.
+    pub fn lowered(&self, asked: &RequestedLimits) -> Limits {
+        let mut limits = self.clone();
+        if let Some(memory) = asked.memory {
+            limits.memory = limits.memory.min(memory);
+        }
+        if let Some(time) = asked.call_time {
+            limits.call_time = limits.call_time.min(time);
+        }
+        if let Some(findings) = asked.findings {
+            limits.findings = limits.findings.min(findings);
+        }
+        if let Some(calls) = asked.host_calls {
+            limits.host_calls = limits.host_calls.min(calls);
+        }
+        limits
+    }
+}
+
+/// Counts what an instance holds of memory and tables, all of its memories together.
+#[derive(Debug, Default)]
+pub(crate) struct Usage {
+    memory: u64,
+    memory_limit: u64,
+    elements: u64,
+    elements_limit: u64,
+    parts: usize,
+}
+
+impl Usage {
+    pub(crate) fn new(limits: &Limits) -> Usage {
+        Usage {
+            memory: 0,
+            memory_limit: limits.memory,
+            elements: 0,
+            elements_limit: limits.table_elements,
+            parts: limits.parts as usize,
+        }
+    }
+
+    /// Bytes of all linear memories together.
+    pub(crate) fn memory(&self) -> u64 {
+        self.memory
+    }
+}
+
+/// Growth beyond a limit is an error rather than a refused `memory.grow`, so that the fault
+/// names the limit instead of whatever the guest does when an allocation fails.
+impl wasmtime::ResourceLimiter for Usage {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let wanted = self.memory + (desired.saturating_sub(current)) as u64;
+        if wanted > self.memory_limit {
+            return Err(crate::FaultCause::Memory {
+                wanted,
+                limit: self.memory_limit,
+            }
+            .into());
+        }
+        self.memory = wanted;
+        Ok(true)
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let wanted = self.elements + (desired.saturating_sub(current)) as u64;
+        if wanted > self.elements_limit {
+            return Err(crate::FaultCause::Table {
+                wanted,
+                limit: self.elements_limit,
+            }
+            .into());
+        }
+        self.elements = wanted;
+        Ok(true)
+    }
+
+    fn instances(&self) -> usize {
+        self.parts
+    }
+
+    fn tables(&self) -> usize {
+        self.parts
+    }
+
+    fn memories(&self) -> usize {
+        self.parts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_lowers_and_never_raises() {
+        let operator = Limits::default();
+        let asked = RequestedLimits {
+            memory: Some(1 << 20),
+            findings: Some(u32::MAX),
+            ..RequestedLimits::default()
+        };
+        let limits = operator.lowered(&asked);
+        assert_eq!(limits.memory, 1 << 20);
+        assert_eq!(limits.findings, operator.findings);
+        assert_eq!(limits.call_time, operator.call_time);
+    }
+}

@@ -1,0 +1,51 @@
+//! What can be wrong with a manifest.
+
+/// Why a manifest is refused. Every message says where and, where it can, what to write.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// Not TOML, an unknown key, a missing key or a value of the wrong type.
+    #[error("plugin.toml: {0}")]
+    Syntax(#[from] toml::de::Error),
+    /// A value that makes no sense.
+    #[error("plugin.toml, {place}: {problem}")]
+    Value {
+        /// The table and key, such as `subscription[0].fields`.
+        place: String,
+        /// What is wrong and what to write instead.
+        problem: String,
+    },
+    /// The component carries no manifest.
+    #[error(
+        "the component has no `{}` section; build it with `palisade plugin build`",
+        super::SECTION
+    )]
+    Missing,
+    /// The component carries more than one manifest.
+    #[error("the component has {0} `{section}` sections; exactly one is allowed", section = super::SECTION)]
+    Repeated(usize),
+    /// The section is too large.
+    #[error(
+        "the `{section}` section has {found} bytes; at most {limit} are allowed",
+        section = super::SECTION,
+        limit = super::MAX_SECTION_BYTES
+    )]
+    Oversized {
+        /// How many bytes it has.
+        found: usize,
+    },
+    /// The section is not UTF-8.
+    #[error("the `{}` section is not UTF-8 text", super::SECTION)]
+    NotText,
+    /// The bytes are not a component at all.
+    #[error("not a WebAssembly component: {0}")]
+    NotAComponent(String),
+}
+
+impl ManifestError {
+    pub(super) fn value(place: impl Into<String>, problem: impl Into<String>) -> Self {
+        ManifestError::Value {
+            place: place.into(),
+            problem: problem.into(),
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! The manifest of a plugin: `plugin.toml`, embedded in the component as one custom section.
+//!
+//! It is parsed once, by [`Manifest::parse`]; unknown keys are refused, and a field that a
+//! kind does not have is refused with the nearest name that it does have. Its limits can only
+//! lower the operator's, and its imports are never believed: they are read from the component.
+
+mod duration;
+mod error;
+mod predicate;
+mod raw;
+mod section;
+mod settings;
+mod validate;
+
+use std::time::Duration;
+
+pub use error::ManifestError;
+use palisade_events::{FieldId, Kind, Mask, Severity};
+pub use predicate::{Predicate, Test, Value};
+pub use section::{MAX_SECTION_BYTES, SECTION, embed, extract};
+pub use settings::{SettingSpec, SettingType, SettingValue, Settings, SettingsError};
+
+/// The WIT package version that this host offers, as manifests write it.
+pub const WIT_VERSION: &str = "0.1";
+
+/// Which of the three worlds a plugin implements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum World {
+    /// Events in, findings out.
+    Detector,
+    /// One request in, judgements out.
+    Policy,
+    /// Bytes in, events out.
+    Parser,
+}
+
+impl World {
+    /// The name in manifests and in WIT.
+    pub fn name(self) -> &'static str {
+        match self {
+            World::Detector => "detector",
+            World::Policy => "policy",
+            World::Parser => "parser",
+        }
+    }
+}
+
+/// An interface that a plugin may import beyond what its world gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Capability {
+    /// Tables that the host keeps.
+    State,
+    /// Timers by event time.
+    Timers,
+    /// Reference sets of the operator.
+    Datasets,
+    /// Messages to the operator.
+    Log,
+}
+
+impl Capability {
+    /// All of them.
+    pub const ALL: [Capability; 4] = [
+        Capability::State,
+        Capability::Timers,
+        Capability::Datasets,
+        Capability::Log,
+    ];
+
+    /// The name in manifests, which is the name of the WIT interface.
+    pub fn name(self) -> &'static str {
+        match self {
+            Capability::State => "state",
+            Capability::Timers => "timers",
+            Capability::Datasets => "datasets",
+            Capability::Log => "log",
+        }
+    }
+}
+
+/// An interface that a plugin may export beyond what its world demands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OptionalExport {
+    /// `on-timer`.
+    OnTimer,
+    /// `observe`, of policies.
+    Observe,
+}
+
+impl OptionalExport {
+    /// The name in manifests, which is the name of the WIT interface.
+    pub fn name(self) -> &'static str {
+        match self {
+            OptionalExport::OnTimer => "on-timer",
+            OptionalExport::Observe => "observe",
+        }
+    }
+}
+
+/// How a plugin with several subscriptions sees events of different kinds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ordering {
+    /// Batches are cut at every change of kind.
+    Exact,
+    /// All events of one kind in an epoch come together.
+    PerKind,
+}
+
+/// What a policy does with the events of a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// They go to `evaluate` of a detector.
+    Evaluate,
+    /// They go to `decide` of a policy, one at a time.
+    Decide,
+    /// They go to `observe` of a policy.
+    Observe,
+}
+
+/// Which events a plugin gets, and what it may read of them.
+#[derive(Clone, Debug)]
+pub struct Subscription {
+    /// The kind of event.
+    pub kind: Kind,
+    /// Which export they go to.
+    pub role: Role,
+    /// The fields that it may read, by dotted name, with their ids.
+    pub fields: Vec<(String, FieldId)>,
+    /// The fields whose values choose the shard; empty: no partition.
+    pub partition_by: Vec<(String, FieldId)>,
+    /// All of these hold for every event that the plugin is shown.
+    pub predicates: Vec<Predicate>,
+}
+
+impl Subscription {
+    /// Whether the plugin may read the field.
+    pub fn grants(&self, field: FieldId) -> bool {
+        self.fields.iter().any(|(_, id)| *id == field)
+    }
+
+    /// The same as a mask for rows.
+    pub fn mask(&self) -> Mask {
+        let names = self.fields.iter().map(|(name, _)| name.as_str());
+        // The names were checked when the manifest was parsed.
+        Mask::of(self.kind, names).unwrap_or_else(|_| Mask::none())
+    }
+}
+
+/// A rule that the plugin may report under.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Unique in the plugin, such as `IOT-2.3b`.
+    pub id: String,
+    /// One line.
+    pub title: String,
+    /// The severity of a finding that names none.
+    pub severity: Severity,
+    /// The duties that it serves, such as `RMSV-9.1`.
+    pub requirements: Vec<String>,
+    /// MITRE ATT&CK technique ids.
+    pub attack: Vec<String>,
+    /// Links for a person.
+    pub references: Vec<String>,
+}
+
+/// What a state table holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableKind {
+    /// Events in a window.
+    Count,
+    /// The sum of a field in a window.
+    Sum,
+    /// Distinct values of a field in a window.
+    Distinct,
+    /// Whether a key was seen.
+    First,
+    /// Bytes under a key of the plugin's making.
+    Value,
+}
+
+impl TableKind {
+    /// The name in manifests.
+    pub fn name(self) -> &'static str {
+        match self {
+            TableKind::Count => "count",
+            TableKind::Sum => "sum",
+            TableKind::Distinct => "distinct",
+            TableKind::First => "first",
+            TableKind::Value => "value",
+        }
+    }
+}
+
+/// A table that the host keeps for the plugin's pack.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// Unique in the plugin.
+    pub name: String,
+    /// What it holds.
+    pub kind: TableKind,
+    /// The fields that make the key; empty for [`TableKind::Value`].
+    pub key: Vec<(String, FieldId)>,
+    /// The window of the three windowed kinds; zero otherwise.
+    pub window: Duration,
+    /// How long an untouched key stays, in event time.
+    pub ttl: Duration,
+    /// How many keys it may hold, all tenants together.
+    pub max_keys: u32,
+}
+
+/// What a manifest asks of the limits; only ever lower than the operator's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestedLimits {
+    /// Bytes of all linear memories together.
+    pub memory: Option<u64>,
+    /// Time of one call.
+    pub call_time: Option<Duration>,
+    /// Findings and retractions of one call.
+    pub findings: Option<u32>,
+    /// Host calls of one call.
+    pub host_calls: Option<u64>,
+}
+
+/// Bytes at a fixed place by which a protocol can be told cheaply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// Where they must stand in the first chunk.
+    pub offset: usize,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+impl Signature {
+    /// Whether the first bytes of a session carry the signature; `None` when there are too
+    /// few of them to tell.
+    pub fn matches(&self, first: &[u8]) -> Option<bool> {
+        let seen = first.get(self.offset.min(first.len())..).unwrap_or(&[]);
+        let common = seen.len().min(self.bytes.len());
+        if seen[..common] != self.bytes[..common] {
+            Some(false)
+        } else if common == self.bytes.len() {
+            Some(true)
+        } else {
+            None
+        }
+    }
+}
+
+/// What a parser parses.
+#[derive(Clone, Debug)]
+pub struct ParserSpec {
+    /// Becomes `app-proto` of the flow.
+    pub protocol: String,
+    /// Becomes `encrypted` of the flow.
+    pub encrypted: Option<bool>,
+    /// The kinds of event that it may emit.
+    pub emits: Vec<Kind>,
+    /// `tcp`, `udp` or both.
+    pub transports: Vec<palisade_events::Transport>,
+    /// Server ports on which it is tried first.
+    pub ports: Vec<u16>,
+    /// One of these must match before `probe` is called; empty: always called.
+    pub signatures: Vec<Signature>,
+}
+
+/// A parsed and validated manifest.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    /// Kebab-case name, unique in its pack.
+    pub name: String,
+    /// The plugin's own version, for people.
+    pub version: String,
+    /// The world that it implements.
+    pub world: World,
+    /// The pack that it belongs to; state tables are the pack's.
+    pub pack: String,
+    /// One line.
+    pub description: String,
+    /// What it may import beyond its world.
+    pub capabilities: Vec<Capability>,
+    /// What it exports beyond its world.
+    pub exports: Vec<OptionalExport>,
+    /// See [`Ordering`].
+    pub ordering: Ordering,
+    /// Position is the `subscription` argument of the call.
+    pub subscriptions: Vec<Subscription>,
+    /// What it may report under.
+    pub rules: Vec<Rule>,
+    /// Position is the `table` argument of `state`.
+    pub tables: Vec<Table>,
+    /// Position is the `dataset` argument of `datasets`.
+    pub datasets: Vec<String>,
+    /// What the operator can set, in the order in which `configure` gets it.
+    pub settings: Vec<SettingSpec>,
+    /// Limits below the operator's.
+    pub limits: RequestedLimits,
+    /// Set for parsers, and only for them.
+    pub parser: Option<ParserSpec>,
+}
+
+impl Manifest {
+    /// Parses and validates a manifest.
+    ///
+    /// # Errors
+    /// What is wrong, with line and column for syntax and with table, key and the nearest
+    /// known name otherwise.
+    pub fn parse(text: &str) -> Result<Manifest, ManifestError> {
+        validate::manifest(raw::parse(text)?)
+    }
+
+    /// Whether the capability is asked for.
+    pub fn asks_for(&self, capability: Capability) -> bool {
+        self.capabilities.contains(&capability)
+    }
+
+    /// Whether the optional interface is exported.
+    pub fn exports(&self, export: OptionalExport) -> bool {
+        self.exports.contains(&export)
+    }
+
+    /// Whether all events must pass through one shard: the plugin keeps state or timers, and
+    /// a subscription has no partition.
+    pub fn one_shard_only(&self) -> bool {
+        (self.asks_for(Capability::State) || self.asks_for(Capability::Timers))
+            && self.subscriptions.iter().any(|s| s.partition_by.is_empty())
+    }
+
+    /// The rule with this id.
+    pub fn rule(&self, id: &str) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.id == id)
+    }
+}

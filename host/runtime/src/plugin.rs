@@ -1,0 +1,345 @@
+//! A loaded plugin: compiled, checked against its manifest, and linked in advance.
+
+use std::sync::{Arc, OnceLock};
+
+use palisade_events::{Digest, Mask};
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
+use wasmtime::{Engine, PoolConcurrencyLimitError, Store};
+
+use crate::bindings::{self, interface};
+use crate::call::HostState;
+use crate::capability::Capabilities;
+use crate::compile::CompileError;
+use crate::engine::Engines;
+use crate::instance::Instance;
+use crate::limits::Limits;
+use crate::manifest::{
+    Capability, Manifest, ManifestError, OptionalExport, Settings, Subscription, World,
+};
+use crate::preflight::{self, PreflightError};
+use crate::{Fault, Mode, manifest};
+
+/// Why a component does not become a plugin.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// Its manifest is missing or refused.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// It does not compile, or its compiled code does not load.
+    #[error("plugin `{plugin}`: {source}")]
+    Compile {
+        /// The plugin's name.
+        plugin: String,
+        /// Why.
+        source: CompileError,
+    },
+    /// Its imports or exports do not fit.
+    #[error("plugin `{plugin}` {source}")]
+    Preflight {
+        /// The plugin's name.
+        plugin: String,
+        /// Why.
+        source: PreflightError,
+    },
+    /// A type at the boundary differs from this host's.
+    #[error("plugin `{plugin}` does not link, its WIT differs from this host's: {problem}")]
+    Link {
+        /// The plugin's name.
+        plugin: String,
+        /// Which function or type.
+        problem: String,
+    },
+    /// The operator's settings do not fit the manifest.
+    #[error(transparent)]
+    Settings(#[from] manifest::SettingsError),
+}
+
+/// Why a plugin could not be instantiated.
+#[derive(Debug, thiserror::Error)]
+pub enum InstantiateError {
+    /// Its start code or `configure` faulted.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// `configure` refused the settings.
+    #[error("plugin `{plugin}` refuses setting `{name}`: {message}")]
+    Refused {
+        /// The plugin's name.
+        plugin: String,
+        /// The setting.
+        name: String,
+        /// What the plugin says of it, escaped.
+        message: String,
+    },
+    /// There is no room for another instance.
+    #[error("plugin `{plugin}` cannot be instantiated: {problem}")]
+    Room {
+        /// The plugin's name.
+        plugin: String,
+        /// Why.
+        problem: String,
+    },
+}
+
+/// The exported functions of a world, by their place in the component.
+pub(crate) struct Exports {
+    pub(crate) configure: ComponentExportIndex,
+    pub(crate) evaluate: Option<ComponentExportIndex>,
+    pub(crate) decide: Option<ComponentExportIndex>,
+    pub(crate) observe: Option<ComponentExportIndex>,
+    pub(crate) on_timer: Option<ComponentExportIndex>,
+    pub(crate) parser: Option<[ComponentExportIndex; 3]>,
+}
+
+struct Linked {
+    engine: Engine,
+    pre: InstancePre<HostState>,
+    exports: Exports,
+}
+
+/// A plugin that can be instantiated any number of times, from any thread.
+pub struct Plugin {
+    digest: Digest,
+    size: usize,
+    manifest: Arc<Manifest>,
+    settings: Arc<[bindings::types::Setting]>,
+    limits: Arc<Limits>,
+    masks: Arc<[Mask]>,
+    mode: Mode,
+    granted: Vec<Capability>,
+    main: Linked,
+    /// Made when the pool is exhausted for the first time.
+    fallback: OnceLock<Option<Linked>>,
+    component: Component,
+    engines: Arc<Engines>,
+}
+
+impl Plugin {
+    #[allow(clippy::too_many_arguments)]
+    pub(crate) fn link(
+        engines: Arc<Engines>,
+        mode: Mode,
+        component: Component,
+        bytes: &[u8],
+        manifest: Manifest,
+        granted: Vec<Capability>,
+        settings: &Settings,
+        limits: &Limits,
+    ) -> Result<Plugin, LoadError> {
+        let values = manifest.resolve(settings)?;
+        let limits = limits.lowered(&manifest.limits);
+        preflight::check(component.engine(), &component, &manifest, &granted).map_err(
+            |source| LoadError::Preflight {
+                plugin: manifest.name.clone(),
+                source,
+            },
+        )?;
+        let main = linked(&component, &manifest, &granted)?;
+        let masks = manifest
+            .subscriptions
+            .iter()
+            .map(Subscription::mask)
+            .collect();
+        Ok(Plugin {
+            digest: Digest::of(bytes),
+            size: bytes.len(),
+            settings: values.into_iter().map(Into::into).collect(),
+            manifest: Arc::new(manifest),
+            limits: Arc::new(limits),
+            masks,
+            mode,
+            granted,
+            main,
+            fallback: OnceLock::new(),
+            component,
+            engines,
+        })
+    }
+
+    /// BLAKE3 of the component, manifest included.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Bytes of the component.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Its manifest.
+    pub fn manifest(&self) -> &Arc<Manifest> {
+        &self.manifest
+    }
+
+    /// The limits that hold for it.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The interfaces that it imports, by full name.
+    pub fn imports(&self) -> Vec<String> {
+        let engine = self.component.engine();
+        let ty = self.component.component_type();
+        ty.imports(engine)
+            .map(|(name, _)| name.to_owned())
+            .collect()
+    }
+
+    /// Makes an instance and configures it. Instances come from the pool, or from ordinary
+    /// memory when the pool has no room left.
+    ///
+    /// # Errors
+    /// When the plugin's start code or `configure` faults, when it refuses its settings, and
+    /// when there is no memory.
+    pub fn instantiate(
+        &self,
+        capabilities: Box<dyn Capabilities>,
+    ) -> Result<Instance, InstantiateError> {
+        let fits = Engines::fits_pool(&self.limits);
+        let linked = if fits {
+            Some(&self.main)
+        } else {
+            self.fallback()
+        };
+        let linked = linked.unwrap_or(&self.main);
+        let (capabilities, error) = match self.instantiate_in(linked, capabilities) {
+            Ok(instance) => return Ok(instance),
+            Err(Failed::Plugin(error)) => return Err(error),
+            Err(Failed::PoolIsFull(capabilities, error)) => (capabilities, error),
+        };
+        let room = || InstantiateError::Room {
+            plugin: self.manifest.name.clone(),
+            problem: error,
+        };
+        match self.fallback() {
+            None => Err(room()),
+            Some(linked) => match self.instantiate_in(linked, capabilities) {
+                Ok(instance) => Ok(instance),
+                Err(Failed::Plugin(error)) => Err(error),
+                Err(Failed::PoolIsFull(..)) => Err(room()),
+            },
+        }
+    }
+
+    fn fallback(&self) -> Option<&Linked> {
+        self.engines.pooled.as_ref()?;
+        self.fallback
+            .get_or_init(|| {
+                let code = self.component.serialize().ok()?;
+                let component =
+                    crate::runtime::load_own_code(&self.engines.on_demand, &code).ok()?;
+                linked(&component, &self.manifest, &self.granted).ok()
+            })
+            .as_ref()
+    }
+
+    fn instantiate_in(
+        &self,
+        linked: &Linked,
+        capabilities: Box<dyn Capabilities>,
+    ) -> Result<Instance, Failed> {
+        let state = HostState::new(
+            self.digest,
+            Arc::clone(&self.manifest),
+            Arc::clone(&self.limits),
+            Arc::clone(&self.masks),
+            capabilities,
+        );
+        let mut store = Store::new(&linked.engine, state);
+        store.limiter(|state| &mut state.usage);
+        store.set_hostcall_fuel(self.limits.lifted_bytes);
+        store.set_max_component_handles(64);
+        let mut instance = Instance::new(
+            store,
+            Arc::clone(&self.manifest),
+            Arc::clone(&self.limits),
+            self.mode,
+        );
+        if let Err(error) = instance.start(&linked.pre, &linked.exports) {
+            if error.is::<PoolConcurrencyLimitError>() {
+                let message = format!("{error:#}");
+                return Err(Failed::PoolIsFull(instance.into_capabilities(), message));
+            }
+            let fault = Fault::from_error(&self.manifest.name, "instantiate", &self.limits, &error);
+            return Err(Failed::Plugin(fault.into()));
+        }
+        instance
+            .configure(&self.settings)
+            .map_err(Failed::Plugin)
+            .map(|()| instance)
+    }
+}
+
+impl std::fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plugin")
+            .field("name", &self.manifest.name)
+            .field("digest", &self.digest)
+            .finish_non_exhaustive()
+    }
+}
+
+enum Failed {
+    Plugin(InstantiateError),
+    PoolIsFull(Box<dyn Capabilities>, String),
+}
+
+fn linked(
+    component: &Component,
+    manifest: &Manifest,
+    granted: &[Capability],
+) -> Result<Linked, LoadError> {
+    let engine = component.engine().clone();
+    let error = |e: wasmtime::Error| LoadError::Link {
+        plugin: manifest.name.clone(),
+        problem: format!("{e:#}"),
+    };
+    let mut linker = Linker::new(&engine);
+    bindings::link(&mut linker, manifest, granted).map_err(error)?;
+    let pre = linker.instantiate_pre(component).map_err(error)?;
+    let find = |short: &str, function: &str| -> Result<ComponentExportIndex, LoadError> {
+        let name = interface(short);
+        component
+            .get_export_index(None, &name)
+            .and_then(|instance| component.get_export_index(Some(&instance), function))
+            .ok_or_else(|| LoadError::Link {
+                plugin: manifest.name.clone(),
+                problem: format!("`{name}` does not export `{function}`"),
+            })
+    };
+    let only = |wanted: bool, short: &str| wanted.then(|| find(short, short)).transpose();
+    let exports = Exports {
+        configure: find("plugin", "configure")?,
+        evaluate: only(manifest.world == World::Detector, "evaluate")?,
+        decide: only(manifest.world == World::Policy, "decide")?,
+        observe: only(manifest.exports(OptionalExport::Observe), "observe")?,
+        on_timer: only(manifest.exports(OptionalExport::OnTimer), "on-timer")?,
+        parser: if manifest.world == World::Parser {
+            Some([
+                find("parse", "probe")?,
+                find("parse", "parse")?,
+                find("parse", "close")?,
+            ])
+        } else {
+            None
+        },
+    };
+    Ok(Linked {
+        engine,
+        pre,
+        exports,
+    })
+}
+
+impl From<(String, manifest::SettingValue)> for bindings::types::Setting {
+    fn from((name, value): (String, manifest::SettingValue)) -> Self {
+        use bindings::types::SettingValue as Wit;
+        let value = match value {
+            manifest::SettingValue::Text(text) => Wit::Text(text),
+            manifest::SettingValue::Integer(i) => Wit::Integer(i),
+            manifest::SettingValue::Number(n) => Wit::Number(n),
+            manifest::SettingValue::Boolean(b) => Wit::Boolean(b),
+            manifest::SettingValue::Texts(texts) => Wit::Texts(texts),
+        };
+        bindings::types::Setting { name, value }
+    }
+}

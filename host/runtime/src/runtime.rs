@@ -1,0 +1,150 @@
+//! The runtime: engines, limits and cache, and how components become plugins.
+
+use std::sync::Arc;
+
+use palisade_events::Digest;
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use crate::Mode;
+use crate::compile::{CodeCache, CodeKey, CompileError, Compiler};
+use crate::engine::{EngineError, Engines};
+use crate::limits::Limits;
+use crate::manifest::{Capability, Manifest, Settings, extract};
+use crate::plugin::{LoadError, Plugin};
+
+/// How a runtime is set up.
+pub struct Config {
+    /// Time alone, or fuel as well.
+    pub mode: Mode,
+    /// The operator's limits; a manifest can only lower them.
+    pub limits: Limits,
+    /// Who compiles what is not in the cache.
+    pub compiler: Compiler,
+    /// Where compiled code is kept; `None`: nowhere.
+    pub cache: Option<CodeCache>,
+}
+
+impl Default for Config {
+    /// Live, with default limits, compiling in this process without a cache: for tests.
+    fn default() -> Self {
+        Config {
+            mode: Mode::Live,
+            limits: Limits::default(),
+            compiler: Compiler::InProcess,
+            cache: None,
+        }
+    }
+}
+
+/// Where the code of a plugin came from when it was loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CodeOrigin {
+    /// The cache.
+    Cached,
+    /// Compiled, because of this (`no entry`, or what is wrong with the one there is).
+    Compiled(String),
+}
+
+/// Loads components. One is enough for a process; it can be shared between threads.
+pub struct Runtime {
+    engines: Arc<Engines>,
+    config: Config,
+}
+
+impl Runtime {
+    /// Sets up the engines.
+    ///
+    /// # Errors
+    /// When wasmtime cannot run on this machine.
+    pub fn new(config: Config) -> Result<Runtime, EngineError> {
+        Ok(Runtime {
+            engines: Arc::new(Engines::new(config.mode, &config.limits)?),
+            config,
+        })
+    }
+
+    /// Whether calls have fuel.
+    pub fn mode(&self) -> Mode {
+        self.config.mode
+    }
+
+    /// Loads a component: reads its manifest, compiles it or takes its code from the cache,
+    /// compares its imports with what the manifest asks for and `grants` contains, resolves its
+    /// settings, and links it.
+    ///
+    /// # Errors
+    /// See [`LoadError`]; nothing of the component has run then.
+    pub fn load(
+        &self,
+        component: &[u8],
+        grants: &[Capability],
+        settings: &Settings,
+    ) -> Result<(Plugin, CodeOrigin), LoadError> {
+        let manifest = Manifest::parse(extract(component)?)?;
+        let compile_error = |source| LoadError::Compile {
+            plugin: manifest.name.clone(),
+            source,
+        };
+        let (code, origin) = self.code(component).map_err(compile_error)?;
+        let granted = manifest
+            .capabilities
+            .iter()
+            .copied()
+            .filter(|capability| grants.contains(capability))
+            .collect();
+        let plugin = Plugin::link(
+            Arc::clone(&self.engines),
+            self.config.mode,
+            code,
+            component,
+            manifest,
+            granted,
+            settings,
+            &self.config.limits,
+        )?;
+        Ok((plugin, origin))
+    }
+
+    fn code(&self, component: &[u8]) -> Result<(Component, CodeOrigin), CompileError> {
+        let engine = self.engines.main();
+        let key = CodeKey::new(&Digest::of(component).0, engine);
+        let reason = match &self.config.cache {
+            None => "no cache".to_owned(),
+            Some(cache) => match cache.get(&key) {
+                Err(error) => error.to_string(),
+                Ok(code) => match load_own_code(engine, &code) {
+                    Ok(component) => return Ok((component, CodeOrigin::Cached)),
+                    Err(error) => error.to_string(),
+                },
+            },
+        };
+        let code = self.config.compiler.compile(
+            engine,
+            self.config.mode,
+            &self.config.limits,
+            component,
+        )?;
+        let loaded = load_own_code(engine, &code)?;
+        if let Some(cache) = &self.config.cache {
+            // A cache that cannot be written costs time at the next start and nothing else.
+            let _ = cache.put(&key, &code);
+        }
+        Ok((loaded, CodeOrigin::Compiled(reason)))
+    }
+}
+
+/// Loads machine code that this host compiled.
+///
+/// wasmtime checks the engine's compatibility by itself, but trusts the code.
+#[allow(unsafe_code)]
+pub(crate) fn load_own_code(engine: &Engine, code: &[u8]) -> Result<Component, CompileError> {
+    // SAFETY: `deserialize` demands bytes that `precompile_component` or `serialize` of the same
+    // wasmtime version produced and that nobody changed since. There are three callers: code
+    // that this process or its compiler child (the same executable) has just compiled; code from
+    // the cache, whose MAC (keyed with a secret of this installation) was verified over this very
+    // buffer; and code that `Component::serialize` has just returned. The tests in
+    // `compile/cache.rs` show that a changed, truncated, moved or foreign entry gets no further.
+    unsafe { Component::deserialize(engine, code) }
+        .map_err(|e| CompileError::Load(format!("{e:#}")))
+}
