@@ -52,10 +52,7 @@ fn messages(name: &str, mut each: impl FnMut(&Message<'_>)) -> Option<Vec<Step>>
         let mut replay = Replay::new(true, conversation.server.1, |run: &Run<'_>| {
             session.feed(run, |message| each(message))
         });
-        for piece in &conversation.pieces {
-            replay.push(piece.side, &piece.bytes);
-        }
-        replay.end();
+        conversation.replay(&mut replay);
         ends.push(replay.last);
     }
     Some(ends)

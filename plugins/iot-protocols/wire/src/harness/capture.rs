@@ -1,10 +1,10 @@
 //! A reader of classic captures that is just good enough for the test data: IPv4 and
-//! IPv6 over Ethernet or raw, TCP in order of arrival with retransmissions dropped.
+//! IPv6 over Ethernet or raw, TCP without losses.
 
 use std::{collections::HashMap, net::IpAddr, path::PathBuf};
 
-use super::Piece;
-use crate::Side;
+use super::{Piece, Replay};
+use crate::{Run, Side, Step};
 
 /// One conversation of a capture.
 #[derive(Debug, Clone)]
@@ -17,7 +17,10 @@ pub struct Conversation {
     pub server: (IpAddr, u16),
     /// What was said, in order; for TCP one piece a segment.
     pub pieces: Vec<Piece>,
+    /// Before which piece how many bytes of its direction are missing.
+    pub losses: Vec<(usize, u32)>,
     next: [Option<u32>; 2],
+    late: Vec<(Side, u32, Vec<u8>)>,
 }
 
 /// The conversations of a capture in the folder of test data that lies beside the
@@ -135,7 +138,9 @@ fn packet(
                 client,
                 server,
                 pieces: Vec::new(),
+                losses: Vec::new(),
                 next: [None, None],
+                late: Vec::new(),
             });
             index.insert((stream, client, server), found.len() - 1);
             found.len() - 1
@@ -147,30 +152,77 @@ fn packet(
     } else {
         Side::ToClient
     };
-    let mut data = data;
-    if stream {
-        let next = &mut conversation.next[side.index()];
-        if flags & 2 != 0 {
-            *next = Some(sequence.wrapping_add(1));
-        }
-        if let Some(expected) = *next {
-            let behind = expected.wrapping_sub(sequence);
-            if behind < 0x8000_0000 {
-                data = data.get(behind as usize..).unwrap_or_default();
-            }
-        }
-        if !data.is_empty() {
-            let start = next
-                .filter(|n| n.wrapping_sub(sequence) < 0x8000_0000)
-                .unwrap_or(sequence);
-            *next = Some(start.wrapping_add(data.len() as u32));
-        }
-    }
-    if !data.is_empty() {
+    if !stream {
         conversation.pieces.push(Piece {
             side,
             bytes: data.to_vec(),
         });
+        return Some(());
+    }
+    if flags & 2 != 0 {
+        conversation.next[side.index()] = Some(sequence.wrapping_add(1));
+    }
+    if !data.is_empty() {
+        conversation.next[side.index()].get_or_insert(sequence);
+        conversation.late.push((side, sequence, data.to_vec()));
+        while conversation.settle(side) {}
+        conversation.jump(side);
     }
     Some(())
+}
+
+impl Conversation {
+    /// Says it all to `replay`, losses included, and ends it.
+    pub fn replay<F: FnMut(&Run<'_>) -> Step>(&self, replay: &mut Replay<F>) {
+        for (index, piece) in self.pieces.iter().enumerate() {
+            for (_, lost) in self.losses.iter().filter(|(before, _)| *before == index) {
+                replay.lose(piece.side, *lost);
+            }
+            replay.push(piece.side, &piece.bytes);
+        }
+        replay.end();
+    }
+
+    /// Gives up a segment that others have waited for too long.
+    fn jump(&mut self, side: Side) {
+        let Some(next) = self.next[side.index()] else {
+            return;
+        };
+        let waiting = || self.late.iter().filter(|(of, _, _)| *of == side);
+        if waiting().count() < 8 {
+            return;
+        }
+        let Some(lost) = waiting()
+            .map(|(_, sequence, _)| sequence.wrapping_sub(next))
+            .min()
+        else {
+            return;
+        };
+        self.losses.push((self.pieces.len(), lost));
+        self.next[side.index()] = Some(next.wrapping_add(lost));
+        while self.settle(side) {}
+    }
+
+    /// Moves one segment that continues its direction to the pieces.
+    fn settle(&mut self, side: Side) -> bool {
+        let Some(next) = &mut self.next[side.index()] else {
+            return false;
+        };
+        let continues = |&(of, sequence, _): &(Side, u32, Vec<u8>)| {
+            of == side && next.wrapping_sub(sequence) < 0x8000_0000
+        };
+        let Some(place) = self.late.iter().position(continues) else {
+            return false;
+        };
+        let (_, sequence, bytes) = self.late.remove(place);
+        let behind = next.wrapping_sub(sequence) as usize;
+        if let Some(fresh) = bytes.get(behind..).filter(|fresh| !fresh.is_empty()) {
+            *next = next.wrapping_add(fresh.len() as u32);
+            self.pieces.push(Piece {
+                side,
+                bytes: fresh.to_vec(),
+            });
+        }
+        true
+    }
 }

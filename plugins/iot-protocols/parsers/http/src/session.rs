@@ -1,0 +1,485 @@
+//! A connection: which request a response answers, where bodies end, and when the
+//! connection leaves HTTP.
+
+use std::collections::VecDeque;
+
+use iot_wire::{Fault, Run, Side, Step, Verdict};
+
+use crate::head::{self, Body, Request, Response};
+
+/// Requests that wait for a response; beyond that the oldest is given up.
+pub const MAX_WAITING: usize = 64;
+/// Bytes of text that waiting requests hold together.
+pub const MAX_WAITING_BYTES: usize = 64 * 1024;
+/// Bytes of a head, or of the trailers of a body.
+pub const MAX_HEAD: usize = 32 * 1024;
+/// Bytes of the line that begins a chunk.
+const MAX_CHUNK_LINE: usize = 4 * 1024;
+/// How a client of HTTP/2 in clear begins (RFC 9113, section 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// A request with its response; without one when none came.
+#[derive(Debug)]
+pub struct Exchange<'a> {
+    /// The request.
+    pub request: &'a Request,
+    /// The head of its final response.
+    pub response: Option<&'a Response>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum State {
+    /// Before or in a head.
+    #[default]
+    Head,
+    /// In a body, with so many bytes to come.
+    Body(u64),
+    /// Before the line that begins a chunk.
+    Chunk,
+    /// In a chunk, with so many bytes to come.
+    ChunkData(u64),
+    /// Before the line end that ends a chunk.
+    ChunkEnd,
+    /// After the last chunk, with so many bytes of trailers seen.
+    Trailers(usize),
+    /// In a body that ends with the connection.
+    UntilClose,
+    /// Bytes were lost where they mattered: waits for a run that begins with a head.
+    Lost,
+}
+
+/// One direction.
+#[derive(Debug, Default)]
+struct Half {
+    state: State,
+    /// Bytes of an incomplete head that hold no end of a head.
+    scanned: usize,
+    /// Where the next byte is expected in the stream.
+    next: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Mode {
+    #[default]
+    Http1,
+    /// HTTP/2 in clear: recognised, not read.
+    Http2,
+    /// Something else, for another parser to recognise.
+    Left,
+}
+
+/// The state of one connection: at most 64 KiB of waiting requests.
+#[derive(Debug, Default)]
+pub struct Session {
+    halves: [Half; 2],
+    mode: Mode,
+    /// Whether the opener answers and the other side asks (a capture that began in
+    /// mid-stream); `None` until a first line has told.
+    swapped: Option<bool>,
+    waiting: VecDeque<Request>,
+    waiting_bytes: usize,
+    /// Responses that belong to requests that were given up.
+    given_up: usize,
+}
+
+/// Judges the first bytes of a direction.
+#[must_use]
+pub fn probe(run: &Run<'_>) -> Verdict {
+    let bytes = run.bytes;
+    match status_line(bytes) {
+        Verdict::No => {}
+        verdict => return verdict,
+    }
+    if bytes.starts_with(PREFACE) {
+        return Verdict::Yes;
+    }
+    if PREFACE.starts_with(bytes) {
+        return Verdict::More;
+    }
+    request_line(bytes)
+}
+
+fn status_line(bytes: &[u8]) -> Verdict {
+    let shape = b"HTTP/1.d ddd";
+    for (index, &wanted) in shape.iter().enumerate() {
+        match bytes.get(index) {
+            None => return Verdict::More,
+            Some(byte) if wanted == b'd' && byte.is_ascii_digit() => {}
+            Some(&byte) if byte == wanted => {}
+            Some(_) => return Verdict::No,
+        }
+    }
+    match bytes.get(shape.len()) {
+        None => Verdict::More,
+        Some(b' ' | b'\r' | b'\n') => Verdict::Yes,
+        Some(_) => Verdict::No,
+    }
+}
+
+/// A method of capital letters, a target without spaces, and `HTTP/1.`.
+fn request_line(bytes: &[u8]) -> Verdict {
+    let method = bytes
+        .iter()
+        .take(21)
+        .take_while(|&&b| b.is_ascii_uppercase() || b == b'-')
+        .count();
+    match bytes.get(method) {
+        None if method <= 20 => return Verdict::More,
+        Some(b' ') if (2..=20).contains(&method) => {}
+        _ => return Verdict::No,
+    }
+    let rest = bytes.get(method + 1..).unwrap_or_default();
+    match rest.first() {
+        None => return Verdict::More,
+        Some(first) if first.is_ascii_alphanumeric() || b"/*[%".contains(first) => {}
+        Some(_) => return Verdict::No,
+    }
+    let target = rest
+        .iter()
+        .take_while(|&&byte| byte > b' ' && byte != 0x7f)
+        .count();
+    let version = rest.get(target..).unwrap_or_default();
+    let shape = b" HTTP/1.";
+    if version.starts_with(shape) {
+        Verdict::Yes
+    } else if shape.starts_with(version) {
+        // A target can fill all that a host shows: then the method must do.
+        if bytes.len() >= 4_096 && rest.starts_with(b"/") {
+            Verdict::Yes
+        } else {
+            Verdict::More
+        }
+    } else {
+        Verdict::No
+    }
+}
+
+impl Session {
+    /// Reads a run. Each exchange goes to `emit` when the head of its final response is
+    /// complete, and without a response when the server's direction ends or it cannot
+    /// be told any more which response is its own.
+    pub fn feed(&mut self, run: &Run<'_>, mut emit: impl FnMut(&Exchange<'_>)) -> Step {
+        match self.mode {
+            Mode::Http1 => {}
+            Mode::Http2 => return Step::Done,
+            Mode::Left => return Step::Handover(0),
+        }
+        let half = &mut self.halves[run.side.index()];
+        if run.gap > 0 {
+            half.skip(run);
+            if half.state == State::Lost && Some(run.side) == self.server() {
+                self.give_up_all(&mut emit);
+            }
+        }
+        let step = self.read(run, &mut emit);
+        let consumed = match step {
+            Step::Incomplete { consumed, .. } => consumed,
+            _ => run.bytes.len(),
+        };
+        self.halves[run.side.index()].next = run.offset.saturating_add(consumed as u64);
+        if run.end && Some(run.side) == self.server() {
+            self.give_up_all(&mut emit);
+        }
+        step
+    }
+
+    /// The direction of responses; before anything has told, the usual one.
+    fn server(&self) -> Option<Side> {
+        Some(if self.swapped == Some(true) {
+            Side::ToServer
+        } else {
+            Side::ToClient
+        })
+    }
+
+    fn read(&mut self, run: &Run<'_>, emit: &mut impl FnMut(&Exchange<'_>)) -> Step {
+        let side = run.side.index();
+        let mut at = 0;
+        loop {
+            let rest = run.bytes.get(at..).unwrap_or_default();
+            if rest.is_empty() {
+                return Step::Done;
+            }
+            let half = &mut self.halves[side];
+            match half.state {
+                State::Head => match self.head(run, at, emit) {
+                    Ok(next) => at = next,
+                    Err(step) => return step,
+                },
+                State::Body(0) | State::ChunkData(0) => half.state = half.after_body(),
+                State::Body(left) | State::ChunkData(left) => {
+                    let taken = rest.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+                    half.take(taken as u64);
+                    at += taken;
+                }
+                State::Chunk | State::ChunkEnd | State::Trailers(_) => match half.between(rest) {
+                    Ok(Some(taken)) => at += taken,
+                    Ok(None) if run.end => return Step::Done,
+                    Ok(None) => {
+                        return Step::Incomplete {
+                            consumed: at,
+                            needed: 1,
+                        };
+                    }
+                    Err(fault) => return Step::Error(fault.shifted(at)),
+                },
+                State::UntilClose => return Step::Done,
+                State::Lost => {
+                    if at > 0 || probe(run) != Verdict::Yes {
+                        return Step::Done;
+                    }
+                    half.state = State::Head;
+                }
+            }
+        }
+    }
+
+    /// Reads one head at `at` and returns where it ends.
+    fn head(
+        &mut self,
+        run: &Run<'_>,
+        at: usize,
+        emit: &mut impl FnMut(&Exchange<'_>),
+    ) -> Result<usize, Step> {
+        let rest = run.bytes.get(at..).unwrap_or_default();
+        // Empty lines before a head are skipped (RFC 9112, section 2.2).
+        let blank = rest
+            .iter()
+            .take_while(|&&byte| matches!(byte, b'\r' | b'\n'))
+            .count();
+        if blank > 0 {
+            self.halves[run.side.index()].scanned = 0;
+            return Ok(at + blank);
+        }
+        let wait = |needed| {
+            if run.end {
+                Step::Done
+            } else {
+                Step::Incomplete {
+                    consumed: at,
+                    needed,
+                }
+            }
+        };
+        let swapped = match self.swapped {
+            Some(swapped) => swapped,
+            None => {
+                let line = rest.get(..5).ok_or(wait(5 - rest.len().min(4)))?;
+                (line == b"HTTP/") != (run.side == Side::ToClient)
+            }
+        };
+        let asks = (run.side == Side::ToServer) != swapped;
+        let leaving = asks && self.waiting.back().is_some_and(|request| request.leaves);
+        if leaving && !run.end && rest.len() <= MAX_HEAD && request_line(rest) != Verdict::Yes {
+            // Whether this still is HTTP is for the response to say.
+            return Err(Step::Incomplete {
+                consumed: at,
+                needed: 1,
+            });
+        }
+        if asks && rest.starts_with(b"PRI") && PREFACE.starts_with(rest.get(..24).unwrap_or(rest)) {
+            if rest.len() < PREFACE.len() {
+                return Err(wait(PREFACE.len() - rest.len()));
+            }
+            self.mode = Mode::Http2;
+            return Err(Step::Done);
+        }
+        let half = &mut self.halves[run.side.index()];
+        let Some(length) = head::end_of_head(rest, half.scanned) else {
+            if rest.len() > MAX_HEAD {
+                let fault = Fault {
+                    offset: MAX_HEAD,
+                    expected: "the end of a head of 32 KiB",
+                };
+                return Err(Step::Error(fault.shifted(at)));
+            }
+            half.scanned = if run.end { 0 } else { rest.len() };
+            return Err(wait(1));
+        };
+        half.scanned = 0;
+        let bytes = rest.get(..length).unwrap_or(rest);
+        if asks {
+            let (request, body) =
+                head::request(bytes).map_err(|fault| Step::Error(fault.shifted(at)))?;
+            self.swapped = Some(swapped);
+            self.halves[run.side.index()].state = State::of(body);
+            self.wait_for_response(request, emit);
+            return Ok(at + length);
+        }
+        let (response, body) =
+            head::response(bytes).map_err(|fault| Step::Error(fault.shifted(at)))?;
+        self.swapped = Some(swapped);
+        if (100..200).contains(&response.status) && response.status != 101 {
+            return Ok(at + length);
+        }
+        let request = self.answered();
+        let method = request
+            .as_ref()
+            .map_or("", |request| request.method.as_str());
+        let leaves = response.status == 101
+            || (method == "CONNECT" && (200..300).contains(&response.status));
+        let empty = method == "HEAD" || matches!(response.status, 204 | 304);
+        self.halves[run.side.index()].state = if empty { State::Head } else { State::of(body) };
+        if let Some(request) = request {
+            emit(&Exchange {
+                request: &request,
+                response: Some(&response),
+            });
+        }
+        if leaves {
+            self.mode = Mode::Left;
+            self.give_up_all(emit);
+            return Err(Step::Handover(at + length));
+        }
+        Ok(at + length)
+    }
+
+    fn wait_for_response(&mut self, request: Request, emit: &mut impl FnMut(&Exchange<'_>)) {
+        let size = request.size();
+        while self.waiting.len() >= MAX_WAITING || self.waiting_bytes + size > MAX_WAITING_BYTES {
+            let Some(oldest) = self.waiting.pop_front() else {
+                break;
+            };
+            self.waiting_bytes -= oldest.size();
+            self.given_up = self.given_up.saturating_add(1);
+            emit(&Exchange {
+                request: &oldest,
+                response: None,
+            });
+        }
+        self.waiting_bytes += size;
+        self.waiting.push_back(request);
+    }
+
+    /// The request that the next response answers, if it is known.
+    fn answered(&mut self) -> Option<Request> {
+        if self.given_up > 0 {
+            self.given_up -= 1;
+            return None;
+        }
+        let request = self.waiting.pop_front()?;
+        self.waiting_bytes -= request.size();
+        Some(request)
+    }
+
+    fn give_up_all(&mut self, emit: &mut impl FnMut(&Exchange<'_>)) {
+        for request in self.waiting.drain(..) {
+            emit(&Exchange {
+                request: &request,
+                response: None,
+            });
+        }
+        self.waiting_bytes = 0;
+        self.given_up = 0;
+    }
+}
+
+impl State {
+    fn of(body: Body) -> Self {
+        match body {
+            Body::Length(0) => Self::Head,
+            Body::Length(length) => Self::Body(length),
+            Body::Chunked => Self::Chunk,
+            Body::UntilClose => Self::UntilClose,
+        }
+    }
+}
+
+impl Half {
+    fn after_body(&self) -> State {
+        if matches!(self.state, State::ChunkData(_)) {
+            State::ChunkEnd
+        } else {
+            State::Head
+        }
+    }
+
+    fn take(&mut self, count: u64) {
+        match &mut self.state {
+            State::Body(left) | State::ChunkData(left) => {
+                *left -= count;
+                if *left == 0 {
+                    self.state = self.after_body();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Steps over lost bytes if they lie within a body.
+    fn skip(&mut self, run: &Run<'_>) {
+        self.scanned = 0;
+        let lost = run
+            .offset
+            .checked_sub(self.next)
+            .filter(|_| run.gap < u32::MAX);
+        match (self.state, lost) {
+            (State::Body(left) | State::ChunkData(left), Some(lost)) if lost <= left => {
+                self.take(lost);
+            }
+            (State::UntilClose, _) => {}
+            _ => self.state = State::Lost,
+        }
+    }
+
+    /// Reads what stands between chunks; returns how many bytes, or `None` for too few.
+    fn between(&mut self, rest: &[u8]) -> Result<Option<usize>, Fault> {
+        match self.state {
+            State::ChunkEnd => {
+                let length = match rest {
+                    [b'\n', ..] => 1,
+                    [b'\r', b'\n', ..] => 2,
+                    [b'\r'] => return Ok(None),
+                    _ => {
+                        return Err(Fault {
+                            offset: 0,
+                            expected: "the end of a chunk",
+                        });
+                    }
+                };
+                self.state = State::Chunk;
+                Ok(Some(length))
+            }
+            State::Chunk => match httparse::parse_chunk_size(rest) {
+                Ok(httparse::Status::Complete((length, size))) => {
+                    self.state = if size == 0 {
+                        State::Trailers(0)
+                    } else {
+                        State::ChunkData(size)
+                    };
+                    Ok(Some(length))
+                }
+                Ok(httparse::Status::Partial) if rest.len() <= MAX_CHUNK_LINE => Ok(None),
+                _ => Err(Fault {
+                    offset: 0,
+                    expected: "the size of a chunk",
+                }),
+            },
+            State::Trailers(seen) => {
+                let Some(newline) = memchr::memchr(b'\n', rest) else {
+                    if rest.len() + seen > MAX_HEAD {
+                        return Err(Fault {
+                            offset: 0,
+                            expected: "at most 32 KiB of trailers",
+                        });
+                    }
+                    return Ok(None);
+                };
+                let line = rest.get(..newline).unwrap_or_default();
+                if seen.saturating_add(newline) > MAX_HEAD {
+                    return Err(Fault {
+                        offset: 0,
+                        expected: "at most 32 KiB of trailers",
+                    });
+                }
+                self.state = if line.trim_ascii().is_empty() {
+                    State::Head
+                } else {
+                    State::Trailers(seen + newline + 1)
+                };
+                Ok(Some(newline + 1))
+            }
+            _ => Ok(Some(0)),
+        }
+    }
+}
