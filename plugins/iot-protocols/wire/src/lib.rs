@@ -5,12 +5,14 @@
 //! yet it leaves with [`Step::Incomplete`], and the host shows it again with more.
 //! That keeps the state of a session small and bounded.
 
+mod plugin;
 mod reader;
 mod sessions;
 
 #[cfg(feature = "harness")]
 pub mod harness;
 
+pub use plugin::direction;
 pub use reader::{Fault, Reader};
 pub use sessions::{MAX_SESSIONS, Sessions};
 
