@@ -27,7 +27,9 @@ pub struct Coap {
 
 impl Parser for Coap {
     fn configure(_: &Settings) -> Result<Self, SettingsError> {
-        Ok(Self { sessions: Sessions::new() })
+        Ok(Self {
+            sessions: Sessions::new(),
+        })
     }
 
     fn probe(&self, chunk: &Chunk<'_>) -> Recognition {
@@ -37,7 +39,9 @@ impl Parser for Coap {
     fn parse(&mut self, chunk: &Chunk<'_>, out: &mut Tables) -> Outcome {
         let run = Run::from(chunk);
         let session = self.sessions.of(chunk.session);
-        session.feed(&run, |message, role| write(message, role, run.side, out)).into()
+        session
+            .feed(&run, |message, role| write(message, role, run.side, out))
+            .into()
     }
 
     fn close(&mut self, session: u32) {
@@ -87,16 +91,23 @@ fn write(message: &Message<'_>, role: Role, side: Side, out: &mut Tables) {
     let code = code::dotted(message.code);
     let code = std::str::from_utf8(&code).unwrap_or_default();
     let (operation, direction) = match role {
-        Role::Request => (code::method(message.code).unwrap_or("request"), direction::REQUEST),
-        Role::Response(method) => {
-            (method.and_then(code::method).unwrap_or("response"), direction::RESPONSE)
-        }
+        Role::Request => (
+            code::method(message.code).unwrap_or("request"),
+            direction::REQUEST,
+        ),
+        Role::Response(method) => (
+            method.and_then(code::method).unwrap_or("response"),
+            direction::RESPONSE,
+        ),
         Role::Neither => (neither(message), direction::UNKNOWN),
     };
     let registers = role == Role::Request && noted.path == "/rd" && message.code == 2;
     let mut row = out.event(Kind::DeviceMessage);
     row.text(field!("protocol"), "coap")
-        .text(field!("operation"), if registers { "register" } else { operation })
+        .text(
+            field!("operation"),
+            if registers { "register" } else { operation },
+        )
         .u8(field!("direction"), direction)
         .bool(field!("encrypted"), false);
     if matches!(role, Role::Response(_)) {
@@ -111,9 +122,16 @@ fn write(message: &Message<'_>, role: Role, side: Side, out: &mut Tables) {
     }
     write_token(&mut row, message.token);
     row.number(attribute!("coap.oscore"), u8::from(noted.oscore).into())
-        .number(attribute!("coap.payload-bytes"), message.payload.len() as f64);
+        .number(
+            attribute!("coap.payload-bytes"),
+            message.payload.len() as f64,
+        );
     if role == Role::Request {
-        let path = if noted.path.is_empty() { "/" } else { &noted.path };
+        let path = if noted.path.is_empty() {
+            "/"
+        } else {
+            &noted.path
+        };
         row.attribute(attribute!("coap.uri-path"), path);
     }
     if !noted.query.is_empty() {
@@ -133,7 +151,10 @@ fn write(message: &Message<'_>, role: Role, side: Side, out: &mut Tables) {
     }
     // Over TCP nothing but the flow says which way a signal went.
     if role == Role::Neither {
-        row.number(attribute!("coap.to-server"), u8::from(side == Side::ToServer).into());
+        row.number(
+            attribute!("coap.to-server"),
+            u8::from(side == Side::ToServer).into(),
+        );
     }
 }
 
@@ -153,11 +174,18 @@ fn write_token(row: &mut EventRow<'_>, token: &[u8]) {
     let mut digits = [0; 16];
     for (pair, byte) in digits.chunks_exact_mut(2).zip(token) {
         for (digit, nibble) in pair.iter_mut().zip([byte >> 4, byte & 15]) {
-            *digit = if nibble < 10 { b'0' + nibble } else { b'a' - 10 + nibble };
+            *digit = if nibble < 10 {
+                b'0' + nibble
+            } else {
+                b'a' - 10 + nibble
+            };
         }
     }
     let digits = digits.get(..token.len() * 2).unwrap_or_default();
-    row.attribute(attribute!("coap.token"), std::str::from_utf8(digits).unwrap_or_default());
+    row.attribute(
+        attribute!("coap.token"),
+        std::str::from_utf8(digits).unwrap_or_default(),
+    );
 }
 
 /// The parameters of an LwM2M registration (OMA LwM2M Core 1.2, section 6.2.1).

@@ -25,7 +25,10 @@ pub struct Dns {
 
 impl Parser for Dns {
     fn configure(_: &Settings) -> Result<Self, SettingsError> {
-        Ok(Self { sessions: Sessions::new(), mnemonic: String::new() })
+        Ok(Self {
+            sessions: Sessions::new(),
+            mnemonic: String::new(),
+        })
     }
 
     fn probe(&self, chunk: &Chunk<'_>) -> Recognition {
@@ -35,7 +38,9 @@ impl Parser for Dns {
     fn parse(&mut self, chunk: &Chunk<'_>, out: &mut Tables) -> Outcome {
         let Self { sessions, mnemonic } = self;
         let session = sessions.of(chunk.session);
-        session.feed(&Run::from(chunk), |lookup| write(lookup, mnemonic, out)).into()
+        session
+            .feed(&Run::from(chunk), |lookup| write(lookup, mnemonic, out))
+            .into()
     }
 
     fn close(&mut self, session: u32) {

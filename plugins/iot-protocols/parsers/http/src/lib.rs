@@ -26,7 +26,9 @@ pub struct Http {
 
 impl Parser for Http {
     fn configure(_: &Settings) -> Result<Self, SettingsError> {
-        Ok(Self { sessions: Sessions::new() })
+        Ok(Self {
+            sessions: Sessions::new(),
+        })
     }
 
     fn probe(&self, chunk: &Chunk<'_>) -> Recognition {
@@ -35,7 +37,9 @@ impl Parser for Http {
 
     fn parse(&mut self, chunk: &Chunk<'_>, out: &mut Tables) -> Outcome {
         let session = self.sessions.of(chunk.session);
-        session.feed(&Run::from(chunk), |exchange| write(exchange, out)).into()
+        session
+            .feed(&Run::from(chunk), |exchange| write(exchange, out))
+            .into()
     }
 
     fn close(&mut self, session: u32) {
@@ -63,7 +67,9 @@ fn write(exchange: &Exchange<'_>, out: &mut Tables) {
         field!("req-items.masked"),
     ];
     credentials(&mut row, request.credentials, items);
-    let Some(response) = exchange.response else { return };
+    let Some(response) = exchange.response else {
+        return;
+    };
     row.u16(field!("status"), response.status);
     if let Some(mime) = &response.mime {
         row.text(field!("resp-mime"), mime);

@@ -33,7 +33,11 @@ impl Parser for Modbus {
     }
 
     fn parse(&mut self, chunk: &Chunk<'_>, out: &mut Tables) -> Outcome {
-        let Self { sessions, max_values, values } = self;
+        let Self {
+            sessions,
+            max_values,
+            values,
+        } = self;
         sessions
             .of(chunk.session)
             .feed(&Run::from(chunk), |message| {

@@ -24,7 +24,9 @@ pub struct Mqtt {
 
 impl Parser for Mqtt {
     fn configure(_: &Settings) -> Result<Self, SettingsError> {
-        Ok(Self { sessions: Sessions::new() })
+        Ok(Self {
+            sessions: Sessions::new(),
+        })
     }
 
     fn probe(&self, chunk: &Chunk<'_>) -> Recognition {
@@ -33,7 +35,9 @@ impl Parser for Mqtt {
 
     fn parse(&mut self, chunk: &Chunk<'_>, out: &mut Tables) -> Outcome {
         let session = self.sessions.of(chunk.session);
-        session.feed(&Run::from(chunk), |message| write(message, out)).into()
+        session
+            .feed(&Run::from(chunk), |message| write(message, out))
+            .into()
     }
 
     fn close(&mut self, session: u32) {
@@ -62,7 +66,11 @@ fn write(message: &Message<'_>, out: &mut Tables) {
     } else if let Some(code) = packet.code {
         // Before 5.0 a CONNACK has codes of its own, and a SUBACK ends in 128 at worst.
         let old = header.kind == 2 && code < 128;
-        let name = if old { names::return_code(code) } else { names::reason(code) };
+        let name = if old {
+            names::return_code(code)
+        } else {
+            names::reason(code)
+        };
         row.text(field!("status"), name)
             .number(attribute!("mqtt.code"), code.into());
     }
@@ -94,7 +102,10 @@ fn write(message: &Message<'_>, out: &mut Tables) {
         row.number(attribute!("mqtt.packet-id"), id.into());
     }
     if header.kind == 2 {
-        row.number(attribute!("mqtt.session-present"), u8::from(packet.session_present).into());
+        row.number(
+            attribute!("mqtt.session-present"),
+            u8::from(packet.session_present).into(),
+        );
     }
     if let Some(fault) = message.fault {
         row.attribute(attribute!("mqtt.expected"), fault.expected);
@@ -102,12 +113,18 @@ fn write(message: &Message<'_>, out: &mut Tables) {
 }
 
 fn write_connect(row: &mut EventRow<'_>, connect: &Connect<'_>) {
-    row.attribute(attribute!("mqtt.client-id"), &text(connect.client, MAX_TEXT))
-        .number(attribute!("mqtt.user-flag"), u8::from(connect.user).into())
-        .number(attribute!("mqtt.password-flag"), u8::from(connect.password).into())
-        .number(attribute!("mqtt.clean"), u8::from(connect.clean).into())
-        .number(attribute!("mqtt.bridge"), u8::from(connect.bridge).into())
-        .number(attribute!("mqtt.keep-alive"), connect.keep_alive.into());
+    row.attribute(
+        attribute!("mqtt.client-id"),
+        &text(connect.client, MAX_TEXT),
+    )
+    .number(attribute!("mqtt.user-flag"), u8::from(connect.user).into())
+    .number(
+        attribute!("mqtt.password-flag"),
+        u8::from(connect.password).into(),
+    )
+    .number(attribute!("mqtt.clean"), u8::from(connect.clean).into())
+    .number(attribute!("mqtt.bridge"), u8::from(connect.bridge).into())
+    .number(attribute!("mqtt.keep-alive"), connect.keep_alive.into());
     if let Some(will) = connect.will {
         row.attribute(attribute!("mqtt.will-topic"), &text(will, MAX_TEXT));
     }

@@ -28,7 +28,9 @@ pub struct Tls {
 
 impl Parser for Tls {
     fn configure(_: &Settings) -> Result<Self, SettingsError> {
-        Ok(Self { sessions: Sessions::new() })
+        Ok(Self {
+            sessions: Sessions::new(),
+        })
     }
 
     fn probe(&self, chunk: &Chunk<'_>) -> Recognition {
@@ -37,7 +39,9 @@ impl Parser for Tls {
 
     fn parse(&mut self, chunk: &Chunk<'_>, out: &mut Tables) -> Outcome {
         let session = self.sessions.of(chunk.session);
-        session.feed(&Run::from(chunk), |report| write(report, out)).into()
+        session
+            .feed(&Run::from(chunk), |report| write(report, out))
+            .into()
     }
 
     fn close(&mut self, session: u32) {

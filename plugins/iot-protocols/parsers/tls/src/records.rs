@@ -87,7 +87,9 @@ pub fn probe(bytes: &[u8]) -> Verdict {
                 && fits(1, &|high| high == 0)
                 && fits(4, &|major| major == 3)
                 && fits(5, &|minor| minor <= 4)
-                && content.get(1..4).is_none_or(|length| length >= [0, 0, 38].as_slice()),
+                && content
+                    .get(1..4)
+                    .is_none_or(|length| length >= [0, 0, 38].as_slice()),
             6,
         ),
         ALERT if length == 2 => (
