@@ -1,6 +1,7 @@
 //! Attributes: named values that no field of a kind foresees.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, StructArray};
 use arrow_buffer::{NullBuffer, NullBufferBuilder};
@@ -8,7 +9,6 @@ use arrow_schema::{ArrowError, DataType, Field, Fields};
 
 use crate::columnar::{ColumnBuilder, Columnar, Numbers, TextBuilder, as_f64, as_struct, as_text};
 use crate::mask::Mask;
-use crate::types::Body;
 
 /// Most attributes of an event.
 pub const MAX_ATTRIBUTES: usize = 64;
@@ -65,7 +65,8 @@ pub enum AttributeError {
     BatchFull(String),
 }
 
-fn check(name: &str, number: Option<f64>) -> Result<(), AttributeError> {
+/// Whether `name` can be an attribute's.
+pub(crate) fn check_name(name: &str) -> Result<(), AttributeError> {
     let bytes = name.as_bytes();
     let led = bytes
         .first()
@@ -79,6 +80,11 @@ fn check(name: &str, number: Option<f64>) -> Result<(), AttributeError> {
             .collect();
         return Err(AttributeError::Name(shown));
     }
+    Ok(())
+}
+
+fn check(name: &str, number: Option<f64>) -> Result<(), AttributeError> {
+    check_name(name)?;
     match number {
         Some(number) if !number.is_finite() => Err(AttributeError::NotFinite(name.to_owned())),
         _ => Ok(()),
@@ -138,24 +144,6 @@ impl Attributes {
     /// Keeps those for which `keep` says yes.
     pub fn retain(&mut self, mut keep: impl FnMut(&str) -> bool) {
         self.0.retain(|name, _| keep(name));
-    }
-}
-
-impl Body {
-    /// Its attributes; none where the kind has none.
-    pub fn attributes(&self) -> Option<&Attributes> {
-        match self {
-            Self::NetworkApp(body) => Some(&body.attributes),
-            Self::DeviceMessage(body) => Some(&body.attributes),
-            Self::NetworkAlert(body) => Some(&body.attributes),
-            Self::Finding(body) => Some(&body.attributes),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn attribute_names(&self) -> Vec<String> {
-        self.attributes()
-            .map_or_else(Vec::new, |all| all.0.keys().cloned().collect())
     }
 }
 
@@ -235,11 +223,6 @@ impl AttributesBuilder {
         self.in_row = 0;
     }
 
-    /// How many columns there are.
-    pub fn names(&self) -> usize {
-        self.children.len()
-    }
-
     fn child(&mut self, name: &str, number: Option<f64>) -> Result<&mut Child, AttributeError> {
         let side = usize::from(number.is_none());
         let known = self.names.get(name).copied();
@@ -303,50 +286,49 @@ impl ColumnBuilder<Attributes> for AttributesBuilder {
         self.rows
     }
 
-    fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<ArrayRef, ArrowError> {
+    fn attribute_columns(&self) -> usize {
+        self.children.len()
+    }
+
+    fn finish(&mut self, _nulls: Option<NullBuffer>) -> Result<ArrayRef, ArrowError> {
         let rows = std::mem::take(&mut self.rows);
         self.in_row = 0;
-        let names = std::mem::take(&mut self.names);
+        self.names.clear();
         let mut columns = Vec::with_capacity(self.children.len());
         for mut child in std::mem::take(&mut self.children) {
             child.pad(rows);
             let valid = child.valid.finish();
-            let both = names
-                .get(&child.name)
-                .is_some_and(|at| at.iter().all(Option::is_some));
-            let (array, name) = match child.values {
-                Values::Numbers(mut numbers) => (numbers.finish(valid)?, child.name.into_string()),
-                Values::Text(mut text) if both => {
-                    (text.finish(valid)?, format!("{}{TEXT_SUFFIX}", child.name))
-                }
-                Values::Text(mut text) => (text.finish(valid)?, child.name.into_string()),
+            let array = match child.values {
+                Values::Numbers(mut numbers) => numbers.finish(valid)?,
+                Values::Text(mut text) => text.finish(valid)?,
             };
-            columns.push((Field::new(name, array.data_type().clone(), true), array));
+            columns.push((child.name.into_string(), array));
         }
-        columns.sort_by(|(a, _), (b, _)| a.name().cmp(b.name()));
-        assemble(rows, columns, nulls)
+        assemble(rows, columns)
     }
 }
 
-/// The struct of the columns of a batch's attributes.
+/// The record of the columns of a batch's attributes, sorted by name. Columns in which
+/// nothing is are left out.
 pub(crate) fn assemble(
     rows: usize,
-    columns: Vec<(Field, ArrayRef)>,
-    nulls: Option<NullBuffer>,
+    mut columns: Vec<(String, ArrayRef)>,
 ) -> Result<ArrayRef, ArrowError> {
-    if columns.is_empty() {
-        return Ok(std::sync::Arc::new(StructArray::try_new_with_length(
-            Fields::empty(),
-            Vec::new(),
-            nulls,
-            rows,
-        )?));
+    columns.retain(|(_, array)| array.null_count() < array.len());
+    let is_text = |array: &ArrayRef| *array.data_type() != DataType::Float64;
+    columns.sort_by(|(a, x), (b, y)| (a, is_text(x)).cmp(&(b, is_text(y))));
+    let mut fields: Vec<Field> = Vec::with_capacity(columns.len());
+    let mut arrays = Vec::with_capacity(columns.len());
+    for (mut name, array) in columns {
+        if fields.last().is_some_and(|before| *before.name() == name) {
+            name.push_str(TEXT_SUFFIX);
+        }
+        fields.push(Field::new(name, array.data_type().clone(), true));
+        arrays.push(array);
     }
-    let (fields, arrays): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
-    Ok(std::sync::Arc::new(StructArray::try_new(
-        fields.into(),
-        arrays,
-        nulls,
+    let fields = Fields::from(fields);
+    Ok(Arc::new(StructArray::try_new_with_length(
+        fields, arrays, None, rows,
     )?))
 }
 
@@ -386,5 +368,9 @@ impl Columnar for Attributes {
 
     fn hide(&mut self, mask: &Mask, _position: usize) {
         self.retain(|name| mask.attribute(name));
+    }
+
+    fn attributes(&self) -> Option<&Attributes> {
+        Some(self)
     }
 }

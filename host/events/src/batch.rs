@@ -2,17 +2,19 @@
 
 use std::sync::{Arc, OnceLock};
 
-use arrow_array::{Array, ArrayRef, RecordBatch, UInt64Array};
+use arrow_array::{Array, ArrayRef};
 use arrow_buffer::ScalarBuffer;
-use arrow_schema::{ArrowError, Field, FieldRef, Schema};
+use arrow_schema::ArrowError;
 
 use crate::builder::no_handling;
 use crate::column::{AttributeColumns, Column, ColumnError, extract};
-use crate::columnar::{Columnar, arrow_field};
-use crate::event::{Digest, Envelope, Event, Source, event_id};
+use crate::columnar::Columnar;
+use crate::event::{Digest, Envelope, Event, MAX_SEQ, Source, event_id};
 use crate::field::{ColumnType, FieldId};
 use crate::mask::{Mask, field};
 use crate::scalar::Timestamp;
+use crate::segment::Segment;
+use crate::table::{HostColumns, TableColumn, TableError};
 use crate::types::{Body, Kind, Tlp};
 
 /// Most events in a batch.
@@ -37,6 +39,17 @@ pub enum BatchError {
         /// What Arrow says.
         problem: String,
     },
+}
+
+/// Why a parser's columns are no batch.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FromColumnsError {
+    /// The columns break the contract.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// The rows are no batch.
+    #[error(transparent)]
+    Batch(#[from] BatchError),
 }
 
 impl BatchError {
@@ -257,6 +270,57 @@ impl Batch {
             .map(|columns| columns.name.as_str())
     }
 
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.0.parts
+    }
+
+    /// Its rows, to be cut anew; shares their memory.
+    pub(crate) fn segment(&self) -> Segment {
+        let parts = &self.0.parts;
+        Segment {
+            kind: self.kind(),
+            times: parts.times.clone(),
+            ingest_times: parts.ingest_times.clone(),
+            handling: parts.handling.clone(),
+            body: parts.body.clone(),
+        }
+    }
+
+    /// A batch of the columns that a parser returned, one row for each of `host` and of
+    /// `seqs`; see [`table::segment`](crate::table::segment).
+    ///
+    /// # Errors
+    /// When the columns break the contract, or there are more than 1,024 rows.
+    pub fn from_columns(
+        kind: Kind,
+        source: Arc<Source>,
+        columns: Vec<TableColumn>,
+        host: HostColumns,
+        seqs: Vec<u64>,
+    ) -> Result<Self, FromColumnsError> {
+        let segment = crate::table::segment(kind, columns, host)?;
+        let rows = segment.len();
+        if seqs.len() != rows || seqs.iter().any(|seq| *seq > MAX_SEQ) {
+            let problem = "there must be as many sequence numbers below 2^40 as rows".to_owned();
+            return Err(BatchError::Columns { kind, problem }.into());
+        }
+        let Segment {
+            times,
+            ingest_times,
+            handling,
+            body,
+            ..
+        } = segment;
+        let parts = Parts {
+            times,
+            ingest_times,
+            seqs: seqs.into(),
+            handling,
+            body,
+        };
+        Ok(Self::new(kind, source, parts)?)
+    }
+
     fn envelope_column(&self, name: &'static str) -> Result<Column, ColumnError> {
         let parts = &self.0.parts;
         let rows = self.len();
@@ -285,68 +349,6 @@ impl Batch {
                 extract(&[array], &[0], info)?
             }
         })
-    }
-
-    /// The events as Arrow has them: `seq`, `time`, `ingest-time`, `tlp`, `labels`,
-    /// `refs`, then the fields of the body by their WIT names. Source and tenant are
-    /// in the metadata of the schema.
-    pub fn record_batch(&self) -> Result<RecordBatch, ArrowError> {
-        let parts = &self.0.parts;
-        let u64s = |values: &ScalarBuffer<u64>| -> ArrayRef {
-            Arc::new(UInt64Array::new(values.clone(), None))
-        };
-        let handling = parts
-            .handling
-            .clone()
-            .unwrap_or_else(|| no_handling(self.len()));
-        let mut fields: Vec<FieldRef> = vec![
-            Arc::new(arrow_field::<u64>("seq")),
-            Arc::new(arrow_field::<Timestamp>("time")),
-            Arc::new(arrow_field::<Timestamp>("ingest-time")),
-            Arc::new(arrow_field::<Option<Tlp>>("tlp")),
-            Arc::new(arrow_field::<Vec<String>>("labels")),
-            Arc::new(arrow_field::<Vec<String>>("refs")),
-        ];
-        let mut columns = vec![
-            u64s(&parts.seqs),
-            u64s(&parts.times),
-            u64s(&parts.ingest_times),
-            handling.tlp,
-            handling.labels,
-            handling.refs,
-        ];
-        let attributes = attributes_position(self.kind());
-        for (at, (field, column)) in self
-            .kind()
-            .arrow_fields()
-            .iter()
-            .zip(&parts.body)
-            .enumerate()
-        {
-            if Some(at) == attributes {
-                // The type depends on the names of the batch.
-                let ty = column.data_type().clone();
-                fields.push(Arc::new(Field::new(field.name(), ty, false)));
-            } else {
-                fields.push(Arc::clone(field));
-            }
-            columns.push(Arc::clone(column));
-        }
-        let source = &self.0.source;
-        let metadata = [
-            ("kind", self.kind().name().to_owned()),
-            ("source", source.name.clone()),
-            ("tenant", source.tenant.clone()),
-            ("slot", source.slot.to_string()),
-        ];
-        let metadata = metadata
-            .into_iter()
-            .map(|(key, value)| (key.to_owned(), value));
-        let metadata: std::collections::HashMap<String, String> = metadata.collect();
-        RecordBatch::try_new(
-            Arc::new(Schema::new(fields).with_metadata(metadata)),
-            columns,
-        )
     }
 }
 

@@ -106,13 +106,7 @@ impl BatchBuilder {
     /// Whether it must be finished before another event is pushed: it has 1,024 events,
     /// or so many names of attributes that the next event's might not fit.
     pub fn is_full(&self) -> bool {
-        let names = match &self.body {
-            BodyBuilder::NetworkApp(builder) => builder.attributes.names(),
-            BodyBuilder::DeviceMessage(builder) => builder.attributes.names(),
-            BodyBuilder::NetworkAlert(builder) => builder.attributes.names(),
-            BodyBuilder::Finding(builder) => builder.attributes.names(),
-            _ => 0,
-        };
+        let names = self.body.attribute_columns();
         self.len() >= MAX_ROWS || names + MAX_ATTRIBUTES > MAX_BATCH_ATTRIBUTES
     }
 

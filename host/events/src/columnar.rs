@@ -16,6 +16,7 @@ use arrow_buffer::{
 };
 use arrow_schema::{ArrowError, DataType, Field, FieldRef};
 
+use crate::attributes::Attributes;
 use crate::mask::Mask;
 use crate::scalar::{Bytes, IpAddress, Timestamp};
 
@@ -47,6 +48,11 @@ pub trait Columnar: Default + Debug {
 
     /// Makes the fields below this one neutral that `mask` hides.
     fn hide(&mut self, _mask: &Mask, _position: usize) {}
+
+    /// The attributes, where this is or holds some.
+    fn attributes(&self) -> Option<&Attributes> {
+        None
+    }
 }
 
 /// Builds a column of `T`.
@@ -63,6 +69,11 @@ pub trait ColumnBuilder<T>: Default + Debug {
     /// Whether there are none.
     fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// How many columns of attributes there are so far.
+    fn attribute_columns(&self) -> usize {
+        0
     }
 
     /// The array, with these nulls; the builder is empty again.

@@ -135,6 +135,8 @@ pub struct FieldInfo {
     pub optional: bool,
     /// For an enum the names by code, as JSON writes them.
     pub enum_names: Option<&'static [&'static str]>,
+    /// For an enum the code that stands for a value nobody gave.
+    pub(crate) neutral: u8,
     /// Position in the record at each depth.
     pub(crate) path: &'static [usize],
 }

@@ -8,6 +8,7 @@
 #[macro_use]
 mod macros;
 
+mod arrow;
 mod attributes;
 mod batch;
 mod builder;
@@ -21,13 +22,15 @@ mod finding;
 pub mod json;
 mod mask;
 mod scalar;
+mod segment;
+pub mod table;
 mod types;
 
 pub use attributes::{
     AttributeError, AttributeValue, Attributes, AttributesBuilder, MAX_ATTRIBUTE_NAME,
     MAX_ATTRIBUTES, MAX_BATCH_ATTRIBUTES,
 };
-pub use batch::{Batch, BatchError, MAX_ROWS};
+pub use batch::{Batch, BatchError, FromColumnsError, MAX_ROWS};
 pub use builder::{BatchBuilder, PushError, Stamp};
 pub use codes::CodeBuilder;
 pub use column::{Column, ColumnError, Values};
@@ -38,4 +41,5 @@ pub use field::{ColumnType, FieldId, FieldInfo, FieldType};
 pub use finding::{Action, Attribution, Citation, Finding};
 pub use mask::{Mask, UnknownField, field};
 pub use scalar::{Bytes, IpAddress, Timestamp, TimestampError};
+pub use segment::{Pick, Segment, batches};
 pub use types::*;

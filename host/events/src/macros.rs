@@ -18,6 +18,8 @@ macro_rules! wit_enum {
             pub const ALL: &'static [Self] = &[$(Self::$case,)*];
             /// Their names by code, as JSON writes them.
             pub const NAMES: &'static [&'static str] = &[$($text,)*];
+            /// The case that stands for a value nobody gave.
+            pub const NEUTRAL: Self = Self::$neutral;
 
             /// The name, as JSON writes it.
             pub const fn name(self) -> &'static str {
@@ -48,7 +50,7 @@ macro_rules! wit_enum {
 
         impl Default for $name {
             fn default() -> Self {
-                Self::$neutral
+                Self::NEUTRAL
             }
         }
 
@@ -213,6 +215,10 @@ macro_rules! wit_record {
                 $(ColumnBuilder::<$ty>::push_neutral(&mut self.$field);)*
             }
 
+            fn attribute_columns(&self) -> usize {
+                0 $(+ ColumnBuilder::<$ty>::attribute_columns(&self.$field))*
+            }
+
             fn len(&self) -> usize {
                 let lens = [$(ColumnBuilder::<$ty>::len(&self.$field),)*];
                 lens.first().copied().unwrap_or(0)
@@ -252,6 +258,10 @@ macro_rules! wit_record {
 
             fn hide(&mut self, mask: &Mask, position: usize) {
                 self.hide_fields(mask, position + 1);
+            }
+
+            fn attributes(&self) -> Option<&Attributes> {
+                None $(.or_else(|| self.$field.attributes()))*
             }
         }
 
@@ -446,10 +456,16 @@ macro_rules! wit_kinds {
                 }
             }
 
+            /// Its attributes; none where the kind has none.
+            pub fn attributes(&self) -> Option<&Attributes> {
+                match self { $(Self::$kind(body) => Columnar::attributes(body),)* }
+            }
+
             /// Makes every field neutral whose id `allowed` refuses. Whoever does this to many
             /// events makes a [`Mask`] once and calls [`hide`](Self::hide).
             pub fn retain(&mut self, allowed: &dyn Fn(FieldId) -> bool) {
-                let names: Vec<String> = self.attribute_names();
+                let names = self.attributes().into_iter().flat_map(Attributes::iter);
+                let names: Vec<String> = names.map(|(name, _)| name.to_owned()).collect();
                 let present = names.iter().map(String::as_str);
                 self.hide(&Mask::from_predicate(self.kind(), allowed, present));
             }
@@ -501,6 +517,13 @@ macro_rules! wit_kinds {
                         true
                     })*
                     _ => false,
+                }
+            }
+
+            /// How many columns of attributes there are so far.
+            pub(crate) fn attribute_columns(&self) -> usize {
+                match self {
+                    $(Self::$kind(builder) => builder.attribute_columns(),)*
                 }
             }
 

@@ -142,8 +142,11 @@ fn field_type(ty: &Ty) -> &'static str {
 
 fn info(out: &mut String, node: &Node) {
     let cases = match &node.leaf {
-        Ty::Enum(name) => format!("Some({}::NAMES)", names::pascal(name)),
-        _ => "None".to_owned(),
+        Ty::Enum(name) => {
+            let name = names::pascal(name);
+            format!("Some({name}::NAMES), neutral: {name}::NEUTRAL.code()")
+        }
+        _ => "None, neutral: 0".to_owned(),
     };
     let _ = writeln!(
         out,

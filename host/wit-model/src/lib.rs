@@ -2,12 +2,14 @@
 //! follows from it. Build scripts call this; WIT stays the single source of kinds,
 //! fields and their documentation.
 
+mod emit_rows;
 mod emit_types;
 mod load;
 mod model;
 pub mod names;
 pub mod nodes;
 
+pub use emit_rows::row_types;
 pub use emit_types::event_types;
 pub use load::load;
 pub use model::{Case, Enum, Field, Kind, Model, Record, Ty, Variant};
