@@ -2,6 +2,7 @@
 //! follows from it. Build scripts call this; WIT stays the single source of kinds,
 //! fields and their documentation.
 
+mod emit_guest;
 mod emit_rows;
 mod emit_types;
 mod load;
@@ -9,6 +10,7 @@ mod model;
 pub mod names;
 pub mod nodes;
 
+pub use emit_guest::{c_header, typescript};
 pub use emit_rows::row_types;
 pub use emit_types::event_types;
 pub use load::load;

@@ -88,7 +88,8 @@ fn c(directory: &Path, paths: &Paths, layout: &Path) -> Result<Vec<u8>> {
     let mut sources = vec![
         bindings.join(format!("{}.c", world::WORLD)),
         bindings.join(format!("{}_component_type.o", world::WORLD)),
-        paths.sdk.join("c/runtime.c"),
+        paths.sdk.join("c/src/runtime.c"),
+        paths.sdk.join("c/src/palisade.c"),
     ];
     for file in std::fs::read_dir(directory)? {
         let path = file?.path();

@@ -1,0 +1,104 @@
+/* Write Palisade plugins in C: what the generated bindings (guest.h) leave to the author.
+ *
+ * guest.h comes from the build; it has the functions and records of just those
+ * interfaces that plugin.toml asks for, and its prefix is always `guest`.
+ */
+#ifndef PALISADE_H
+#define PALISADE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "guest.h"
+#include "palisade-fields.h"
+
+#define PALISADE_MICROSECOND UINT64_C(1000)
+#define PALISADE_MILLISECOND (1000 * PALISADE_MICROSECOND)
+#define PALISADE_SECOND (1000 * PALISADE_MILLISECOND)
+#define PALISADE_MINUTE (60 * PALISADE_SECOND)
+#define PALISADE_HOUR (60 * PALISADE_MINUTE)
+#define PALISADE_DAY (24 * PALISADE_HOUR)
+
+/* The id of a field that palisade-fields.h does not list: an attribute. Call it once,
+ * from configure, and keep the id. */
+static inline uint32_t palisade_field(const char *dotted) {
+    uint32_t hash = 0x811c9dc5u;
+    for (; *dotted != '\0'; dotted++) {
+        hash = (hash ^ (unsigned char)*dotted) * 0x01000193u;
+    }
+    return hash;
+}
+
+/* A string of the bindings that views `text`; it copies nothing. Imports only read what
+ * they are handed. What an export returns, the bindings free: there use guest_string_dup. */
+static inline guest_string_t palisade_text(const char *text) {
+    guest_string_t view;
+    view.ptr = (uint8_t *)(uintptr_t)text;
+    view.len = strlen(text);
+    return view;
+}
+
+/* Whether a string of the bindings is this text. */
+static inline bool palisade_is(guest_string_t text, const char *other) {
+    return text.len == strlen(other) && memcmp(text.ptr, other, text.len) == 0;
+}
+
+/* Text under construction, in memory of the caller. What does not fit is left out. */
+struct palisade_writer {
+    uint8_t *bytes;
+    size_t length;
+    size_t room;
+};
+
+/* A writer over an array: struct palisade_writer out = PALISADE_WRITER(array). */
+#define PALISADE_WRITER(array) {(uint8_t *)(array), 0, sizeof(array)}
+
+void palisade_put(struct palisade_writer *to, const char *text);
+void palisade_put_text(struct palisade_writer *to, guest_string_t text);
+/* In decimal. */
+void palisade_put_u64(struct palisade_writer *to, uint64_t value);
+/* 16 bytes as in a column of addresses, written as in RFC 5952; IPv4 dotted. */
+void palisade_put_address(struct palisade_writer *to, const uint8_t address[16]);
+/* What was written, viewed in place. */
+static inline guest_string_t palisade_written(const struct palisade_writer *from) {
+    guest_string_t view;
+    view.ptr = from->bytes;
+    view.len = from->length;
+    return view;
+}
+
+/* Row `row` of a column of text, viewed in place. */
+static inline guest_string_t palisade_text_at(const palisade_plugin_types_text_column_t *column, size_t row) {
+    guest_string_t view;
+    view.ptr = column->bytes.ptr + column->offsets.ptr[row];
+    view.len = column->offsets.ptr[row + 1] - column->offsets.ptr[row];
+    return view;
+}
+
+/* Row `row` of a column of addresses: 16 bytes. */
+static inline const uint8_t *palisade_address_at(const guest_list_u8_t *column, size_t row) {
+    return column->ptr + 16 * row;
+}
+
+/* Whether row `row` has the field whose `valid` this is. */
+static inline bool palisade_has(const guest_list_u8_t *valid, size_t row) {
+    return valid->len == 0 || valid->ptr[row] != 0;
+}
+
+/* Copies a setting that is a whole number. When it is missing, of another type, or
+ * outside of `least` to `most`, fills in `error` and answers false, which is what
+ * configure then returns. */
+bool palisade_integer(const exports_palisade_plugin_plugin_list_setting_t *settings, const char *name, int64_t least,
+                      int64_t most, int64_t *value, exports_palisade_plugin_plugin_settings_error_t *error);
+
+/* Finds a setting of any type; NULL when the manifest does not declare it. */
+const exports_palisade_plugin_plugin_setting_t *
+palisade_setting(const exports_palisade_plugin_plugin_list_setting_t *settings, const char *name);
+
+/* Fills in why a setting is refused; answers false, as configure then does. */
+bool palisade_refuse(exports_palisade_plugin_plugin_settings_error_t *error, const char *name, const char *message);
+
+#endif

@@ -1,0 +1,107 @@
+/* See palisade.h. */
+#include "palisade.h"
+
+static void put_bytes(struct palisade_writer *to, const uint8_t *bytes, size_t length) {
+    size_t left = to->room - to->length;
+    if (length > left) {
+        length = left;
+    }
+    memcpy(to->bytes + to->length, bytes, length);
+    to->length += length;
+}
+
+void palisade_put(struct palisade_writer *to, const char *text) {
+    put_bytes(to, (const uint8_t *)text, strlen(text));
+}
+
+void palisade_put_text(struct palisade_writer *to, guest_string_t text) {
+    put_bytes(to, text.ptr, text.len);
+}
+
+void palisade_put_u64(struct palisade_writer *to, uint64_t value) {
+    uint8_t digits[20];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (uint8_t)('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
+    put_bytes(to, digits + at, sizeof digits - at);
+}
+
+static void put_hex(struct palisade_writer *to, unsigned group) {
+    uint8_t digits[4];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (uint8_t)"0123456789abcdef"[group & 15];
+        group >>= 4;
+    } while (group != 0);
+    put_bytes(to, digits + at, sizeof digits - at);
+}
+
+void palisade_put_address(struct palisade_writer *to, const uint8_t address[16]) {
+    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    if (memcmp(address, mapped, sizeof mapped) == 0) {
+        for (int i = 12; i < 16; i++) {
+            palisade_put_u64(to, address[i]);
+            if (i < 15) {
+                palisade_put(to, ".");
+            }
+        }
+        return;
+    }
+    /* The first of the longest runs of at least two zero groups becomes `::`. */
+    int run = 8, length = 1;
+    for (int i = 0; i < 8; i++) {
+        int n = 0;
+        while (i + n < 8 && address[2 * (i + n)] == 0 && address[2 * (i + n) + 1] == 0) {
+            n++;
+        }
+        if (n > length) {
+            run = i;
+            length = n;
+        }
+    }
+    for (int i = 0; i < 8; i++) {
+        if (i == run) {
+            palisade_put(to, "::");
+            i += length - 1;
+            continue;
+        }
+        if (i > 0 && i != run + length) {
+            palisade_put(to, ":");
+        }
+        put_hex(to, (unsigned)address[2 * i] << 8 | address[2 * i + 1]);
+    }
+}
+
+const exports_palisade_plugin_plugin_setting_t *
+palisade_setting(const exports_palisade_plugin_plugin_list_setting_t *settings, const char *name) {
+    for (size_t i = 0; i < settings->len; i++) {
+        if (palisade_is(settings->ptr[i].name, name)) {
+            return &settings->ptr[i];
+        }
+    }
+    return NULL;
+}
+
+bool palisade_refuse(exports_palisade_plugin_plugin_settings_error_t *error, const char *name, const char *message) {
+    guest_string_dup(&error->name, name);
+    guest_string_dup(&error->message, message);
+    return false;
+}
+
+bool palisade_integer(const exports_palisade_plugin_plugin_list_setting_t *settings, const char *name, int64_t least,
+                      int64_t most, int64_t *value, exports_palisade_plugin_plugin_settings_error_t *error) {
+    const exports_palisade_plugin_plugin_setting_t *setting = palisade_setting(settings, name);
+    if (setting == NULL) {
+        return palisade_refuse(error, name, "is not declared in plugin.toml");
+    }
+    if (setting->value.tag != EXPORTS_PALISADE_PLUGIN_PLUGIN_SETTING_VALUE_INTEGER) {
+        return palisade_refuse(error, name, "is not a whole number; see its type in plugin.toml");
+    }
+    if (setting->value.val.integer < least || setting->value.val.integer > most) {
+        return palisade_refuse(error, name, "is out of range");
+    }
+    *value = setting->value.val.integer;
+    return true;
+}
