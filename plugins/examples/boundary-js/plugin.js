@@ -1,44 +1,36 @@
-import batch from "palisade:plugin/batch@0.1.0";
-import findings from "palisade:plugin/findings@0.1.0";
+// Reports flows that send much to a port of a cleartext protocol.
 
-function field(name) {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
-  return hash >>> 0;
-}
+import { Addresses, u16s, u64s } from "palisade-sdk/batch.js";
+import { field } from "palisade-sdk/field.js";
+import { emit } from "palisade-sdk/findings.js";
+import { settings } from "palisade-sdk/settings.js";
 
-const PORT = field("dst.port");
-const BYTES = field("bytes-out");
-const SOURCE = field("src.ip");
+const DST_PORT = field("dst.port");
+const BYTES_OUT = field("bytes-out");
+const SRC_IP = field("src.ip");
+
+// Telnet, MQTT and CoAP.
+const PORTS = [23, 1883, 5683];
 let limit = 0n;
 
 export const plugin = {
-  configure(settings) {
-    for (const { name, value } of settings) {
-      if (name === "bytes-out-over") limit = BigInt(value.val);
-    }
+  configure(list) {
+    limit = BigInt(settings(list)["bytes-out-over"]);
   },
 };
 
 export const evaluate = {
-  evaluate(subscription, rows) {
-    const p = batch.raw(PORT, "values");
-    const ports = new Uint16Array(p.buffer, p.byteOffset, rows);
-    const b = batch.raw(BYTES, "values");
-    const bytes = new BigUint64Array(b.buffer, b.byteOffset, rows);
-    const sources = batch.raw(SOURCE, "values");
+  evaluate(_subscription, rows) {
+    const ports = u16s(DST_PORT);
+    const bytes = u64s(BYTES_OUT);
+    const sources = new Addresses(SRC_IP);
     for (let row = 0; row < rows; row++) {
-      const port = ports[row];
-      if ((port === 23 || port === 1883 || port === 5683) && bytes[row] > limit) {
-        findings.emit({
+      if (PORTS.includes(ports[row]) && bytes[row] > limit) {
+        emit({
           rule: "boundary-1",
-          severity: null,
-          subject: `address:${Array.from(sources.subarray(row * 16 + 12, row * 16 + 16)).join(".")}`,
-          summary: `${bytes[row]} bytes sent to port ${port}`,
+          subject: `address:${sources.text(row)}`,
+          summary: `${bytes[row]} bytes sent to port ${ports[row]}`,
           rows: [row],
-          events: [],
-          details: [],
-          actions: [],
         });
       }
     }

@@ -128,25 +128,14 @@ fn c(directory: &Path, paths: &Paths, layout: &Path) -> Result<Vec<u8>> {
 fn javascript(directory: &Path, paths: &Paths, layout: &Path) -> Result<Vec<u8>> {
     let out = paths.scratch.join("component.wasm");
     let modules = paths.scratch.join("js");
-    std::fs::create_dir_all(&modules)?;
-    for from in [directory.to_path_buf(), paths.sdk.join("js")] {
-        for file in std::fs::read_dir(&from)? {
-            let path = file?.path();
-            if path.extension().is_some_and(|extension| extension == "js") {
-                std::fs::copy(&path, modules.join(path.file_name().unwrap_or_default()))?;
-            }
-        }
-    }
+    let package = modules.join("node_modules/palisade-sdk");
+    std::fs::create_dir_all(&package)?;
+    copy(directory, &modules, "js")?;
+    copy(&paths.sdk.join("js"), &package, "js")?;
+    copy(&paths.sdk.join("js"), &package, "json")?;
     run(Command::new("node")
         .arg(paths.sdk.join("js/node_modules/componentize-qjs/cli.mjs"))
-        .args([
-            "--sync",
-            "--stub-wasi",
-            "--opt-size",
-            "--world",
-            world::WORLD,
-            "--wit",
-        ])
+        .args(["--sync", "--stub-wasi", "--world", world::WORLD, "--wit"])
         .arg(layout)
         .arg("--js")
         .arg(modules.join("plugin.js"))
@@ -155,6 +144,20 @@ fn javascript(directory: &Path, paths: &Paths, layout: &Path) -> Result<Vec<u8>>
         .arg("--output")
         .arg(&out))?;
     std::fs::read(&out).with_context(|| format!("read {}", out.display()))
+}
+
+/// Copies the files with an extension from one directory to another.
+fn copy(from: &Path, to: &Path, extension: &str) -> Result<()> {
+    for file in std::fs::read_dir(from).with_context(|| format!("read {}", from.display()))? {
+        let path = file?.path();
+        let Some(name) = path.file_name() else {
+            continue;
+        };
+        if path.extension().is_some_and(|other| other == extension) {
+            std::fs::copy(&path, to.join(name))?;
+        }
+    }
+    Ok(())
 }
 
 fn run(command: &mut Command) -> Result<()> {

@@ -1,0 +1,18 @@
+// Ids of fields and spans of time.
+
+/**
+ * The id of a field: the FNV-1a 32-bit hash of its dotted name. Call it at the top of a
+ * module; that runs when the plugin is built.
+ */
+export function field(name) {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
+  return hash >>> 0;
+}
+
+/** Spans in nanoseconds, as BigInt: times are exact only so. */
+export const MILLISECOND = 1_000_000n;
+export const SECOND = 1_000n * MILLISECOND;
+export const MINUTE = 60n * SECOND;
+export const HOUR = 60n * MINUTE;
+export const DAY = 24n * HOUR;

@@ -1,0 +1,2 @@
+export function decode(bytes: Uint8Array, start?: number, end?: number): string;
+export function addressText(bytes: Uint8Array, start?: number): string;
