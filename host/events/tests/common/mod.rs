@@ -179,7 +179,7 @@ pub(crate) fn batch(events: &[Event]) -> Batch {
 pub(crate) fn for_every_kind(test: impl Fn(Vec<Event>)) {
     for kind in Kind::ALL {
         let config = ProptestConfig {
-            cases: 24,
+            cases: 16,
             failure_persistence: None,
             ..Default::default()
         };
