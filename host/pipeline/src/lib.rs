@@ -1,1 +1,4 @@
-//! Part of Palisade; see the README of the room.
+//! Turns inputs into events and runs them through plugins.
+
+pub mod capture;
+pub mod flow;
