@@ -1,0 +1,4 @@
+//! Inputs that the benchmarks share. The benchmarks themselves are under `benches/`; run
+//! one with `cargo bench -p palisade-benches --bench flow_table`.
+
+pub mod mix;
