@@ -31,6 +31,31 @@ export function decode(bytes, start = 0, end = bytes.length) {
   return out;
 }
 
+const width = (code) => (code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4);
+
+/** How many bytes the text has in UTF-8. */
+export function byteLength(text) {
+  let bytes = 0;
+  for (const character of text) bytes += width(character.codePointAt(0));
+  return bytes;
+}
+
+/**
+ * The text cut between characters to at most `limit` bytes of UTF-8. Text that an
+ * adversary controls must not turn a finding into a trap.
+ */
+export function clip(text, limit) {
+  if (text.length * 3 <= limit) return text;
+  let bytes = 0;
+  let end = 0;
+  for (const character of text) {
+    bytes += width(character.codePointAt(0));
+    if (bytes > limit) return text.slice(0, end);
+    end += character.length;
+  }
+  return text;
+}
+
 /** An address of 16 bytes at `start`, as in RFC 5952; IPv4 dotted. */
 export function addressText(bytes, start = 0) {
   const group = (i) => (bytes[start + 2 * i] << 8) | bytes[start + 2 * i + 1];

@@ -46,7 +46,8 @@ static inline bool palisade_is(guest_string_t text, const char *other) {
     return text.len == strlen(other) && memcmp(text.ptr, other, text.len) == 0;
 }
 
-/* Text under construction, in memory of the caller. What does not fit is left out. */
+/* Text under construction, in memory of the caller. What does not fit is left out, so an
+ * array of the size that a limit states keeps the limit. */
 struct palisade_writer {
     uint8_t *bytes;
     size_t length;

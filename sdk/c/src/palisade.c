@@ -5,6 +5,10 @@ static void put_bytes(struct palisade_writer *to, const uint8_t *bytes, size_t l
     size_t left = to->room - to->length;
     if (length > left) {
         length = left;
+        /* Not within a character: half of one is not UTF-8, which traps. */
+        while (length > 0 && (bytes[length] & 0xc0) == 0x80) {
+            length--;
+        }
     }
     memcpy(to->bytes + to->length, bytes, length);
     to->length += length;

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { field } from "../field.js";
-import { addressText, decode } from "../text.js";
+import { addressText, clip, decode } from "../text.js";
 
 test("field ids are FNV-1a", () => {
   assert.equal(field("a"), 0xe40c292c);
@@ -36,4 +36,11 @@ test("addresses are written as in RFC 5952", () => {
   assert.equal(write(1, 0, 0, 2, 0, 0, 3, 4), "1::2:0:0:3:4");
   assert.equal(write(1, 0, 2, 3, 4, 5, 6, 7), "1:0:2:3:4:5:6:7");
   assert.equal(write(1, 2, 3, 4, 5, 6, 0, 0), "1:2:3:4:5:6::");
+});
+
+test("long text is cut between characters", () => {
+  assert.equal(clip("abc", 3), "abc");
+  assert.equal(clip("aé", 2), "a");
+  assert.equal(clip("🛡️", 3), "");
+  assert.equal(clip("é".repeat(200), 256), "é".repeat(128));
 });

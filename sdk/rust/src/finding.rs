@@ -5,6 +5,24 @@ use crate::{Attribute, AttributeValue, EventRef, Severity, host};
 
 pub use wit::{Action, BlockScope};
 
+const SUBJECT: usize = 256;
+const SUMMARY: usize = 1024;
+const DETAILS: usize = 4096;
+
+/// The text, cut between characters to at most `limit` bytes. Text that an adversary
+/// controls must not turn a finding into a trap.
+pub(crate) fn clip(text: impl Into<String>, limit: usize) -> String {
+    let mut text = text.into();
+    if text.len() > limit {
+        let mut end = limit;
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
+    }
+    text
+}
+
 /// A finding in the making; nothing happens before [`emit`](Self::emit).
 #[derive(Debug, Clone, PartialEq)]
 #[must_use = "a finding that is not emitted is lost"]
@@ -32,15 +50,15 @@ impl Finding {
     }
 
     /// What it is about, such as `device:d-9`; with the rule the key for retraction and
-    /// suppression. At most 256 bytes.
+    /// suppression. Cut to 256 bytes.
     pub fn subject(mut self, subject: impl Into<String>) -> Self {
-        self.0.subject = subject.into();
+        self.0.subject = clip(subject, SUBJECT);
         self
     }
 
-    /// One line for a person, at most 1 KiB.
+    /// One line for a person, cut to 1 KiB.
     pub fn summary(mut self, summary: impl Into<String>) -> Self {
-        self.0.summary = summary.into();
+        self.0.summary = clip(summary, SUMMARY);
         self
     }
 
@@ -63,11 +81,15 @@ impl Finding {
         self
     }
 
-    /// Adds a text for a person or a machine; at most 32 details and 4 KiB together.
+    /// Adds a text for a person or a machine; at most 32 details. Cut so that names and
+    /// values of all have at most 4 KiB.
     pub fn detail(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        let name = name.into();
+        let used: usize = self.0.details.iter().map(size).sum::<usize>() + name.len();
+        let value = clip(value, DETAILS.saturating_sub(used));
         self.0.details.push(Attribute {
-            name: name.into(),
-            value: AttributeValue::Text(value.into()),
+            name,
+            value: AttributeValue::Text(value),
         });
         self
     }
@@ -95,7 +117,35 @@ impl Finding {
     }
 }
 
+/// Bytes of a detail, as the host counts them.
+fn size(detail: &Attribute) -> usize {
+    let value = match &detail.value {
+        AttributeValue::Text(text) => text.len(),
+        AttributeValue::Number(_) => 8,
+    };
+    detail.name.len() + value
+}
+
 /// Withdraws this plugin's findings of `rule` about `subject`; counts as a finding.
 pub fn retract(rule: &str, subject: &str) {
     host::findings::retract(rule, subject);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_text_is_cut_between_characters() {
+        assert_eq!(clip("abc", 3), "abc");
+        assert_eq!(clip("aé", 2), "a");
+        let finding = Finding::new("r")
+            .subject("é".repeat(200))
+            .summary("x".repeat(2000))
+            .detail("a", "y".repeat(5000))
+            .detail("b", "z");
+        assert_eq!(finding.0.subject.len(), SUBJECT);
+        assert_eq!(finding.0.summary.len(), SUMMARY);
+        assert!(finding.0.details.iter().map(size).sum::<usize>() <= DETAILS + 1);
+    }
 }

@@ -30,13 +30,13 @@ impl Judgement {
         Judgement(wit::Judgement {
             rule: rule.into(),
             verdict,
-            reason: reason.into(),
+            reason: crate::finding::clip(reason, 1024),
             obligations: Vec::new(),
             events: Vec::new(),
         })
     }
 
-    /// The rule has nothing against it. Reasons have at most 1 KiB, here and below.
+    /// The rule has nothing against it. Reasons are cut to 1 KiB, here and below.
     pub fn permit(rule: impl Into<String>, reason: impl Into<String>) -> Self {
         Self::new(rule, Verdict::Permit, reason)
     }

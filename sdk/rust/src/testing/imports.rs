@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::host::{Host, reference_of, time_of, with};
 use super::schema::{self, Ty};
 use super::{datasets as sets, value};
+use crate::AttributeValue;
 use crate::bindings::host::palisade::plugin::findings::Finding;
 
 /// Typed rows of the current batch.
@@ -202,6 +203,15 @@ pub(crate) mod findings {
             assert!(
                 finding.actions.len() <= 16,
                 "{} has over 16 actions",
+                finding.rule
+            );
+            let bytes = finding.details.iter().map(|detail| match &detail.value {
+                AttributeValue::Text(text) => detail.name.len() + text.len(),
+                AttributeValue::Number(_) => detail.name.len() + 8,
+            });
+            assert!(
+                bytes.sum::<usize>() <= 4096,
+                "the details of {} are over 4 KiB",
                 finding.rule
             );
             if host.batch.is_some() {
