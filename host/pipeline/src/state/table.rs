@@ -1,0 +1,379 @@
+//! Keys and their values, with an exact order of touches and a journal of the running call.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+use hashbrown::HashTable;
+use siphasher::sip128::{Hasher128, SipHasher13};
+
+use super::cell::Cell;
+use super::chain::{Chain, Ends, NIL};
+use super::ledger::Ledger;
+use super::spec::TableSpec;
+
+/// Beyond this many entries a journal gives its space back after the call.
+const JOURNAL_KEPT: usize = 16_384;
+
+/// What stands for a key in comparisons: its SipHash-1-3-128 under a secret. Nobody who does
+/// not know the secret can find two keys with equal ids, and by chance none have.
+pub(super) type Id = [u64; 2];
+
+#[derive(Debug)]
+struct Slot<C> {
+    id: Id,
+    tenant: u32,
+    /// Whether the call `call` put it in.
+    born: bool,
+    /// The call that touched it last.
+    call: u64,
+    /// When that was, by the ledger's clock.
+    stamp: u64,
+    cell: C,
+}
+
+/// What a call did to the table, in order. Undone from the last to the first.
+#[derive(Debug)]
+enum Op<C> {
+    /// Touched for the first time in the call: it lay next newer than `older` then. All that
+    /// were touched before it are newer than both, so `older` was not touched yet.
+    Touched { at: u32, older: u32, stamp: u64 },
+    /// Put in.
+    Inserted { at: u32 },
+    /// Changed, in so many steps of the cell's own journal.
+    Changed { at: u32, steps: u32 },
+    /// Taken out.
+    Removed {
+        at: u32,
+        older: u32,
+        entry: Box<(Slot<C>, Box<[u8]>)>,
+        evicted: bool,
+    },
+}
+
+/// One table. Each tenant's keys form a list in the order of touches.
+#[derive(Debug)]
+pub(super) struct Table<C: Cell> {
+    pub(super) spec: TableSpec,
+    slots: Chain<Slot<C>>,
+    /// The keys by position, each led by its tenant's number. Apart from the slots, because
+    /// a lookup does without them.
+    keys: Vec<Box<[u8]>>,
+    /// Positions by the ids of their keys. Nothing depends on its order.
+    index: HashTable<u32>,
+    hasher: SipHasher13,
+    tenants: Vec<Ends>,
+    len: u32,
+    evicted: u64,
+    ops: Vec<Op<C>>,
+    steps: Vec<C::Undo>,
+}
+
+impl<C: Cell> Table<C> {
+    pub(super) fn new(spec: TableSpec) -> Table<C> {
+        Table {
+            spec,
+            slots: Chain::default(),
+            keys: Vec::new(),
+            index: HashTable::new(),
+            hasher: secret_hasher(),
+            tenants: Vec::new(),
+            len: 0,
+            evicted: 0,
+            ops: Vec::new(),
+            steps: Vec::new(),
+        }
+    }
+
+    /// How many keys are in.
+    pub(super) fn len(&self) -> u32 {
+        self.len
+    }
+
+    pub(super) fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// How much the call has written so far.
+    pub(super) fn journal_len(&self) -> usize {
+        self.ops.len() + self.steps.len()
+    }
+
+    /// The id of a key.
+    #[inline]
+    pub(super) fn id(&self, key: &[u8]) -> Id {
+        let mut hasher = self.hasher;
+        hasher.write(key);
+        let hash = hasher.finish128();
+        [hash.h1, hash.h2]
+    }
+
+    /// The position of a key that is in.
+    #[inline]
+    pub(super) fn find(&self, id: Id) -> Option<u32> {
+        let same = |at: &u32| self.slots.get(*at).id == id;
+        self.index.find(id[0], same).copied()
+    }
+
+    pub(super) fn cell(&self, at: u32) -> &C {
+        &self.slots.get(at).cell
+    }
+
+    /// The position of a key, which is put in if it is not there, and is the one touched last
+    /// from now on. `likely` is where it was found earlier in the call. `now` tells whether a
+    /// key that has to give way was alive.
+    #[inline]
+    pub(super) fn touch(
+        &mut self,
+        ledger: &mut Ledger,
+        id: Id,
+        key: &[u8],
+        likely: Option<u32>,
+        now: u64,
+    ) -> u32 {
+        let is_it = |at: &u32| self.slots.try_get(*at).is_some_and(|slot| slot.id == id);
+        match likely.filter(is_it).or_else(|| self.find(id)) {
+            Some(at) => {
+                debug_assert_eq!(*self.keys[at as usize], *key);
+                self.renew(ledger, at);
+                at
+            }
+            None => self.insert(ledger, id, key, now),
+        }
+    }
+
+    /// Makes a key the one touched last.
+    #[inline]
+    pub(super) fn renew(&mut self, ledger: &mut Ledger, at: u32) {
+        let older = self.slots.older(at);
+        let slot = self.slots.get_mut(at);
+        if slot.call != ledger.call {
+            self.ops.push(Op::Touched {
+                at,
+                older,
+                stamp: slot.stamp,
+            });
+            slot.call = ledger.call;
+            slot.born = false;
+        }
+        slot.stamp = ledger.tick();
+        let tenant = slot.tenant as usize;
+        self.slots.renew(&mut self.tenants[tenant], at);
+    }
+
+    fn insert(&mut self, ledger: &mut Ledger, id: Id, key: &[u8], now: u64) -> u32 {
+        if self.len >= self.spec.max_keys
+            && let Some(tenant) = self.fullest()
+        {
+            self.evict(ledger, self.tenants[tenant].oldest, now);
+        }
+        let tenant = ledger.tenant;
+        if self.tenants.len() <= tenant as usize {
+            self.tenants.resize(tenant as usize + 1, Ends::default());
+        }
+        let slot = Slot {
+            id,
+            tenant,
+            born: true,
+            call: ledger.call,
+            stamp: ledger.tick(),
+            cell: C::default(),
+        };
+        ledger.change(tenant, 0, footprint(&slot, key));
+        let ends = &mut self.tenants[tenant as usize];
+        let at = self.slots.push(ends, slot);
+        self.enter(at, key.into());
+        self.ops.push(Op::Inserted { at });
+        at
+    }
+
+    /// Files the key of a slot that was put in.
+    fn enter(&mut self, at: u32, key: Box<[u8]>) {
+        self.len += 1;
+        if self.keys.len() <= at as usize {
+            self.keys.resize_with(at as usize + 1, Box::default);
+        }
+        self.keys[at as usize] = key;
+        let hash = |at: &u32| self.slots.get(*at).id[0];
+        self.index.insert_unique(hash(&at), at, hash);
+    }
+
+    /// The tenant with the most keys; of several, the one whose oldest key was touched
+    /// longest ago.
+    fn fullest(&self) -> Option<usize> {
+        let held = self.tenants.iter().enumerate().filter(|(_, e)| e.len > 0);
+        held.max_by_key(|(_, ends)| {
+            let stamp = self.slots.get(ends.oldest).stamp;
+            (ends.len, std::cmp::Reverse(stamp))
+        })
+        .map(|(tenant, _)| tenant)
+    }
+
+    /// The tenant's key that was touched longest ago, and when that was.
+    pub(super) fn oldest(&self, tenant: u32) -> Option<(u32, u64)> {
+        let ends = self.tenants.get(tenant as usize)?;
+        (ends.len > 0).then(|| (ends.oldest, self.slots.get(ends.oldest).stamp))
+    }
+
+    /// Takes a key out to make room.
+    pub(super) fn evict(&mut self, ledger: &mut Ledger, at: u32, now: u64) {
+        let latest = self.slots.get(at).cell.latest();
+        let alive = now.saturating_sub(latest) < self.spec.span.ttl;
+        self.evicted += u64::from(alive);
+        self.take_noting(ledger, at, alive);
+    }
+
+    /// Takes a key out.
+    pub(super) fn remove(&mut self, ledger: &mut Ledger, at: u32) {
+        self.take_noting(ledger, at, false);
+    }
+
+    fn take_noting(&mut self, ledger: &mut Ledger, at: u32, evicted: bool) {
+        let older = self.slots.older(at);
+        let entry = Box::new(self.take(ledger, at));
+        self.ops.push(Op::Removed {
+            at,
+            older,
+            entry,
+            evicted,
+        });
+    }
+
+    fn take(&mut self, ledger: &mut Ledger, at: u32) -> (Slot<C>, Box<[u8]>) {
+        let Slot { id, tenant, .. } = *self.slots.get(at);
+        if let Ok(entry) = self.index.find_entry(id[0], |other| *other == at) {
+            entry.remove();
+        }
+        self.len -= 1;
+        let slot = self.slots.remove(&mut self.tenants[tenant as usize], at);
+        let key = std::mem::take(&mut self.keys[at as usize]);
+        ledger.change(tenant, footprint(&slot, &key), 0);
+        (slot, key)
+    }
+
+    /// Changes the value of a key that was touched in this call.
+    #[inline]
+    pub(super) fn update<R>(
+        &mut self,
+        ledger: &mut Ledger,
+        at: u32,
+        change: impl FnOnce(&mut C, &mut Vec<C::Undo>) -> R,
+    ) -> R {
+        let mark = self.steps.len();
+        let slot = self.slots.get_mut(at);
+        let before = slot.cell.heap();
+        let result = change(&mut slot.cell, &mut self.steps);
+        ledger.change(slot.tenant, before, slot.cell.heap());
+        if slot.born && slot.call == ledger.call {
+            // It goes as a whole.
+            self.steps.truncate(mark);
+        } else if self.steps.len() > mark {
+            let steps = (self.steps.len() - mark) as u32;
+            self.ops.push(Op::Changed { at, steps });
+        }
+        result
+    }
+
+    /// Changes a value outside of any call.
+    pub(super) fn amend(&mut self, at: u32, change: impl FnOnce(&mut C)) {
+        change(&mut self.slots.get_mut(at).cell);
+    }
+
+    /// What the call did stays.
+    pub(super) fn commit(&mut self) {
+        if C::SETTLES {
+            for op in &self.ops {
+                if let Op::Touched { at, .. } | Op::Inserted { at } = op
+                    && let Some(slot) = self.slots.try_get_mut(*at)
+                {
+                    slot.cell.settle();
+                }
+            }
+        }
+        self.ops.clear();
+        self.ops.shrink_to(JOURNAL_KEPT);
+        self.steps.clear();
+        self.steps.shrink_to(JOURNAL_KEPT);
+    }
+
+    /// What the call did is undone: keys, values, their order and their bytes are exactly as
+    /// before.
+    pub(super) fn rollback(&mut self, ledger: &mut Ledger) {
+        while let Some(op) = self.ops.pop() {
+            match op {
+                Op::Inserted { at } => drop(self.take(ledger, at)),
+                Op::Touched { at, older, stamp } => {
+                    let slot = self.slots.get_mut(at);
+                    slot.stamp = stamp;
+                    let tenant = slot.tenant as usize;
+                    self.slots.relink(&mut self.tenants[tenant], at, older);
+                }
+                Op::Changed { at, steps } => {
+                    let slot = self.slots.get_mut(at);
+                    let before = slot.cell.heap();
+                    for _ in 0..steps {
+                        if let Some(step) = self.steps.pop() {
+                            slot.cell.undo(step);
+                        }
+                    }
+                    ledger.change(slot.tenant, before, slot.cell.heap());
+                }
+                Op::Removed {
+                    at,
+                    older,
+                    entry,
+                    evicted,
+                } => {
+                    self.evicted -= u64::from(evicted);
+                    let (slot, key) = *entry;
+                    let tenant = slot.tenant;
+                    ledger.change(tenant, 0, footprint(&slot, &key));
+                    let ends = &mut self.tenants[tenant as usize];
+                    let position = self.slots.insert(ends, older, slot);
+                    debug_assert_eq!(position, at);
+                    self.enter(position, key);
+                }
+            }
+        }
+        debug_assert!(self.steps.is_empty());
+        self.steps.clear();
+    }
+
+    /// Takes out keys that were not seen for the table's ttl, those touched longest ago
+    /// first and at most `most` of a tenant, stopping at one that was.
+    pub(super) fn expire(&mut self, ledger: &mut Ledger, watermark: u64, most: usize) {
+        for tenant in 0..self.tenants.len() {
+            for _ in 0..most {
+                let at = self.tenants[tenant].oldest;
+                if at == NIL {
+                    break;
+                }
+                let latest = self.slots.get(at).cell.latest();
+                if watermark.saturating_sub(latest) < self.spec.span.ttl {
+                    break;
+                }
+                drop(self.take(ledger, at));
+            }
+        }
+    }
+
+    /// Keys and values of all tenants, each tenant's in the order of touches, newest first.
+    #[cfg(test)]
+    pub(super) fn contents(&self) -> Vec<(&[u8], &C)> {
+        let lists = self.tenants.iter();
+        lists
+            .flat_map(|ends| self.slots.positions(ends))
+            .map(|at| (&*self.keys[at as usize], &self.slots.get(at).cell))
+            .collect()
+    }
+}
+
+/// What a key takes in all, in bytes: its slot, links, place in the index, itself and its
+/// value.
+fn footprint<C: Cell>(slot: &Slot<C>, key: &[u8]) -> usize {
+    size_of::<Slot<C>>() + 40 + key.len() + slot.cell.heap()
+}
+
+/// A hasher whose secret comes from the system, by way of the standard library.
+fn secret_hasher() -> SipHasher13 {
+    let random = RandomState::new();
+    SipHasher13::new_with_keys(random.hash_one(0), random.hash_one(1))
+}
