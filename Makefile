@@ -12,7 +12,7 @@ PROFILE := --release
 PALISADE := $(abspath $(or $(CARGO_TARGET_DIR),target))/release/palisade
 # Guest code has workspaces of its own, each with its own lock file.
 WORKSPACES := $(wildcard Cargo.toml sdk/Cargo.toml plugins/Cargo.toml tests/hostile/Cargo.toml)
-PLUGINS := $(patsubst %/plugin.toml,%,$(wildcard plugins/*/*/plugin.toml))
+PLUGINS := $(patsubst %/plugin.toml,%,$(wildcard plugins/*/*/plugin.toml plugins/*/*/*/plugin.toml))
 # Tells `palisade plugin build` which compilers to call.
 export PALISADE_WASM_TOOLCHAIN_FILE := $(CURDIR)/target/wasm-toolchain.json
 

@@ -118,7 +118,7 @@ pub struct Random(pub u64);
 
 impl Random {
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -128,12 +128,12 @@ impl Random {
 
     /// A number below `bound`, or 0.
     pub fn below(&mut self, bound: usize) -> usize {
-        (self.next() % (bound.max(1) as u64)) as usize
+        (self.number() % (bound.max(1) as u64)) as usize
     }
 
     /// `length` bytes.
     pub fn bytes(&mut self, length: usize) -> Vec<u8> {
-        (0..length).map(|_| self.next() as u8).collect()
+        (0..length).map(|_| self.number() as u8).collect()
     }
 
     /// `bytes` with one to four changes: overwritten, removed, repeated or cut.
@@ -142,7 +142,7 @@ impl Random {
         for _ in 0..=self.below(4) {
             let at = self.below(out.len());
             match self.below(5) {
-                0 if !out.is_empty() => out[at] = self.next() as u8,
+                0 if !out.is_empty() => out[at] = self.number() as u8,
                 1 if !out.is_empty() => out[at] ^= 1 << self.below(8),
                 2 if !out.is_empty() => drop(out.remove(at)),
                 3 => out.insert(at, [0, 0xff, 0x7f, 0x80][self.below(4)]),
@@ -164,7 +164,7 @@ pub fn storm<F: FnMut(&Run<'_>) -> Step>(
 ) {
     let mut random = Random(seed);
     for _ in 0..rounds {
-        let mut replay = Replay::new(stream, random.next() as u16, make());
+        let mut replay = Replay::new(stream, random.number() as u16, make());
         for piece in pieces {
             let bytes = match random.below(4) {
                 0 => piece.bytes.clone(),
@@ -175,7 +175,7 @@ pub fn storm<F: FnMut(&Run<'_>) -> Step>(
                 _ => random.mutate(&piece.bytes),
             };
             if random.below(12) == 0 {
-                let lost = random.next() as u32 >> random.below(32);
+                let lost = random.number() as u32 >> random.below(32);
                 replay.lose(piece.side, lost);
             }
             let cut = random.below(bytes.len() + 1);

@@ -87,9 +87,9 @@ fn stream(bytes: &[u8]) -> Verdict {
     let Ok(csm) = Message::framed(&first, body) else {
         return Verdict::No;
     };
-    let capabilities = message::options(csm.options).fold(Some(0), |count, opt| {
+    let capabilities = message::options(csm.options).try_fold(0, |count, opt| {
         let fits = matches!((opt.number, opt.value.len()), (2, 0..=4) | (4, 0));
-        count.filter(|_| fits).map(|count| count + 1)
+        fits.then_some(count + 1)
     });
     let rest = bytes.get(length..).unwrap_or_default();
     match capabilities {

@@ -183,10 +183,10 @@ impl Session {
         {
             return;
         }
-        if self.outstanding.len() >= MAX_OUTSTANDING {
-            if let Some((_, oldest)) = self.outstanding.pop_front() {
-                emit(&unanswered(&oldest));
-            }
+        if self.outstanding.len() >= MAX_OUTSTANDING
+            && let Some((_, oldest)) = self.outstanding.pop_front()
+        {
+            emit(&unanswered(&oldest));
         }
         self.outstanding.push_back((id, question.clone()));
     }

@@ -83,7 +83,15 @@ mod tests {
 
     #[test]
     fn every_form_of_target() {
-        let cases: &[(&str, &str, Option<&str>, &str, &str, Option<&str>)] = &[
+        type Case = (
+            &'static str,
+            &'static str,
+            Option<&'static str>,
+            &'static str,
+            &'static str,
+            Option<&'static str>,
+        );
+        let cases: &[Case] = &[
             (
                 "GET",
                 "/a/b?x=1?2",
