@@ -1,8 +1,8 @@
 //! An event on its own: envelope and body.
 
-use std::fmt;
 use std::sync::Arc;
 
+use crate::digest::Digest;
 use crate::scalar::Timestamp;
 use crate::types::{Body, Kind, Tlp};
 
@@ -65,52 +65,6 @@ impl Event {
     }
 }
 
-/// A BLAKE3 digest; 64 hexadecimal digits in text.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Digest(pub [u8; 32]);
-
-impl Digest {
-    /// The digest of `bytes`.
-    pub fn of(bytes: &[u8]) -> Self {
-        Self(*blake3::hash(bytes).as_bytes())
-    }
-}
-
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
-    }
-}
-
-impl fmt::Debug for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl std::str::FromStr for Digest {
-    type Err = hex::FromHexError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut bytes = [0; 32];
-        hex::decode_to_slice(text, &mut bytes)?;
-        Ok(Self(bytes))
-    }
-}
-
-impl serde::Serialize for Digest {
-    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
-    }
-}
-
-impl<'de> serde::Deserialize<'de> for Digest {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
-
 /// The id of an event: BLAKE3 over length-prefixed kind, source, time and body.
 ///
 /// The input is `palisade event id 1` and a zero byte; then, each led by its length as
@@ -131,5 +85,5 @@ pub fn event_id(source: &str, time: Timestamp, body: &Body) -> Digest {
         hasher.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
         hasher.update(part);
     }
-    Digest(*hasher.finalize().as_bytes())
+    hasher.finalize().into()
 }

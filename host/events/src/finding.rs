@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::attributes::Attributes;
-use crate::event::Digest;
+use crate::digest::Digest;
 use crate::scalar::Timestamp;
 use crate::types::{ApprovalAsk, BlockScope, Obligation, Severity, Tlp};
 

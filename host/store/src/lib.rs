@@ -39,7 +39,6 @@
 //! ```
 
 mod blob;
-mod digest;
 mod error;
 mod file;
 mod gc;
@@ -49,9 +48,9 @@ mod store;
 mod verify;
 
 pub use blob::Blob;
-pub use digest::{Digest, DigestParseError};
 pub use error::{FileError, GcError, GetError, NameError, OpenError, PutError};
 pub use gc::{GcOptions, GcReport, References};
 pub use name::{Name, NameParseError};
+pub use palisade_events::{Digest, DigestParseError};
 pub use store::{Hold, Store};
 pub use verify::{Problem, VerifyReport};

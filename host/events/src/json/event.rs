@@ -11,7 +11,8 @@ use super::{
     Cx, Key, KeySeed, Mode, Order, Record, Trail, fill_value, twice, unknown, write_record,
     write_value,
 };
-use crate::event::{Digest, Envelope, Event, Source};
+use crate::digest::Digest;
+use crate::event::{Envelope, Event, Source};
 use crate::macros::{BodyVisitor, NewBodyVisitor};
 use crate::mask::closest;
 use crate::types::{Body, Kind};

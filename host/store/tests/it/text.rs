@@ -77,7 +77,7 @@ fn names_have_a_length() {
 proptest! {
     #[test]
     fn digests_survive_text_and_json(bytes: [u8; 32]) {
-        let digest = Digest::from_bytes(bytes);
+        let digest = Digest(bytes);
         prop_assert_eq!(digest.to_string().parse(), Ok(digest));
         let json = serde_json::to_string(&digest).unwrap();
         prop_assert_eq!(serde_json::from_str::<Digest>(&json).unwrap(), digest);
@@ -85,7 +85,7 @@ proptest! {
 
     #[test]
     fn digests_and_their_texts_have_one_order(a: [u8; 32], b: [u8; 32]) {
-        let (a, b) = (Digest::from_bytes(a), Digest::from_bytes(b));
+        let (a, b) = (Digest(a), Digest(b));
         prop_assert_eq!(a.cmp(&b), a.to_string().cmp(&b.to_string()));
     }
 

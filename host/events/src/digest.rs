@@ -1,4 +1,4 @@
-//! BLAKE3 digests, the identity of everything that decides.
+//! BLAKE3 digests, the identity of events and of everything that decides.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,23 +11,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Text form, in display, in JSON and in file names: 64 lower-case hexadecimal digits.
 /// Upper-case digits are accepted when parsing. The order is that of the bytes, which is
 /// also that of the text.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Digest([u8; 32]);
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest(pub [u8; 32]);
 
 impl Digest {
     /// The digest of `content`.
     pub fn of(content: &[u8]) -> Self {
         Self(*blake3::hash(content).as_bytes())
-    }
-
-    /// A digest from its 32 bytes.
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// The 32 bytes.
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
     }
 }
 
