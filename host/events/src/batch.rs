@@ -271,6 +271,41 @@ impl Batch {
             .map(|columns| columns.name.as_str())
     }
 
+    /// The same events with another column of a field of the body's own, not of a record
+    /// within it, such as `owner` or `direction`: what enrichment fills in.
+    ///
+    /// # Errors
+    /// When the kind has no such field, or the array is of another type or length.
+    pub fn with_field(&self, name: &str, array: ArrayRef) -> Result<Self, BatchError> {
+        let kind = self.kind();
+        let parts = &self.0.parts;
+        let mut fields = kind.arrow_fields().iter().enumerate();
+        let Some((at, field)) = fields.find(|(_, field)| field.name() == name) else {
+            let problem = format!("there is no field `{name}`");
+            return Err(BatchError::Columns { kind, problem });
+        };
+        if Some(at) != attributes_position(kind) && array.data_type() != field.data_type() {
+            let problem = format!(
+                "`{name}` is {}, not {}",
+                field.data_type(),
+                array.data_type()
+            );
+            return Err(BatchError::Columns { kind, problem });
+        }
+        let mut body = parts.body.clone();
+        if let Some(column) = body.get_mut(at) {
+            *column = array;
+        }
+        let parts = Parts {
+            times: parts.times.clone(),
+            ingest_times: parts.ingest_times.clone(),
+            seqs: parts.seqs.clone(),
+            handling: parts.handling.clone(),
+            body,
+        };
+        Self::new(kind, Arc::clone(&self.0.source), parts)
+    }
+
     pub(crate) fn parts(&self) -> &Parts {
         &self.0.parts
     }
