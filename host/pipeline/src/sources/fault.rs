@@ -1,0 +1,107 @@
+//! Why a record does not become an event.
+
+use palisade_events::Kind;
+use palisade_events::json::JsonError;
+
+use super::records;
+use super::sink::SinkError;
+
+/// Why a record does not become an event.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub(super) enum Fault {
+    #[error(transparent)]
+    Record(#[from] records::Fault),
+    #[error("the record is not UTF-8 from byte {0} on")]
+    NotUtf8(usize),
+    #[error("{problem} at byte {column} of the record")]
+    Json { problem: String, column: usize },
+    #[error("the mandatory field `{0}` is missing")]
+    Missing(&'static str),
+    #[error("`{field}` is {shown}, which is no {expected}")]
+    Value {
+        field: &'static str,
+        shown: String,
+        expected: &'static str,
+    },
+    #[error("the event does not fit: {0}")]
+    Event(JsonError),
+    #[error("{0} events come only from the host, and no input may claim them")]
+    HostOnly(Kind),
+    #[error(transparent)]
+    Refused(SinkError),
+}
+
+/// The longest part of a bad value that is shown.
+const SHOWN: usize = 64;
+
+impl Fault {
+    pub(super) fn time(field: &'static str, raw: &str) -> Self {
+        Self::value(
+            field,
+            raw,
+            "time between 1970 and 2554 (ISO 8601, or seconds since 1970)",
+        )
+    }
+
+    pub(super) fn address(field: &'static str, text: &str) -> Self {
+        Self::value(field, text, "IP address")
+    }
+
+    pub(super) fn value(field: &'static str, text: &str, expected: &'static str) -> Self {
+        let shown = text
+            .chars()
+            .take(SHOWN)
+            .flat_map(char::escape_debug)
+            .collect();
+        Self::Value {
+            field,
+            shown,
+            expected,
+        }
+    }
+}
+
+impl From<serde_json::Error> for Fault {
+    fn from(error: serde_json::Error) -> Self {
+        let text = error.to_string();
+        // Line and column of the record have a place of their own.
+        let problem = text
+            .rsplit_once(" at line ")
+            .map_or(text.as_str(), |(problem, _)| problem);
+        Self::Json {
+            problem: problem.to_owned(),
+            column: error.column(),
+        }
+    }
+}
+
+/// What stops a reader: the record at hand is bad, or nothing can go on.
+#[derive(Debug)]
+pub(super) enum Stop {
+    Bad(Fault),
+    Fatal(SinkError),
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        Self::Bad(fault)
+    }
+}
+
+impl From<serde_json::Error> for Stop {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Bad(error.into())
+    }
+}
+
+impl From<SinkError> for Stop {
+    fn from(error: SinkError) -> Self {
+        match error {
+            SinkError::Refused { kind, .. } if super::policy::host_only(kind) => {
+                Self::Bad(Fault::HostOnly(kind))
+            }
+            SinkError::Refused { .. } => Self::Bad(Fault::Refused(error)),
+            _ => Self::Fatal(error),
+        }
+    }
+}

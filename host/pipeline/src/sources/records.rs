@@ -1,0 +1,479 @@
+//! Cuts input into records: lines, or the values of JSON arrays and documents.
+
+use std::io::{self, Read};
+use std::ops::Range;
+
+use memchr::{memchr, memchr_iter};
+
+/// How much is read first, and how much at most: reads double while the input lasts.
+const FIRST_READ: usize = 8 << 10;
+const MAX_READ: usize = 256 << 10;
+
+/// How records are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// Each line is a record.
+    Lines,
+    /// Objects one after another, over any number of lines, in brackets or not.
+    Documents,
+}
+
+/// A record, or what there is instead of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Record {
+    /// Where it lies; see [`Records::bytes`]. Of one that is too long the beginning.
+    at: Range<usize>,
+    /// The line of the input on which it begins, from 1.
+    pub(super) line: u64,
+    /// The offset of its first byte.
+    pub(super) offset: u64,
+    /// How many bytes it has.
+    pub(super) len: u64,
+    /// What is wrong with it.
+    pub(super) fault: Option<Fault>,
+}
+
+/// Why bytes of the input are no record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Fault {
+    #[error("the record is {0} bytes long, and at most {1} are taken")]
+    TooLong(u64, usize),
+    #[error("there is no object here")]
+    NoObject,
+    #[error("the input ends inside the record")]
+    Unfinished,
+}
+
+/// How much of a record that is too long is kept for the dead-letter file.
+const KEPT_OF_LONG: usize = 4 << 10;
+
+/// Cuts a stream into records. Memory is bounded by the longest record allowed.
+#[derive(Debug)]
+pub(super) struct Records<R> {
+    from: R,
+    framing: Framing,
+    max: usize,
+    buffer: Vec<u8>,
+    /// Where the bytes begin that are not done with.
+    start: usize,
+    /// Where the search for the end of the present record goes on.
+    scanned: usize,
+    /// Offset in the input of the buffer's first byte.
+    base: u64,
+    line: u64,
+    /// How much is read next.
+    step: usize,
+    ended: bool,
+    error: Option<io::Error>,
+    scan: Scan,
+    /// Bytes that were dropped of a record that is too long, and where and on which line
+    /// it began.
+    long: Option<(u64, u64, u64)>,
+    kept: Vec<u8>,
+}
+
+/// Where the scanner of documents stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Scan {
+    depth: u32,
+    in_string: bool,
+    escaped: bool,
+    /// Bytes between objects that are not white space, brackets or commas.
+    junk: bool,
+}
+
+impl<R: Read> Records<R> {
+    /// Records of `from`, none longer than `max` bytes.
+    pub(super) fn new(from: R, framing: Framing, max: usize) -> Self {
+        Self {
+            from,
+            framing,
+            max: max.max(1),
+            buffer: Vec::new(),
+            start: 0,
+            scanned: 0,
+            base: 0,
+            line: 1,
+            step: FIRST_READ,
+            ended: false,
+            error: None,
+            scan: Scan::default(),
+            long: None,
+            kept: Vec::new(),
+        }
+    }
+
+    /// The bytes of a record. Only of the last one.
+    pub(super) fn bytes(&self, record: &Record) -> &[u8] {
+        let from = match record.fault {
+            Some(Fault::TooLong(..)) => &self.kept,
+            _ => &self.buffer,
+        };
+        from.get(record.at.clone()).unwrap_or_default()
+    }
+
+    /// How many bytes are done with.
+    pub(super) fn offset(&self) -> u64 {
+        self.base + self.start as u64
+    }
+
+    /// How many lines have begun.
+    pub(super) fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// The next record that is not blank; none at the end.
+    ///
+    /// # Errors
+    /// Those of the stream. What was read before them comes first, and a record that
+    /// they cut off is told apart by [`Fault::Unfinished`].
+    pub(super) fn next(&mut self) -> io::Result<Option<Record>> {
+        loop {
+            let found = match self.framing {
+                Framing::Lines => self.next_line(),
+                Framing::Documents => self.next_document(),
+            };
+            if found.is_some() {
+                return Ok(found);
+            }
+            if self.ended {
+                return self.error.take().map_or(Ok(None), Err);
+            }
+            self.shed();
+            if let Err(error) = self.fill() {
+                if error.kind() == io::ErrorKind::Interrupted {
+                    continue;
+                }
+                // What was cut off is a record of its own; the error comes after it.
+                self.ended = true;
+                self.error = Some(error);
+                if let Some(record) = self.rest(Some(Fault::Unfinished)) {
+                    return Ok(Some(record));
+                }
+            }
+        }
+    }
+
+    /// Drops what a record has beyond the longest allowed.
+    fn shed(&mut self) {
+        if self.buffer.len() - self.start <= self.max || self.scanned - self.start <= self.max {
+            return;
+        }
+        let record = &self.buffer[self.start..self.scanned];
+        if self.long.is_none() {
+            self.kept.clear();
+            self.kept
+                .extend_from_slice(&record[..self.max.min(KEPT_OF_LONG)]);
+            let lines = match self.framing {
+                Framing::Lines => 0,
+                // The scanner has counted the lines within the record already.
+                Framing::Documents => memchr_iter(b'\n', record).count() as u64,
+            };
+            self.long = Some((0, self.offset(), self.line - lines));
+        }
+        if let Some((dropped, ..)) = &mut self.long {
+            *dropped += record.len() as u64;
+        }
+        self.start = self.scanned;
+    }
+
+    fn fill(&mut self) -> io::Result<()> {
+        if self.start > 0 {
+            self.buffer.drain(..self.start);
+            self.base += self.start as u64;
+            self.scanned -= self.start;
+            self.start = 0;
+        }
+        let filled = self.buffer.len();
+        self.buffer.resize(filled + self.step, 0);
+        self.step = MAX_READ.min(self.step * 2);
+        let read = self.from.read(&mut self.buffer[filled..]);
+        self.buffer.truncate(filled + *read.as_ref().unwrap_or(&0));
+        self.ended = read? == 0;
+        Ok(())
+    }
+
+    /// Ends a record at `end`, with what follows it, up to `next`, done with as well.
+    fn cut(&mut self, end: usize, next: usize, line: u64, fault: Option<Fault>) -> Record {
+        let offset = self.offset();
+        let record = match self.long.take() {
+            Some((dropped, offset, line)) => {
+                let len = dropped + (end - self.start) as u64;
+                let fault = Some(Fault::TooLong(len, self.max));
+                Record {
+                    at: 0..self.kept.len(),
+                    line,
+                    offset,
+                    len,
+                    fault,
+                }
+            }
+            None => {
+                let len = end - self.start;
+                let fault = if len > self.max {
+                    self.kept.clear();
+                    let beginning = &self.buffer[self.start..end];
+                    self.kept
+                        .extend_from_slice(&beginning[..self.max.min(KEPT_OF_LONG)]);
+                    Some(Fault::TooLong(len as u64, self.max))
+                } else {
+                    fault
+                };
+                let at = match fault {
+                    Some(Fault::TooLong(..)) => 0..self.kept.len(),
+                    _ => self.start..end,
+                };
+                Record {
+                    at,
+                    line,
+                    offset,
+                    len: len as u64,
+                    fault,
+                }
+            }
+        };
+        self.start = next;
+        self.scanned = next;
+        record
+    }
+
+    /// What is left at the end of the input, unless it is blank.
+    fn rest(&mut self, fault: Option<Fault>) -> Option<Record> {
+        let end = self.buffer.len();
+        let rest = &self.buffer[self.start..];
+        if rest.trim_ascii().is_empty() && self.long.is_none() {
+            self.start = end;
+            self.scanned = end;
+            return None;
+        }
+        let lines = match self.framing {
+            Framing::Lines => 0,
+            Framing::Documents => {
+                memchr_iter(b'\n', &self.buffer[self.start..self.scanned]).count() as u64
+            }
+        };
+        Some(self.cut(end, end, self.line - lines, fault))
+    }
+
+    fn next_line(&mut self) -> Option<Record> {
+        loop {
+            let Some(found) = memchr(b'\n', &self.buffer[self.scanned..]) else {
+                self.scanned = self.buffer.len();
+                return if self.ended { self.rest(None) } else { None };
+            };
+            let end = self.scanned + found;
+            let line = self.line;
+            self.line += 1;
+            if self.long.is_none() && self.buffer[self.start..end].trim_ascii().is_empty() {
+                self.start = end + 1;
+                self.scanned = end + 1;
+                continue;
+            }
+            return Some(self.cut(end, end + 1, line, None));
+        }
+    }
+
+    fn next_document(&mut self) -> Option<Record> {
+        while let Some(byte) = self.buffer.get(self.scanned).copied() {
+            self.scanned += 1;
+            let newline = byte == b'\n';
+            self.line += u64::from(newline);
+            let scan = &mut self.scan;
+            if scan.depth > 0 {
+                if scan.in_string {
+                    match byte {
+                        _ if scan.escaped => scan.escaped = false,
+                        b'\\' => scan.escaped = true,
+                        b'"' => scan.in_string = false,
+                        _ => {}
+                    }
+                    continue;
+                }
+                match byte {
+                    b'"' => scan.in_string = true,
+                    b'{' | b'[' => scan.depth = scan.depth.saturating_add(1),
+                    b'}' | b']' => scan.depth -= 1,
+                    _ => {}
+                }
+                if scan.depth == 0 {
+                    let within = &self.buffer[self.start..self.scanned];
+                    let lines = memchr_iter(b'\n', within).count() as u64;
+                    return Some(self.cut(self.scanned, self.scanned, self.line - lines, None));
+                }
+                continue;
+            }
+            let separator = matches!(byte, b'[' | b']' | b',') || byte.is_ascii_whitespace();
+            if scan.junk && (separator || byte == b'{') {
+                scan.junk = false;
+                let line = self.line - u64::from(newline);
+                // The byte is looked at again, now as one between objects.
+                self.scanned -= 1;
+                self.line = line;
+                return Some(self.cut(self.scanned, self.scanned, line, Some(Fault::NoObject)));
+            }
+            match byte {
+                b'{' => scan.depth = 1,
+                _ if separator => self.start = self.scanned,
+                _ => scan.junk = true,
+            }
+        }
+        if !self.ended {
+            return None;
+        }
+        let fault = if self.scan.depth > 0 {
+            Fault::Unfinished
+        } else {
+            Fault::NoObject
+        };
+        self.scan = Scan::default();
+        self.rest(Some(fault))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Gives a few bytes at a time.
+    struct Trickle<'a>(&'a [u8], usize);
+
+    impl Read for Trickle<'_> {
+        fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+            let len = self.1.min(to.len());
+            self.0.read(&mut to[..len])
+        }
+    }
+
+    fn all(input: &[u8], framing: Framing, max: usize, step: usize) -> Vec<String> {
+        let mut records = Records::new(Trickle(input, step), framing, max);
+        let mut found = Vec::new();
+        while let Some(record) = records.next().unwrap() {
+            let text = String::from_utf8_lossy(records.bytes(&record)).into_owned();
+            let fault = record
+                .fault
+                .map(|fault| format!(" ({fault})"))
+                .unwrap_or_default();
+            found.push(format!("{}@{} {text}{fault}", record.line, record.offset));
+        }
+        assert_eq!(records.offset(), input.len() as u64);
+        found
+    }
+
+    fn check(input: &str, framing: Framing, max: usize, expect: &[&str]) {
+        for step in [1, 2, 7, 1 << 20] {
+            assert_eq!(
+                all(input.as_bytes(), framing, max, step),
+                expect,
+                "steps of {step}"
+            );
+        }
+    }
+
+    #[test]
+    fn lines_without_blank_ones() {
+        check(
+            "a\n\n  \r\nbc \nlast",
+            Framing::Lines,
+            10,
+            &["1@0 a", "4@7 bc ", "5@11 last"],
+        );
+        check("", Framing::Lines, 10, &[]);
+        check("\n\n", Framing::Lines, 10, &[]);
+    }
+
+    #[test]
+    fn lines_that_are_too_long_are_skipped() {
+        check(
+            "ab\n0123456789x\ncd\n0123456789xyz",
+            Framing::Lines,
+            10,
+            &[
+                "1@0 ab",
+                "2@3 0123456789 (the record is 11 bytes long, and at most 10 are taken)",
+                "3@15 cd",
+                "4@18 0123456789 (the record is 13 bytes long, and at most 10 are taken)",
+            ],
+        );
+        let long = vec![b'x'; 3 << 20];
+        let found = all(&long, Framing::Lines, 1000, 4096);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].matches('x').count(), 1000);
+    }
+
+    #[test]
+    fn documents_in_brackets_or_not() {
+        check(
+            "[\n {\"a\": \"}\\\"{\"},\n {\"b\":\n [1]}\n]\n{\"c\":1}{\"d\":2}",
+            Framing::Documents,
+            100,
+            &[
+                "2@3 {\"a\": \"}\\\"{\"}",
+                "3@19 {\"b\":\n [1]}",
+                "6@33 {\"c\":1}",
+                "6@40 {\"d\":2}",
+            ],
+        );
+    }
+
+    #[test]
+    fn what_is_no_document_is_told() {
+        check(
+            "[1, true,\n{\"a\":1},x{\"b\":2}, {\"c\":",
+            Framing::Documents,
+            100,
+            &[
+                "1@1 1 (there is no object here)",
+                "1@4 true (there is no object here)",
+                "2@10 {\"a\":1}",
+                "2@18 x (there is no object here)",
+                "2@19 {\"b\":2}",
+                "2@28 {\"c\": (the input ends inside the record)",
+            ],
+        );
+        check(
+            "{\"a\":\"0123456789\"}\n{}",
+            Framing::Documents,
+            10,
+            &[
+                "1@0 {\"a\":\"0123 (the record is 18 bytes long, and at most 10 are taken)",
+                "2@19 {}",
+            ],
+        );
+    }
+
+    #[test]
+    fn an_error_comes_after_what_was_read_before_it() {
+        struct Broken(bool);
+        impl Read for Broken {
+            fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+                if std::mem::replace(&mut self.0, true) {
+                    return Err(io::Error::other("broken"));
+                }
+                to[..5].copy_from_slice(b"a\nbcd");
+                Ok(5)
+            }
+        }
+        let mut records = Records::new(Broken(false), Framing::Lines, 10);
+        assert_eq!(records.next().unwrap().unwrap().fault, None);
+        assert_eq!(
+            records.next().unwrap().unwrap().fault,
+            Some(Fault::Unfinished)
+        );
+        assert_eq!(records.next().unwrap_err().to_string(), "broken");
+        assert!(records.next().unwrap().is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn the_size_of_reads_does_not_matter(
+            input in "[ab{}\\[\\],\"\\\\\n ]{0,80}", step in 1usize..9, max in 1usize..20,
+        ) {
+            for framing in [Framing::Lines, Framing::Documents] {
+                let whole = all(input.as_bytes(), framing, max, 1 << 20);
+                prop_assert_eq!(all(input.as_bytes(), framing, max, step), whole);
+            }
+        }
+    }
+}
