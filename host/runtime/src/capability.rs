@@ -97,6 +97,10 @@ pub trait Capabilities: Send {
     /// `timers.cancel`.
     fn cancel_timer(&mut self, name: &str, key: &str) -> Result<(), Refusal>;
 
+    /// Takes the timers that are due at this watermark, by tenant; each list in order of due
+    /// time. Not part of a call.
+    fn fire(&mut self, watermark: u64) -> Vec<(String, Vec<crate::Fired>)>;
+
     /// `datasets.matches`; by row, then by entry.
     fn matches(
         &mut self,
@@ -155,6 +159,9 @@ impl Capabilities for NoCapabilities {
     }
     fn cancel_timer(&mut self, _: &str, _: &str) -> Result<(), Refusal> {
         none()
+    }
+    fn fire(&mut self, _: u64) -> Vec<(String, Vec<crate::Fired>)> {
+        Vec::new()
     }
     fn matches(&mut self, _: &View, _: usize, _: &Column, _: &[u32]) -> Result<Vec<Hit>, Refusal> {
         none()

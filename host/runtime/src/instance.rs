@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use palisade_events::Column as EventColumn;
-use palisade_events::{FieldId, Kind, Transport, Values};
+use palisade_events::table::{TableColumn, TableValues};
+use palisade_events::{FieldId, Kind, Transport};
 use wasmtime::component::{ComponentExportIndex, Func, InstancePre, TypedFunc};
 use wasmtime::{AsContextMut, Store};
 
@@ -85,17 +85,6 @@ pub enum Outcome {
     },
 }
 
-/// A column as a parser returned it: lengths and contents are unchecked.
-#[derive(Clone, Debug)]
-pub struct ParsedColumn {
-    /// The field.
-    pub field: FieldId,
-    /// The attribute's name, when the field is one.
-    pub attribute: Option<String>,
-    /// Its values.
-    pub column: EventColumn,
-}
-
 /// Events of one kind as a parser returned them.
 #[derive(Clone, Debug)]
 pub struct ParsedTable {
@@ -103,8 +92,8 @@ pub struct ParsedTable {
     pub kind: Kind,
     /// For each event the position of its chunk in the call; ascending and in range.
     pub chunks: Vec<u32>,
-    /// Its columns, to be checked by `Batch::from_columns`.
-    pub columns: Vec<ParsedColumn>,
+    /// Its columns, unchecked; see [`palisade_events::segment`].
+    pub columns: Vec<TableColumn>,
 }
 
 /// What `parse` returned.
@@ -209,7 +198,9 @@ impl Instance {
         Ok(())
     }
 
-    pub(crate) fn into_capabilities(self) -> Box<dyn Capabilities> {
+    /// Ends the instance and gives back what it was instantiated with; state and timers
+    /// outlive an instance, also one that has faulted.
+    pub fn into_capabilities(self) -> Box<dyn Capabilities> {
         self.store.into_data().into_capabilities()
     }
 
@@ -407,6 +398,11 @@ impl Instance {
         Ok(())
     }
 
+    /// What it was instantiated with.
+    pub fn capabilities(&mut self) -> &mut dyn Capabilities {
+        self.store.data_mut().capabilities()
+    }
+
     /// Bytes of its linear memories.
     pub fn memory(&self) -> u64 {
         self.store.data().usage.memory()
@@ -521,27 +517,23 @@ fn check_parsed(
     Ok(Parsed { outcomes, tables })
 }
 
-impl From<types::Column> for ParsedColumn {
-    fn from(column: types::Column) -> ParsedColumn {
-        let values = match column.values {
-            types::Values::U8s(v) => Values::U8(v),
-            types::Values::U16s(v) => Values::U16(v),
-            types::Values::U32s(v) => Values::U32(v),
-            types::Values::U64s(v) => Values::U64(v),
-            types::Values::F64s(v) => Values::F64(v),
-            types::Values::Text(text) => Values::Text {
-                offsets: text.offsets,
-                bytes: text.bytes,
-            },
-        };
-        let some = |empty: bool| (!empty).then_some(());
-        ParsedColumn {
+impl From<types::Column> for TableColumn {
+    fn from(column: types::Column) -> TableColumn {
+        TableColumn {
             field: FieldId(column.field),
-            attribute: some(column.attribute.is_empty()).map(|()| column.attribute),
-            column: EventColumn {
-                values,
-                offsets: some(column.offsets.is_empty()).map(|()| column.offsets),
-                valid: some(column.valid.is_empty()).map(|()| column.valid),
+            attribute: column.attribute,
+            valid: column.valid,
+            offsets: column.offsets,
+            values: match column.values {
+                types::Values::U8s(v) => TableValues::U8(v),
+                types::Values::U16s(v) => TableValues::U16(v),
+                types::Values::U32s(v) => TableValues::U32(v),
+                types::Values::U64s(v) => TableValues::U64(v),
+                types::Values::F64s(v) => TableValues::F64(v),
+                types::Values::Text(text) => TableValues::Text {
+                    offsets: text.offsets,
+                    bytes: text.bytes,
+                },
             },
         }
     }

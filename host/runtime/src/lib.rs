@@ -25,7 +25,7 @@ pub use capability::{Capabilities, DatasetEntry, Hit, LogLevel, NoCapabilities, 
 pub use engine::{EPOCH, EngineError, Mode};
 pub use fault::{Fault, FaultCause};
 pub use instance::{
-    Chunk, ChunkDirection, Fired, Instance, Outcome, Parsed, ParsedColumn, ParsedTable, Recognition,
+    Chunk, ChunkDirection, Fired, Instance, Outcome, Parsed, ParsedTable, Recognition,
 };
 pub use limits::Limits;
 pub use plugin::{InstantiateError, LoadError, Plugin};

@@ -80,6 +80,21 @@ pub enum InstantiateError {
     },
 }
 
+impl InstantiateError {
+    /// The same as a fault of `instantiate`, for callers that treat both alike.
+    pub fn into_fault(self, plugin: &str) -> Fault {
+        match self {
+            InstantiateError::Fault(fault) => fault,
+            other => Fault {
+                plugin: plugin.to_owned(),
+                export: "instantiate",
+                cause: crate::FaultCause::Trap(other.to_string()),
+                backtrace: Vec::new(),
+            },
+        }
+    }
+}
+
 /// The exported functions of a world, by their place in the component.
 pub(crate) struct Exports {
     pub(crate) configure: ComponentExportIndex,
@@ -189,34 +204,22 @@ impl Plugin {
     ///
     /// # Errors
     /// When the plugin's start code or `configure` faults, when it refuses its settings, and
-    /// when there is no memory.
+    /// when there is no memory. The capabilities come back, so that no state is lost.
     pub fn instantiate(
         &self,
         capabilities: Box<dyn Capabilities>,
-    ) -> Result<Instance, InstantiateError> {
+    ) -> Result<Instance, (InstantiateError, Box<dyn Capabilities>)> {
         let fits = Engines::fits_pool(&self.limits);
-        let linked = if fits {
-            Some(&self.main)
-        } else {
-            self.fallback()
-        };
-        let linked = linked.unwrap_or(&self.main);
-        let (capabilities, error) = match self.instantiate_in(linked, capabilities) {
+        let linked = if fits { None } else { self.fallback() };
+        let failed = match self.instantiate_in(linked.unwrap_or(&self.main), capabilities) {
             Ok(instance) => return Ok(instance),
-            Err(Failed::Plugin(error)) => return Err(error),
-            Err(Failed::PoolIsFull(capabilities, error)) => (capabilities, error),
+            Err(failed) => failed,
         };
-        let room = || InstantiateError::Room {
-            plugin: self.manifest.name.clone(),
-            problem: error,
-        };
-        match self.fallback() {
-            None => Err(room()),
-            Some(linked) => match self.instantiate_in(linked, capabilities) {
-                Ok(instance) => Ok(instance),
-                Err(Failed::Plugin(error)) => Err(error),
-                Err(Failed::PoolIsFull(..)) => Err(room()),
-            },
+        match (failed, self.fallback()) {
+            (Failed { full: true, capabilities, .. }, Some(linked)) => self
+                .instantiate_in(linked, capabilities)
+                .map_err(|failed| (failed.error, failed.capabilities)),
+            (failed, _) => Err((failed.error, failed.capabilities)),
         }
     }
 
@@ -255,17 +258,28 @@ impl Plugin {
             self.mode,
         );
         if let Err(error) = instance.start(&linked.pre, &linked.exports) {
-            if error.is::<PoolConcurrencyLimitError>() {
-                let message = format!("{error:#}");
-                return Err(Failed::PoolIsFull(instance.into_capabilities(), message));
-            }
-            let fault = Fault::from_error(&self.manifest.name, "instantiate", &self.limits, &error);
-            return Err(Failed::Plugin(fault.into()));
+            let full = error.is::<PoolConcurrencyLimitError>();
+            let plugin = self.manifest.name.clone();
+            let error = if full {
+                let problem = format!("{error:#}");
+                InstantiateError::Room { plugin, problem }
+            } else {
+                Fault::from_error(&plugin, "instantiate", &self.limits, &error).into()
+            };
+            return Err(Failed {
+                full,
+                error,
+                capabilities: instance.into_capabilities(),
+            });
         }
-        instance
-            .configure(&self.settings)
-            .map_err(Failed::Plugin)
-            .map(|()| instance)
+        match instance.configure(&self.settings) {
+            Ok(()) => Ok(instance),
+            Err(error) => Err(Failed {
+                full: false,
+                error,
+                capabilities: instance.into_capabilities(),
+            }),
+        }
     }
 }
 
@@ -278,9 +292,12 @@ impl std::fmt::Debug for Plugin {
     }
 }
 
-enum Failed {
-    Plugin(InstantiateError),
-    PoolIsFull(Box<dyn Capabilities>, String),
+/// An instance that did not come about.
+struct Failed {
+    /// Because the pool has no room.
+    full: bool,
+    error: InstantiateError,
+    capabilities: Box<dyn Capabilities>,
 }
 
 fn linked(

@@ -52,7 +52,7 @@ pub(crate) struct Attribute {
 
 // batch
 
-#[derive(ComponentType, Lower, Lift, Clone, Debug)]
+#[derive(ComponentType, Lower, Clone, Debug)]
 #[component(record)]
 pub(crate) struct TextColumn {
     pub(crate) offsets: Arc<[u32]>,
@@ -317,21 +317,29 @@ pub(crate) enum Outcome {
     Handover(u32),
 }
 
+/// `text-column` on its way in.
+#[derive(ComponentType, Lift, Clone, Debug)]
+#[component(record)]
+pub(crate) struct ParsedText {
+    pub(crate) offsets: Vec<u32>,
+    pub(crate) bytes: Vec<u8>,
+}
+
 #[derive(ComponentType, Lift, Clone, Debug)]
 #[component(variant)]
 pub(crate) enum Values {
     #[component(name = "u8s")]
-    U8s(Arc<[u8]>),
+    U8s(Vec<u8>),
     #[component(name = "u16s")]
-    U16s(Arc<[u16]>),
+    U16s(Vec<u16>),
     #[component(name = "u32s")]
-    U32s(Arc<[u32]>),
+    U32s(Vec<u32>),
     #[component(name = "u64s")]
-    U64s(Arc<[u64]>),
+    U64s(Vec<u64>),
     #[component(name = "f64s")]
-    F64s(Arc<[f64]>),
+    F64s(Vec<f64>),
     #[component(name = "text")]
-    Text(TextColumn),
+    Text(ParsedText),
 }
 
 #[derive(ComponentType, Lift, Clone, Debug)]
@@ -339,8 +347,8 @@ pub(crate) enum Values {
 pub(crate) struct Column {
     pub(crate) field: u32,
     pub(crate) attribute: String,
-    pub(crate) valid: Arc<[u8]>,
-    pub(crate) offsets: Arc<[u32]>,
+    pub(crate) valid: Vec<u8>,
+    pub(crate) offsets: Vec<u32>,
     pub(crate) values: Values,
 }
 

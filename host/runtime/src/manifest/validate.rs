@@ -323,14 +323,24 @@ fn predicate(
     let error = |problem: String| ManifestError::value(place, problem);
     let value = |v: &toml::Value| value_for(&named, v).map_err(error);
     let mut tests = Vec::new();
+    // An address is text in a manifest and binary in a column: a network of its own.
+    let equal = |values: Vec<Value>| -> Result<Test, ManifestError> {
+        if ty != Some(FieldType::Address) {
+            return Ok(Test::OneOf(values));
+        }
+        let networks = values.iter().filter_map(|value| match value {
+            Value::Text(text) => Some(network(text).map_err(error)),
+            _ => None,
+        });
+        Ok(Test::Cidr(networks.collect::<Result<_, _>>()?))
+    };
     if let Some(v) = &raw.equals {
-        tests.push(Test::OneOf(vec![value(v)?]));
+        tests.push(equal(vec![value(v)?])?);
     }
     if let Some(all) = &raw.one_of {
         bounded(place, all.len())?;
-        tests.push(Test::OneOf(
-            all.iter().map(value).collect::<Result<_, _>>()?,
-        ));
+        let values = all.iter().map(value).collect::<Result<_, _>>()?;
+        tests.push(equal(values)?);
     }
     if let Some(networks) = &raw.cidr {
         bounded(place, networks.len())?;

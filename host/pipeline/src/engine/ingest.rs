@@ -1,0 +1,212 @@
+//! From packets to pieces for the parsers and news of flows.
+
+use std::sync::Arc;
+
+use palisade_events::table::FlowContext;
+use palisade_events::{Endpoint, FlowId, FlowPhase, IpAddress, Transport};
+use palisade_runtime::ChunkDirection;
+
+use super::piece::{Order, Piece, Pieces};
+use crate::enrich::{Networks, Place};
+use crate::flow::{Chunk, Direction, FlowInfo, FlowSink, FlowUpdate, Phase, TransportKind};
+
+/// News of a flow, with its place in the input; becomes a `network.flow` event.
+#[derive(Clone, Debug)]
+pub struct FlowNews {
+    /// Place in the input.
+    pub order: Order,
+    /// The flow's id.
+    pub flow: u64,
+    /// What events of the flow are stamped with.
+    pub context: Arc<FlowContext>,
+    /// Where in its life it is.
+    pub phase: FlowPhase,
+    /// Time of the news.
+    pub time: u64,
+    /// Time of the flow's first packet.
+    pub started: u64,
+    /// Time of its latest packet.
+    pub ended: u64,
+    /// Packets from the opener and to it, since the last news.
+    pub packets: [u64; 2],
+    /// Bytes of IP packets, likewise.
+    pub bytes: [u64; 2],
+    /// Packets with SYN but not ACK, since the last news.
+    pub syn_only: u64,
+    /// The first payload bytes.
+    pub first_bytes: Vec<u8>,
+}
+
+/// What the flow table keeps for each flow on behalf of the engine.
+#[derive(Debug, Default)]
+pub struct FlowState {
+    context: Option<Arc<FlowContext>>,
+    /// Whether its parser worker knows it.
+    known: bool,
+}
+
+/// Collects an epoch of packets.
+pub struct Ingest<'a> {
+    /// Tells owner and direction of flows.
+    networks: Option<&'a Networks>,
+    /// News of flows, in the order of the input.
+    pub news: Vec<FlowNews>,
+    /// Pieces, one list for each worker.
+    pub pieces: Vec<Pieces>,
+    /// Whether there is any parser.
+    pub parsing: bool,
+    packet: u64,
+    part: u32,
+}
+
+impl<'a> Ingest<'a> {
+    /// Collects into these lists, one for each worker.
+    pub fn new(
+        pieces: Vec<Pieces>,
+        parsing: bool,
+        networks: Option<&'a Networks>,
+    ) -> Self {
+        Ingest {
+            networks,
+            news: Vec::new(),
+            pieces,
+            parsing,
+            packet: 0,
+            part: 0,
+        }
+    }
+
+    fn order(&mut self, packet: u64) -> Order {
+        if packet != self.packet {
+            self.packet = packet;
+            self.part = 0;
+        }
+        self.part += 1;
+        Order {
+            record: packet,
+            part: self.part,
+        }
+    }
+
+    fn worker(&self, flow: u64) -> usize {
+        (flow % self.pieces.len() as u64) as usize
+    }
+}
+
+impl FlowSink for Ingest<'_> {
+    type State = FlowState;
+
+    fn flow(&mut self, update: &FlowUpdate<'_>, state: &mut FlowState) {
+        let order = self.order(update.packet);
+        let info = update.flow;
+        let context = match &state.context {
+            Some(context) => Arc::clone(context),
+            None => {
+                let context = Arc::new(context_of(info, self.networks));
+                state.context = Some(Arc::clone(&context));
+                context
+            }
+        };
+        self.news.push(FlowNews {
+            order,
+            flow: info.id,
+            context,
+            phase: match update.phase {
+                Phase::Start => FlowPhase::Start,
+                Phase::Recognised => FlowPhase::Recognised,
+                Phase::Update => FlowPhase::Update,
+                Phase::End => FlowPhase::End,
+            },
+            time: update.time,
+            started: info.started,
+            ended: update.ended,
+            packets: [update.to_server.packets, update.to_client.packets],
+            bytes: [update.to_server.bytes, update.to_client.bytes],
+            syn_only: update.syn_only,
+            first_bytes: update.first_bytes.to_vec(),
+        });
+        if update.phase == Phase::End && state.known {
+            let order = self.order(update.packet);
+            let worker = self.worker(info.id);
+            let piece = Piece {
+                flow: info.id,
+                order,
+                time: update.time,
+                direction: ChunkDirection::ToServer,
+                context: None,
+                offset: 0,
+                gap: 0,
+                end: true,
+                close: true,
+                start: 0,
+                length: 0,
+            };
+            self.pieces[worker].push(piece, &[]);
+        }
+    }
+
+    fn chunk(&mut self, flow: &Arc<FlowInfo>, chunk: &Chunk<'_>, state: &mut FlowState) {
+        if !self.parsing {
+            return;
+        }
+        let order = self.order(chunk.packet);
+        let context = if state.known {
+            None
+        } else {
+            state.known = true;
+            state.context.clone()
+        };
+        let worker = self.worker(flow.id);
+        let piece = Piece {
+            flow: flow.id,
+            order,
+            time: chunk.time,
+            direction: match chunk.direction {
+                Direction::ToServer => ChunkDirection::ToServer,
+                Direction::ToClient => ChunkDirection::ToClient,
+            },
+            context,
+            offset: chunk.offset,
+            gap: u32::try_from(chunk.gap).unwrap_or(u32::MAX),
+            end: chunk.end,
+            close: false,
+            start: 0,
+            length: 0,
+        };
+        self.pieces[worker].push(piece, chunk.bytes);
+    }
+}
+
+/// What a flow's packets and the networks say of it.
+fn context_of(info: &FlowInfo, networks: Option<&Networks>) -> FlowContext {
+    let resolved = networks.map(|networks| {
+        let place = |e: &crate::flow::Endpoint| Place {
+            ip: IpAddress(e.address.0),
+            vlan: info.vlans.iter().last(),
+            mac: None,
+        };
+        networks.resolve(&place(&info.src), &place(&info.dst))
+    });
+    let resolved = resolved.unwrap_or_default();
+    let endpoint = |e: &crate::flow::Endpoint| Endpoint {
+        ip: IpAddress(e.address.0),
+        port: e.port,
+        ..Endpoint::default()
+    };
+    FlowContext {
+        src: endpoint(&info.src),
+        dst: endpoint(&info.dst),
+        flow: Some(FlowId {
+            id: info.id,
+            community_id: info.community_id().unwrap_or_default().to_owned(),
+        }),
+        transport: match info.transport {
+            TransportKind::Tcp => Transport::Tcp,
+            TransportKind::Udp => Transport::Udp,
+            TransportKind::Icmp => Transport::Icmp,
+            TransportKind::Other => Transport::Other,
+        },
+        owner: resolved.owner,
+        direction: resolved.direction,
+    }
+}

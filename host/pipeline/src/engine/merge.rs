@@ -1,0 +1,263 @@
+//! From news of flows and rows of parsers to batches, in the order of the input.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use palisade_events::{
+    Batch, BatchBuilder, BatchError, Body, FlowPhase, Kind, NetworkFlow, Pick, Segment, Source,
+    Stamp, Timestamp, batches,
+};
+
+use super::ingest::FlowNews;
+use super::parse_worker::{ParseOutput, Recognised};
+use super::piece::Order;
+
+/// What a parser's recognition says of a flow.
+#[derive(Clone, Debug)]
+pub struct Protocol {
+    /// Becomes `app-proto`.
+    pub name: String,
+    /// Becomes `encrypted`.
+    pub encrypted: Option<bool>,
+}
+
+/// What is remembered of a flow from its start to its end.
+struct Known {
+    news: FlowNews,
+    /// Which protocol, and since where in the input.
+    protocol: Option<(usize, Order)>,
+}
+
+/// Puts together what the stages of one source yield.
+pub struct Merge {
+    source: Arc<Source>,
+    protocols: Arc<[Protocol]>,
+    flows: HashMap<u64, Known>,
+    next_seq: u64,
+    batch_rows: usize,
+}
+
+/// One thing that becomes an event, at its place in the input.
+#[derive(Clone, Copy)]
+enum Item {
+    News(u32),
+    Recognised(u32),
+    Row { table: u32, row: u32 },
+}
+
+impl Merge {
+    /// Merges for one source, into batches of at most so many rows.
+    pub fn new(source: Arc<Source>, protocols: Arc<[Protocol]>, batch_rows: usize) -> Merge {
+        Merge {
+            source,
+            protocols,
+            flows: HashMap::new(),
+            next_seq: 0,
+            batch_rows,
+        }
+    }
+
+    /// How many events were made so far.
+    pub fn events(&self) -> u64 {
+        self.next_seq
+    }
+
+    /// Whether batches that are numbered already can be taken as they are: their numbers go on
+    /// where those so far end. They count as made then.
+    pub fn continues(&mut self, batches: &[Batch]) -> bool {
+        let first = batches.iter().filter_map(|b| b.seqs().first()).min();
+        if first.is_some_and(|first| *first != self.next_seq) {
+            return false;
+        }
+        self.next_seq += batches.iter().map(|b| b.len() as u64).sum::<u64>();
+        true
+    }
+
+    /// The source's batches of one epoch, by the sequence number of their first event.
+    ///
+    /// # Errors
+    /// When a batch cannot be made, which is a defect of this program.
+    pub fn epoch(
+        &mut self,
+        news: &[FlowNews],
+        parsed: Vec<ParseOutput>,
+    ) -> Result<Vec<Batch>, BatchError> {
+        let mut items: Vec<(Order, u8, Item)> = Vec::new();
+        items.extend(news.iter().zip(0..).map(|(n, i)| (n.order, 0, Item::News(i))));
+        let mut recognised: Vec<Recognised> = Vec::new();
+        let mut tables = Vec::new();
+        for output in parsed {
+            for table in output.tables {
+                let number = tables.len() as u32;
+                let rows = table.rows.iter();
+                items.extend(
+                    rows.map(|(order, row)| (*order, 2, Item::Row { table: number, row: *row })),
+                );
+                tables.push(table.segment);
+            }
+            recognised.extend(output.recognised);
+        }
+        items.extend(
+            recognised.iter().zip(0..).map(|(r, i)| (r.order, 1, Item::Recognised(i))),
+        );
+        // Stable: rows of one piece stay as their parser put them.
+        items.sort_by_key(|(order, class, _)| (*order, *class));
+        self.build(&items, news, &recognised, &tables)
+    }
+
+    fn build(
+        &mut self,
+        items: &[(Order, u8, Item)],
+        news: &[FlowNews],
+        recognised: &[Recognised],
+        tables: &[Segment],
+    ) -> Result<Vec<Batch>, BatchError> {
+        let mut out = Vec::new();
+        let mut flows = BatchBuilder::new(Kind::NetworkFlow, Arc::clone(&self.source));
+        let mut picked: Vec<Picked> = Vec::new();
+        for (order, _, item) in items {
+            let seq = self.next_seq;
+            let event = match item {
+                Item::Row { table, row } => {
+                    let kind = tables[*table as usize].kind();
+                    let place = match picked.iter().position(|p| p.kind == kind) {
+                        Some(place) => place,
+                        None => {
+                            picked.push(Picked::new(kind));
+                            picked.len() - 1
+                        }
+                    };
+                    picked[place].add(tables, *table, *row, seq);
+                    self.next_seq += 1;
+                    continue;
+                }
+                Item::News(i) => self.news(&news[*i as usize]),
+                Item::Recognised(i) => {
+                    let recognised = &recognised[*i as usize];
+                    match self.recognised(recognised, *order) {
+                        Some(event) => event,
+                        None => continue,
+                    }
+                }
+            };
+            let (time, event) = event;
+            let time = Timestamp(time);
+            let stamp = Stamp {
+                time,
+                ingest_time: time,
+                seq,
+            };
+            if flows.len() >= self.batch_rows || flows.is_full() {
+                out.push(flows.finish()?);
+            }
+            flows
+                .push(stamp, &Body::NetworkFlow(event))
+                .map_err(|e| BatchError::Columns {
+                    kind: Kind::NetworkFlow,
+                    problem: e.to_string(),
+                })?;
+            self.next_seq += 1;
+        }
+        if !flows.is_empty() {
+            out.push(flows.finish()?);
+        }
+        for picked in picked {
+            for (picks, seqs) in picked.picks.chunks(self.batch_rows).zip(picked.seqs.chunks(self.batch_rows)) {
+                out.extend(batches(&self.source, &picked.segments, picks, seqs)?);
+            }
+        }
+        out.sort_by_key(|batch| batch.seqs().first().copied());
+        Ok(out)
+    }
+
+    fn news(&mut self, news: &FlowNews) -> (u64, NetworkFlow) {
+        let protocol = match news.phase {
+            FlowPhase::Start => {
+                self.flows.insert(
+                    news.flow,
+                    Known {
+                        news: news.clone(),
+                        protocol: None,
+                    },
+                );
+                None
+            }
+            FlowPhase::End => self.flows.remove(&news.flow).and_then(|known| known.protocol),
+            _ => self.flows.get(&news.flow).and_then(|known| known.protocol),
+        };
+        (news.time, self.event(news, protocol.map(|(parser, _)| parser)))
+    }
+
+    fn recognised(&mut self, recognised: &Recognised, order: Order) -> Option<(u64, NetworkFlow)> {
+        let known = self.flows.get_mut(&recognised.flow)?;
+        known.protocol = Some((recognised.parser, order));
+        let news = FlowNews {
+            order,
+            phase: FlowPhase::Recognised,
+            time: recognised.time,
+            ended: recognised.time,
+            // Its packets are counted by the news before and after.
+            packets: [0; 2],
+            bytes: [0; 2],
+            syn_only: 0,
+            ..known.news.clone()
+        };
+        Some((recognised.time, self.event(&news, Some(recognised.parser))))
+    }
+
+    fn event(&self, news: &FlowNews, parser: Option<usize>) -> NetworkFlow {
+        let context = &news.context;
+        let protocol = parser.and_then(|parser| self.protocols.get(parser));
+        NetworkFlow {
+            owner: context.owner.clone(),
+            src: context.src.clone(),
+            dst: context.dst.clone(),
+            flow: context.flow.clone(),
+            phase: news.phase,
+            transport: context.transport,
+            direction: context.direction,
+            app_proto: protocol.map(|p| p.name.clone()),
+            encrypted: protocol.and_then(|p| p.encrypted),
+            started: Timestamp(news.started),
+            ended: Timestamp(news.ended),
+            pkts_out: news.packets[0],
+            pkts_in: news.packets[1],
+            bytes_out: news.bytes[0],
+            bytes_in: news.bytes[1],
+            syn_only_pkts: news.syn_only,
+            first_bytes: palisade_events::Bytes(news.first_bytes.clone()),
+        }
+    }
+}
+
+/// The rows of one kind in an epoch.
+struct Picked {
+    kind: Kind,
+    segments: Vec<Segment>,
+    /// Where a table stands in `segments`.
+    numbers: HashMap<u32, u32>,
+    picks: Vec<Pick>,
+    seqs: Vec<u64>,
+}
+
+impl Picked {
+    fn new(kind: Kind) -> Picked {
+        Picked {
+            kind,
+            segments: Vec::new(),
+            numbers: HashMap::new(),
+            picks: Vec::new(),
+            seqs: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, tables: &[Segment], table: u32, row: u32, seq: u64) {
+        let segments = &mut self.segments;
+        let number = *self.numbers.entry(table).or_insert_with(|| {
+            segments.push(tables[table as usize].clone());
+            segments.len() as u32 - 1
+        });
+        self.picks.push((number, row));
+        self.seqs.push(seq);
+    }
+}

@@ -1,0 +1,60 @@
+//! Where the engine puts what it yields.
+
+use palisade_events::{Decision, Event, Finding};
+
+use super::evaluate::Poison;
+
+/// Something that the operator should know.
+#[derive(Clone, Debug)]
+pub enum Notice {
+    /// An input could not be read to its end; what came before counts.
+    Input {
+        /// The input.
+        name: String,
+        /// What is wrong, and where.
+        problem: String,
+    },
+    /// A record was not understood; it is in the dead-letter file.
+    Record {
+        /// The input.
+        name: String,
+        /// What is wrong, and where.
+        problem: String,
+    },
+    /// A flow is parsed no further.
+    Unparsed {
+        /// The parser.
+        parser: String,
+        /// The flow, as its parser's failure names it.
+        flow: u64,
+        /// Why.
+        problem: String,
+    },
+    /// A plugin faulted.
+    Fault {
+        /// The plugin.
+        plugin: String,
+        /// How, with backtrace.
+        problem: String,
+        /// The guest's frames.
+        backtrace: Vec<String>,
+    },
+}
+
+/// Takes what the engine yields, in an order that depends on the input alone.
+pub trait Output {
+    /// A finding, or the withdrawal of findings.
+    fn finding(&mut self, finding: Finding);
+
+    /// What the policies say of a request.
+    fn decision(&mut self, request: &Event, decision: Decision);
+
+    /// An event that a plugin could not be shown because it faults on it.
+    fn poison(&mut self, plugin: &str, poison: &Poison);
+
+    /// Something that the operator should know.
+    fn notice(&mut self, notice: Notice);
+
+    /// An epoch is done: so many events so far, so many bytes of the input read.
+    fn progress(&mut self, events: u64, bytes: u64);
+}

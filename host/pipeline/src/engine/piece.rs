@@ -1,0 +1,81 @@
+//! What ingest hands to the parsers: bytes of flows, in order.
+
+use std::sync::Arc;
+
+use palisade_events::table::FlowContext;
+use palisade_runtime::ChunkDirection;
+
+/// Where something stands in the input: packet or record number, then position within it.
+/// Everything that an epoch yields is sorted by this, so that neither the number of workers
+/// nor the size of batches shows in the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Order {
+    /// Number of the packet or record, from 0, over all inputs of the run.
+    pub record: u64,
+    /// Position among what that packet or record yields.
+    pub part: u32,
+}
+
+impl Order {
+    /// The first place of a record.
+    pub fn of(record: u64) -> Order {
+        Order { record, part: 0 }
+    }
+}
+
+/// A run of bytes of one direction of a flow, or the end of the flow.
+#[derive(Clone, Debug)]
+pub struct Piece {
+    /// The flow.
+    pub flow: u64,
+    /// Where it stands in the input.
+    pub order: Order,
+    /// When it was captured, in nanoseconds since the epoch.
+    pub time: u64,
+    /// Which way it travelled.
+    pub direction: ChunkDirection,
+    /// With the first piece of a flow: what its events are stamped with.
+    pub context: Option<Arc<FlowContext>>,
+    /// Position of its first byte in the direction's stream.
+    pub offset: u64,
+    /// Bytes missing right before it.
+    pub gap: u32,
+    /// Nothing more comes in this direction.
+    pub end: bool,
+    /// The flow is over; such a piece has no bytes.
+    pub close: bool,
+    /// Where its bytes begin in the arena.
+    pub start: usize,
+    /// How many there are.
+    pub length: usize,
+}
+
+/// Pieces of one epoch for one worker.
+#[derive(Clone, Debug, Default)]
+pub struct Pieces {
+    /// In the order of the input.
+    pub list: Vec<Piece>,
+    /// Their bytes.
+    pub arena: Vec<u8>,
+}
+
+impl Pieces {
+    /// The bytes of a piece.
+    pub fn bytes(&self, piece: &Piece) -> &[u8] {
+        &self.arena[piece.start..piece.start + piece.length]
+    }
+
+    /// Appends a piece and its bytes.
+    pub fn push(&mut self, mut piece: Piece, bytes: &[u8]) {
+        piece.start = self.arena.len();
+        piece.length = bytes.len();
+        self.arena.extend_from_slice(bytes);
+        self.list.push(piece);
+    }
+
+    /// Empties the list and keeps its memory.
+    pub fn clear(&mut self) {
+        self.list.clear();
+        self.arena.clear();
+    }
+}

@@ -1,0 +1,141 @@
+//! What a parser worker remembers of a flow.
+
+use std::sync::Arc;
+
+use palisade_events::table::FlowContext;
+use palisade_runtime::ChunkDirection;
+
+use super::piece::{Order, Piece};
+
+/// The most bytes of a flow that recognition looks at, and that are held for it.
+pub(crate) const PROBE_BYTES: usize = 4 << 10;
+/// The most pieces of a flow that are held for recognition.
+pub(crate) const PROBE_PIECES: usize = 16;
+/// The most bytes that a parser may leave over in one direction.
+pub(crate) const KEPT_BYTES: usize = 64 << 10;
+/// How often a flow may be handed over to another parser.
+pub(crate) const MAX_HANDOVERS: u8 = 4;
+
+/// A piece with its bytes, held until it is known who parses it.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) piece: Piece,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// What a parser left over of one direction.
+#[derive(Debug, Default)]
+pub(crate) struct Side {
+    /// Bytes that come again ahead of what follows.
+    pub(crate) tail: Vec<u8>,
+    /// How many more must come before it makes sense to call the parser.
+    pub(crate) needed: usize,
+    /// A gap that the next chunk must report because its parser lost its memory.
+    pub(crate) lost: bool,
+    /// Nothing more comes in this direction.
+    pub(crate) ended: bool,
+}
+
+/// Where a flow is parsed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Seat {
+    /// Position of the parser.
+    pub(crate) parser: usize,
+    /// Which of its instances.
+    pub(crate) instance: usize,
+    /// Which of the instance's places.
+    pub(crate) place: usize,
+}
+
+/// Who parses a flow.
+#[derive(Debug)]
+pub(crate) enum State {
+    /// Not known yet.
+    Probing(Probe),
+    /// This parser.
+    Parsing {
+        /// Which parser, instance and place in it.
+        seat: Seat,
+        /// Where in the input recognition came about: events of earlier pieces are placed here.
+        since: Order,
+    },
+    /// Nobody, any more.
+    Ignored,
+}
+
+/// Recognition under way.
+#[derive(Debug, Default)]
+pub(crate) struct Probe {
+    /// Everything that came so far.
+    pub(crate) held: Vec<Held>,
+    /// How many of those recognition has looked at.
+    pub(crate) looked: usize,
+    /// Bytes of each direction that recognition has looked at, from its start.
+    pub(crate) seen: [Vec<u8>; 2],
+    /// Parsers that said `no` to a direction, by position.
+    pub(crate) refused: [Vec<usize>; 2],
+    /// Parsers that were asked about what is seen now.
+    pub(crate) asked: Vec<usize>,
+}
+
+/// A flow as its parser worker knows it.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) state: State,
+    pub(crate) sides: [Side; 2],
+    pub(crate) handovers: u8,
+    /// What events of the flow are stamped with.
+    pub(crate) context: Arc<FlowContext>,
+}
+
+impl Session {
+    pub(crate) fn new(context: Arc<FlowContext>) -> Session {
+        Session {
+            state: State::Probing(Probe::default()),
+            sides: [Side::default(), Side::default()],
+            handovers: 0,
+            context,
+        }
+    }
+
+    pub(crate) fn side(&mut self, direction: ChunkDirection) -> &mut Side {
+        &mut self.sides[index(direction)]
+    }
+
+    /// Stops parsing the flow and frees what was held of it.
+    pub(crate) fn ignore(&mut self) {
+        self.state = State::Ignored;
+        self.sides = [Side::default(), Side::default()];
+    }
+
+    /// Begins recognition afresh. `false`: too often.
+    pub(crate) fn restart(&mut self) -> bool {
+        self.sides = [Side::default(), Side::default()];
+        self.handovers += 1;
+        if self.handovers > MAX_HANDOVERS {
+            self.ignore();
+            return false;
+        }
+        self.state = State::Probing(Probe::default());
+        true
+    }
+}
+
+impl Probe {
+    /// Holds a piece. `false`: more is held than recognition may take.
+    pub(crate) fn hold(&mut self, piece: Piece, bytes: &[u8]) -> bool {
+        let held: usize = self.held.iter().map(|h| h.bytes.len()).sum();
+        self.held.push(Held {
+            piece,
+            bytes: bytes.to_vec(),
+        });
+        self.held.len() <= PROBE_PIECES && held <= PROBE_BYTES
+    }
+}
+
+pub(crate) fn index(direction: ChunkDirection) -> usize {
+    match direction {
+        ChunkDirection::ToServer => 0,
+        ChunkDirection::ToClient => 1,
+    }
+}

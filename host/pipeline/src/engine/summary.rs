@@ -1,0 +1,71 @@
+//! What a run did and what it cost.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use palisade_events::Kind;
+
+use super::evaluate::Cost;
+use super::parse_worker::ParseCost;
+
+/// A plugin's share in a run.
+#[derive(Clone, Debug, Default)]
+pub struct PluginSummary {
+    /// Its name.
+    pub name: String,
+    /// Findings and retractions, or events that it parsed.
+    pub yielded: u64,
+    /// What it cost, of detectors and policies.
+    pub cost: Cost,
+    /// What it cost, of parsers.
+    pub parse: ParseCost,
+}
+
+/// What a run did.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// Packets of captures.
+    pub packets: u64,
+    /// Packets that were no part of a flow, by reason.
+    pub packets_skipped: BTreeMap<&'static str, u64>,
+    /// Records of logs that became no event.
+    pub bad_records: u64,
+    /// Bytes read.
+    pub bytes: u64,
+    /// Events by kind.
+    pub events: BTreeMap<Kind, u64>,
+    /// Findings and retractions.
+    pub findings: u64,
+    /// Decisions.
+    pub decisions: u64,
+    /// Decisions that do not permit.
+    pub denied: u64,
+    /// Events that a plugin could not be shown.
+    pub poison: u64,
+    /// Faults of plugins.
+    pub faults: u64,
+    /// Flows that are parsed no further.
+    pub unparsed: u64,
+    /// Events whose time lies too far ahead of the clock.
+    pub clamped: u64,
+    /// Wall-clock time of the run.
+    pub elapsed: Duration,
+    /// Time spent on reading, decoding and merging.
+    pub ingest: Duration,
+    /// Time spent on choosing rows, all workers together.
+    pub routing: Duration,
+    /// For each plugin.
+    pub plugins: Vec<PluginSummary>,
+}
+
+impl Summary {
+    /// Events of all kinds.
+    pub fn total_events(&self) -> u64 {
+        self.events.values().sum()
+    }
+
+    /// Time spent in guests, all workers together.
+    pub fn guests(&self) -> Duration {
+        self.plugins.iter().map(|p| p.cost.time + p.parse.time).sum()
+    }
+}

@@ -1,0 +1,82 @@
+//! Event time: how far the input has come.
+
+use std::time::Duration;
+
+use palisade_events::Batch;
+
+use super::route::Tick;
+
+const SECOND: u64 = 1_000_000_000;
+
+/// The watermark of a run: the latest event time so far, less the lateness.
+///
+/// It only moves forward, and plugins hear of it at whole seconds, so that neither the size of
+/// batches nor that of epochs decides when a timer fires. A time that lies further ahead of the
+/// clock than the allowed skew never moves it: one event dated 2099 must not fire every timer.
+#[derive(Clone, Debug)]
+pub struct Watermark {
+    lateness: u64,
+    /// The latest time that is believed.
+    ceiling: u64,
+    latest: u64,
+    tick: u64,
+    clamped: u64,
+}
+
+impl Watermark {
+    /// A watermark with this lateness; `now` is the wall clock in nanoseconds, when known.
+    pub fn new(lateness: Duration, max_skew: Duration, now: Option<u64>) -> Watermark {
+        let nanos = |d: Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
+        Watermark {
+            lateness: nanos(lateness),
+            ceiling: now.map_or(u64::MAX, |now| now.saturating_add(nanos(max_skew))),
+            latest: 0,
+            tick: 0,
+            clamped: 0,
+        }
+    }
+
+    /// How many events were too far ahead of the clock.
+    pub fn clamped(&self) -> u64 {
+        self.clamped
+    }
+
+    /// Takes an epoch's batches and returns the ticks on the way.
+    pub fn advance(&mut self, batches: &[Batch]) -> Vec<Tick> {
+        let mut times: Vec<(u64, u64)> = batches
+            .iter()
+            .flat_map(|b| b.seqs().iter().copied().zip(b.times().iter().copied()))
+            .collect();
+        times.sort_unstable();
+        let mut ticks = Vec::new();
+        for (seq, time) in times {
+            if time > self.ceiling {
+                self.clamped += 1;
+                continue;
+            }
+            self.latest = self.latest.max(time);
+            // The event itself comes after the tick that it causes.
+            ticks.extend(self.tick(seq, self.latest.saturating_sub(self.lateness)));
+        }
+        ticks
+    }
+
+    /// The end of the input: the watermark comes to the last event plus the lateness, or to
+    /// `until` if that is later.
+    pub fn finish(&mut self, until: Option<u64>) -> Option<Tick> {
+        let end = self.latest.saturating_add(self.lateness);
+        self.tick(u64::MAX, end.max(until.unwrap_or(0)).saturating_add(SECOND - 1))
+    }
+
+    fn tick(&mut self, seq: u64, watermark: u64) -> Option<Tick> {
+        let second = watermark / SECOND;
+        if second <= self.tick {
+            return None;
+        }
+        self.tick = second;
+        Some(Tick {
+            seq,
+            watermark: second * SECOND,
+        })
+    }
+}

@@ -1,0 +1,172 @@
+//! The threads that parse and evaluate.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use super::evaluate::{EvaluateOutput, EvaluateWorker};
+use super::parse_worker::{ParseOutput, ParseWorker};
+use super::piece::Pieces;
+use super::route::Routed;
+
+enum Job {
+    Parse(Pieces),
+    Evaluate(Arc<Routed>),
+}
+
+enum Done {
+    Parsed(Box<ParseOutput>, Pieces),
+    Evaluated(Box<EvaluateOutput>),
+}
+
+struct Worker {
+    jobs: Option<SyncSender<Job>>,
+    done: Receiver<Done>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Why the workers cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// A thread could not be started.
+    #[error("cannot start a worker thread: {0}")]
+    Start(std::io::Error),
+    /// A thread ended by itself.
+    #[error("worker {0} has ended unexpectedly; this is a defect of Palisade, please report it")]
+    Gone(usize),
+}
+
+/// One thread for each shard. Jobs are done in the order in which they are given, and at most
+/// two wait.
+pub(crate) struct Workers {
+    workers: Vec<Worker>,
+    /// Whether an epoch is being evaluated.
+    evaluating: bool,
+    spare: Vec<Pieces>,
+}
+
+impl Workers {
+    /// Starts a thread for each pair; the pairs are made before, in this thread.
+    pub(crate) fn start(
+        shards: Vec<(ParseWorker, EvaluateWorker)>,
+    ) -> Result<Workers, WorkerError> {
+        let mut workers = Vec::with_capacity(shards.len());
+        for (number, (mut parse, mut evaluate)) in shards.into_iter().enumerate() {
+            let (jobs, work) = sync_channel::<Job>(2);
+            let (report, done) = sync_channel(2);
+            let body = move || {
+                for job in work {
+                    let result = match job {
+                        Job::Parse(pieces) => {
+                            let output = parse.parse(&pieces);
+                            Done::Parsed(Box::new(output), pieces)
+                        }
+                        Job::Evaluate(routed) => {
+                            Done::Evaluated(Box::new(evaluate.evaluate(&routed)))
+                        }
+                    };
+                    if report.send(result).is_err() {
+                        return;
+                    }
+                }
+            };
+            let thread = std::thread::Builder::new()
+                .name(format!("palisade-{number}"))
+                .spawn(body)
+                .map_err(WorkerError::Start)?;
+            workers.push(Worker {
+                jobs: Some(jobs),
+                done,
+                thread: Some(thread),
+            });
+        }
+        Ok(Workers {
+            workers,
+            evaluating: false,
+            spare: Vec::new(),
+        })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// An empty list for each worker, with memory from before.
+    pub(crate) fn pieces(&mut self) -> Vec<Pieces> {
+        let mut lists = std::mem::take(&mut self.spare);
+        lists.resize_with(self.len(), Pieces::default);
+        lists
+    }
+
+    /// Parses an epoch's pieces, and waits for it.
+    pub(crate) fn parse(
+        &mut self,
+        pieces: Vec<Pieces>,
+    ) -> Result<(Vec<ParseOutput>, Option<Vec<EvaluateOutput>>), WorkerError> {
+        for (number, (worker, pieces)) in self.workers.iter().zip(pieces).enumerate() {
+            worker.send(number, Job::Parse(pieces))?;
+        }
+        // What was evaluated before comes out first.
+        let evaluated = self.collect()?;
+        let mut outputs = Vec::with_capacity(self.workers.len());
+        for (number, worker) in self.workers.iter().enumerate() {
+            match worker.done.recv() {
+                Ok(Done::Parsed(output, mut pieces)) => {
+                    pieces.clear();
+                    self.spare.push(pieces);
+                    outputs.push(*output);
+                }
+                _ => return Err(WorkerError::Gone(number)),
+            }
+        }
+        Ok((outputs, evaluated))
+    }
+
+    /// Begins to evaluate an epoch, once the one before is done, whose output is returned.
+    pub(crate) fn evaluate(
+        &mut self,
+        routed: &Arc<Routed>,
+    ) -> Result<Option<Vec<EvaluateOutput>>, WorkerError> {
+        let before = self.collect()?;
+        for (number, worker) in self.workers.iter().enumerate() {
+            worker.send(number, Job::Evaluate(Arc::clone(routed)))?;
+        }
+        self.evaluating = true;
+        Ok(before)
+    }
+
+    /// Waits for the epoch that is being evaluated, if there is one.
+    pub(crate) fn collect(&mut self) -> Result<Option<Vec<EvaluateOutput>>, WorkerError> {
+        if !std::mem::take(&mut self.evaluating) {
+            return Ok(None);
+        }
+        let mut outputs = Vec::with_capacity(self.workers.len());
+        for (number, worker) in self.workers.iter().enumerate() {
+            match worker.done.recv() {
+                Ok(Done::Evaluated(output)) => outputs.push(*output),
+                _ => return Err(WorkerError::Gone(number)),
+            }
+        }
+        Ok(Some(outputs))
+    }
+}
+
+impl Worker {
+    fn send(&self, number: usize, job: Job) -> Result<(), WorkerError> {
+        let sent = self.jobs.as_ref().map(|jobs| jobs.send(job));
+        match sent {
+            Some(Ok(())) => Ok(()),
+            _ => Err(WorkerError::Gone(number)),
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take() {
+            // A worker that panicked was reported as gone.
+            let _ = thread.join();
+        }
+    }
+}
