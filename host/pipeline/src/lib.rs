@@ -1,7 +1,9 @@
 //! Turns inputs into events and runs them through plugins.
 
 pub mod capture;
+pub mod engine;
 pub mod enrich;
 pub mod flow;
+pub mod predicates;
 pub mod sources;
 pub mod state;

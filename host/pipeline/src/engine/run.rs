@@ -197,7 +197,7 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let began = Instant::now();
         let result = match input.format {
-            Format::Capture => self.capture(input, policy, out),
+            Format::Pcap | Format::Pcapng => self.capture(input, policy, out),
             Format::Json(..) => self.events(input, policy, out),
         };
         self.summary.elapsed += began.elapsed();
