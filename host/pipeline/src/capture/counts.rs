@@ -23,6 +23,8 @@ pub enum Reject {
     BadNetwork,
     /// A TCP, UDP or ICMP header that contradicts itself or its packet.
     BadTransport,
+    /// A TCP or UDP checksum that does not fit, where they are verified.
+    BadChecksum,
     /// A fragment that contradicts itself: empty, of no multiple of eight bytes, or
     /// beyond 65,535 bytes.
     BadFragment,
@@ -36,7 +38,7 @@ pub enum Reject {
 
 impl Reject {
     /// All reasons, in the order in which they are shown.
-    pub const ALL: [Reject; 12] = [
+    pub const ALL: [Reject; 13] = [
         Reject::UnknownLink,
         Reject::NotIp,
         Reject::TruncatedLink,
@@ -45,6 +47,7 @@ impl Reject {
         Reject::BadLink,
         Reject::BadNetwork,
         Reject::BadTransport,
+        Reject::BadChecksum,
         Reject::BadFragment,
         Reject::OverlappingFragment,
         Reject::IncompleteFragment,
@@ -62,6 +65,7 @@ impl Reject {
             Reject::BadLink => "with a bad link header",
             Reject::BadNetwork => "with a bad IP header",
             Reject::BadTransport => "with a bad transport header",
+            Reject::BadChecksum => "with a bad checksum",
             Reject::BadFragment => "bad fragments",
             Reject::OverlappingFragment => "overlapping fragments",
             Reject::IncompleteFragment => "fragments of incomplete datagrams",
@@ -134,7 +138,7 @@ mod tests {
     #[test]
     fn every_reason_has_its_own_count_and_is_shown() {
         let mut counts = PacketCounts {
-            packets: 80,
+            packets: 93,
             accepted: 1,
             held: 1,
             ..PacketCounts::default()
@@ -148,7 +152,7 @@ mod tests {
             counts.accepted + counts.held + counts.rejected_total()
         );
         assert!(counts.to_string().starts_with(
-            "80 packets, 1 in flows, 1 fragments waiting, 1 of an unknown link type, 2 not IP"
+            "93 packets, 1 in flows, 1 fragments waiting, 1 of an unknown link type, 2 not IP"
         ));
     }
 }

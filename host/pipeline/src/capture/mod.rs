@@ -35,4 +35,5 @@ pub use link::{LinkType, Vlans};
 pub(crate) use network::skip_extensions;
 pub use network::{Address, Fragment, Network, decode_network};
 pub use reader::{CaptureError, CaptureReader, Packet, ReadLimits, is_capture};
+pub(crate) use transport::checksum_fits;
 pub use transport::{TcpFlags, TcpSegment, Transport, decode_transport, protocol};

@@ -146,6 +146,48 @@ pub fn decode_transport<'a>(network: &Network<'a>) -> Result<Transport<'a>, Reje
     })
 }
 
+/// Whether the checksum of TCP or UDP fits. What cannot be checked fits: other
+/// protocols, packets that the capture cut off, UDP over IPv4 without a checksum.
+pub(crate) fn checksum_fits(network: &Network<'_>) -> bool {
+    let payload = network.payload;
+    let covered = match network.protocol {
+        protocol::TCP => Some(payload),
+        protocol::UDP => match payload.first_chunk::<8>() {
+            Some([.., 0, 0]) if network.src.is_v4() => None,
+            Some([.., high, low, _, _]) => match u16::from_be_bytes([*high, *low]) {
+                0 => Some(payload),
+                length => payload.get(..usize::from(length)),
+            },
+            None => None,
+        },
+        _ => None,
+    };
+    let Some(covered) = covered.filter(|_| network.missing == 0) else {
+        return true;
+    };
+    // A mapped address adds 0xffff more than an IPv4 address, which is nothing in
+    // ones' complement.
+    let mut sum = words(&network.src.0)
+        + words(&network.dst.0)
+        + u64::from(network.protocol)
+        + covered.len() as u64
+        + words(covered);
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    sum == 0xffff
+}
+
+/// Sum of the 16-bit words; an odd byte is the upper half of a last word.
+fn words(bytes: &[u8]) -> u64 {
+    let (pairs, rest) = bytes.as_chunks::<2>();
+    let whole: u64 = pairs
+        .iter()
+        .map(|w| u64::from(u16::from_be_bytes(*w)))
+        .sum();
+    whole + rest.first().map_or(0, |last| u64::from(*last) << 8)
+}
+
 #[inline]
 fn udp<'a>(network: &Network<'a>, cut: impl Fn() -> Reject) -> Result<Transport<'a>, Reject> {
     let header = UdpHeaderSlice::from_slice(network.payload).map_err(|_| cut())?;

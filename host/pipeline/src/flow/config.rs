@@ -27,6 +27,10 @@ pub struct FlowConfig {
     /// Whether the VLANs of a frame are part of what tells flows apart; true by default.
     /// Taps that see the directions of a flow in different VLANs need false.
     pub vlan_in_key: bool,
+    /// Whether TCP and UDP packets with a wrong checksum are left out; false by default,
+    /// because captures made on an end point hold checksums that the network card fills
+    /// in later. For captures from taps, true keeps out forgeries that hosts drop.
+    pub verify_checksums: bool,
     /// TCP reassembly.
     pub reassembly: ReassemblyConfig,
     /// IP fragments.
@@ -77,6 +81,7 @@ impl Default for FlowConfig {
             other_idle: Duration::from_secs(60),
             update_interval: Duration::from_secs(10),
             vlan_in_key: true,
+            verify_checksums: false,
             reassembly: ReassemblyConfig::default(),
             fragments: FragmentConfig::default(),
         }

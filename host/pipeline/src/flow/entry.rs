@@ -73,7 +73,8 @@ pub(super) struct Flow<T> {
     /// Whether `src` is the high side of the key.
     pub(super) swapped: bool,
     pub(super) class: Class,
-    pub(super) reset: bool,
+    /// Who reset it.
+    pub(super) reset: Option<Direction>,
     /// Whether a packet came from each side.
     pub(super) heard: [bool; 2],
     /// Sequence number and direction of a SYN that does not fit the connection.

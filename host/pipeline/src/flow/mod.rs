@@ -19,8 +19,11 @@
 //! - **Overlapping IP fragments discard the datagram** (RFC 5722, and what Linux does for
 //!   IPv4 as well); a fragment wholly inside one that came before is a repetition and is
 //!   ignored.
-//! - **Checksums are not verified**: captures made on an end point hold checksums that
-//!   the network card fills in later, and would lose every outgoing packet.
+//! - **Checksums are not verified** unless [`FlowConfig::verify_checksums`] says so:
+//!   captures made on an end point hold checksums that the network card fills in later,
+//!   and would lose every outgoing packet.
+//! - A side that closed its direction and yet sends new data shows that the FIN or RST
+//!   was forged; what follows is a new flow, picked up midstream.
 //! - Segments beyond the receiver's window, and resets outside of it, are ignored and
 //!   counted, as the receiver ignores them.
 //! - A gap in a stream is given up, and reported, when the receiver acknowledges bytes

@@ -121,6 +121,18 @@ impl Stream {
         self.pending.is_some()
     }
 
+    /// Whether its sender said that it has ended.
+    pub(super) fn has_fin(&self) -> bool {
+        self.fin != NOWHERE
+    }
+
+    /// Whether a segment brings bytes behind the end. One byte there is a keep-alive:
+    /// the FIN has a sequence number, too.
+    pub(super) fn is_news(&self, sequence: u32, length: u64) -> bool {
+        let stop = self.position(sequence).saturating_add(length.cast_signed());
+        length > 0 && stop > self.offset.cast_signed() + 1 && self.plausible(sequence)
+    }
+
     /// Whether nothing but the SYN is known of this direction.
     pub(super) fn is_fresh(&self) -> bool {
         self.offset == 0 && self.pending.is_none() && self.fin == NOWHERE && !self.ended

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::capture::{
-    Network, Packet, PacketCounts, Reject, TcpSegment, Transport, decode_network, decode_transport,
-    protocol, skip_extensions,
+    Network, Packet, PacketCounts, Reject, Transport, checksum_fits, decode_network,
+    decode_transport, protocol, skip_extensions,
 };
 
 use super::config::FlowConfig;
@@ -145,6 +145,11 @@ impl<T: Default> FlowTable<T> {
                 return;
             }
         };
+        if self.config.verify_checksums && !checksum_fits(network) {
+            self.packet_counts
+                .reject(Reject::BadChecksum, arrival.frames);
+            return;
+        }
         self.packet_counts.accepted += arrival.frames;
         let (key, swapped) = FlowKey::of(network, &transport, self.config.vlan_in_key);
         let hash = self.hasher.hash_one(key);
@@ -154,7 +159,7 @@ impl<T: Default> FlowTable<T> {
             |slot| matches!(flows.get(*slot as usize), Some(Some(flow)) if flow.key == key),
         );
         if let Some(slot) = found.copied() {
-            match self.outlived(slot, swapped, transport.tcp.as_ref()) {
+            match self.outlived(slot, swapped, &transport) {
                 None => return self.continues(slot, swapped, &transport, arrival, sink),
                 Some(reason) => {
                     let time = self.clock.end_time(self.flow(slot), reason);
@@ -171,20 +176,15 @@ impl<T: Default> FlowTable<T> {
 
     /// Why the flow that a packet would belong to is over, if it is.
     #[inline]
-    fn outlived(&self, slot: u32, swapped: bool, tcp: Option<&TcpSegment>) -> Option<EndReason> {
+    fn outlived(&self, slot: u32, swapped: bool, transport: &Transport<'_>) -> Option<EndReason> {
         let flow = self.flow(slot)?;
         if self.clock.is_idle(flow.class, flow.touched) {
             return Some(EndReason::Idle);
         }
-        let tcp = tcp.filter(|tcp| tcp.flags.syn())?;
-        let direction = flow.direction(swapped);
-        if !tcp.flags.ack() {
-            return (flow.class == Class::TcpClosed).then_some(EndReason::Replaced);
-        }
-        // The answer to a SYN that did not fit: both sides agree on a new connection.
-        let (asked, sequence) = flow.other_syn?;
-        let answers = asked != direction && tcp.acknowledgement == sequence.wrapping_add(1);
-        answers.then_some(EndReason::Replaced)
+        let tcp = transport.tcp.as_ref()?;
+        let length = transport.payload.len() as u64 + u64::from(transport.missing);
+        let superseded = flow.superseded(flow.direction(swapped), tcp, length);
+        superseded.then_some(EndReason::Replaced)
     }
 
     #[inline]
@@ -247,7 +247,7 @@ impl<T: Default> FlowTable<T> {
             key,
             swapped: swapped != answer,
             class,
-            reset: false,
+            reset: None,
             heard: [false; 2],
             other_syn: None,
             touched: self.clock.now,
@@ -373,7 +373,7 @@ impl<T: Default> FlowTable<T> {
             self.flow_counts.evicted += 1;
         }
         let reason = match flow.class {
-            Class::TcpClosed if flow.reset => EndReason::Reset,
+            Class::TcpClosed if flow.reset.is_some() => EndReason::Reset,
             Class::TcpClosed => EndReason::Finished,
             _ => reason,
         };

@@ -8,6 +8,34 @@ use super::sink::{Direction, FlowSink};
 use super::stream::{Delivery, Payload};
 use super::table::FlowTable;
 
+impl<T> Flow<T> {
+    /// Whether a segment shows that the connection is over and another began between the
+    /// same ports.
+    #[inline]
+    pub(super) fn superseded(&self, direction: Direction, tcp: &TcpSegment, length: u64) -> bool {
+        if tcp.flags.syn() {
+            return match self.other_syn {
+                // The answer to a SYN that did not fit: both sides agree.
+                Some((asked, sequence)) if tcp.flags.ack() => {
+                    asked != direction && tcp.acknowledgement == sequence.wrapping_add(1)
+                }
+                _ => self.class == Class::TcpClosed && !tcp.flags.ack(),
+            };
+        }
+        let [to_server, to_client] = &self.streams;
+        let own = match direction {
+            Direction::ToServer => to_server,
+            Direction::ToClient => to_client,
+        };
+        // Who has closed its direction and yet sends new data contradicts itself: the FIN
+        // or RST was forged, to blind whoever looks on. What follows is looked at anew.
+        own.ended
+            && !tcp.flags.rst()
+            && (own.has_fin() || self.reset == Some(direction))
+            && own.is_news(tcp.sequence, length)
+    }
+}
+
 impl<T: Default> FlowTable<T> {
     /// Takes a segment of the flow in `slot`.
     #[inline]
@@ -77,7 +105,7 @@ impl<T: Default> FlowTable<T> {
             if own.plausible(sequence) {
                 own.finish(&mut out);
                 peer.finish(&mut out);
-                flow.reset = true;
+                flow.reset = Some(direction);
             } else {
                 out.counts.ignored_resets += 1;
             }

@@ -281,6 +281,33 @@ fn what_is_left_out_is_counted() {
 }
 
 #[test]
+fn checksums_are_verified_only_when_asked() {
+    for (verify_checksums, wrong) in [(false, 0), (true, 3)] {
+        let mut run = Run::new(FlowConfig {
+            verify_checksums,
+            ..FlowConfig::default()
+        });
+        let mut v6 = Vec::new();
+        PacketBuilder::ipv6([1; 16], [2; 16], 64)
+            .udp(1, 2)
+            .write(&mut v6, b"odd")
+            .unwrap();
+        for good in [client(1, "", b"seven b").bytes(), query(b"q"), v6] {
+            run.raw(&good);
+            run.raw(&good[..good.len() - 1]);
+            let mut bad = good.clone();
+            *bad.last_mut().unwrap() ^= 1;
+            run.raw(&bad);
+        }
+        let mut none = query(b"no checksum");
+        none[26..28].fill(0);
+        run.raw(&none);
+        let counts = run.table.packet_counts();
+        assert_eq!(counts.rejected(Reject::BadChecksum), wrong);
+    }
+}
+
+#[test]
 fn waiting_data_is_freed_with_its_flow() {
     let mut run = Run::new(FlowConfig {
         tcp_idle: Duration::from_secs(1),

@@ -7,6 +7,7 @@ mod captures;
 mod files;
 mod flows;
 mod fragments;
+mod links;
 mod mutations;
 mod order;
 mod record;

@@ -292,6 +292,34 @@ fn a_forged_syn_does_not_move_a_stream() {
 }
 
 #[test]
+fn data_after_a_forged_end_is_followed_as_a_new_flow() {
+    for forged in [
+        client(1004, "F", b"").ack(5000),
+        client(1004, "R", b"").ack(5000),
+    ] {
+        let run = run(&after_handshake(&[
+            client(1000, "", b"good").ack(5000),
+            forged,
+            server(5000, "", b"").ack(1004),
+            client(1004, "", b"evil").ack(5000),
+            server(5000, "", b"done").ack(1008),
+        ]));
+        assert_eq!(run.out.sides[&0][0].bytes, b"good");
+        assert_eq!(run.out.sides[&1][0].bytes, b"evil");
+        assert_eq!(run.out.sides[&1][1].bytes, b"done");
+        let number = run.out.news.iter().filter(|n| n.end.is_some()).count();
+        assert_eq!(number, 2);
+    }
+    // What the other side sends after a true reset is nothing of the kind.
+    let run = run(&after_handshake(&[
+        client(1000, "R", b"").ack(5000),
+        server(5000, "", b"in flight").ack(1000),
+    ]));
+    assert_eq!(run.out.ends(), [EndReason::Reset]);
+    assert!(run.out.sides.is_empty());
+}
+
+#[test]
 fn ports_used_again_make_a_new_flow() {
     // After a close, by the SYN alone.
     let run = run(&after_handshake(&[
@@ -331,12 +359,12 @@ fn data_with_the_syn_and_data_behind_the_fin() {
     let run = run(&[
         client(999, "S", b"early"),
         client(1005, "F", b"!").ack(1),
-        client(1006, "", b"behind").ack(1),
-        client(1003, "", b"lyXbehind").ack(1),
+        client(1003, "", b"lyX").ack(1),
+        client(1006, "", b"K").ack(1),
     ]);
     assert_eq!(run.out.client().bytes, b"early!");
     assert!(run.out.client().ended);
-    assert_eq!(run.table.stream_counts().after_end_bytes, 15);
+    assert_eq!(run.table.stream_counts().after_end_bytes, 4);
 
     // The FIN comes ahead of order, and so does data behind it.
     let run = super::streams::run(&after_handshake(&[
