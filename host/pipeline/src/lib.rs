@@ -7,3 +7,4 @@ pub mod flow;
 pub mod predicates;
 pub mod sources;
 pub mod state;
+pub mod timers;
