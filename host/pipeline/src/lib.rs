@@ -1,6 +1,7 @@
 //! Turns inputs into events and runs them through plugins.
 
 pub mod capture;
+pub mod datasets;
 pub mod engine;
 pub mod enrich;
 pub mod flow;
