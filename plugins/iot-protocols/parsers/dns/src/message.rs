@@ -1,6 +1,9 @@
 //! One message, read with the `domain` crate.
 
-use std::fmt::{self, Write as _};
+use std::{
+    fmt::{self, Write as _},
+    net::IpAddr,
+};
 
 use domain::{
     base::{ParsedName, ParsedRecord, Rtype, iana::OptRcode},
@@ -174,14 +177,25 @@ fn sections(
             offset: at,
             expected,
         };
-        let record = ParsedRecord::parse(parser).map_err(|_| fault)?;
-        if record.rtype() == Rtype::OPT && index >= u32::from(authorities) {
+        let (rtype, ttl) = passed(parser).ok_or(fault)?;
+        if rtype == Rtype::OPT && index >= u32::from(authorities) {
             // The upper eight bits of the TTL are those of the response code.
-            let high = (record.ttl().as_secs() >> 24) as u16;
+            let high = (ttl >> 24) as u16;
             contents.rcode = OptRcode::masked_from_int(high << 4 | u16::from(header.rcode));
         }
     }
     Ok(())
+}
+
+/// Steps over a record; returns its type and TTL.
+fn passed(parser: &mut Parser<'_, [u8]>) -> Option<(Rtype, u32)> {
+    ParsedName::skip(parser).ok()?;
+    let rtype = Rtype::from_int(parser.parse_u16_be().ok()?);
+    parser.advance(2).ok()?;
+    let ttl = parser.parse_u32_be().ok()?;
+    let length = parser.parse_u16_be().ok()?;
+    parser.advance(usize::from(length)).ok()?;
+    Some((rtype, ttl))
 }
 
 fn question(parser: &mut Parser<'_, [u8]>) -> Option<Question> {
@@ -195,21 +209,58 @@ fn question(parser: &mut Parser<'_, [u8]>) -> Option<Question> {
     })
 }
 
+/// A name in lower case, label by label: names are most of what is written, and the
+/// crate's formatter goes byte by byte through the formatting machinery.
 fn presented(name: &ParsedName<&[u8]>) -> String {
-    let mut out = String::new();
-    // Writing to a string does not fail.
-    let _ = write!(out, "{name}");
+    let mut out = String::with_capacity(32);
+    for label in name.iter().filter(|label| !label.is_root()) {
+        if !out.is_empty() {
+            out.push('.');
+        }
+        for &byte in label.as_slice() {
+            match byte {
+                b' ' | b'.' | b'\\' => out.extend(['\\', char::from(byte)]),
+                0x21..=0x7e => out.push(char::from(byte.to_ascii_lowercase())),
+                // Writing to a string does not fail.
+                _ => drop(write!(out, "\\{byte:03}")),
+            }
+        }
+    }
     if out.is_empty() {
         out.push('.');
     }
-    out.make_ascii_lowercase();
     out
 }
 
 /// The answer whose data is `data`, and whether that is what its type demands.
 fn answer(record: &ParsedRecord<'_, [u8]>, data: &[u8]) -> (Answer, bool) {
-    let mut rdata = Clipped(String::new());
+    let mut rdata = Clipped(String::with_capacity(16));
     let (name, ttl) = (presented(&record.owner()), record.ttl().as_secs());
+    let rtype = record.rtype();
+    // Most answers are addresses.
+    let address = match rtype {
+        Rtype::A => data
+            .try_into()
+            .map(|octets: [u8; 4]| IpAddr::from(octets))
+            .ok(),
+        Rtype::AAAA => data
+            .try_into()
+            .map(|octets: [u8; 16]| IpAddr::from(octets))
+            .ok(),
+        _ => None,
+    };
+    if let Some(address) = address {
+        let _ = write!(rdata, "{address}");
+        return (
+            Answer {
+                name,
+                rtype,
+                ttl,
+                rdata: rdata.0,
+            },
+            true,
+        );
+    }
     let known = record.to_record::<AllRecordData<_, ParsedName<_>>>();
     let sound = known.is_ok();
     // A value that is too long is cut off by an error of the writer.
@@ -226,7 +277,7 @@ fn answer(record: &ParsedRecord<'_, [u8]>, data: &[u8]) -> (Answer, bool) {
     (
         Answer {
             name,
-            rtype: record.rtype(),
+            rtype,
             ttl,
             rdata: rdata.0,
         },
