@@ -420,7 +420,6 @@ macro_rules! wit_kinds {
 
         /// What an event of a kind says, without its envelope.
         #[derive(Clone, Debug, PartialEq)]
-        #[expect(clippy::large_enum_variant, reason = "bodies live for a row, not in numbers")]
         pub enum Body {
             $($(#[$kind_meta])* $kind($body),)*
         }

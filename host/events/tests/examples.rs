@@ -1,5 +1,7 @@
 //! Every example of the catalogue is an event, reads back, and goes through a batch.
 
+#![allow(clippy::print_stderr, reason = "a test that skips says so")]
+
 use std::path::Path;
 use std::sync::Arc;
 

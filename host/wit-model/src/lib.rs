@@ -5,6 +5,7 @@
 mod emit_guest;
 mod emit_rows;
 mod emit_types;
+mod freeze;
 mod load;
 mod model;
 pub mod names;
@@ -13,6 +14,7 @@ pub mod nodes;
 pub use emit_guest::{c_header, typescript};
 pub use emit_rows::row_types;
 pub use emit_types::event_types;
+pub use freeze::{FROZEN, package_digest};
 pub use load::load;
 pub use model::{Case, Enum, Field, Kind, Model, Record, Ty, Variant};
 

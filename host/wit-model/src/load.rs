@@ -15,8 +15,8 @@ const RESERVED: [&str; 4] = ["id", "schema", "kind", "envelope"];
 /// nothing else is known is reported once, when it is over.
 const NEUTRAL: [(&str, &str); 1] = [("flow-phase", "end")];
 
-/// Types of other interfaces than `types` that the host's plain types mirror.
-const OF_FINDINGS: [&str; 3] = ["block-scope", "approval-ask", "obligation"];
+/// Types of the interface `findings` that the host's plain types mirror.
+const OF_FINDINGS: [&str; 1] = ["block-scope"];
 
 /// Reads every `.wit` file of `dir`, which is one package.
 ///
