@@ -58,16 +58,20 @@ pub fn probe(run: &Run<'_>) -> Verdict {
     }
 }
 
+/// Four bytes of an empty message could be anything's, so the next datagram must tell; a
+/// host shows it behind them.
 fn datagram(bytes: &[u8]) -> Verdict {
-    match Message::datagram(bytes) {
-        Ok(message) if message.is_plausible() => {
-            // Four bytes of an empty message could be anything's.
-            if message.code == 0 {
-                Verdict::More
-            } else {
-                Verdict::Yes
-            }
+    let mut rest = bytes;
+    while let Some((empty, next)) = rest.split_first_chunk::<4>() {
+        let is_empty = Message::datagram(empty).is_ok_and(|message| message.code == 0);
+        match (is_empty, next) {
+            (true, []) => return Verdict::More,
+            (true, _) => rest = next,
+            (false, _) => break,
         }
+    }
+    match Message::datagram(rest) {
+        Ok(message) if message.is_plausible() => Verdict::Yes,
         _ => Verdict::No,
     }
 }

@@ -59,6 +59,8 @@ fn recognition_rests_on_the_bytes() {
     }
     // An empty message is what keep-alives look like, and much else.
     assert_eq!(probe(&run(false, &hex("40 00 12 34"))), Verdict::More);
+    let with_get = format!("40 00 12 34 {GET}");
+    assert_eq!(probe(&run(false, &hex(&with_get))), Verdict::Yes);
     let others = [
         (
             "QUIC, short header",
@@ -82,6 +84,7 @@ fn recognition_rests_on_the_bytes() {
         ("an unregistered critical option", "40 01 00 01 d1 38 61"),
         ("a path that is not UTF-8", "40 01 00 01 b2 ff fe"),
         ("an empty message with more", "40 00 00 01 b1 61"),
+        ("an empty message with a token", "41 00 00 01 b1"),
         (
             "DNS",
             "12 34 01 00 00 01 00 00 00 00 00 00 01 61 00 00 01 00 01",
