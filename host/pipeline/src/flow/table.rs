@@ -410,9 +410,13 @@ impl<T: Default> FlowTable<T> {
         }
     }
 
-    /// Notes what a flow speaks, and tells the sink in phase [`Phase::Recognised`]; all
-    /// later news carry it. Returns false if the flow has ended, or if it is known
-    /// already to be just that.
+    /// Notes what a flow speaks, and tells the sink in phase [`Phase::Recognised`] with
+    /// `time` and `packet`, those of the chunk that showed it; all later news carry it.
+    /// Returns false if the flow has ended, or if it is known already to be just that.
+    ///
+    /// Parsers that work behind the table, on batches of chunks, may know only after a
+    /// short flow has ended: a sink that wants it on the end of such flows must keep
+    /// back their news until the parsers have seen the chunks before.
     pub fn recognise<K: FlowSink<State = T>>(
         &mut self,
         handle: FlowHandle,
