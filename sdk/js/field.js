@@ -1,13 +1,14 @@
 // Ids of fields and spans of time.
 
 /**
- * The id of a field: the FNV-1a 32-bit hash of its dotted name. Call it at the top of a
- * module; that runs when the plugin is built.
+ * The id of a field: the FNV-1a 32-bit hash of its dotted name, as a signed number.
+ * componentize-qjs cuts a u32 above 2^31 - 1 down to that, but passes on all bits of a
+ * negative number. Call it at the top of a module; that runs when the plugin is built.
  */
 export function field(name) {
   let hash = 0x811c9dc5;
   for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
-  return hash >>> 0;
+  return hash | 0;
 }
 
 /** Spans in nanoseconds, as BigInt: times are exact only so. */

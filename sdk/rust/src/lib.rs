@@ -77,3 +77,8 @@ pub use settings::{Settings, SettingsError};
 pub use state::Table;
 pub use tables::{EventRow, Tables};
 pub use timers::Fired;
+
+/// The Rust code of the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -2,9 +2,6 @@
 
 use palisade_sdk::{Batch, Detector, Finding, Settings, SettingsError, export_detector, field};
 
-/// Telnet, MQTT and CoAP.
-const PORTS: [u16; 3] = [23, 1883, 5683];
-
 /// The plugin.
 pub struct Boundary {
     limit: u64,
@@ -12,22 +9,19 @@ pub struct Boundary {
 
 impl Detector for Boundary {
     fn configure(settings: &Settings) -> Result<Self, SettingsError> {
-        Ok(Boundary {
-            limit: settings.count("bytes-out-over")?,
-        })
+        let limit = settings.count("bytes-out-over")?;
+        Ok(Boundary { limit })
     }
 
     fn evaluate(&mut self, batch: &Batch) {
-        let (ports, bytes) = (
-            batch.u16s(field!("dst.port")),
-            batch.u64s(field!("bytes-out")),
-        );
+        let ports = batch.u16s(field!("dst.port"));
+        let sent = batch.u64s(field!("bytes-out"));
         let sources = batch.addresses(field!("src.ip"));
-        for (row, (port, bytes)) in ports.iter().zip(&bytes).enumerate() {
-            if PORTS.contains(port) && *bytes > self.limit {
+        for (row, (port, sent)) in ports.iter().zip(&sent).enumerate() {
+            if matches!(port, 23 | 1883 | 5683) && *sent > self.limit {
                 Finding::new("boundary-1")
                     .subject(format!("address:{}", sources.get(row)))
-                    .summary(format!("{bytes} bytes sent to port {port}"))
+                    .summary(format!("{sent} bytes sent to port {port}"))
                     .row(row)
                     .emit();
             }

@@ -2,7 +2,7 @@
 
 use palisade_sdk::testing::{Harness, json};
 use palisade_sdk::{Action, Severity};
-use weak_tls::WeakTls;
+use weak_tls_rust::WeakTls;
 
 fn plugin(sunset: &[&str]) -> Harness<WeakTls> {
     Harness::detector(include_str!("../plugin.toml"), &[("sunset", json!(sunset))]).unwrap()
