@@ -59,6 +59,8 @@ struct palisade_writer {
 
 void palisade_put(struct palisade_writer *to, const char *text);
 void palisade_put_text(struct palisade_writer *to, guest_string_t text);
+/* Bytes that need not be text: what is not UTF-8 becomes U+FFFD. */
+void palisade_put_lossy(struct palisade_writer *to, const uint8_t *bytes, size_t length);
 /* In decimal. */
 void palisade_put_u64(struct palisade_writer *to, uint64_t value);
 /* 16 bytes as in a column of addresses, written as in RFC 5952; IPv4 dotted. */

@@ -22,6 +22,35 @@ void palisade_put_text(struct palisade_writer *to, guest_string_t text) {
     put_bytes(to, text.ptr, text.len);
 }
 
+/* How many bytes the character at `bytes` has; 0 when it is not UTF-8. */
+static size_t character(const uint8_t *bytes, size_t length) {
+    uint8_t lead = bytes[0];
+    if (lead < 0x80) {
+        return 1;
+    }
+    size_t count = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+    if (lead < 0xc2 || lead > 0xf4 || length < count) {
+        return 0;
+    }
+    for (size_t i = 1; i < count; i++) {
+        if ((bytes[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    /* Neither longer than need be, nor a surrogate, nor beyond U+10FFFF. */
+    bool wrong = (lead == 0xe0 && bytes[1] < 0xa0) || (lead == 0xed && bytes[1] > 0x9f) ||
+                 (lead == 0xf0 && bytes[1] < 0x90) || (lead == 0xf4 && bytes[1] > 0x8f);
+    return wrong ? 0 : count;
+}
+
+void palisade_put_lossy(struct palisade_writer *to, const uint8_t *bytes, size_t length) {
+    for (size_t at = 0; at < length;) {
+        size_t count = character(bytes + at, length - at);
+        put_bytes(to, count > 0 ? bytes + at : (const uint8_t *)"\xef\xbf\xbd", count > 0 ? count : 3);
+        at += count > 0 ? count : 1;
+    }
+}
+
 void palisade_put_u64(struct palisade_writer *to, uint64_t value) {
     uint8_t digits[20];
     size_t at = sizeof digits;
