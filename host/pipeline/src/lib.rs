@@ -1,5 +1,6 @@
 //! Turns inputs into events and runs them through plugins.
 
+pub mod capabilities;
 pub mod capture;
 pub mod datasets;
 pub mod engine;

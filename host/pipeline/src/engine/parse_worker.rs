@@ -121,6 +121,11 @@ impl ParseWorker {
     pub fn parse(&mut self, pieces: &Pieces) -> ParseOutput {
         self.out.costs = vec![ParseCost::default(); self.parsers.len()];
         for piece in &pieces.list {
+            // What is held of a flow is bounded, so it must be told what the flow speaks
+            // before more of it comes.
+            if self.waits(piece.flow) {
+                self.recognise(pieces);
+            }
             self.route(piece, None, pieces);
         }
         while !self.unknown.is_empty() || self.queues.iter().flatten().any(|q| !q.is_empty()) {
@@ -129,6 +134,14 @@ impl ParseWorker {
         }
         self.close_sessions();
         std::mem::take(&mut self.out)
+    }
+
+    /// Whether as much is held of a flow as may be, part of which nobody has looked at.
+    fn waits(&self, flow: u64) -> bool {
+        match self.sessions.get(&flow).map(|session| &session.state) {
+            Some(State::Probing(probe)) => probe.is_full() && probe.looked < probe.held.len(),
+            _ => false,
+        }
     }
 
     /// Sends a piece to its parser, or keeps it until there is one.
@@ -150,11 +163,13 @@ impl ParseWorker {
             State::Probing(_) if piece.close => {
                 self.sessions.remove(&flow);
             }
+            State::Probing(probe) if probe.is_full() && probe.looked == probe.held.len() => {
+                session.ignore();
+            }
             State::Probing(probe) => {
-                let bytes = held.as_deref().unwrap_or_else(|| pieces.bytes(piece));
-                if !probe.hold(piece.clone(), bytes) {
-                    session.ignore();
-                } else if probe.held.len() == probe.looked + 1 {
+                let bytes = held.unwrap_or_else(|| pieces.bytes(piece).to_vec());
+                probe.hold(piece.clone(), bytes);
+                if probe.held.len() == probe.looked + 1 {
                     self.unknown.push(flow);
                 }
             }

@@ -122,14 +122,15 @@ impl Session {
 }
 
 impl Probe {
-    /// Holds a piece. `false`: more is held than recognition may take.
-    pub(crate) fn hold(&mut self, piece: Piece, bytes: &[u8]) -> bool {
+    /// Whether no more may be held.
+    pub(crate) fn is_full(&self) -> bool {
         let held: usize = self.held.iter().map(|h| h.bytes.len()).sum();
-        self.held.push(Held {
-            piece,
-            bytes: bytes.to_vec(),
-        });
-        self.held.len() <= PROBE_PIECES && held <= PROBE_BYTES
+        self.held.len() >= PROBE_PIECES || held >= PROBE_BYTES
+    }
+
+    /// Holds a piece.
+    pub(crate) fn hold(&mut self, piece: Piece, bytes: Vec<u8>) {
+        self.held.push(Held { piece, bytes });
     }
 }
 

@@ -1,0 +1,234 @@
+//! State, timers, datasets and log of one plugin on one shard, as the runtime asks for them.
+
+mod log;
+
+use std::sync::Arc;
+
+use palisade_events::Column;
+use palisade_runtime::manifest::{Manifest, TableKind};
+use palisade_runtime::{
+    Capabilities, DatasetEntry, Fired, Hit, LogLevel, Refusal, View,
+};
+
+use crate::datasets::{Dataset, Scratch};
+use crate::predicates::Membership;
+use crate::state::{Holds, Rows, Span, TableSpec, Tables};
+use crate::timers::Timers;
+
+pub use log::{LogSink, escaped};
+
+/// What a plugin gets on one shard.
+pub struct Shard {
+    plugin: String,
+    tables: Tables,
+    timers: Timers,
+    /// By position in the manifest; `None`: not loaded.
+    datasets: Vec<Option<Arc<Dataset>>>,
+    log: LogSink,
+}
+
+impl Shard {
+    /// Empty tables and no timers, for a plugin that may use `state_bytes` of state here.
+    /// Datasets are found by name.
+    pub fn new(
+        manifest: &Manifest,
+        state_bytes: u64,
+        datasets: &[Arc<Dataset>],
+        log: LogSink,
+    ) -> Shard {
+        let find = |name: &String| datasets.iter().find(|d| d.name() == name).map(Arc::clone);
+        Shard {
+            plugin: manifest.name.clone(),
+            tables: Tables::new(specs(manifest), state_bytes),
+            timers: Timers::default(),
+            datasets: manifest.datasets.iter().map(find).collect(),
+            log,
+        }
+    }
+
+    fn dataset(&self, position: usize) -> Result<&Arc<Dataset>, Refusal> {
+        let found = self.datasets.get(position).and_then(Option::as_ref);
+        found.ok_or_else(|| "the dataset is not loaded; give it with `--dataset`".into())
+    }
+}
+
+/// The tables that a manifest declares.
+fn specs(manifest: &Manifest) -> Vec<TableSpec> {
+    let nanoseconds = |d: std::time::Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
+    manifest
+        .tables
+        .iter()
+        .map(|table| TableSpec {
+            name: table.name.clone(),
+            holds: match table.kind {
+                TableKind::Count => Holds::Count,
+                TableKind::Sum => Holds::Sum,
+                TableKind::Distinct => Holds::Distinct,
+                TableKind::First => Holds::First,
+                TableKind::Value => Holds::Value,
+            },
+            key: table.key.iter().map(|(_, id)| *id).collect(),
+            span: Span {
+                window: nanoseconds(table.window).max(1),
+                ttl: nanoseconds(table.ttl).max(1),
+            },
+            max_keys: table.max_keys,
+        })
+        .collect()
+}
+
+fn rows<'a>(view: &'a View, rows: &'a [u32]) -> Rows<'a> {
+    Rows {
+        batch: view.batch(),
+        selection: view.selection().map(|s| &s[..]),
+        rows,
+    }
+}
+
+/// A refusal in the host's words.
+fn refusal(error: impl std::fmt::Display) -> Refusal {
+    error.to_string()
+}
+
+impl Capabilities for Shard {
+    fn begin(&mut self, tenant: &str) {
+        self.tables.begin(tenant);
+        self.timers.begin(tenant);
+    }
+
+    fn commit(&mut self) {
+        self.tables.commit();
+        self.timers.commit();
+    }
+
+    fn rollback(&mut self) {
+        self.tables.rollback();
+        self.timers.rollback();
+    }
+
+    fn count(&mut self, view: &View, table: usize, of: &[u32]) -> Result<Vec<u64>, Refusal> {
+        self.tables.count(table, rows(view, of)).map_err(refusal)
+    }
+
+    fn sum(
+        &mut self,
+        view: &View,
+        table: usize,
+        values: &Column,
+        of: &[u32],
+    ) -> Result<Vec<u64>, Refusal> {
+        let rows = rows(view, of);
+        self.tables.sum(table, values, rows).map_err(refusal)
+    }
+
+    fn distinct(
+        &mut self,
+        view: &View,
+        table: usize,
+        values: &Column,
+        of: &[u32],
+    ) -> Result<Vec<u64>, Refusal> {
+        let rows = rows(view, of);
+        self.tables.distinct(table, values, rows).map_err(refusal)
+    }
+
+    fn first(&mut self, view: &View, table: usize, of: &[u32]) -> Result<Vec<u8>, Refusal> {
+        self.tables.first(table, rows(view, of)).map_err(refusal)
+    }
+
+    fn citations(&mut self, view: &View, table: usize, row: u32) -> Result<Vec<u64>, Refusal> {
+        let row = view.batch_row(row);
+        let cited = self.tables.citations(table, view.batch(), row);
+        cited.map_err(refusal)
+    }
+
+    fn get(&mut self, table: usize, key: &str) -> Result<Option<Arc<[u8]>>, Refusal> {
+        self.tables.get(table, key).map_err(refusal)
+    }
+
+    fn put(&mut self, table: usize, key: &str, value: Vec<u8>) -> Result<(), Refusal> {
+        self.tables.put(table, key, value).map_err(refusal)
+    }
+
+    fn remove(&mut self, table: usize, key: &str) -> Result<(), Refusal> {
+        self.tables.remove(table, key).map_err(refusal)
+    }
+
+    fn set_timer(&mut self, name: &str, key: &str, due: u64) -> Result<(), Refusal> {
+        self.timers.set(name, key, due).map_err(refusal)
+    }
+
+    fn cancel_timer(&mut self, name: &str, key: &str) -> Result<(), Refusal> {
+        self.timers.cancel(name, key).map_err(refusal)
+    }
+
+    fn fire(&mut self, watermark: u64) -> Vec<(String, Vec<Fired>)> {
+        self.tables.advance(watermark);
+        let firings = self.timers.advance(watermark).into_iter();
+        firings
+            .map(|firing| {
+                let timers = firing.timers.into_iter().map(|timer| Fired {
+                    name: timer.name,
+                    key: timer.key,
+                    due: timer.due,
+                });
+                (firing.tenant.to_string(), timers.collect())
+            })
+            .collect()
+    }
+
+    fn matches(
+        &mut self,
+        view: &View,
+        dataset: usize,
+        values: &Column,
+        rows: &[u32],
+    ) -> Result<Vec<Hit>, Refusal> {
+        let times = view.batch().times();
+        let timed = rows.iter().map(|row| (*row, times[view.batch_row(*row)]));
+        let hits = self.dataset(dataset)?.matches(values, timed).map_err(refusal)?;
+        let hits = hits.into_iter().map(|hit| Hit {
+            row: hit.row,
+            entry: hit.entry,
+        });
+        Ok(hits.collect())
+    }
+
+    fn lookup(&mut self, dataset: usize, value: &str) -> Result<Vec<u32>, Refusal> {
+        Ok(self.dataset(dataset)?.lookup(value))
+    }
+
+    fn entries(&mut self, dataset: usize, entries: &[u32]) -> Result<Vec<DatasetEntry>, Refusal> {
+        let dataset = self.dataset(dataset)?;
+        entries
+            .iter()
+            .map(|number| {
+                let entry = dataset
+                    .entries()
+                    .get(*number as usize)
+                    .ok_or_else(|| format!("there is no entry {number}"))?;
+                let attributes = entry.attributes.iter();
+                Ok(DatasetEntry {
+                    kind: entry.kind.name().to_owned(),
+                    value: entry.value.to_string(),
+                    valid_from: entry.valid_from,
+                    valid_until: entry.valid_until,
+                    attributes: attributes.map(|(n, v)| (n.to_owned(), v.clone())).collect(),
+                })
+            })
+            .collect()
+    }
+
+    fn log(&mut self, level: LogLevel, message: &str) {
+        (self.log)(&self.plugin, level, &escaped(message));
+    }
+}
+
+/// A dataset as a predicate asks it.
+pub struct Listed(pub Arc<Dataset>);
+
+impl Membership for Listed {
+    fn contains(&self, column: &Column, at: usize, time: u64) -> bool {
+        self.0.contains(column, at, time, &mut Scratch::default())
+    }
+}
