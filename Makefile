@@ -30,7 +30,7 @@ build: setup ## build the palisade binary
 
 .PHONY: plugins
 plugins: build ## build the first-party plugins
-	@for plugin in $(PLUGINS); do $(PALISADE) plugin build "$$plugin"; done
+	$(PALISADE) plugin build --all plugins
 
 .PHONY: demo
 demo: plugins ## see parsers, detections and a decision on real captures

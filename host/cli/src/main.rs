@@ -4,11 +4,15 @@
 //! `output` is everything that a person or a program reads. Exit codes: 0 done, 1 done and
 //! something was found or denied, 2 error.
 
+mod build;
 mod commands;
 mod context;
 mod exit;
+mod host;
 mod output;
 mod places;
+mod summary;
+mod vector;
 
 use std::process::ExitCode;
 

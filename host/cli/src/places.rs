@@ -50,7 +50,6 @@ impl Places {
     }
 
     /// The directory of compiled code.
-    #[expect(dead_code, reason = "used by the commands that run plugins")]
     pub(crate) fn code(&self) -> PathBuf {
         self.cache.join("code")
     }

@@ -1,5 +1,9 @@
 //! The commands, one module each.
 
+mod compile_component;
+mod plugin;
+mod policy;
+mod run;
 mod store;
 
 use anyhow::Result;
@@ -20,9 +24,19 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(Box<run::Run>),
+    /// Ask policies about disclosure requests
+    #[command(subcommand)]
+    Policy(Box<policy::Command>),
+    /// Write, build and try plugins
+    #[command(subcommand)]
+    Plugin(plugin::Command),
     /// Keep components and other blobs by their digest
     #[command(subcommand)]
     Store(store::Command),
+    /// Compile one component on stdin within limits; the runtime starts this by itself
+    #[command(hide = true)]
+    CompileComponent(compile_component::CompileComponent),
 }
 
 impl Cli {
@@ -32,7 +46,11 @@ impl Cli {
     /// When it cannot be done.
     pub(crate) fn run(self) -> Result<Exit> {
         match self.command {
+            Command::Run(command) => command.run(&self.context),
+            Command::Policy(command) => command.run(&self.context),
+            Command::Plugin(command) => command.run(&self.context),
             Command::Store(command) => command.run(&self.context),
+            Command::CompileComponent(command) => command.run(),
         }
     }
 }

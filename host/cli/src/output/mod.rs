@@ -57,8 +57,20 @@ impl Output {
         json::pretty(&mut self.to, value)
     }
 
+    /// Writes what is buffered so far.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+
     /// Writes what is buffered.
     pub(crate) fn finish(mut self) -> io::Result<()> {
         self.to.flush()
     }
+}
+
+/// Writes a line for the operator to stderr.
+pub(crate) fn warn(text: &str) {
+    use std::io::Write as _;
+    // Nothing can be done about a closed stderr.
+    let _ = writeln!(io::stderr(), "palisade: {}", Escaped(text));
 }

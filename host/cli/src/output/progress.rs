@@ -34,6 +34,11 @@ impl Progress {
             self.bar.set_message(Escaped(what).to_string());
         }
     }
+
+    /// Writes something that is to stay, above what is in progress.
+    pub(crate) fn above<T>(&self, write: impl FnOnce() -> T) -> T {
+        self.bar.suspend(write)
+    }
 }
 
 impl Drop for Progress {

@@ -1,0 +1,77 @@
+//! C, freestanding, with the bindings of `wit-bindgen c`.
+
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+use wit_bindgen_core::Files;
+
+use super::compiler;
+use super::project::files_with;
+use super::toolchain::{ADVICE, Toolchain};
+use super::{Checkout, Compiled, Places, Project, componentize, world};
+
+/// One unit of link-time optimised C17 without an operating system; dead code and what a
+/// debugger would need are left out.
+const FLAGS: [&str; 12] = [
+    "--target=wasm32-unknown-unknown",
+    "-std=c17",
+    "-O2",
+    "-flto",
+    "-ffreestanding",
+    "-mbulk-memory",
+    "-nostdlib",
+    "-Wall",
+    "-Wextra",
+    "-Wl,--no-entry",
+    "-Wl,--gc-sections",
+    "-Wl,--strip-debug",
+];
+
+/// Compiles and links all C files beside `plugin.toml`.
+///
+/// # Errors
+/// When clang fails or the module does not fit the world.
+pub(super) fn compile(
+    project: &Project,
+    places: &Places,
+    checkout: &Checkout,
+    toolchain: &Toolchain,
+) -> Result<Compiled> {
+    let layout = places.work.join("wit");
+    world::lay_out(&project.manifest, &checkout.wit, &layout)?;
+    let (mut resolve, world) = world::resolve(&layout)?;
+    let mut files = Files::default();
+    wit_bindgen_c::Opts::default()
+        .build()
+        .generate(&mut resolve, world, &mut files)
+        .context("generate bindings for C")?;
+    let bindings = places.work.join("bindings");
+    std::fs::create_dir_all(&bindings)
+        .with_context(|| format!("make {}", bindings.display()))?;
+    for (name, bytes) in files.iter() {
+        let path = bindings.join(name);
+        std::fs::write(&path, bytes).with_context(|| format!("write {}", path.display()))?;
+    }
+    let out = places.work.join("core.wasm");
+    let mut command = Command::new(&toolchain.c.clang);
+    command.args(FLAGS);
+    if let Some(linker) = &toolchain.c.linker {
+        command.arg(format!("-fuse-ld={}", linker.display()));
+    }
+    for include in [&bindings, &checkout.sdk.join("c/include"), &project.dir] {
+        command.arg("-I").arg(include);
+    }
+    command
+        .args(files_with(&project.dir, "c")?)
+        .args(files_with(&checkout.sdk.join("c/src"), "c")?)
+        .arg(bindings.join(format!("{}.c", world::WORLD)))
+        .arg(bindings.join(format!("{}_component_type.o", world::WORLD)))
+        .arg("-o")
+        .arg(&out);
+    compiler::run(&mut command, ADVICE)?;
+    let module = std::fs::read(&out).with_context(|| format!("read {}", out.display()))?;
+    Ok(Compiled {
+        component: componentize(&module)?,
+        files: Vec::new(),
+    })
+}

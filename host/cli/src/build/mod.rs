@@ -1,0 +1,247 @@
+//! From a plugin's project to its component.
+//!
+//! The steps are the same for every language: a world of only those imports that the
+//! manifest asks for ([`world`]), a core module from the language's own compiler ([`rust`],
+//! [`c`], [`javascript`]), a component of it, and the manifest inside. A plugin whose
+//! inputs have not changed by content ([`stamp`]) is not built again.
+
+mod c;
+mod checkout;
+mod compiler;
+mod javascript;
+mod project;
+mod rust;
+mod stamp;
+mod toolchain;
+mod world;
+
+use std::fs::{File, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use palisade_store::Digest;
+
+pub(crate) use checkout::Checkout;
+pub(crate) use project::{Language, Project, find_all};
+use stamp::{Inputs, Stamp};
+use toolchain::Toolchain;
+
+/// Raised when the same inputs give another component than before.
+const FORMAT: &str = "palisade plugin build 1";
+
+/// Builds plugins.
+pub(crate) struct Builder {
+    checkout: Checkout,
+    toolchain: Toolchain,
+}
+
+/// A component that is up to date.
+#[derive(Debug)]
+pub(crate) struct Built {
+    /// Where it is.
+    pub(crate) path: PathBuf,
+    /// Its BLAKE3.
+    pub(crate) digest: Digest,
+    /// Its bytes.
+    pub(crate) size: usize,
+    /// Whether it had to be built.
+    pub(crate) new: bool,
+}
+
+/// Directories of one plugin.
+struct Places {
+    /// What survives between builds: see [`stamp`].
+    stamp: PathBuf,
+    /// Where this build puts intermediate files; empty when it begins.
+    work: PathBuf,
+    /// Cargo's target directory, which all plugins share.
+    cargo: PathBuf,
+    /// The component.
+    component: PathBuf,
+}
+
+impl Builder {
+    /// A builder for plugins that use the SDK of this checkout.
+    ///
+    /// # Errors
+    /// When the file that says which compilers to call is there and cannot be read.
+    pub(crate) fn new(checkout: Checkout) -> Result<Self> {
+        let toolchain = Toolchain::find(&checkout)?;
+        Ok(Self {
+            checkout,
+            toolchain,
+        })
+    }
+
+    /// Where components and intermediate files of a project go unless told otherwise: the
+    /// `target` of the checkout that it lies in, or of its own.
+    fn target(&self, project: &Project) -> PathBuf {
+        let root = if project.dir.starts_with(&self.checkout.root) {
+            &self.checkout.root
+        } else {
+            &project.dir
+        };
+        root.join("target")
+    }
+
+    fn places(&self, project: &Project, out: Option<&Path>) -> Places {
+        let target = self.target(project);
+        let scratch = target.join("plugin-build");
+        let own = scratch.join(&project.manifest.pack).join(&project.manifest.name);
+        let out = out.map_or_else(|| target.join("plugins"), Path::to_path_buf);
+        Places {
+            stamp: own.join("stamp.json"),
+            work: own.join("work"),
+            cargo: scratch.join("cargo"),
+            component: out
+                .join(&project.manifest.pack)
+                .join(format!("{}.wasm", project.manifest.name)),
+        }
+    }
+
+    /// Compiles what several plugins share at once, which keeps all processors busy. What
+    /// fails here is reported when its plugin is built by itself.
+    pub(crate) fn prepare(&self, projects: &[Project], out: Option<&Path>) {
+        let stale: Vec<_> = projects
+            .iter()
+            .filter(|project| project.language == Language::Rust)
+            .map(|project| (project, self.places(project, out)))
+            .filter(|(project, places)| self.fresh(project, places).is_none())
+            .collect();
+        let projects = stale.iter().map(|(project, places)| (*project, places));
+        rust::compile_together(projects, &self.checkout, &self.toolchain);
+    }
+
+    /// Builds a plugin, or finds that its component is up to date. The component is
+    /// `<out>/<pack>/<name>.wasm`.
+    ///
+    /// # Errors
+    /// When its compiler fails, its module does not fit its world, or files cannot be
+    /// written.
+    pub(crate) fn build(&self, project: &Project, out: Option<&Path>) -> Result<Built> {
+        let places = self.places(project, out);
+        let _lock = lock(&places.stamp)?;
+        if let Some((digest, size)) = self.fresh(project, &places) {
+            let path = places.component;
+            return Ok(Built { path, digest, size, new: false });
+        }
+        if places.work.exists() {
+            std::fs::remove_dir_all(&places.work)
+                .with_context(|| format!("empty {}", places.work.display()))?;
+        }
+        std::fs::create_dir_all(&places.work)
+            .with_context(|| format!("make {}", places.work.display()))?;
+        let compiled = match project.language {
+            Language::Rust => rust::compile(project, &places, &self.checkout, &self.toolchain)?,
+            Language::C => c::compile(project, &places, &self.checkout, &self.toolchain)?,
+            Language::JavaScript => {
+                javascript::compile(project, &places, &self.checkout, &self.toolchain)?
+            }
+        };
+        let component = project.embed_manifest(&compiled.component)?;
+        write(&places.component, &component)?;
+        let digest = Digest::of(&component);
+        let stamp = Stamp {
+            inputs: self.inputs(project, &compiled.files)?.finish(),
+            files: compiled.files,
+            component: digest,
+        };
+        stamp.write(&places.stamp)?;
+        std::fs::remove_dir_all(&places.work).ok();
+        let path = places.component;
+        let size = component.len();
+        Ok(Built { path, digest, size, new: true })
+    }
+
+    /// Digest and size of the component, if it is what the inputs as they are now give.
+    fn fresh(&self, project: &Project, places: &Places) -> Option<(Digest, usize)> {
+        let stamp = Stamp::read(&places.stamp)?;
+        let component = std::fs::read(&places.component).ok()?;
+        let digest = Digest::of(&component);
+        let same = digest == stamp.component
+            && self.inputs(project, &stamp.files).ok()?.finish() == stamp.inputs;
+        same.then_some((digest, component.len()))
+    }
+
+    /// Everything that decides about the component, by content.
+    fn inputs(&self, project: &Project, files: &[PathBuf]) -> Result<Inputs> {
+        let mut inputs = Inputs::default();
+        inputs.text(FORMAT);
+        inputs.text(env!("CARGO_PKG_VERSION"));
+        inputs.text(&project.text);
+        inputs.tree(&self.checkout.wit)?;
+        match project.language {
+            Language::Rust => {
+                inputs.text(&self.toolchain.rust.identity());
+                for file in files {
+                    inputs.tree(file)?;
+                }
+            }
+            Language::C => {
+                inputs.text(&self.toolchain.c.identity());
+                inputs.tree(&self.checkout.sdk.join("c"))?;
+                inputs.tree(&project.dir)?;
+            }
+            Language::JavaScript => {
+                inputs.text(&self.toolchain.javascript.identity());
+                for file in javascript::sdk_files(&self.checkout)? {
+                    inputs.tree(&file)?;
+                }
+                inputs.tree(&project.dir)?;
+            }
+        }
+        Ok(inputs)
+    }
+}
+
+/// What a language's compiler made.
+struct Compiled {
+    /// The component, without a manifest.
+    component: Vec<u8>,
+    /// Files that it was made from, where only the compiler knows them.
+    files: Vec<PathBuf>,
+}
+
+/// Makes a component of a core module that carries the description of its world. Imports
+/// that the module does not use are left out.
+///
+/// # Errors
+/// When the module lacks an export of its world or imports something beyond it.
+fn componentize(module: &[u8]) -> Result<Vec<u8>> {
+    wit_component::ComponentEncoder::default()
+        .validate(true)
+        .module(module)
+        .and_then(|mut encoder| encoder.encode())
+        .context("the module that the compiler made does not fit its world; it must export what plugin.toml promises and import nothing else than palisade:plugin")
+}
+
+/// Keeps two builds of one plugin apart, in whichever processes.
+fn lock(stamp: &Path) -> Result<File> {
+    let path = stamp.with_file_name("lock");
+    let take = || {
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        let file = File::create(&path)?;
+        file.lock()?;
+        Ok::<_, std::io::Error>(file)
+    };
+    take().with_context(|| format!("lock {}", path.display()))
+}
+
+/// Writes a file, complete or not at all.
+fn write(path: &Path, content: &[u8]) -> Result<()> {
+    use std::io::Write as _;
+    let parent = path.parent().context("the file has no directory")?;
+    let place = || {
+        std::fs::create_dir_all(parent)?;
+        let mut file = tempfile::Builder::new()
+            .permissions(Permissions::from_mode(0o644))
+            .tempfile_in(parent)?;
+        file.write_all(content)?;
+        file.persist(path)?;
+        Ok::<_, std::io::Error>(())
+    };
+    place().with_context(|| format!("write {}", path.display()))
+}

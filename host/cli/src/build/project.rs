@@ -1,0 +1,152 @@
+//! Projects of plugins: a folder with `plugin.toml` and code beside it.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use palisade_runtime::manifest::{self, Manifest};
+
+/// How far down a folder is searched for plugins.
+const MAX_DEPTH: usize = 16;
+
+/// The language of a plugin, told by what lies beside `plugin.toml`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Language {
+    /// `Cargo.toml`.
+    Rust,
+    /// `plugin.js`.
+    JavaScript,
+    /// `plugin.c` and other `*.c`.
+    C,
+}
+
+/// A plugin's project, its manifest read.
+#[derive(Debug)]
+pub(crate) struct Project {
+    /// Its folder, absolute.
+    pub(crate) dir: PathBuf,
+    /// See [`Language`].
+    pub(crate) language: Language,
+    /// The text of `plugin.toml`.
+    pub(crate) text: String,
+    /// The same, checked.
+    pub(crate) manifest: Manifest,
+}
+
+impl Project {
+    /// Opens the project in a folder.
+    ///
+    /// # Errors
+    /// When there is no `plugin.toml` or it is wrong, or no code beside it.
+    pub(crate) fn open(dir: &Path) -> Result<Self> {
+        let given = dir;
+        let dir = dir
+            .canonicalize()
+            .with_context(|| format!("open the folder {}", given.display()))?;
+        let file = dir.join("plugin.toml");
+        let text = match std::fs::read_to_string(&file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                bail!("{} has no plugin.toml; {}", given.display(), advice(&dir));
+            }
+            Err(error) => {
+                return Err(error).with_context(|| format!("read {}", file.display()));
+            }
+        };
+        let manifest = Manifest::parse(&text)
+            .with_context(|| format!("{} is not right", given.join("plugin.toml").display()))?;
+        let Some(language) = language(&dir)? else {
+            bail!(
+                "{} has a plugin.toml but no code; put Cargo.toml (Rust), plugin.js (JavaScript) \
+                 or plugin.c (C) beside it",
+                given.display()
+            );
+        };
+        Ok(Self {
+            dir,
+            language,
+            text,
+            manifest,
+        })
+    }
+
+    /// The component with the manifest inside.
+    ///
+    /// # Errors
+    /// When there is one inside already, or it is too large.
+    pub(super) fn embed_manifest(&self, component: &[u8]) -> Result<Vec<u8>> {
+        Ok(manifest::embed(component, &self.text)?)
+    }
+}
+
+fn language(dir: &Path) -> Result<Option<Language>> {
+    if dir.join("Cargo.toml").exists() {
+        return Ok(Some(Language::Rust));
+    }
+    if dir.join("plugin.js").exists() {
+        return Ok(Some(Language::JavaScript));
+    }
+    Ok((!files_with(dir, "c")?.is_empty()).then_some(Language::C))
+}
+
+/// The files of a folder that have this extension, sorted.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub(super) fn files_with(dir: &Path, extension: &str) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let read = || format!("read {}", dir.display());
+    for entry in std::fs::read_dir(dir).with_context(read)? {
+        let path = entry.with_context(read)?.path();
+        if path.extension() == Some(OsStr::new(extension)) && path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// What somebody probably meant who named a folder that is no project.
+fn advice(dir: &Path) -> String {
+    match find_all(dir).unwrap_or_default().as_slice() {
+        [] => "name a plugin's folder, or make one with `palisade plugin new`".into(),
+        [first, ..] => format!(
+            "name a plugin's folder such as {}, or build all of them with --all",
+            first.strip_prefix(dir).unwrap_or(first).display()
+        ),
+    }
+}
+
+/// The folders with a `plugin.toml` in or below a folder, sorted. Hidden folders, `target`
+/// and `node_modules` are left out, and so are symbolic links.
+///
+/// # Errors
+/// When a folder cannot be read.
+pub(crate) fn find_all(dir: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    search(dir, MAX_DEPTH, &mut found)?;
+    found.sort();
+    Ok(found)
+}
+
+fn search(dir: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<()> {
+    if dir.join("plugin.toml").is_file() {
+        found.push(dir.to_path_buf());
+        return Ok(());
+    }
+    if depth == 0 {
+        return Ok(());
+    }
+    let read = || format!("search {} for plugins", dir.display());
+    for entry in std::fs::read_dir(dir).with_context(read)? {
+        let entry = entry.with_context(read)?;
+        let name = entry.file_name();
+        let skipped = name == "target"
+            || name == "node_modules"
+            || name.as_encoded_bytes().starts_with(b".");
+        if !skipped && entry.file_type().with_context(read)?.is_dir() {
+            search(&entry.path(), depth - 1, found)?;
+        }
+    }
+    Ok(())
+}

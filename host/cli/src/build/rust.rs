@@ -1,0 +1,220 @@
+//! Rust, by cargo.
+//!
+//! Every plugin is built by itself, because cargo joins the features of what is built
+//! together, and a component must not depend on which other plugins were named. All share
+//! one target directory, so what several depend on is compiled once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+
+use super::compiler;
+use super::toolchain::{ADVICE, Toolchain};
+use super::{Checkout, Compiled, Places, Project, componentize};
+
+/// Compiles the library beside `plugin.toml`.
+///
+/// # Errors
+/// When cargo fails, or the package is no `cdylib`, or its module does not fit the world
+/// that the SDK's macro says.
+pub(super) fn compile(
+    project: &Project,
+    places: &Places,
+    checkout: &Checkout,
+    toolchain: &Toolchain,
+) -> Result<Compiled> {
+    let manifest_path = project.dir.join("Cargo.toml");
+    let mut module = None;
+    let mut cargo = cargo_build(&project.dir, places, checkout, toolchain);
+    cargo.args(["--lib", "--message-format=json-render-diagnostics"]);
+    compiler::run_with_lines(&mut cargo, ADVICE, |line| {
+        if let Ok(Message { reason, manifest_path: path, filenames }) = serde_json::from_str(line)
+            && reason == "compiler-artifact"
+            && path == manifest_path
+        {
+            module = filenames
+                .into_iter()
+                .find(|file| file.extension().is_some_and(|extension| extension == "wasm"))
+                .or(module.take());
+        }
+    })
+    .map_err(|error| explain(error, toolchain))?;
+    let module = module.with_context(|| {
+        format!(
+            "{} makes no WebAssembly module; it needs `[lib]` with `crate-type = [\"cdylib\"]`",
+            manifest_path.display()
+        )
+    })?;
+    let bytes = std::fs::read(&module).with_context(|| format!("read {}", module.display()))?;
+    Ok(Compiled {
+        component: componentize(&bytes)?,
+        files: sources(&module.with_extension("d"), project, places)?,
+    })
+}
+
+/// Compiles all projects of each workspace in one run of cargo. Only speed is won by it:
+/// each is compiled by itself afterwards, from what is there then.
+pub(super) fn compile_together<'a>(
+    projects: impl Iterator<Item = (&'a Project, &'a Places)>,
+    checkout: &Checkout,
+    toolchain: &Toolchain,
+) {
+    let mut workspaces: BTreeMap<PathBuf, Vec<(&Places, String)>> = BTreeMap::new();
+    for (project, places) in projects {
+        if let (Some(workspace), Some(name)) =
+            (workspace(project, toolchain), package_name(&project.dir))
+        {
+            workspaces.entry(workspace).or_default().push((places, name));
+        }
+    }
+    for (workspace, members) in workspaces {
+        let [(places, _), _, ..] = members.as_slice() else {
+            continue;
+        };
+        let mut cargo = cargo_build(&workspace, places, checkout, toolchain);
+        cargo.args(["--lib", "--keep-going"]);
+        for (_, name) in &members {
+            cargo.arg("--package").arg(name);
+        }
+        // What fails here fails again where it can be reported with its plugin.
+        let _ = compiler::run(&mut cargo, ADVICE);
+    }
+}
+
+fn cargo_build(
+    dir: &Path,
+    places: &Places,
+    checkout: &Checkout,
+    toolchain: &Toolchain,
+) -> Command {
+    let rust = &toolchain.rust;
+    let mut command = rust.cargo(dir);
+    command
+        .args(["build", "--release", "--target", &rust.target, "--target-dir"])
+        .arg(&places.cargo);
+    // A component names no directory of the machine that it was built on. The flags are the
+    // same for all plugins of one target directory, or everything would be compiled again.
+    let mut flags = Vec::new();
+    for (from, to) in [(Some(checkout.root.clone()), "palisade"), (cargo_home(), "cargo")] {
+        if let Some(from) = from.as_deref().and_then(Path::to_str) {
+            flags.push(toml::Value::from(format!("--remap-path-prefix={from}={to}")));
+        }
+    }
+    let flags = toml::Value::Array(flags);
+    command.arg("--config").arg(format!("target.{}.rustflags={flags}", rust.target));
+    command
+}
+
+fn cargo_home() -> Option<PathBuf> {
+    std::env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::home_dir().map(|home| home.join(".cargo")))
+}
+
+/// A line of cargo's output, as far as it matters.
+#[derive(Deserialize)]
+struct Message {
+    reason: String,
+    #[serde(default)]
+    manifest_path: PathBuf,
+    #[serde(default)]
+    filenames: Vec<PathBuf>,
+}
+
+/// The root of the workspace that a project belongs to.
+fn workspace(project: &Project, toolchain: &Toolchain) -> Option<PathBuf> {
+    let mut cargo = toolchain.rust.cargo(&project.dir);
+    cargo.args(["locate-project", "--workspace", "--message-format=plain"]);
+    let mut root = None;
+    compiler::run_with_lines(&mut cargo, ADVICE, |line| {
+        root = Path::new(line).parent().map(Path::to_path_buf);
+    })
+    .ok()?;
+    root
+}
+
+fn package_name(dir: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(dir.join("Cargo.toml")).ok()?;
+    let table: toml::Table = toml::from_str(&text).ok()?;
+    let name = table.get("package")?.get("name")?.as_str()?;
+    Some(name.to_owned())
+}
+
+/// Says what to do where rustc only says what is missing.
+fn explain(error: anyhow::Error, toolchain: &Toolchain) -> anyhow::Error {
+    let missing = error
+        .chain()
+        .any(|cause| cause.to_string().contains("can't find crate for `core`"));
+    if missing {
+        return error.context(format!(
+            "the Rust toolchain has no standard library for {}; {ADVICE}",
+            toolchain.rust.target
+        ));
+    }
+    error
+}
+
+/// The files that the module was made from: those that cargo lists, the manifests of their
+/// packages, and what of cargo's own configuration applies.
+fn sources(list: &Path, project: &Project, places: &Places) -> Result<Vec<PathBuf>> {
+    let text =
+        std::fs::read_to_string(list).with_context(|| format!("read {}", list.display()))?;
+    let mut files: BTreeSet<PathBuf> = listed(&text)
+        // What build scripts made follows from the rest.
+        .filter(|path| !path.starts_with(&places.cargo))
+        .collect();
+    let manifests: BTreeSet<PathBuf> = files
+        .iter()
+        .filter_map(|file| file.ancestors().map(|dir| dir.join("Cargo.toml")).find(|f| f.exists()))
+        .collect();
+    files.extend(manifests);
+    for dir in project.dir.ancestors() {
+        for name in ["Cargo.toml", "Cargo.lock", ".cargo/config.toml", "rust-toolchain.toml"] {
+            let file = dir.join(name);
+            if file.is_file() {
+                files.insert(file);
+            }
+        }
+    }
+    Ok(files.into_iter().collect())
+}
+
+/// The paths after the first colon of a dependency file in the format of make, where a
+/// space in a path is `\ `.
+fn listed(text: &str) -> impl Iterator<Item = PathBuf> + '_ {
+    let line = text.lines().next().unwrap_or_default();
+    let (_, rest) = line.split_once(": ").unwrap_or_default();
+    let mut paths = vec![String::new()];
+    let mut characters = rest.chars();
+    while let Some(c) = characters.next() {
+        match (c, paths.last_mut()) {
+            (' ', _) => paths.push(String::new()),
+            ('\\', Some(path)) => match characters.next() {
+                Some(' ') => path.push(' '),
+                Some(other) => path.extend(['\\', other]),
+                None => path.push('\\'),
+            },
+            (c, Some(path)) => path.push(c),
+            (_, None) => {}
+        }
+    }
+    paths.into_iter().filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dependency_files_are_read_with_spaces_in_paths() {
+        let text = "/t/a.wasm: /p/src/lib.rs /p/with\\ space/x.rs /w/wit\n\n/other: /no\n";
+        let paths: Vec<_> = listed(text).collect();
+        let expected = ["/p/src/lib.rs", "/p/with space/x.rs", "/w/wit"];
+        assert_eq!(paths, expected.map(PathBuf::from));
+        assert_eq!(listed("").count(), 0);
+        assert_eq!(listed("/t/a.wasm:").count(), 0);
+    }
+}

@@ -1,0 +1,28 @@
+//! `palisade plugin`: what an author needs.
+
+mod build;
+mod inspect;
+mod new;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use crate::context::Context;
+use crate::exit::Exit;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Build(build::Build),
+    Inspect(inspect::Inspect),
+    New(new::New),
+}
+
+impl Command {
+    pub(crate) fn run(self, context: &Context) -> Result<Exit> {
+        match self {
+            Self::Build(build) => build.run(context),
+            Self::Inspect(inspect) => inspect.run(context),
+            Self::New(new) => new.run(context),
+        }
+    }
+}

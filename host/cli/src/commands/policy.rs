@@ -1,0 +1,95 @@
+//! `palisade policy`: asks policies about disclosure requests.
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, ensure};
+use clap::{Args, Subcommand};
+use palisade_pipeline::sources::{DeadLetters, Limits, SourcePolicy, open};
+use palisade_runtime::manifest::World;
+
+use super::run::Report;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::host::HostOptions;
+use crate::output::Format;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Check(Check),
+}
+
+impl Command {
+    pub(crate) fn run(self, context: &Context) -> Result<Exit> {
+        match self {
+            Self::Check(check) => check.run(context),
+        }
+    }
+}
+
+/// Says whether policies permit requests, and why
+///
+/// Every policy that subscribes to the kind of a request judges it; deny beats
+/// require-approval beats redact beats permit, and a policy that cannot decide denies. Exit
+/// code 1 says that a request is not permitted.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// What happened before: events, one a line
+    #[arg(long, value_name = "FILE")]
+    given: Option<PathBuf>,
+
+    /// The requests: events, one a line; what they leave out is neutral, as in vectors
+    #[arg(long, value_name = "FILE")]
+    request: PathBuf,
+
+    #[command(flatten)]
+    host: HostOptions,
+
+    /// Whose requests these are
+    #[arg(long, default_value = "default")]
+    tenant: String,
+}
+
+impl Check {
+    pub(crate) fn run(self, context: &Context) -> Result<Exit> {
+        let format = context.format("policy check", &[Format::Table, Format::Ndjson])?;
+        let mut loaded = self.host.load(self.host.given()?)?;
+        loaded.plugins.retain(|p| p.manifest().world == World::Policy);
+        ensure!(
+            !loaded.plugins.is_empty(),
+            "none of the plugins is a policy, so nothing could permit the request; name one with \
+             --plugins"
+        );
+        let config = self.host.config(&loaded.given);
+        let mut engine = loaded.engine(config, &crate::host::log_to_stderr())?;
+        let mut report = Report {
+            out: context.output(),
+            format,
+            progress: context.progress(),
+            letters: DeadLetters::none(),
+            failed: None,
+        };
+        for path in self.given.iter().chain([&self.request]) {
+            let name = path.display().to_string();
+            let file = File::open(path).with_context(|| format!("open {name}"))?;
+            let input = open(&name, file, &Limits::default())?;
+            let source = engine.source(&name, &self.tenant)?;
+            engine.read(input, SourcePolicy::vectors(source), &mut report)?;
+            report.check()?;
+        }
+        let done = engine.finish(&mut report)?;
+        report.check()?;
+        report.out.finish().context("write the decisions")?;
+        ensure!(
+            done.bad_records == 0,
+            "{} records could not be read; nothing is decided about those",
+            done.bad_records
+        );
+        ensure!(
+            done.decisions > 0,
+            "{} holds no request that a loaded policy judges",
+            self.request.display()
+        );
+        Ok(Exit::found(done.denied > 0))
+    }
+}

@@ -1,0 +1,202 @@
+//! `palisade run`: captures, logs and events in, findings out, in one pass.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use palisade_events::{Decision, Event, Finding, Timestamp};
+use palisade_pipeline::engine::{Notice, Output as Yield, Poison};
+use palisade_pipeline::sources::{DeadLetters, Letter, Limits, SourcePolicy, open};
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::host::HostOptions;
+use crate::output::{Escaped, Format, Output, Progress};
+use crate::summary;
+
+/// The most bytes of the dead-letter file; what does not fit is counted.
+const MAX_DEAD_LETTERS: u64 = 256 << 20;
+
+/// Runs inputs through plugins, in one pass
+///
+/// Accepted are pcap and pcapng captures, Suricata EVE JSON, Zeek JSON logs and Palisade
+/// NDJSON, plain or compressed with gzip or zstd, told apart by what they hold. Exit code 1
+/// says that something was found or denied.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// Files, read one after another; `-` is standard input
+    #[arg(required = true, value_name = "INPUT")]
+    inputs: Vec<PathBuf>,
+
+    #[command(flatten)]
+    host: HostOptions,
+
+    /// Whose events these are
+    #[arg(long, default_value = "default")]
+    tenant: String,
+
+    /// Keep what could not be read, or what a plugin faulted on, in this file
+    #[arg(long, value_name = "FILE")]
+    dead_letters: Option<PathBuf>,
+
+    /// Let timers fire up to this time (RFC 3339) when the input has ended
+    #[arg(long, value_name = "TIME")]
+    until: Option<Timestamp>,
+
+    /// Write the summary as JSON to this file
+    #[arg(long, value_name = "FILE")]
+    summary: Option<PathBuf>,
+}
+
+impl Run {
+    pub(crate) fn run(self, context: &Context) -> Result<Exit> {
+        let format = context.format("run", &[Format::Table, Format::Ndjson])?;
+        let loaded = self.host.load(self.host.given()?)?;
+        let progress = context.progress();
+        for left_out in &loaded.left_out {
+            progress.above(|| crate::output::warn(left_out));
+        }
+        let letters = match &self.dead_letters {
+            None => DeadLetters::none(),
+            Some(path) => DeadLetters::open(path, MAX_DEAD_LETTERS)
+                .with_context(|| format!("open the dead-letter file {}", path.display()))?,
+        };
+        let mut config = self.host.config(&loaded.given);
+        config.dead_letters = letters.clone();
+        config.until = self.until.map(|until| until.0);
+        config.now = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .ok()
+            .and_then(|now| u64::try_from(now.as_nanos()).ok());
+        let limits = Limits::default();
+        // Every input is looked at before the first is read: a wrong name costs no work.
+        let mut inputs = Vec::new();
+        for path in &self.inputs {
+            let name = path.display().to_string();
+            let input = if name == "-" {
+                open(&name, std::io::stdin(), &limits)?
+            } else {
+                let file = std::fs::File::open(path).with_context(|| format!("open {name}"))?;
+                open(&name, file, &limits)?
+            };
+            inputs.push(input);
+        }
+        let log = crate::host::log_to_stderr();
+        let mut engine = loaded.engine(config, &log)?;
+        let mut report = Report {
+            out: context.output(),
+            format,
+            progress,
+            letters,
+            failed: None,
+        };
+        for input in inputs {
+            let source = engine.source(&input.name, &self.tenant)?;
+            engine.read(input, SourcePolicy::new(source), &mut report)?;
+            report.check()?;
+        }
+        let done = engine.finish(&mut report)?;
+        report.check()?;
+        report.out.finish().context("write the findings")?;
+        if !context.quiet {
+            summary::print(&done, &loaded, report.letters.counts())?;
+        }
+        if let Some(path) = &self.summary {
+            let text = serde_json::to_string_pretty(&summary::json(&done))?;
+            std::fs::write(path, text).with_context(|| format!("write {}", path.display()))?;
+        }
+        Ok(Exit::found(done.findings + done.denied > 0))
+    }
+}
+
+/// Writes what the engine yields as it comes.
+pub(crate) struct Report {
+    pub(crate) out: Output,
+    pub(crate) format: Format,
+    pub(crate) progress: Progress,
+    pub(crate) letters: DeadLetters,
+    /// The first error of writing; the engine cannot be told of it.
+    pub(crate) failed: Option<std::io::Error>,
+}
+
+impl Report {
+    /// The error of writing, if there was one.
+    pub(crate) fn check(&mut self) -> Result<()> {
+        self.failed.take().map_or(Ok(()), |error| Err(error).context("write the findings"))
+    }
+
+    fn write(&mut self, write: impl FnOnce(&mut Output, Format) -> std::io::Result<()>) {
+        if self.failed.is_none() {
+            let (out, format) = (&mut self.out, self.format);
+            self.failed = self.progress.above(|| write(out, format)).err();
+        }
+    }
+}
+
+impl Yield for Report {
+    fn finding(&mut self, finding: Finding) {
+        self.write(|out, format| match format {
+            Format::Table => out.line(&summary::finding_line(&finding)),
+            _ => out.ndjson(&finding),
+        });
+    }
+
+    fn decision(&mut self, request: &Event, decision: Decision) {
+        self.write(|out, format| match format {
+            Format::Table => summary::decision_lines(request, &decision)
+                .iter()
+                .try_for_each(|line| out.line(line)),
+            _ => out.ndjson(&summary::decision_json(request, &decision)),
+        });
+    }
+
+    fn poison(&mut self, plugin: &str, poison: &Poison) {
+        let reason = format!("plugin `{plugin}`: {}", poison.fault);
+        let mut bytes = Vec::new();
+        if let Some(event) = poison.batch.event(poison.row) {
+            // Writing to memory does not fail.
+            let _ = palisade_events::json::write_event(&mut bytes, &event);
+        }
+        self.letters.add(&Letter {
+            source: &poison.batch.source().name,
+            line: 0,
+            offset: 0,
+            reason: &format!("{reason}; {}", poison.fault.backtrace.join(", ")),
+            bytes: &bytes,
+            len: bytes.len() as u64,
+        });
+        self.progress.above(|| crate::output::warn(&reason));
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        let text = match notice {
+            Notice::Input { name, problem } => format!("{name}: {problem}"),
+            Notice::Record { name, problem } => format!("{name}, {problem}"),
+            Notice::Unparsed { parser, flow, problem } => {
+                format!("flow {flow:016x} is not parsed on by `{parser}`: {problem}")
+            }
+            Notice::Fault { plugin: _, problem, backtrace } => {
+                let mut text = problem;
+                for frame in backtrace {
+                    text.push_str("\n    in ");
+                    text.push_str(&frame);
+                }
+                text
+            }
+        };
+        self.progress.above(|| {
+            // Nothing can be done about a closed stderr.
+            for line in text.lines() {
+                let _ = writeln!(std::io::stderr(), "palisade: {}", Escaped(line));
+            }
+        });
+    }
+
+    fn progress(&mut self, events: u64, bytes: u64) {
+        let bytes = crate::output::size(bytes);
+        self.progress.doing(&format!("{events} events, {bytes}"));
+    }
+}
+

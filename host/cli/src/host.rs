@@ -1,0 +1,306 @@
+//! Sets up what runs plugins: runtime, plugins, datasets, networks, engine.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use clap::Args;
+use palisade_pipeline::capabilities::{Listed, LogSink, Shard};
+use palisade_pipeline::datasets::{Dataset, DatasetLimits};
+use palisade_pipeline::engine::{Engine, EngineConfig};
+use palisade_pipeline::enrich::Networks;
+use palisade_pipeline::predicates::{Filter, Membership};
+use palisade_pipeline::state::DEFAULT_BYTES;
+use palisade_runtime::compile::{ChildLimits, CodeCache, Compiler, CompilerCommand};
+use palisade_runtime::manifest::{Capability, Settings};
+use palisade_runtime::{Config, Limits, Mode, Plugin, Runtime};
+
+use crate::places::{Places, open_private};
+
+/// The largest component, settings file and networks file that is read.
+const MAX_COMPONENT: u64 = 64 << 20;
+const MAX_TEXT: u64 = 16 << 20;
+/// The largest compiled code that is kept.
+const MAX_CODE: usize = 512 << 20;
+/// Where `palisade plugin build` puts components.
+const BUILT: &str = "target/plugins";
+
+/// Options of every command that runs plugins.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct HostOptions {
+    /// A component, or a folder with components at any depth [default: target/plugins]
+    #[arg(long, short = 'p', value_name = "PATH")]
+    pub(crate) plugins: Vec<PathBuf>,
+
+    /// A dataset for the plugins that name it: NDJSON, one entry a line
+    #[arg(long, value_name = "NAME=FILE")]
+    dataset: Vec<String>,
+
+    /// Settings: a TOML file with a table for each plugin
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+
+    /// Who owns which network: fills in owner and direction
+    #[arg(long, value_name = "FILE")]
+    networks: Option<PathBuf>,
+
+    /// Worker threads; what comes out does not depend on it [default: one a core]
+    #[arg(long, value_name = "N")]
+    workers: Option<usize>,
+
+    /// The most rows of a batch; what comes out does not depend on it
+    #[arg(long, value_name = "N", default_value_t = 1024, hide = true)]
+    batch_rows: usize,
+
+    /// A new instance for every call; what comes out does not depend on it
+    #[arg(long, hide = true)]
+    fresh_instances: bool,
+
+    /// Bound calls by fuel as well, so that they end at the same instruction everywhere
+    #[arg(long)]
+    deterministic: bool,
+
+    /// Compile plugins anew, and keep nothing of it
+    #[arg(long)]
+    no_code_cache: bool,
+}
+
+/// What plugins are given.
+#[derive(Default)]
+pub(crate) struct Given {
+    /// By name.
+    pub(crate) datasets: Vec<Arc<Dataset>>,
+    /// By plugin, then by name.
+    pub(crate) settings: BTreeMap<String, Settings>,
+    /// Who owns which network.
+    pub(crate) networks: Option<Arc<Networks>>,
+}
+
+/// Plugins that are ready to run.
+pub(crate) struct Loaded {
+    /// In the order of their names.
+    pub(crate) plugins: Vec<Arc<Plugin>>,
+    /// Plugins that were left out, and why.
+    pub(crate) left_out: Vec<String>,
+    /// How many were compiled rather than taken from the cache.
+    pub(crate) compiled: usize,
+    /// What they are given.
+    pub(crate) given: Given,
+}
+
+impl HostOptions {
+    /// What the options say that plugins are given.
+    ///
+    /// # Errors
+    /// When a file cannot be read or makes no sense, with line and field.
+    pub(crate) fn given(&self) -> Result<Given> {
+        let mut given = Given::default();
+        for option in &self.dataset {
+            let (name, path) = option
+                .split_once('=')
+                .with_context(|| format!("`--dataset {option}`: write NAME=FILE"))?;
+            let file = std::fs::File::open(path).with_context(|| format!("open {path}"))?;
+            let dataset = Dataset::read(name, file, &DatasetLimits::default())?;
+            given.datasets.push(Arc::new(dataset));
+        }
+        if let Some(path) = &self.settings {
+            let text = text(path)?;
+            given.settings = toml::from_str(&text)
+                .with_context(|| format!("{}: a table for each plugin is expected", path.display()))?;
+        }
+        if let Some(path) = &self.networks {
+            let networks = Networks::parse(&text(path)?)
+                .with_context(|| format!("read {}", path.display()))?;
+            given.networks = Some(Arc::new(networks));
+        }
+        Ok(given)
+    }
+
+    /// Loads the plugins.
+    ///
+    /// # Errors
+    /// When there is none, or one of them cannot be loaded.
+    pub(crate) fn load(&self, given: Given) -> Result<Loaded> {
+        let runtime = self.runtime()?;
+        let mut files = Vec::new();
+        if self.plugins.is_empty() {
+            let built = Path::new(BUILT);
+            ensure!(
+                built.is_dir(),
+                "there is no folder {BUILT} here; name plugins with --plugins, or build some \
+                 with `palisade plugin build`"
+            );
+            components(built, &mut files)?;
+        }
+        for path in &self.plugins {
+            components(path, &mut files)?;
+        }
+        ensure!(
+            !files.is_empty(),
+            "there is no component (`*.wasm`) in {}",
+            self.plugins.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
+        );
+        let mut loaded = Loaded {
+            plugins: Vec::new(),
+            left_out: Vec::new(),
+            compiled: 0,
+            given,
+        };
+        for path in files {
+            loaded.add(&runtime, &path)?;
+        }
+        let name = |p: &Arc<Plugin>| (p.manifest().pack.clone(), p.manifest().name.clone());
+        loaded.plugins.sort_by_key(name);
+        if let Some(twice) = loaded.plugins.windows(2).find(|w| name(&w[0]) == name(&w[1])) {
+            let (pack, name) = name(&twice[0]);
+            bail!("plugin `{name}` of pack `{pack}` is there twice; name one of the two files");
+        }
+        for name in loaded.given.settings.keys() {
+            let known = loaded.plugins.iter().any(|p| &p.manifest().name == name);
+            ensure!(known, "the settings have a table `{name}`, but no such plugin is loaded");
+        }
+        Ok(loaded)
+    }
+
+    fn runtime(&self) -> Result<Runtime> {
+        let cache = if self.no_code_cache {
+            None
+        } else {
+            let path = Places::find()?.code();
+            Some(CodeCache::open(open_private(&path)?, MAX_CODE).with_context(|| {
+                format!("open the cache of compiled code {}", path.display())
+            })?)
+        };
+        let program = std::env::current_exe().context("find this program's own file")?;
+        Ok(Runtime::new(Config {
+            mode: if self.deterministic { Mode::Deterministic } else { Mode::Live },
+            limits: Limits::default(),
+            compiler: Compiler::Child(CompilerCommand {
+                program,
+                arguments: vec!["compile-component".into()],
+                limits: ChildLimits::default(),
+            }),
+            cache,
+        })?)
+    }
+
+    /// The engine's settings.
+    pub(crate) fn config(&self, given: &Given) -> EngineConfig {
+        let mut config = EngineConfig {
+            batch_rows: self.batch_rows.clamp(1, 1024),
+            fresh: self.fresh_instances,
+            networks: given.networks.clone(),
+            ..EngineConfig::default()
+        };
+        if let Some(workers) = self.workers {
+            config.workers = workers;
+        }
+        config
+    }
+}
+
+impl Loaded {
+    fn add(&mut self, runtime: &Runtime, path: &Path) -> Result<()> {
+        let bytes = bytes(path, MAX_COMPONENT)?;
+        let context = || format!("load {}", path.display());
+        let manifest = palisade_runtime::manifest::extract(&bytes)
+            .and_then(palisade_runtime::manifest::Manifest::parse)
+            .with_context(context)?;
+        let missing: Vec<&String> = manifest
+            .datasets
+            .iter()
+            .filter(|name| !self.given.datasets.iter().any(|d| d.name() == *name))
+            .collect();
+        if let Some(name) = missing.first() {
+            self.left_out.push(format!(
+                "plugin `{}` is left out: it needs the dataset `{name}`; give it with --dataset \
+                 {name}=FILE",
+                manifest.name
+            ));
+            return Ok(());
+        }
+        let none = Settings::new();
+        let settings = self.given.settings.get(&manifest.name).unwrap_or(&none);
+        let (plugin, origin) = runtime
+            .load(&bytes, &Capability::ALL, settings)
+            .with_context(context)?;
+        self.compiled += usize::from(origin != palisade_runtime::CodeOrigin::Cached);
+        self.plugins.push(Arc::new(plugin));
+        Ok(())
+    }
+
+    /// An engine for the plugins.
+    ///
+    /// # Errors
+    /// When a worker cannot be started or a predicate cannot be prepared.
+    pub(crate) fn engine(&self, config: EngineConfig, log: &LogSink) -> Result<Engine> {
+        let datasets = &self.given.datasets;
+        let filters = |_: usize, plugin: &Plugin| {
+            let manifest = plugin.manifest();
+            let listed = |position: usize| {
+                let name = manifest.datasets.get(position)?;
+                let dataset = datasets.iter().find(|d| d.name() == name)?;
+                Some(Arc::new(Listed(Arc::clone(dataset))) as Arc<dyn Membership>)
+            };
+            let filter = |subscription| Filter::new(subscription, &listed);
+            manifest.subscriptions.iter().map(filter).collect()
+        };
+        let workers = config.workers.max(1) as u64;
+        let capabilities = |_: usize, plugin: &Plugin| {
+            let bytes = DEFAULT_BYTES / workers;
+            let shard = Shard::new(plugin.manifest(), bytes, datasets, Arc::clone(log));
+            Box::new(shard) as Box<dyn palisade_runtime::Capabilities>
+        };
+        Ok(Engine::new(config, self.plugins.clone(), filters, capabilities)?)
+    }
+}
+
+/// The components in a folder, at any depth, or the one file that is named.
+fn components(path: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+    if !path.is_dir() {
+        found.push(path.to_path_buf());
+        return Ok(());
+    }
+    let entries = std::fs::read_dir(path).with_context(|| format!("read {}", path.display()))?;
+    let mut paths = Vec::new();
+    for entry in entries {
+        paths.push(entry.with_context(|| format!("read {}", path.display()))?.path());
+    }
+    paths.sort();
+    for path in paths {
+        if path.is_dir() || path.extension().is_some_and(|e| e == "wasm") {
+            components(&path, found)?;
+        }
+    }
+    Ok(())
+}
+
+fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    use std::io::Read as _;
+    let file = std::fs::File::open(path).with_context(|| format!("open {}", path.display()))?;
+    let mut bytes = Vec::new();
+    file.take(limit + 1)
+        .read_to_end(&mut bytes)
+        .with_context(|| format!("read {}", path.display()))?;
+    ensure!(
+        bytes.len() as u64 <= limit,
+        "{} has more than {limit} bytes",
+        path.display()
+    );
+    Ok(bytes)
+}
+
+fn text(path: &Path) -> Result<String> {
+    String::from_utf8(bytes(path, MAX_TEXT)?)
+        .with_context(|| format!("{} is not UTF-8 text", path.display()))
+}
+
+/// Writes the messages of plugins to stderr, from `info` on.
+pub(crate) fn log_to_stderr() -> LogSink {
+    Arc::new(|plugin, level, message| {
+        if level >= palisade_runtime::LogLevel::Info {
+            crate::output::warn(&format!("plugin `{plugin}` says: {message}"));
+        }
+    })
+}

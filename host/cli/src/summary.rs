@@ -1,0 +1,207 @@
+//! Findings, decisions and the end of a run, as text and as JSON.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use anyhow::Result;
+use palisade_events::{Action, Decision, Event, Finding, Verdict};
+use palisade_pipeline::engine::Summary;
+use palisade_pipeline::sources::LetterCounts;
+use serde_json::{Value, json};
+
+use crate::host::Loaded;
+use crate::output::{Escaped, size};
+
+/// A finding on one line.
+pub(crate) fn finding_line(finding: &Finding) -> String {
+    let severity = format!("{:?}", finding.severity).to_lowercase();
+    let what = if finding.retracted { "withdrawn" } else { &finding.summary };
+    let mut line = format!(
+        "{}  {severity:<8}  {:<12}  {}  {what}",
+        finding.time, finding.by.rule, finding.subject
+    );
+    let actions: Vec<String> = finding.actions.iter().map(action).collect();
+    if !actions.is_empty() {
+        line.push_str(&format!("  [{}]", actions.join(", ")));
+    }
+    line
+}
+
+fn action(action: &Action) -> String {
+    match action {
+        Action::Block(scopes) => {
+            let scopes: Vec<&str> = scopes.iter().map(|scope| scope.name()).collect();
+            format!("block {}", scopes.join("+"))
+        }
+        Action::Quarantine(subject) => format!("quarantine {subject}"),
+        Action::Lift(subject) => format!("lift {subject}"),
+        Action::RequireApproval(ask) => format!("approval by {}", ask.approver_role),
+        Action::Escalate(to) => format!("escalate to {to}"),
+        Action::OpenObligation(o) => format!("{} by {}", o.duty, o.due),
+        Action::DischargeObligation(id) => format!("discharge {id}"),
+        Action::HoldEvidence => "hold evidence".to_owned(),
+    }
+}
+
+/// The id of a request, if its kind has one.
+fn request_id(request: &Event) -> String {
+    match &request.body {
+        palisade_events::Body::ReportDisclosure(body) => body.request.clone(),
+        palisade_events::Body::ReportPiRequest(body) => body.request.clone(),
+        palisade_events::Body::ReportIntel(body) => body.notice.clone(),
+        body => format!("{} at {}", body.kind().name(), request.envelope.time),
+    }
+}
+
+fn verdict(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Permit => "permit".to_owned(),
+        Verdict::Redact(items) => format!("redact {}", items.join(", ")),
+        Verdict::RequireApproval(asks) => {
+            let roles: Vec<&str> = asks.iter().map(|ask| ask.approver_role.as_str()).collect();
+            format!("require approval by {}", roles.join(", "))
+        }
+        Verdict::Deny => "deny".to_owned(),
+    }
+}
+
+/// A decision and its reasons.
+pub(crate) fn decision_lines(request: &Event, decision: &Decision) -> Vec<String> {
+    let mut lines = vec![format!("{}: {}", request_id(request), verdict(&decision.verdict))];
+    for judgement in &decision.judgements {
+        lines.push(format!(
+            "    {:<10} {}: {}",
+            judgement.by.rule,
+            verdict(&judgement.verdict),
+            judgement.reason
+        ));
+    }
+    if decision.judgements.is_empty() {
+        lines.push("    no rule applies".to_owned());
+    }
+    lines
+}
+
+/// A decision for a program.
+pub(crate) fn decision_json(request: &Event, decision: &Decision) -> Value {
+    json!({ "request": request_id(request), "decision": decision })
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.3} s", time.as_secs_f64())
+}
+
+/// Writes what a run did and cost to stderr.
+pub(crate) fn print(done: &Summary, loaded: &Loaded, letters: LetterCounts) -> Result<()> {
+    let mut err = std::io::stderr().lock();
+    let total = done.total_events();
+    let wall = done.elapsed.as_secs_f64().max(1e-9);
+    writeln!(err)?;
+    writeln!(
+        err,
+        "{total} events in {} ({:.0} events/s{}); {} findings, {} decisions of which {} do not permit",
+        seconds(done.elapsed),
+        total as f64 / wall,
+        if done.packets > 0 {
+            format!(", {} packets, {:.0} packets/s", done.packets, done.packets as f64 / wall)
+        } else {
+            String::new()
+        },
+        done.findings,
+        done.decisions,
+        done.denied,
+    )?;
+    let kinds: Vec<String> =
+        done.events.iter().map(|(kind, count)| format!("{count} {}", kind.name())).collect();
+    if !kinds.is_empty() {
+        writeln!(err, "events: {}", kinds.join(", "))?;
+    }
+    if !done.packets_skipped.is_empty() {
+        let skipped: Vec<String> =
+            done.packets_skipped.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
+        writeln!(err, "packets in no flow: {}", skipped.join(", "))?;
+    }
+    for (what, count) in [
+        ("records that became no event", done.bad_records),
+        ("flows that are parsed no further", done.unparsed),
+        ("faults of plugins", done.faults),
+        ("events left out because a plugin faults on them", done.poison),
+        ("events dated too far ahead of the clock", done.clamped),
+        ("dead letters kept", letters.kept),
+        ("dead letters dropped for want of room", letters.dropped),
+    ] {
+        if count > 0 {
+            writeln!(err, "{what}: {count}")?;
+        }
+    }
+    writeln!(
+        err,
+        "time: ingest {}, routing {}, guests {}; {} of {} plugins compiled anew; {} read",
+        seconds(done.ingest),
+        seconds(done.routing),
+        seconds(done.guests()),
+        loaded.compiled,
+        loaded.plugins.len(),
+        size(done.bytes),
+    )?;
+    for plugin in &done.plugins {
+        let time = plugin.cost.time + plugin.parse.time;
+        let (shown, unit) = if plugin.parse.calls > 0 {
+            (plugin.parse.chunks, "chunks")
+        } else {
+            (plugin.cost.events, "events")
+        };
+        let each = time.as_nanos() as f64 / (shown.max(1)) as f64;
+        writeln!(
+            err,
+            "  {:<20} {:>10}  {shown:>9} {unit}  {each:>8.0} ns each  {:>7} calls  {:>7} yielded",
+            Escaped(&plugin.name).to_string(),
+            seconds(time),
+            plugin.cost.calls + plugin.parse.calls,
+            plugin.yielded,
+        )?;
+    }
+    Ok(())
+}
+
+/// What a run did and cost, for a program. Times are in nanoseconds.
+pub(crate) fn json(done: &Summary) -> Value {
+    let nanos = |d: Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
+    let kinds: serde_json::Map<String, Value> =
+        done.events.iter().map(|(k, n)| (k.name().to_owned(), json!(n))).collect();
+    let plugins: Vec<Value> = done
+        .plugins
+        .iter()
+        .map(|p| {
+            json!({
+                "name": p.name,
+                "time": nanos(p.cost.time + p.parse.time),
+                "calls": p.cost.calls + p.parse.calls,
+                "events": p.cost.events,
+                "chunks": p.parse.chunks,
+                "yielded": p.yielded,
+                "faults": p.cost.faults,
+                "host_calls": p.cost.host_calls,
+            })
+        })
+        .collect();
+    json!({
+        "events": kinds,
+        "packets": done.packets,
+        "packets_skipped": done.packets_skipped,
+        "bytes": done.bytes,
+        "bad_records": done.bad_records,
+        "findings": done.findings,
+        "decisions": done.decisions,
+        "denied": done.denied,
+        "poison": done.poison,
+        "faults": done.faults,
+        "unparsed": done.unparsed,
+        "clamped": done.clamped,
+        "elapsed": nanos(done.elapsed),
+        "ingest": nanos(done.ingest),
+        "routing": nanos(done.routing),
+        "guests": nanos(done.guests()),
+        "plugins": plugins,
+    })
+}

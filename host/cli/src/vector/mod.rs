@@ -1,0 +1,25 @@
+//! Vectors: what goes into a plugin, and what must come out.
+//!
+//! ```text
+//! vectors/<name>/
+//!   given.ndjson          events of before, whose findings do not count
+//!   events.ndjson         events in: detectors and observing policies
+//!   request.ndjson        requests in: policies, one decision each
+//!   input.pcap            packets in: parsers, and detectors behind parsers
+//!   datasets/<name>.ndjson  entries of a dataset that the manifest declares
+//!   settings.toml         settings that differ from the manifest's defaults
+//!   networks.toml         what addresses belong to whom
+//!   expected.ndjson       findings, decisions or events out, see [`golden`]
+//! ```
+//!
+//! Exactly one of `events.ndjson`, `request.ndjson` and `input.pcap` is there. Mandatory
+//! fields that an event lacks are neutral. Any other file is an error: a vector whose
+//! input is misspelt would pass by having none.
+
+mod compare;
+mod golden;
+mod read;
+
+pub(crate) use compare::difference;
+pub(crate) use golden::{Citer, decision, event, finding};
+pub(crate) use read::{Expected, Input, Vector, find_all};
