@@ -106,8 +106,9 @@ impl HostOptions {
         }
         if let Some(path) = &self.settings {
             let text = text(path)?;
-            given.settings = toml::from_str(&text)
-                .with_context(|| format!("{}: a table for each plugin is expected", path.display()))?;
+            given.settings = toml::from_str(&text).with_context(|| {
+                format!("{}: a table for each plugin is expected", path.display())
+            })?;
         }
         if let Some(path) = &self.networks {
             let networks = Networks::parse(&text(path)?)
@@ -139,7 +140,11 @@ impl HostOptions {
         ensure!(
             !files.is_empty(),
             "there is no component (`*.wasm`) in {}",
-            self.plugins.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
+            self.plugins
+                .iter()
+                .map(|p| p.display().to_string())
+                .collect::<Vec<_>>()
+                .join(", ")
         );
         let mut loaded = Loaded {
             plugins: Vec::new(),
@@ -152,13 +157,20 @@ impl HostOptions {
         }
         let name = |p: &Arc<Plugin>| (p.manifest().pack.clone(), p.manifest().name.clone());
         loaded.plugins.sort_by_key(name);
-        if let Some(twice) = loaded.plugins.windows(2).find(|w| name(&w[0]) == name(&w[1])) {
+        if let Some(twice) = loaded
+            .plugins
+            .windows(2)
+            .find(|w| name(&w[0]) == name(&w[1]))
+        {
             let (pack, name) = name(&twice[0]);
             bail!("plugin `{name}` of pack `{pack}` is there twice; name one of the two files");
         }
         for name in loaded.given.settings.keys() {
             let known = loaded.plugins.iter().any(|p| &p.manifest().name == name);
-            ensure!(known, "the settings have a table `{name}`, but no such plugin is loaded");
+            ensure!(
+                known,
+                "the settings have a table `{name}`, but no such plugin is loaded"
+            );
         }
         Ok(loaded)
     }
@@ -168,13 +180,19 @@ impl HostOptions {
             None
         } else {
             let path = Places::find()?.code();
-            Some(CodeCache::open(open_private(&path)?, MAX_CODE).with_context(|| {
-                format!("open the cache of compiled code {}", path.display())
-            })?)
+            Some(
+                CodeCache::open(open_private(&path)?, MAX_CODE).with_context(|| {
+                    format!("open the cache of compiled code {}", path.display())
+                })?,
+            )
         };
         let program = std::env::current_exe().context("find this program's own file")?;
         Ok(Runtime::new(Config {
-            mode: if self.deterministic { Mode::Deterministic } else { Mode::Live },
+            mode: if self.deterministic {
+                Mode::Deterministic
+            } else {
+                Mode::Live
+            },
             limits: Limits::default(),
             compiler: Compiler::Child(CompilerCommand {
                 program,
@@ -252,7 +270,12 @@ impl Loaded {
             let shard = Shard::new(plugin.manifest(), bytes, datasets, Arc::clone(log));
             Box::new(shard) as Box<dyn palisade_runtime::Capabilities>
         };
-        Ok(Engine::new(config, self.plugins.clone(), filters, capabilities)?)
+        Ok(Engine::new(
+            config,
+            self.plugins.clone(),
+            filters,
+            capabilities,
+        )?)
     }
 }
 
@@ -265,7 +288,11 @@ fn components(path: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     let entries = std::fs::read_dir(path).with_context(|| format!("read {}", path.display()))?;
     let mut paths = Vec::new();
     for entry in entries {
-        paths.push(entry.with_context(|| format!("read {}", path.display()))?.path());
+        paths.push(
+            entry
+                .with_context(|| format!("read {}", path.display()))?
+                .path(),
+        );
     }
     paths.sort();
     for path in paths {

@@ -15,7 +15,11 @@ use crate::output::{Escaped, size};
 /// A finding on one line.
 pub(crate) fn finding_line(finding: &Finding) -> String {
     let severity = format!("{:?}", finding.severity).to_lowercase();
-    let what = if finding.retracted { "withdrawn" } else { &finding.summary };
+    let what = if finding.retracted {
+        "withdrawn"
+    } else {
+        &finding.summary
+    };
     let mut line = format!(
         "{}  {severity:<8}  {:<12}  {}  {what}",
         finding.time, finding.by.rule, finding.subject
@@ -67,7 +71,11 @@ fn verdict(verdict: &Verdict) -> String {
 
 /// A decision and its reasons.
 pub(crate) fn decision_lines(request: &Event, decision: &Decision) -> Vec<String> {
-    let mut lines = vec![format!("{}: {}", request_id(request), verdict(&decision.verdict))];
+    let mut lines = vec![format!(
+        "{}: {}",
+        request_id(request),
+        verdict(&decision.verdict)
+    )];
     for judgement in &decision.judgements {
         lines.push(format!(
             "    {:<10} {}: {}",
@@ -103,7 +111,11 @@ pub(crate) fn print(done: &Summary, loaded: &Loaded, letters: LetterCounts) -> R
         seconds(done.elapsed),
         total as f64 / wall,
         if done.packets > 0 {
-            format!(", {} packets, {:.0} packets/s", done.packets, done.packets as f64 / wall)
+            format!(
+                ", {} packets, {:.0} packets/s",
+                done.packets,
+                done.packets as f64 / wall
+            )
         } else {
             String::new()
         },
@@ -111,21 +123,30 @@ pub(crate) fn print(done: &Summary, loaded: &Loaded, letters: LetterCounts) -> R
         done.decisions,
         done.denied,
     )?;
-    let kinds: Vec<String> =
-        done.events.iter().map(|(kind, count)| format!("{count} {}", kind.name())).collect();
+    let kinds: Vec<String> = done
+        .events
+        .iter()
+        .map(|(kind, count)| format!("{count} {}", kind.name()))
+        .collect();
     if !kinds.is_empty() {
         writeln!(err, "events: {}", kinds.join(", "))?;
     }
     if !done.packets_skipped.is_empty() {
-        let skipped: Vec<String> =
-            done.packets_skipped.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
+        let skipped: Vec<String> = done
+            .packets_skipped
+            .iter()
+            .map(|(reason, n)| format!("{n} {reason}"))
+            .collect();
         writeln!(err, "packets in no flow: {}", skipped.join(", "))?;
     }
     for (what, count) in [
         ("records that became no event", done.bad_records),
         ("flows that are parsed no further", done.unparsed),
         ("faults of plugins", done.faults),
-        ("events left out because a plugin faults on them", done.poison),
+        (
+            "events left out because a plugin faults on them",
+            done.poison,
+        ),
         ("events dated too far ahead of the clock", done.clamped),
         ("dead letters kept", letters.kept),
         ("dead letters dropped for want of room", letters.dropped),
@@ -167,8 +188,11 @@ pub(crate) fn print(done: &Summary, loaded: &Loaded, letters: LetterCounts) -> R
 /// What a run did and cost, for a program. Times are in nanoseconds.
 pub(crate) fn json(done: &Summary) -> Value {
     let nanos = |d: Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
-    let kinds: serde_json::Map<String, Value> =
-        done.events.iter().map(|(k, n)| (k.name().to_owned(), json!(n))).collect();
+    let kinds: serde_json::Map<String, Value> = done
+        .events
+        .iter()
+        .map(|(k, n)| (k.name().to_owned(), json!(n)))
+        .collect();
     let plugins: Vec<Value> = done
         .plugins
         .iter()

@@ -216,7 +216,14 @@ impl Plugin {
             Err(failed) => failed,
         };
         match (failed, self.fallback()) {
-            (Failed { full: true, capabilities, .. }, Some(linked)) => self
+            (
+                Failed {
+                    full: true,
+                    capabilities,
+                    ..
+                },
+                Some(linked),
+            ) => self
                 .instantiate_in(linked, capabilities)
                 .map_err(|failed| (failed.error, failed.capabilities)),
             (failed, _) => Err((failed.error, failed.capabilities)),

@@ -46,8 +46,7 @@ pub(super) fn compile(
         .generate(&mut resolve, world, &mut files)
         .context("generate bindings for C")?;
     let bindings = places.work.join("bindings");
-    std::fs::create_dir_all(&bindings)
-        .with_context(|| format!("make {}", bindings.display()))?;
+    std::fs::create_dir_all(&bindings).with_context(|| format!("make {}", bindings.display()))?;
     for (name, bytes) in files.iter() {
         let path = bindings.join(name);
         std::fs::write(&path, bytes).with_context(|| format!("write {}", path.display()))?;

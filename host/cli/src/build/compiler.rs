@@ -51,7 +51,9 @@ pub(super) fn run_with_lines(
         said.join().unwrap_or_else(|_| Ok(Vec::new()))
     })
     .with_context(|| format!("read what {program} says"))?;
-    let status = child.wait().with_context(|| format!("wait for {program}"))?;
+    let status = child
+        .wait()
+        .with_context(|| format!("wait for {program}"))?;
     if !status.success() {
         let said = String::from_utf8_lossy(&said);
         return Err(anyhow::anyhow!("{}", said.trim_end()).context(format!("{program}: {status}")));

@@ -88,7 +88,9 @@ impl Builder {
     fn places(&self, project: &Project, out: Option<&Path>) -> Places {
         let target = self.target(project);
         let scratch = target.join("plugin-build");
-        let own = scratch.join(&project.manifest.pack).join(&project.manifest.name);
+        let own = scratch
+            .join(&project.manifest.pack)
+            .join(&project.manifest.name);
         let out = out.map_or_else(|| target.join("plugins"), Path::to_path_buf);
         Places {
             stamp: own.join("stamp.json"),
@@ -124,7 +126,12 @@ impl Builder {
         let _lock = lock(&places.stamp)?;
         if let Some((digest, size)) = self.fresh(project, &places) {
             let path = places.component;
-            return Ok(Built { path, digest, size, new: false });
+            return Ok(Built {
+                path,
+                digest,
+                size,
+                new: false,
+            });
         }
         if places.work.exists() {
             std::fs::remove_dir_all(&places.work)
@@ -151,7 +158,12 @@ impl Builder {
         std::fs::remove_dir_all(&places.work).ok();
         let path = places.component;
         let size = component.len();
-        Ok(Built { path, digest, size, new: true })
+        Ok(Built {
+            path,
+            digest,
+            size,
+            new: true,
+        })
     }
 
     /// Digest and size of the component, if it is what the inputs as they are now give.

@@ -141,9 +141,8 @@ fn search(dir: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<()> {
     for entry in std::fs::read_dir(dir).with_context(read)? {
         let entry = entry.with_context(read)?;
         let name = entry.file_name();
-        let skipped = name == "target"
-            || name == "node_modules"
-            || name.as_encoded_bytes().starts_with(b".");
+        let skipped =
+            name == "target" || name == "node_modules" || name.as_encoded_bytes().starts_with(b".");
         if !skipped && entry.file_type().with_context(read)?.is_dir() {
             search(&entry.path(), depth - 1, found)?;
         }

@@ -31,13 +31,20 @@ pub(super) fn compile(
     let mut cargo = cargo_build(&project.dir, places, checkout, toolchain);
     cargo.args(["--lib", "--message-format=json-render-diagnostics"]);
     compiler::run_with_lines(&mut cargo, ADVICE, |line| {
-        if let Ok(Message { reason, manifest_path: path, filenames }) = serde_json::from_str(line)
+        if let Ok(Message {
+            reason,
+            manifest_path: path,
+            filenames,
+        }) = serde_json::from_str(line)
             && reason == "compiler-artifact"
             && path == manifest_path
         {
             module = filenames
                 .into_iter()
-                .find(|file| file.extension().is_some_and(|extension| extension == "wasm"))
+                .find(|file| {
+                    file.extension()
+                        .is_some_and(|extension| extension == "wasm")
+                })
                 .or(module.take());
         }
     })
@@ -67,7 +74,10 @@ pub(super) fn compile_together<'a>(
         if let (Some(workspace), Some(name)) =
             (workspace(project, toolchain), package_name(&project.dir))
         {
-            workspaces.entry(workspace).or_default().push((places, name));
+            workspaces
+                .entry(workspace)
+                .or_default()
+                .push((places, name));
         }
     }
     for (workspace, members) in workspaces {
@@ -84,27 +94,35 @@ pub(super) fn compile_together<'a>(
     }
 }
 
-fn cargo_build(
-    dir: &Path,
-    places: &Places,
-    checkout: &Checkout,
-    toolchain: &Toolchain,
-) -> Command {
+fn cargo_build(dir: &Path, places: &Places, checkout: &Checkout, toolchain: &Toolchain) -> Command {
     let rust = &toolchain.rust;
     let mut command = rust.cargo(dir);
     command
-        .args(["build", "--release", "--target", &rust.target, "--target-dir"])
+        .args([
+            "build",
+            "--release",
+            "--target",
+            &rust.target,
+            "--target-dir",
+        ])
         .arg(&places.cargo);
     // A component names no directory of the machine that it was built on. The flags are the
     // same for all plugins of one target directory, or everything would be compiled again.
     let mut flags = Vec::new();
-    for (from, to) in [(Some(checkout.root.clone()), "palisade"), (cargo_home(), "cargo")] {
+    for (from, to) in [
+        (Some(checkout.root.clone()), "palisade"),
+        (cargo_home(), "cargo"),
+    ] {
         if let Some(from) = from.as_deref().and_then(Path::to_str) {
-            flags.push(toml::Value::from(format!("--remap-path-prefix={from}={to}")));
+            flags.push(toml::Value::from(format!(
+                "--remap-path-prefix={from}={to}"
+            )));
         }
     }
     let flags = toml::Value::Array(flags);
-    command.arg("--config").arg(format!("target.{}.rustflags={flags}", rust.target));
+    command
+        .arg("--config")
+        .arg(format!("target.{}.rustflags={flags}", rust.target));
     command
 }
 
@@ -160,19 +178,27 @@ fn explain(error: anyhow::Error, toolchain: &Toolchain) -> anyhow::Error {
 /// The files that the module was made from: those that cargo lists, the manifests of their
 /// packages, and what of cargo's own configuration applies.
 fn sources(list: &Path, project: &Project, places: &Places) -> Result<Vec<PathBuf>> {
-    let text =
-        std::fs::read_to_string(list).with_context(|| format!("read {}", list.display()))?;
+    let text = std::fs::read_to_string(list).with_context(|| format!("read {}", list.display()))?;
     let mut files: BTreeSet<PathBuf> = listed(&text)
         // What build scripts made follows from the rest.
         .filter(|path| !path.starts_with(&places.cargo))
         .collect();
     let manifests: BTreeSet<PathBuf> = files
         .iter()
-        .filter_map(|file| file.ancestors().map(|dir| dir.join("Cargo.toml")).find(|f| f.exists()))
+        .filter_map(|file| {
+            file.ancestors()
+                .map(|dir| dir.join("Cargo.toml"))
+                .find(|f| f.exists())
+        })
         .collect();
     files.extend(manifests);
     for dir in project.dir.ancestors() {
-        for name in ["Cargo.toml", "Cargo.lock", ".cargo/config.toml", "rust-toolchain.toml"] {
+        for name in [
+            "Cargo.toml",
+            "Cargo.lock",
+            ".cargo/config.toml",
+            "rust-toolchain.toml",
+        ] {
             let file = dir.join(name);
             if file.is_file() {
                 files.insert(file);
@@ -201,7 +227,10 @@ fn listed(text: &str) -> impl Iterator<Item = PathBuf> + '_ {
             (_, None) => {}
         }
     }
-    paths.into_iter().filter(|path| !path.is_empty()).map(PathBuf::from)
+    paths
+        .into_iter()
+        .filter(|path| !path.is_empty())
+        .map(PathBuf::from)
 }
 
 #[cfg(test)]

@@ -17,14 +17,16 @@ pub(crate) struct CompileComponent {
 
 impl CompileComponent {
     pub(crate) fn run(self) -> Result<Exit> {
-        Ok(match palisade_runtime::compile::child_main(&self.arguments) {
-            Ok(()) => Exit::Done,
-            Err(message) => {
-                // The parent reads this from a pipe and escapes it where it shows it. If it
-                // is gone there is nobody to tell.
-                let _ = writeln!(std::io::stderr(), "{message}");
-                Exit::Found
-            }
-        })
+        Ok(
+            match palisade_runtime::compile::child_main(&self.arguments) {
+                Ok(()) => Exit::Done,
+                Err(message) => {
+                    // The parent reads this from a pipe and escapes it where it shows it. If it
+                    // is gone there is nobody to tell.
+                    let _ = writeln!(std::io::stderr(), "{message}");
+                    Exit::Found
+                }
+            },
+        )
     }
 }

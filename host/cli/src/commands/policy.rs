@@ -54,7 +54,9 @@ impl Check {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
         let format = context.format("policy check", &[Format::Table, Format::Ndjson])?;
         let mut loaded = self.host.load(self.host.given()?)?;
-        loaded.plugins.retain(|p| p.manifest().world == World::Policy);
+        loaded
+            .plugins
+            .retain(|p| p.manifest().world == World::Policy);
         ensure!(
             !loaded.plugins.is_empty(),
             "none of the plugins is a policy, so nothing could permit the request; name one with \

@@ -124,7 +124,9 @@ pub(crate) struct Report {
 impl Report {
     /// The error of writing, if there was one.
     pub(crate) fn check(&mut self) -> Result<()> {
-        self.failed.take().map_or(Ok(()), |error| Err(error).context("write the findings"))
+        self.failed
+            .take()
+            .map_or(Ok(()), |error| Err(error).context("write the findings"))
     }
 
     fn write(&mut self, write: impl FnOnce(&mut Output, Format) -> std::io::Result<()>) {
@@ -174,10 +176,18 @@ impl Yield for Report {
         let text = match notice {
             Notice::Input { name, problem } => format!("{name}: {problem}"),
             Notice::Record { name, problem } => format!("{name}, {problem}"),
-            Notice::Unparsed { parser, flow, problem } => {
+            Notice::Unparsed {
+                parser,
+                flow,
+                problem,
+            } => {
                 format!("flow {flow:016x} is not parsed on by `{parser}`: {problem}")
             }
-            Notice::Fault { plugin: _, problem, backtrace } => {
+            Notice::Fault {
+                plugin: _,
+                problem,
+                backtrace,
+            } => {
                 let mut text = problem;
                 for frame in backtrace {
                     text.push_str("\n    in ");
@@ -199,4 +209,3 @@ impl Yield for Report {
         self.progress.doing(&format!("{events} events, {bytes}"));
     }
 }
-

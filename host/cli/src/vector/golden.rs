@@ -51,7 +51,11 @@ pub(crate) fn finding(finding: &Finding, cite: Citer<'_>) -> String {
         severity: (!finding.retracted).then_some(finding.severity),
         subject: &finding.subject,
         summary: &finding.summary,
-        cites: finding.cited.iter().map(|cited| cite(cited.event_ref)).collect(),
+        cites: finding
+            .cited
+            .iter()
+            .map(|cited| cite(cited.event_ref))
+            .collect(),
         details: &finding.details,
         actions: &finding.actions,
         retracted: finding.retracted,
@@ -199,9 +203,15 @@ mod tests {
             retracted: false,
             time: Default::default(),
             tenant: "t".into(),
-            cited: vec![Citation { event_ref: 2, id: None }],
+            cited: vec![Citation {
+                event_ref: 2,
+                id: None,
+            }],
             details,
-            actions: vec![Action::Block(vec![BlockScope::Source]), Action::HoldEvidence],
+            actions: vec![
+                Action::Block(vec![BlockScope::Source]),
+                Action::HoldEvidence,
+            ],
             tlp: None,
             labels: vec!["x".into()],
         };

@@ -91,7 +91,11 @@ impl Vector {
     /// When a file is unknown, or cannot be read, with the line and field, or when there
     /// is not exactly one input.
     pub(crate) fn read(dir: &Path) -> Result<Self> {
-        let name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = dir
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         for (file, path) in entries(dir)? {
             let known = FILES.contains(&file.as_str()) || (file == DATASETS && path.is_dir());
             ensure!(
@@ -165,7 +169,11 @@ fn values(path: &Path) -> Result<Option<Vec<Value>>> {
     for (number, line) in lines(&text) {
         let place = || format!("{}, line {number}", path.display());
         let value: Value = serde_json::from_slice(line).with_context(place)?;
-        ensure!(value.is_object(), "{}: every line is a JSON object", place());
+        ensure!(
+            value.is_object(),
+            "{}: every line is a JSON object",
+            place()
+        );
         values.push(value);
     }
     Ok(Some(values))
@@ -178,7 +186,10 @@ fn datasets(dir: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     }
     for (file, path) in entries(dir)? {
         let Some(name) = file.strip_suffix(".ndjson") else {
-            bail!("{} is no dataset; its name must end in .ndjson", path.display());
+            bail!(
+                "{} is no dataset; its name must end in .ndjson",
+                path.display()
+            );
         };
         datasets.insert(name.to_owned(), bytes(&path)?.unwrap_or_default());
     }
@@ -291,16 +302,34 @@ mod tests {
     #[test]
     fn errors_say_which_file_line_and_field() {
         for (files, parts) in [
-            (&[("event.ndjson", FLOW)][..], &["event.ndjson", "did you mean events.ndjson?"][..]),
-            (&[("expected.ndjson", "")], &["0 inputs", "exactly one of"]),
-            (&[("events.ndjson", FLOW), ("input.pcap", "")], &["2 inputs"]),
             (
-                &[("events.ndjson", "\n{\"kind\":\"network.flow\",\"time\":\"2025-06-01T10:00:00Z\",\"dst\":{\"ip\":\"192.0.2.1\",\"port\":\"x\"}}")],
+                &[("event.ndjson", FLOW)][..],
+                &["event.ndjson", "did you mean events.ndjson?"][..],
+            ),
+            (&[("expected.ndjson", "")], &["0 inputs", "exactly one of"]),
+            (
+                &[("events.ndjson", FLOW), ("input.pcap", "")],
+                &["2 inputs"],
+            ),
+            (
+                &[(
+                    "events.ndjson",
+                    "\n{\"kind\":\"network.flow\",\"time\":\"2025-06-01T10:00:00Z\",\"dst\":{\"ip\":\"192.0.2.1\",\"port\":\"x\"}}",
+                )],
                 &["events.ndjson", "line 2", "dst.port"],
             ),
-            (&[("events.ndjson", FLOW), ("expected.ndjson", "\n[]")], &["expected.ndjson, line 2", "JSON object"]),
-            (&[("events.ndjson", FLOW), ("settings.toml", "port =")], &["settings.toml"]),
-            (&[("events.ndjson", FLOW), ("datasets/a.csv", "")], &["a.csv", ".ndjson"]),
+            (
+                &[("events.ndjson", FLOW), ("expected.ndjson", "\n[]")],
+                &["expected.ndjson, line 2", "JSON object"],
+            ),
+            (
+                &[("events.ndjson", FLOW), ("settings.toml", "port =")],
+                &["settings.toml"],
+            ),
+            (
+                &[("events.ndjson", FLOW), ("datasets/a.csv", "")],
+                &["a.csv", ".ndjson"],
+            ),
         ] {
             let error = format!("{:#}", vector(files).unwrap_err());
             for part in parts {

@@ -32,10 +32,15 @@ fn project(dir: &Path, manifest: &str, code: &str) {
 /// What `plugin build --format ndjson` says of each plugin.
 fn build(dir: &Path, arguments: &[&str]) -> Vec<serde_json::Value> {
     let mut command = palisade(dir);
-    command.args(["plugin", "build", "--format", "ndjson"]).args(arguments);
+    command
+        .args(["plugin", "build", "--format", "ndjson"])
+        .args(arguments);
     let assert = command.assert().code(0);
     let lines = String::from_utf8(assert.get_output().stdout.clone()).unwrap();
-    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 #[test]
@@ -47,9 +52,15 @@ fn a_component_carries_its_manifest_and_is_built_again_only_when_its_inputs_chan
     assert_eq!(first["plugin"], "tests/telnet");
     assert_eq!(first["new"], true);
     let file = path.join("target/plugins/tests/telnet.wasm");
-    assert_eq!(first["path"], file.canonicalize().unwrap().to_str().unwrap());
+    assert_eq!(
+        first["path"],
+        file.canonicalize().unwrap().to_str().unwrap()
+    );
     let component = fs::read(&file).unwrap();
-    assert_eq!(palisade_runtime::manifest::extract(&component).unwrap(), MANIFEST);
+    assert_eq!(
+        palisade_runtime::manifest::extract(&component).unwrap(),
+        MANIFEST
+    );
     assert_eq!(
         first["digest"],
         palisade_store::Digest::of(&component).to_string()
@@ -90,8 +101,16 @@ fn all_builds_what_it_finds_and_goes_on_after_a_failure() {
         .args(["plugin", "build", "--all", "plugins", "--out", "out"])
         .assert()
         .code(2)
-        .stdout(contains("out/tests/aa.wasm").and(contains("out/tests/dd.wasm")).and(contains("ee").not()))
-        .stderr(contains("cannot build tests/bb").and(contains("plugin.c:1")).and(contains("plugins/pack/c/plugin.toml is not right")));
+        .stdout(
+            contains("out/tests/aa.wasm")
+                .and(contains("out/tests/dd.wasm"))
+                .and(contains("ee").not()),
+        )
+        .stderr(
+            contains("cannot build tests/bb")
+                .and(contains("plugin.c:1"))
+                .and(contains("plugins/pack/c/plugin.toml is not right")),
+        );
     assert!(path.join("out/tests/aa.wasm").exists());
     assert!(!path.join("out/tests/bb.wasm").exists());
 }
@@ -119,23 +138,55 @@ fn a_wrong_project_is_refused_with_what_to_do() {
     fs::remove_file(path.join("no-code/plugin.c")).unwrap();
     for (arguments, parts) in [
         (&["missing"][..], &["open the folder missing"][..]),
-        (&["empty"], &["empty has no plugin.toml", "palisade plugin new"]),
+        (
+            &["empty"],
+            &["empty has no plugin.toml", "palisade plugin new"],
+        ),
         (&["--all", "empty"], &["no plugin.toml in or below empty"]),
         (&[], &[". has no plugin.toml", "such as no-code", "--all"]),
-        (&["one", "two"], &["/one and", "/two are both called tests/telnet"]),
+        (
+            &["one", "two"],
+            &["/one and", "/two are both called tests/telnet"],
+        ),
         (&["one", "one"], &["named twice"]),
-        (&["unknown-key"], &["unknown-key/plugin.toml is not right", "unknown field `descripton`"]),
-        (&["unknown-field"], &["no field `dst.prot`", "did you mean `dst.port`?"]),
+        (
+            &["unknown-key"],
+            &[
+                "unknown-key/plugin.toml is not right",
+                "unknown field `descripton`",
+            ],
+        ),
+        (
+            &["unknown-field"],
+            &["no field `dst.prot`", "did you mean `dst.port`?"],
+        ),
         (&["unknown-kind"], &["did you mean `network.flow`?"]),
         (&["wrong-kind"], &["plugin.kind", "detektor", "detector"]),
         (&["wrong-wit"], &["plugin.wit", "9.9"]),
-        (&["no-toml"], &["no-toml/plugin.toml is not right", "line 2"]),
-        (&["no-code"], &["no code", "Cargo.toml (Rust), plugin.js (JavaScript) or plugin.c (C)"]),
-        (&["one", "--sdk", "empty"], &["empty is not the `sdk` folder", "--sdk"]),
+        (
+            &["no-toml"],
+            &["no-toml/plugin.toml is not right", "line 2"],
+        ),
+        (
+            &["no-code"],
+            &[
+                "no code",
+                "Cargo.toml (Rust), plugin.js (JavaScript) or plugin.c (C)",
+            ],
+        ),
+        (
+            &["one", "--sdk", "empty"],
+            &["empty is not the `sdk` folder", "--sdk"],
+        ),
         (&["one", "--format", "ocsf"], &["cannot write ocsf"]),
     ] {
         let mut command = palisade(path);
-        let mut assert = command.args(["plugin", "build"]).args(arguments).assert().code(2).stdout("");
+        let mut assert = command
+            .args(["plugin", "build"])
+            .args(arguments)
+            .assert()
+            .code(2)
+            .stdout("");
         for part in parts {
             assert = assert.stderr(contains(*part));
         }

@@ -77,7 +77,10 @@ fn the_store_is_asked_by_digest_and_by_name() {
     let other = "0".repeat(64);
     for (of, message) in [
         (other.as_str(), "no blob 000000"),
-        ("plugin.other", "there is no file plugin.other, and the store has no such name"),
+        (
+            "plugin.other",
+            "there is no file plugin.other, and the store has no such name",
+        ),
         ("no/such.wasm", "there is no file no/such.wasm"),
     ] {
         palisade(path)
@@ -102,7 +105,10 @@ fn what_is_no_plugin_is_refused() {
     .concat();
     let mut invalid = Component::new();
     // A core instance of module 0, which is not there.
-    invalid.section(&RawSection { id: 2, data: &[1, 0, 0, 0] });
+    invalid.section(&RawSection {
+        id: 2,
+        data: &[1, 0, 0, 0],
+    });
     let invalid = palisade_runtime::manifest::embed(&invalid.finish(), MANIFEST).unwrap();
     let mut module = Module::new();
     module.section(&CustomSection {
@@ -111,14 +117,30 @@ fn what_is_no_plugin_is_refused() {
     });
     let unknown = MANIFEST.replace("severity", "severeness");
     for (name, bytes, message) in [
-        ("text.wasm", b"hello".to_vec(), "not a WebAssembly component"),
+        (
+            "text.wasm",
+            b"hello".to_vec(),
+            "not a WebAssembly component",
+        ),
         ("empty.wasm", Vec::new(), "not a WebAssembly component"),
-        ("cut.wasm", whole[..whole.len() - 1].to_vec(), "not a WebAssembly component"),
+        (
+            "cut.wasm",
+            whole[..whole.len() - 1].to_vec(),
+            "not a WebAssembly component",
+        ),
         ("module.wasm", module.finish(), "it is a core module"),
-        ("bare.wasm", Component::new().finish(), "palisade plugin build"),
+        (
+            "bare.wasm",
+            Component::new().finish(),
+            "palisade plugin build",
+        ),
         ("twice.wasm", twice, "exactly one is allowed"),
         ("invalid.wasm", invalid, "it is broken WebAssembly"),
-        ("unknown.wasm", component(&unknown), "unknown field `severeness`"),
+        (
+            "unknown.wasm",
+            component(&unknown),
+            "unknown field `severeness`",
+        ),
     ] {
         fs::write(path.join(name), bytes).unwrap();
         palisade(path)

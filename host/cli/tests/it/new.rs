@@ -64,7 +64,9 @@ fn a_project_outside_of_the_checkout_names_the_sdk_by_its_full_path() {
     new(dir.path(), "detector", "rust", "some/where/my-rule");
     let cargo = fs::read_to_string(dir.path().join("some/where/my-rule/Cargo.toml")).unwrap();
     let table: toml::Table = toml::from_str(&cargo).unwrap();
-    let sdk = table["dependencies"]["palisade-sdk"]["path"].as_str().unwrap();
+    let sdk = table["dependencies"]["palisade-sdk"]["path"]
+        .as_str()
+        .unwrap();
     assert!(Path::new(sdk).join("Cargo.toml").is_file(), "{sdk}");
     assert!(table.contains_key("workspace"));
 }
@@ -77,7 +79,11 @@ fn a_member_of_a_workspace_is_not_one_of_its_own() {
         "[workspace]\nmembers = [\"plugins/*\"]\n",
     )
     .unwrap();
-    for (name, own) in [("plugins/a", false), ("plugins/deeper/a", true), ("other", true)] {
+    for (name, own) in [
+        ("plugins/a", false),
+        ("plugins/deeper/a", true),
+        ("other", true),
+    ] {
         new(dir.path(), "detector", "rust", name);
         let cargo = fs::read_to_string(dir.path().join(name).join("Cargo.toml")).unwrap();
         assert_eq!(cargo.contains("[workspace]"), own, "{name}");
@@ -90,14 +96,32 @@ fn wrong_names_and_full_folders_are_refused_before_anything_is_written() {
     fs::create_dir(dir.path().join("full")).unwrap();
     fs::write(dir.path().join("full/notes.txt"), "").unwrap();
     for (arguments, message) in [
-        (&["--kind", "detector", "My_Rule"][..], "must be 1 to 64 of a-z"),
-        (&["--kind", "detector", "a", "--pack", "../b"], "must be 1 to 64 of a-z"),
-        (&["--kind", "detector", "full"], "full is there already and not empty"),
+        (
+            &["--kind", "detector", "My_Rule"][..],
+            "must be 1 to 64 of a-z",
+        ),
+        (
+            &["--kind", "detector", "a", "--pack", "../b"],
+            "must be 1 to 64 of a-z",
+        ),
+        (
+            &["--kind", "detector", "full"],
+            "full is there already and not empty",
+        ),
         (&["--kind", "detector", ".."], "has no name at its end"),
-        (&["--kind", "parser", "--lang", "js", "a"], "no template for a parser in JavaScript; use --lang rust"),
-        (&["--kind", "detekt", "a"], "[possible values: detector, policy, parser]"),
+        (
+            &["--kind", "parser", "--lang", "js", "a"],
+            "no template for a parser in JavaScript; use --lang rust",
+        ),
+        (
+            &["--kind", "detekt", "a"],
+            "[possible values: detector, policy, parser]",
+        ),
         (&["a"], "--kind"),
-        (&["--kind", "detector", "--sdk", "full", "a"], "full is not the `sdk` folder"),
+        (
+            &["--kind", "detector", "--sdk", "full", "a"],
+            "full is not the `sdk` folder",
+        ),
     ] {
         palisade(dir.path())
             .args(["plugin", "new"])

@@ -33,6 +33,9 @@ mod tests {
     #[test]
     fn nothing_that_acts_on_a_terminal_is_left() {
         assert_eq!(escaped("plain 漏洞"), "plain 漏洞");
-        assert_eq!(escaped("\u{1b}[2J\n\u{202e}x"), "\\u{1b}[2J\\u{a}\\u{202e}x");
+        assert_eq!(
+            escaped("\u{1b}[2J\n\u{202e}x"),
+            "\\u{1b}[2J\\u{a}\\u{202e}x"
+        );
     }
 }

@@ -6,9 +6,7 @@ use std::sync::Arc;
 
 use palisade_events::Column;
 use palisade_runtime::manifest::{Manifest, TableKind};
-use palisade_runtime::{
-    Capabilities, DatasetEntry, Fired, Hit, LogLevel, Refusal, View,
-};
+use palisade_runtime::{Capabilities, DatasetEntry, Fired, Hit, LogLevel, Refusal, View};
 
 use crate::datasets::{Dataset, Scratch};
 use crate::predicates::Membership;
@@ -186,7 +184,10 @@ impl Capabilities for Shard {
     ) -> Result<Vec<Hit>, Refusal> {
         let times = view.batch().times();
         let timed = rows.iter().map(|row| (*row, times[view.batch_row(*row)]));
-        let hits = self.dataset(dataset)?.matches(values, timed).map_err(refusal)?;
+        let hits = self
+            .dataset(dataset)?
+            .matches(values, timed)
+            .map_err(refusal)?;
         let hits = hits.into_iter().map(|hit| Hit {
             row: hit.row,
             entry: hit.entry,

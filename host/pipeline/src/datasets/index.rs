@@ -116,7 +116,8 @@ impl Index {
         scratch: &mut Scratch,
         mut found: impl FnMut(u32) -> bool,
     ) {
-        let mut all = |mut hits: &mut dyn Iterator<Item = u32>| Iterator::all(&mut hits, &mut found);
+        let mut all =
+            |mut hits: &mut dyn Iterator<Item = u32>| Iterator::all(&mut hits, &mut found);
         match values {
             Values::Address(bytes) => {
                 let address = bytes.get(at * 16..).and_then(|b| b.first_chunk::<16>());

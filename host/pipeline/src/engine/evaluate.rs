@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use palisade_events::{
-    Attribution, Batch, Citation, Finding, Judgement, Timestamp, Tlp, Verdict,
-};
+use palisade_events::{Attribution, Batch, Citation, Finding, Judgement, Timestamp, Tlp, Verdict};
 use palisade_runtime::manifest::{OptionalExport, Role, Rule};
 use palisade_runtime::{Capabilities, Effects, Fault, Filed, FiledFinding, Instance, Plugin, View};
 
@@ -204,9 +202,7 @@ impl Call<'_> {
     fn once(&mut self, role: Role, subscription: usize, view: &View) -> Result<(), Fault> {
         let effects = self.run(view.len(), |instance| match role {
             Role::Observe => instance.observe(subscription as u32, view.clone()),
-            Role::Evaluate | Role::Decide => {
-                instance.evaluate(subscription as u32, view.clone())
-            }
+            Role::Evaluate | Role::Decide => instance.evaluate(subscription as u32, view.clone()),
         })?;
         self.take(effects, Some(view));
         Ok(())
@@ -282,7 +278,11 @@ impl Call<'_> {
             (None, None) => return,
         };
         for (tenant, fired) in due {
-            let time = fired.iter().map(|timer| timer.due).max().unwrap_or(watermark);
+            let time = fired
+                .iter()
+                .map(|timer| timer.due)
+                .max()
+                .unwrap_or(watermark);
             match self.run(0, |instance| instance.on_timer(&tenant, &fired)) {
                 Ok(effects) => self.take_at(effects, None, time, &tenant),
                 Err(fault) => self.out.faults.push((self.index, fault)),
@@ -370,8 +370,12 @@ impl Call<'_> {
     }
 
     fn take(&mut self, effects: Effects, view: Option<&View>) {
-        let tenant = view.map(|v| v.batch().source().tenant.clone()).unwrap_or_default();
-        let time = view.and_then(|v| v.batch().times().last().copied()).unwrap_or(0);
+        let tenant = view
+            .map(|v| v.batch().source().tenant.clone())
+            .unwrap_or_default();
+        let time = view
+            .and_then(|v| v.batch().times().last().copied())
+            .unwrap_or(0);
         self.take_at(effects, view, time, &tenant);
     }
 

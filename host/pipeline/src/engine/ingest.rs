@@ -61,11 +61,7 @@ pub struct Ingest<'a> {
 
 impl<'a> Ingest<'a> {
     /// Collects into these lists, one for each worker.
-    pub fn new(
-        pieces: Vec<Pieces>,
-        parsing: bool,
-        networks: Option<&'a Networks>,
-    ) -> Self {
+    pub fn new(pieces: Vec<Pieces>, parsing: bool, networks: Option<&'a Networks>) -> Self {
         Ingest {
             networks,
             news: Vec::new(),

@@ -83,22 +83,36 @@ impl Merge {
         parsed: Vec<ParseOutput>,
     ) -> Result<Vec<Batch>, BatchError> {
         let mut items: Vec<(Order, u8, Item)> = Vec::new();
-        items.extend(news.iter().zip(0..).map(|(n, i)| (n.order, 0, Item::News(i))));
+        items.extend(
+            news.iter()
+                .zip(0..)
+                .map(|(n, i)| (n.order, 0, Item::News(i))),
+        );
         let mut recognised: Vec<Recognised> = Vec::new();
         let mut tables = Vec::new();
         for output in parsed {
             for table in output.tables {
                 let number = tables.len() as u32;
                 let rows = table.rows.iter();
-                items.extend(
-                    rows.map(|(order, row)| (*order, 2, Item::Row { table: number, row: *row })),
-                );
+                items.extend(rows.map(|(order, row)| {
+                    (
+                        *order,
+                        2,
+                        Item::Row {
+                            table: number,
+                            row: *row,
+                        },
+                    )
+                }));
                 tables.push(table.segment);
             }
             recognised.extend(output.recognised);
         }
         items.extend(
-            recognised.iter().zip(0..).map(|(r, i)| (r.order, 1, Item::Recognised(i))),
+            recognised
+                .iter()
+                .zip(0..)
+                .map(|(r, i)| (r.order, 1, Item::Recognised(i))),
         );
         // Stable: rows of one piece stay as their parser put them.
         items.sort_by_key(|(order, class, _)| (*order, *class));
@@ -162,7 +176,11 @@ impl Merge {
             out.push(flows.finish()?);
         }
         for picked in picked {
-            for (picks, seqs) in picked.picks.chunks(self.batch_rows).zip(picked.seqs.chunks(self.batch_rows)) {
+            for (picks, seqs) in picked
+                .picks
+                .chunks(self.batch_rows)
+                .zip(picked.seqs.chunks(self.batch_rows))
+            {
                 out.extend(batches(&self.source, &picked.segments, picks, seqs)?);
             }
         }
@@ -182,10 +200,16 @@ impl Merge {
                 );
                 None
             }
-            FlowPhase::End => self.flows.remove(&news.flow).and_then(|known| known.protocol),
+            FlowPhase::End => self
+                .flows
+                .remove(&news.flow)
+                .and_then(|known| known.protocol),
             _ => self.flows.get(&news.flow).and_then(|known| known.protocol),
         };
-        (news.time, self.event(news, protocol.map(|(parser, _)| parser)))
+        (
+            news.time,
+            self.event(news, protocol.map(|(parser, _)| parser)),
+        )
     }
 
     fn recognised(&mut self, recognised: &Recognised, order: Order) -> Option<(u64, NetworkFlow)> {

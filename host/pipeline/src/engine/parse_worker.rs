@@ -270,9 +270,15 @@ impl ParseWorker {
         let mut arena = Vec::new();
         let mut chunks = Vec::with_capacity(flows.len());
         for (number, flow) in flows.iter().enumerate() {
-            let Some(session) = self.sessions.get(flow) else { continue };
-            let State::Probing(probe) = &session.state else { continue };
-            let Some(held) = probe.held.get(probe.looked - 1) else { continue };
+            let Some(session) = self.sessions.get(flow) else {
+                continue;
+            };
+            let State::Probing(probe) = &session.state else {
+                continue;
+            };
+            let Some(held) = probe.held.get(probe.looked - 1) else {
+                continue;
+            };
             let seen = &probe.seen[index(held.piece.direction)];
             chunks.push(Chunk {
                 session: number as u32,
@@ -293,7 +299,10 @@ impl ParseWorker {
         let began = Instant::now();
         let answers = match self.instances[parser][0].get() {
             Ok(instance) => instance.probe(&chunks, &arena),
-            Err(error) => Err(instantiation_fault(&self.parsers[parser], &error.to_string())),
+            Err(error) => Err(instantiation_fault(
+                &self.parsers[parser],
+                &error.to_string(),
+            )),
         };
         self.charge(parser, began, chunks.len(), arena.len());
         match answers {
@@ -319,8 +328,12 @@ impl ParseWorker {
     }
 
     fn answer(&mut self, parser: usize, flow: u64, answer: Recognition, pieces: &Pieces) {
-        let Some(session) = self.sessions.get_mut(&flow) else { return };
-        let State::Probing(probe) = &mut session.state else { return };
+        let Some(session) = self.sessions.get_mut(&flow) else {
+            return;
+        };
+        let State::Probing(probe) = &mut session.state else {
+            return;
+        };
         match answer {
             Recognition::No => {
                 let direction = index(probe.held[probe.looked - 1].piece.direction);
@@ -334,17 +347,25 @@ impl ParseWorker {
 
     /// Gives a recognised flow to an instance of its parser, with all that was held.
     fn assign(&mut self, parser: usize, flow: u64, pieces: &Pieces) {
-        let free = self.instances[parser].iter().position(|i| i.live < SESSIONS);
+        let free = self.instances[parser]
+            .iter()
+            .position(|i| i.live < SESSIONS);
         let instance = match free {
             Some(instance) => Some(instance),
             None if self.instances[parser].len() < MAX_INSTANCES => Some(self.add_instance(parser)),
             None => None,
         };
         let place = instance.and_then(|i| self.instances[parser][i].seat(flow));
-        let Some(session) = self.sessions.get_mut(&flow) else { return };
-        let State::Probing(probe) = &mut session.state else { return };
+        let Some(session) = self.sessions.get_mut(&flow) else {
+            return;
+        };
+        let State::Probing(probe) = &mut session.state else {
+            return;
+        };
         let probe = std::mem::take(probe);
-        let Some(last) = probe.held.get(probe.looked.saturating_sub(1)) else { return };
+        let Some(last) = probe.held.get(probe.looked.saturating_sub(1)) else {
+            return;
+        };
         let (order, time) = (last.piece.order, last.piece.time);
         self.out.recognised.push(Recognised {
             flow,
@@ -393,7 +414,10 @@ impl ParseWorker {
                         .iter()
                         .take(MAX_CHUNKS)
                         .take_while(|queued| {
-                            bytes += queued.piece.length.max(queued.held.as_ref().map_or(0, Vec::len))
+                            bytes += queued
+                                .piece
+                                .length
+                                .max(queued.held.as_ref().map_or(0, Vec::len))
                                 + KEPT_BYTES.min(MAX_ARENA / MAX_CHUNKS);
                             bytes <= MAX_ARENA
                         })
@@ -416,8 +440,13 @@ impl ParseWorker {
         let mut seen = [[false; 2]; SESSIONS];
         for queued in queue {
             let piece = &queued.piece;
-            let bytes = queued.held.as_deref().unwrap_or_else(|| pieces.bytes(piece));
-            let Some(session) = self.sessions.get_mut(&piece.flow) else { continue };
+            let bytes = queued
+                .held
+                .as_deref()
+                .unwrap_or_else(|| pieces.bytes(piece));
+            let Some(session) = self.sessions.get_mut(&piece.flow) else {
+                continue;
+            };
             let State::Parsing { seat, since } = session.state else {
                 // Handed over or failed since it was queued.
                 self.route(piece, Some(bytes.to_vec()), pieces);
@@ -473,7 +502,10 @@ impl ParseWorker {
         let began = Instant::now();
         let answer = match self.instances[parser][instance].get() {
             Ok(guest) => guest.parse(&chunks, &arena),
-            Err(error) => Err(instantiation_fault(&self.parsers[parser], &error.to_string())),
+            Err(error) => Err(instantiation_fault(
+                &self.parsers[parser],
+                &error.to_string(),
+            )),
         };
         self.charge(parser, began, chunks.len(), arena.len());
         match answer {
@@ -550,7 +582,10 @@ impl ParseWorker {
                         flow: origin.flow,
                         order: origin.order,
                         parser,
-                        message: format!("byte {}: {message}", chunks[i].offset + u64::from(*offset)),
+                        message: format!(
+                            "byte {}: {message}",
+                            chunks[i].offset + u64::from(*offset)
+                        ),
                     });
                     let flow = origin.flow;
                     self.give_up(flow);
@@ -586,7 +621,9 @@ impl ParseWorker {
         arena: &[u8],
         origins: &[Origin],
     ) {
-        let Outcome::Incomplete { kept, needed } = outcome else { return };
+        let Outcome::Incomplete { kept, needed } = outcome else {
+            return;
+        };
         let origin = &origins[i];
         let mut missing = *kept as usize;
         let mut parts: Vec<&[u8]> = Vec::new();
@@ -639,7 +676,10 @@ impl ParseWorker {
                     order: origin.order,
                     time: origin.time,
                     dropped: origin.dropped,
-                    context: self.sessions.get(&origin.flow).map(|s| Arc::clone(&s.context)),
+                    context: self
+                        .sessions
+                        .get(&origin.flow)
+                        .map(|s| Arc::clone(&s.context)),
                 }
             })
             .collect();
@@ -672,12 +712,16 @@ impl ParseWorker {
         pieces: &Pieces,
     ) {
         let flow = origins[i].flow;
-        let Some(session) = self.sessions.get_mut(&flow) else { return };
+        let Some(session) = self.sessions.get_mut(&flow) else {
+            return;
+        };
         if let State::Parsing { seat, .. } = session.state {
             let left = self.instances[seat.parser][seat.instance].leave(seat.place);
             self.close_numbers(seat, left.into_iter().collect());
         }
-        let Some(session) = self.sessions.get_mut(&flow) else { return };
+        let Some(session) = self.sessions.get_mut(&flow) else {
+            return;
+        };
         if !session.restart() {
             return;
         }
@@ -710,7 +754,9 @@ impl ParseWorker {
 
     /// Parses a flow no further.
     fn give_up(&mut self, flow: u64) {
-        let Some(session) = self.sessions.get_mut(&flow) else { return };
+        let Some(session) = self.sessions.get_mut(&flow) else {
+            return;
+        };
         let state = std::mem::replace(&mut session.state, State::Ignored);
         session.ignore();
         if let State::Parsing { seat, .. } = state {
@@ -724,7 +770,9 @@ impl ParseWorker {
         let mut numbers: std::collections::BTreeMap<(usize, usize), (Seat, Vec<u32>)> =
             std::collections::BTreeMap::new();
         for (seat, flow) in std::mem::take(&mut self.closing) {
-            let Some(session) = self.sessions.remove(&flow) else { continue };
+            let Some(session) = self.sessions.remove(&flow) else {
+                continue;
+            };
             if !matches!(session.state, State::Parsing { seat: now, .. } if now == seat) {
                 continue;
             }
@@ -813,7 +861,11 @@ fn hinted(parser: &Plugin, port: u16) -> bool {
 
 /// Whether a parser's signatures admit these first bytes; `None`: too few to tell.
 fn signature(parser: &Plugin, seen: &[u8]) -> Option<bool> {
-    let signatures = parser.manifest().parser.as_ref().map_or(&[][..], |s| &s.signatures[..]);
+    let signatures = parser
+        .manifest()
+        .parser
+        .as_ref()
+        .map_or(&[][..], |s| &s.signatures[..]);
     if signatures.is_empty() {
         return Some(true);
     }
@@ -836,4 +888,3 @@ fn instantiation_fault(parser: &Plugin, message: &str) -> Fault {
         backtrace: Vec::new(),
     }
 }
-

@@ -7,11 +7,10 @@
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use palisade_events::{
-    Batch, BatchBuilder, BatchError, Body, FieldId, Kind, NetworkFlow, Segment, Stamp,
-    Timestamp,
-};
 use palisade_events::table::FlowContext;
+use palisade_events::{
+    Batch, BatchBuilder, BatchError, Body, FieldId, Kind, NetworkFlow, Segment, Stamp, Timestamp,
+};
 use palisade_runtime::ChunkDirection;
 
 use super::merge::Protocol;
@@ -38,11 +37,16 @@ pub(crate) fn pieces(batches: &[Batch], lists: &mut [Pieces]) {
     let workers = lists.len() as u64;
     for batch in batches.iter().filter(|b| b.kind() == Kind::NetworkFlow) {
         for row in (0..batch.len()).filter(|row| is_unknown(batch, *row)) {
-            let Some(Body::NetworkFlow(flow)) = batch.body(row) else { continue };
+            let Some(Body::NetworkFlow(flow)) = batch.body(row) else {
+                continue;
+            };
             let seq = batch.seqs()[row];
             let piece = Piece {
                 flow: seq,
-                order: Order { record: seq, part: 1 },
+                order: Order {
+                    record: seq,
+                    part: 1,
+                },
                 time: batch.times()[row],
                 direction: ChunkDirection::ToServer,
                 context: Some(Arc::new(context(&flow))),
@@ -55,7 +59,10 @@ pub(crate) fn pieces(batches: &[Batch], lists: &mut [Pieces]) {
             };
             let list = &mut lists[(seq % workers) as usize];
             let close = Piece {
-                order: Order { record: seq, part: 2 },
+                order: Order {
+                    record: seq,
+                    part: 2,
+                },
                 context: None,
                 close: true,
                 ..piece.clone()
@@ -115,7 +122,9 @@ fn with_protocols(
         let (Some(mut body), Some(envelope)) = (batch.body(row), batch.envelope(row)) else {
             continue;
         };
-        let protocol = told.get(&envelope.seq).and_then(|parser| protocols.get(*parser));
+        let protocol = told
+            .get(&envelope.seq)
+            .and_then(|parser| protocols.get(*parser));
         if let (Body::NetworkFlow(flow), Some(protocol)) = (&mut body, protocol) {
             flow.app_proto = Some(protocol.name.clone());
             flow.encrypted = flow.encrypted.or(protocol.encrypted);
@@ -125,10 +134,12 @@ fn with_protocols(
             ingest_time: Timestamp(batch.ingest_times()[row]),
             seq: envelope.seq,
         };
-        builder.push(stamp, &body).map_err(|e| BatchError::Columns {
-            kind: batch.kind(),
-            problem: e.to_string(),
-        })?;
+        builder
+            .push(stamp, &body)
+            .map_err(|e| BatchError::Columns {
+                kind: batch.kind(),
+                problem: e.to_string(),
+            })?;
         builder.handle(envelope.tlp, &envelope.labels, &envelope.refs);
     }
     builder.finish()

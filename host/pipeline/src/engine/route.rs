@@ -136,7 +136,8 @@ impl Routed {
                 };
                 let rows = match placement {
                     Placement::Partitioned if workers > 1 => {
-                        let mine = partition(batch, rows.as_deref(), &spec.partition_by, worker, workers);
+                        let mine =
+                            partition(batch, rows.as_deref(), &spec.partition_by, worker, workers);
                         Some(mine)
                     }
                     _ => rows,
@@ -154,7 +155,10 @@ impl Routed {
         if in_order && several_kinds(&shows) || timed {
             interleave(shows, if timed { &self.ticks } else { &[] })
         } else {
-            shows.into_iter().map(|(s, view)| Turn::Show(s, view)).collect()
+            shows
+                .into_iter()
+                .map(|(s, view)| Turn::Show(s, view))
+                .collect()
         }
     }
 }
@@ -211,7 +215,10 @@ fn partition(
     worker: usize,
     workers: usize,
 ) -> Arc<[u32]> {
-    let columns: Vec<_> = fields.iter().filter_map(|(_, id)| batch.column(*id).ok()).collect();
+    let columns: Vec<_> = fields
+        .iter()
+        .filter_map(|(_, id)| batch.column(*id).ok())
+        .collect();
     let mine = |row: &u32| {
         let mut hash = FNV_START;
         for column in &columns {
@@ -228,14 +235,13 @@ fn partition(
     }
 }
 
-
 /// FNV-1a, 64 bits: the worker of a key is the same in every run.
 const FNV_START: u64 = 0xcbf2_9ce4_8422_2325;
 
 fn mix(hash: u64, bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .fold(hash, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+    bytes.iter().fold(hash, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 fn value_hash(hash: u64, values: &Values, at: usize, valid: bool) -> u64 {

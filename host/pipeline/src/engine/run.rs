@@ -266,7 +266,11 @@ impl Engine {
         let mut ended = false;
         while !ended {
             let began = Instant::now();
-            let mut ingest = Ingest::new(self.workers.pieces(), !self.parsers.is_empty(), networks.as_deref());
+            let mut ingest = Ingest::new(
+                self.workers.pieces(),
+                !self.parsers.is_empty(),
+                networks.as_deref(),
+            );
             for _ in 0..self.config.epoch {
                 match reader.next_packet() {
                     Ok(Some(packet)) => table.packet(&packet, &mut ingest),
@@ -298,7 +302,11 @@ impl Engine {
         for reason in Reject::ALL {
             let count = table.packet_counts().rejected(reason);
             if count > 0 {
-                *self.summary.packets_skipped.entry(reason.text()).or_default() += count;
+                *self
+                    .summary
+                    .packets_skipped
+                    .entry(reason.text())
+                    .or_default() += count;
             }
         }
         Ok(())
@@ -367,7 +375,9 @@ impl Engine {
 
     /// Fills in owner and direction where the events leave them open.
     fn owned(&self, batches: Vec<Batch>) -> Result<Vec<Batch>, EngineError> {
-        let Some(networks) = &self.config.networks else { return Ok(batches) };
+        let Some(networks) = &self.config.networks else {
+            return Ok(batches);
+        };
         let mut out = Vec::with_capacity(batches.len());
         for batch in batches {
             out.extend(networks.enrich(&batch)?);
@@ -456,7 +466,10 @@ impl Engine {
         let (mut findings, mut judgements, mut poison) = (Vec::new(), Vec::new(), Vec::new());
         let mut requests = BTreeMap::new();
         for output in outputs {
-            for (summary, cost) in self.summary.plugins[parsers..].iter_mut().zip(&output.costs) {
+            for (summary, cost) in self.summary.plugins[parsers..]
+                .iter_mut()
+                .zip(&output.costs)
+            {
                 summary.cost.add(cost);
             }
             self.summary.routing += output.routing;
@@ -464,7 +477,9 @@ impl Engine {
             judgements.extend(output.judgements);
             poison.extend(output.poison);
             for (seq, batch, row) in output.requests {
-                requests.entry((batch.source().slot, seq)).or_insert((batch, row));
+                requests
+                    .entry((batch.source().slot, seq))
+                    .or_insert((batch, row));
             }
             for (plugin, fault) in output.faults {
                 self.summary.faults += 1;
@@ -503,5 +518,4 @@ impl Engine {
             out.poison(&name, &poison);
         }
     }
-
 }

@@ -66,6 +66,9 @@ impl Summary {
 
     /// Time spent in guests, all workers together.
     pub fn guests(&self) -> Duration {
-        self.plugins.iter().map(|p| p.cost.time + p.parse.time).sum()
+        self.plugins
+            .iter()
+            .map(|p| p.cost.time + p.parse.time)
+            .sum()
     }
 }

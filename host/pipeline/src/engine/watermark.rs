@@ -65,7 +65,10 @@ impl Watermark {
     /// `until` if that is later.
     pub fn finish(&mut self, until: Option<u64>) -> Option<Tick> {
         let end = self.latest.saturating_add(self.lateness);
-        self.tick(u64::MAX, end.max(until.unwrap_or(0)).saturating_add(SECOND - 1))
+        self.tick(
+            u64::MAX,
+            end.max(until.unwrap_or(0)).saturating_add(SECOND - 1),
+        )
     }
 
     fn tick(&mut self, seq: u64, watermark: u64) -> Option<Tick> {

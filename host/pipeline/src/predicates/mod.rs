@@ -95,7 +95,10 @@ fn step(kind: Kind, predicate: &Predicate, datasets: Memberships<'_>) -> Result<
     let names = info.and_then(|info| info.enum_names);
     let check = match &predicate.test {
         Test::InDataset(position) => Check::Dataset(datasets(*position).ok_or_else(|| {
-            format!("`where` on `{}` needs a dataset that is not loaded", predicate.name)
+            format!(
+                "`where` on `{}` needs a dataset that is not loaded",
+                predicate.name
+            )
         })?),
         test => Check::new(test, names),
     };

@@ -40,9 +40,7 @@ impl Check {
             Test::Cidr(networks) => Check::Networks(
                 networks
                     .iter()
-                    .map(|(address, length)| {
-                        (u128::from_be_bytes(*address), u32::from(*length))
-                    })
+                    .map(|(address, length)| (u128::from_be_bytes(*address), u32::from(*length)))
                     .collect(),
             ),
             Test::Prefix(texts) => Check::Prefix(bytes(texts)),
@@ -54,17 +52,18 @@ impl Check {
                     .collect(),
             ),
             Test::Exists | Test::InDataset(_) => Check::Exists,
-            Test::Range { min, max } => Check::Range(
-                min.as_ref().and_then(number),
-                max.as_ref().and_then(number),
-            ),
+            Test::Range { min, max } => {
+                Check::Range(min.as_ref().and_then(number), max.as_ref().and_then(number))
+            }
         }
     }
 
     /// The type as which an attribute is read for this test.
     pub(super) fn attribute_type(&self) -> ColumnType {
         match self {
-            Check::Codes(_) | Check::Whole(_) | Check::Real(_) | Check::Range(..) => ColumnType::F64,
+            Check::Codes(_) | Check::Whole(_) | Check::Real(_) | Check::Range(..) => {
+                ColumnType::F64
+            }
             _ => ColumnType::Text,
         }
     }

@@ -75,7 +75,11 @@ impl Build {
             }
         }
         out.finish()?;
-        Ok(if failures == 0 { Exit::Done } else { Exit::Error })
+        Ok(if failures == 0 {
+            Exit::Done
+        } else {
+            Exit::Error
+        })
     }
 
     /// The projects, and how many could not be opened; those are reported here already, so
@@ -169,5 +173,8 @@ fn tell(out: &mut Output, format: Format, project: &Project, built: &Built) -> R
 /// A path as one would type it here.
 fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
-    path.strip_prefix(here).unwrap_or(path).display().to_string()
+    path.strip_prefix(here)
+        .unwrap_or(path)
+        .display()
+        .to_string()
 }

@@ -175,12 +175,22 @@ fn show(out: &mut Output, inspection: &Inspection, manifest: &Manifest) -> Resul
     let Inspection { limits, .. } = inspection;
     let mut facts = Table::new(["plugin", ""]);
     let mut fact = |name: &str, value: String| facts.row([name.to_owned(), value]);
-    fact("name", format!("{}/{} {}", manifest.pack, manifest.name, manifest.version));
+    fact(
+        "name",
+        format!("{}/{} {}", manifest.pack, manifest.name, manifest.version),
+    );
     if !manifest.description.is_empty() {
         fact("description", manifest.description.clone());
     }
     fact("digest", inspection.digest.to_string());
-    fact("size", format!("{} ({} bytes)", size(inspection.size as u64), inspection.size));
+    fact(
+        "size",
+        format!(
+            "{} ({} bytes)",
+            size(inspection.size as u64),
+            inspection.size
+        ),
+    );
     fact("world", inspection.kind.to_owned());
     fact("imports", or_none(&inspection.imports));
     fact("exports", or_none(&inspection.exports));
@@ -210,14 +220,27 @@ fn show(out: &mut Output, inspection: &Inspection, manifest: &Manifest) -> Resul
     }
     out.table(&facts)?;
     let text = |table: &toml::Table, key: &str| {
-        table.get(key).and_then(toml::Value::as_array).map_or_else(String::new, |items| {
-            items.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-        })
+        table
+            .get(key)
+            .and_then(toml::Value::as_array)
+            .map_or_else(String::new, |items| {
+                items
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join("; ")
+            })
     };
     let mut subscriptions = Table::new(["subscription", "fields", "partition by", "where"]);
-    let raw = inspection.manifest.get("subscription").and_then(toml::Value::as_array);
+    let raw = inspection
+        .manifest
+        .get("subscription")
+        .and_then(toml::Value::as_array);
     for (subscription, raw) in manifest.subscriptions.iter().zip(raw.into_iter().flatten()) {
-        let predicates = raw.as_table().map(|raw| text(raw, "where")).unwrap_or_default();
+        let predicates = raw
+            .as_table()
+            .map(|raw| text(raw, "where"))
+            .unwrap_or_default();
         subscriptions.row([
             subscription.kind.name().to_owned(),
             or_none(&names(&subscription.fields)),
@@ -305,5 +328,9 @@ fn or_none<T: AsRef<str>>(items: &[T]) -> String {
     if items.is_empty() {
         return String::from("none");
     }
-    items.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", ")
+    items
+        .iter()
+        .map(AsRef::as_ref)
+        .collect::<Vec<_>>()
+        .join(", ")
 }

@@ -94,8 +94,7 @@ impl New {
             .and_then(|name| name.to_str())
             .with_context(|| format!("{} has no name at its end", self.name.display()))?;
         let kind = self.kind.name();
-        let (Some(common), Some(own)) =
-            (COMMON.get_dir(kind), self.lang.templates().get_dir(kind))
+        let (Some(common), Some(own)) = (COMMON.get_dir(kind), self.lang.templates().get_dir(kind))
         else {
             bail!(
                 "there is no template for a {kind} in {}; use --lang rust",
@@ -107,7 +106,11 @@ impl New {
             name,
             pack: &self.pack,
             sdk: &self.sdk_path(&parent)?,
-            workspace: if in_workspace(&parent.join(name))? { "" } else { WORKSPACE },
+            workspace: if in_workspace(&parent.join(name))? {
+                ""
+            } else {
+                WORKSPACE
+            },
         };
         let files = [filling.files(common)?, filling.files(own)?].concat();
         check(&files)?;
@@ -183,11 +186,15 @@ fn in_workspace(dir: &Path) -> Result<bool> {
             continue;
         };
         let members = workspace.get("members").and_then(toml::Value::as_array);
-        return Ok(members.into_iter().flatten().filter_map(toml::Value::as_str).any(|member| {
-            let dir = dir.strip_prefix(root).unwrap_or(dir);
-            glob::Pattern::new(member)
-                .is_ok_and(|pattern| pattern.matches_path_with(dir, options))
-        }));
+        return Ok(members
+            .into_iter()
+            .flatten()
+            .filter_map(toml::Value::as_str)
+            .any(|member| {
+                let dir = dir.strip_prefix(root).unwrap_or(dir);
+                glob::Pattern::new(member)
+                    .is_ok_and(|pattern| pattern.matches_path_with(dir, options))
+            }));
     }
     Ok(false)
 }
@@ -209,7 +216,10 @@ impl Filling<'_> {
             folders.extend(folder.dirs());
             for file in folder.files() {
                 let path = file.path().strip_prefix(template.path())?;
-                let path = match path.to_str().and_then(|path| path.strip_suffix(TEMPLATE_SUFFIX)) {
+                let path = match path
+                    .to_str()
+                    .and_then(|path| path.strip_suffix(TEMPLATE_SUFFIX))
+                {
                     Some(path) => PathBuf::from(path),
                     None => path.to_path_buf(),
                 };
