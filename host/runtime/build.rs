@@ -122,7 +122,7 @@ fn ty(ty: &Ty) -> String {
         Ty::F64 => "f64".into(),
         Ty::Text | Ty::Address => "String".into(),
         Ty::Bytes => "Vec<u8>".into(),
-        Ty::Attributes => "Vec<super::types::Attribute>".into(),
+        Ty::Attributes => "Vec<crate::bindings::types::Attribute>".into(),
         Ty::Enum(name) | Ty::Record(name) | Ty::Variant(name) => pascal(name),
         Ty::Option(inner) => format!("Option<{}>", self::ty(inner)),
         Ty::List(inner) => format!("Vec<{}>", self::ty(inner)),
@@ -138,10 +138,11 @@ fn convert(ty: &Ty, value: &str) -> String {
         Ty::Address => format!("{value}.to_string()"),
         Ty::Attributes => format!("attributes({value})"),
         Ty::Enum(_) | Ty::Record(_) | Ty::Variant(_) => format!("{value}.into()"),
+        Ty::Option(inner) | Ty::List(inner) if convert(inner, "v") == "v" => value.to_owned(),
         Ty::Option(inner) => format!("{value}.map(|v| {})", convert(inner, "v")),
-        Ty::List(inner) => format!(
-            "{value}.into_iter().map(|v| {}).collect()",
-            convert(inner, "v")
-        ),
+        Ty::List(inner) => {
+            let inner = convert(inner, "v");
+            format!("{value}.into_iter().map(|v| {inner}).collect()")
+        }
     }
 }

@@ -217,11 +217,6 @@ impl HostState {
             .ok_or(FaultCause::NoBatch(function))
     }
 
-    /// How many rows the current batch has.
-    pub(crate) fn rows(&mut self) -> Result<usize, FaultCause> {
-        self.view("batch").map(View::len)
-    }
-
     /// A column of the current batch, in whatever type it has. An attribute that no event of
     /// the batch has comes as numbers that are not there.
     pub(crate) fn column(

@@ -6,6 +6,11 @@
 //! is shown [`View`]s of batches, and answers with [`Effects`] or with a [`Fault`], whose
 //! effects are discarded.
 
+#![expect(
+    clippy::result_large_err,
+    reason = "errors here say what and where, and are not on a hot path"
+)]
+
 mod bindings;
 mod call;
 mod capability;

@@ -15,7 +15,6 @@ use palisade_events::{Column, Digest};
 pub use entry::{Entry, EntryKind, MAX_SAME_VALUE, MAX_VALUE};
 pub use error::{DatasetError, QueryError};
 pub use index::Scratch;
-pub(crate) use networks::{Network, Networks};
 
 use index::Index;
 

@@ -15,7 +15,7 @@ const MAX_ISOLATION_CALLS: u32 = 24;
 /// Where something that a plugin said belongs in the output: the latest event that it relies
 /// on, then the plugin, then the order in which the plugin said it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Rank {
+pub(crate) struct Rank {
     /// Sequence number of the latest row of the batch that is cited.
     pub seq: u64,
     /// Position of the plugin.
@@ -37,7 +37,7 @@ pub struct Poison {
 
 /// What one epoch made the plugins of one worker say.
 #[derive(Debug, Default)]
-pub struct EvaluateOutput {
+pub(crate) struct EvaluateOutput {
     /// Findings and retractions.
     pub findings: Vec<(Rank, Finding)>,
     /// Judgements on requests, by the sequence number of the request.
@@ -94,7 +94,7 @@ struct Seat {
 }
 
 /// Evaluates the shard of one worker.
-pub struct EvaluateWorker {
+pub(crate) struct EvaluateWorker {
     number: usize,
     workers: usize,
     seats: Vec<Seat>,
@@ -104,7 +104,7 @@ pub struct EvaluateWorker {
 
 impl EvaluateWorker {
     /// A worker for its share of these plugins' events.
-    pub fn new(
+    pub(crate) fn new(
         number: usize,
         workers: usize,
         plugins: &[Arc<Plugin>],
@@ -131,7 +131,7 @@ impl EvaluateWorker {
     }
 
     /// Shows the epoch to every plugin that has a share in it.
-    pub fn evaluate(&mut self, routed: &Routed) -> EvaluateOutput {
+    pub(crate) fn evaluate(&mut self, routed: &Routed) -> EvaluateOutput {
         let mut out = EvaluateOutput {
             costs: vec![Cost::default(); self.seats.len()],
             ..EvaluateOutput::default()
@@ -161,12 +161,6 @@ impl EvaluateWorker {
             }
         }
         out
-    }
-
-    /// Bytes of guest memory that is in use.
-    pub fn memory(&self) -> u64 {
-        let instances = self.seats.iter().filter_map(|seat| seat.instance.as_ref());
-        instances.map(Instance::memory).sum()
     }
 }
 

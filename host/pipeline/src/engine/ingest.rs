@@ -12,7 +12,7 @@ use crate::flow::{Chunk, Direction, FlowInfo, FlowSink, FlowUpdate, Phase, Trans
 
 /// News of a flow, with its place in the input; becomes a `network.flow` event.
 #[derive(Clone, Debug)]
-pub struct FlowNews {
+pub(crate) struct FlowNews {
     /// Place in the input.
     pub order: Order,
     /// The flow's id.
@@ -39,14 +39,14 @@ pub struct FlowNews {
 
 /// What the flow table keeps for each flow on behalf of the engine.
 #[derive(Debug, Default)]
-pub struct FlowState {
+pub(crate) struct FlowState {
     context: Option<Arc<FlowContext>>,
     /// Whether its parser worker knows it.
     known: bool,
 }
 
 /// Collects an epoch of packets.
-pub struct Ingest<'a> {
+pub(crate) struct Ingest<'a> {
     /// Tells owner and direction of flows.
     networks: Option<&'a Networks>,
     /// News of flows, in the order of the input.
@@ -61,7 +61,7 @@ pub struct Ingest<'a> {
 
 impl<'a> Ingest<'a> {
     /// Collects into these lists, one for each worker.
-    pub fn new(pieces: Vec<Pieces>, parsing: bool, networks: Option<&'a Networks>) -> Self {
+    pub(crate) fn new(pieces: Vec<Pieces>, parsing: bool, networks: Option<&'a Networks>) -> Self {
         Ingest {
             networks,
             news: Vec::new(),

@@ -14,7 +14,7 @@ use super::piece::Order;
 
 /// What a parser's recognition says of a flow.
 #[derive(Clone, Debug)]
-pub struct Protocol {
+pub(crate) struct Protocol {
     /// Becomes `app-proto`.
     pub name: String,
     /// Becomes `encrypted`.
@@ -29,7 +29,7 @@ struct Known {
 }
 
 /// Puts together what the stages of one source yield.
-pub struct Merge {
+pub(crate) struct Merge {
     source: Arc<Source>,
     protocols: Arc<[Protocol]>,
     flows: HashMap<u64, Known>,
@@ -47,7 +47,7 @@ enum Item {
 
 impl Merge {
     /// Merges for one source, into batches of at most so many rows.
-    pub fn new(source: Arc<Source>, protocols: Arc<[Protocol]>, batch_rows: usize) -> Merge {
+    pub(crate) fn new(source: Arc<Source>, protocols: Arc<[Protocol]>, batch_rows: usize) -> Merge {
         Merge {
             source,
             protocols,
@@ -57,14 +57,9 @@ impl Merge {
         }
     }
 
-    /// How many events were made so far.
-    pub fn events(&self) -> u64 {
-        self.next_seq
-    }
-
     /// Whether batches that are numbered already can be taken as they are: their numbers go on
     /// where those so far end. They count as made then.
-    pub fn continues(&mut self, batches: &[Batch]) -> bool {
+    pub(crate) fn continues(&mut self, batches: &[Batch]) -> bool {
         let first = batches.iter().filter_map(|b| b.seqs().first()).min();
         if first.is_some_and(|first| *first != self.next_seq) {
             return false;
@@ -77,7 +72,7 @@ impl Merge {
     ///
     /// # Errors
     /// When a batch cannot be made, which is a defect of this program.
-    pub fn epoch(
+    pub(crate) fn epoch(
         &mut self,
         news: &[FlowNews],
         parsed: Vec<ParseOutput>,

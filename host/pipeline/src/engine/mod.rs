@@ -6,6 +6,11 @@
 //! sorted by the event that it relies on. While an epoch is being evaluated the next is read.
 //! Neither the number of workers nor the size of batches or epochs shows in the output.
 
+#![expect(
+    clippy::result_large_err,
+    reason = "a fault says what and where, and ends a call"
+)]
+
 mod evaluate;
 mod ingest;
 mod merge;

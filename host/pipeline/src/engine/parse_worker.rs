@@ -20,7 +20,7 @@ const MAX_INSTANCES: usize = 64;
 
 /// A flow whose protocol was told.
 #[derive(Clone, Copy, Debug)]
-pub struct Recognised {
+pub(crate) struct Recognised {
     /// The flow.
     pub flow: u64,
     /// The piece that told it.
@@ -33,7 +33,7 @@ pub struct Recognised {
 
 /// A flow that is parsed no further.
 #[derive(Clone, Debug)]
-pub struct ParseFailure {
+pub(crate) struct ParseFailure {
     /// The flow.
     pub flow: u64,
     /// Where in the input.
@@ -46,7 +46,7 @@ pub struct ParseFailure {
 
 /// Events of one kind that parsers made, with their place in the input.
 #[derive(Debug)]
-pub struct ParsedRows {
+pub(crate) struct ParsedRows {
     /// The rows.
     pub segment: Segment,
     /// Row and place of those that count, in the order of the input.
@@ -55,7 +55,7 @@ pub struct ParsedRows {
 
 /// What one epoch's pieces yielded.
 #[derive(Debug, Default)]
-pub struct ParseOutput {
+pub(crate) struct ParseOutput {
     /// Events.
     pub tables: Vec<ParsedRows>,
     /// Flows that were recognised.
@@ -91,7 +91,7 @@ struct Queued {
 }
 
 /// Recognises and parses the flows of one shard.
-pub struct ParseWorker {
+pub(crate) struct ParseWorker {
     parsers: Vec<Arc<Plugin>>,
     sessions: HashMap<u64, Session>,
     instances: Vec<Vec<ParserInstance>>,
@@ -99,12 +99,14 @@ pub struct ParseWorker {
     /// Flows with pieces that recognition has not looked at, in order of arrival.
     unknown: Vec<u64>,
     closing: Vec<(Seat, u64)>,
+    /// Flows whose end came while recognition was under way.
+    ended: Vec<u64>,
     out: ParseOutput,
 }
 
 impl ParseWorker {
     /// A worker for these parsers.
-    pub fn new(parsers: Vec<Arc<Plugin>>) -> ParseWorker {
+    pub(crate) fn new(parsers: Vec<Arc<Plugin>>) -> ParseWorker {
         let count = parsers.len();
         ParseWorker {
             instances: (0..count).map(|_| Vec::new()).collect(),
@@ -113,12 +115,13 @@ impl ParseWorker {
             sessions: HashMap::new(),
             unknown: Vec::new(),
             closing: Vec::new(),
+            ended: Vec::new(),
             out: ParseOutput::default(),
         }
     }
 
     /// Takes an epoch's pieces and returns everything that they yield.
-    pub fn parse(&mut self, pieces: &Pieces) -> ParseOutput {
+    pub(crate) fn parse(&mut self, pieces: &Pieces) -> ParseOutput {
         self.out.costs = vec![ParseCost::default(); self.parsers.len()];
         for piece in &pieces.list {
             // What is held of a flow is bounded, so it must be told what the flow speaks
@@ -133,6 +136,9 @@ impl ParseWorker {
             self.flush(pieces);
         }
         self.close_sessions();
+        for flow in std::mem::take(&mut self.ended) {
+            self.sessions.remove(&flow);
+        }
         std::mem::take(&mut self.out)
     }
 
@@ -160,7 +166,7 @@ impl ParseWorker {
                 self.sessions.remove(&flow);
             }
             State::Ignored => {}
-            State::Probing(_) if piece.close => {
+            State::Probing(probe) if piece.close && probe.looked == probe.held.len() => {
                 self.sessions.remove(&flow);
             }
             State::Probing(probe) if probe.is_full() && probe.looked == probe.held.len() => {
@@ -168,6 +174,9 @@ impl ParseWorker {
             }
             State::Probing(probe) => {
                 let bytes = held.unwrap_or_else(|| pieces.bytes(piece).to_vec());
+                if piece.close {
+                    self.ended.push(flow);
+                }
                 probe.hold(piece.clone(), bytes);
                 if probe.held.len() == probe.looked + 1 {
                     self.unknown.push(flow);
@@ -577,7 +586,8 @@ impl ParseWorker {
             match outcome {
                 Outcome::Done | Outcome::Incomplete { .. } => {}
                 Outcome::Error { offset, message } => {
-                    stopped[origin.place] = true;
+                    let datagram = chunks[i].transport == Transport::Udp;
+                    stopped[origin.place] = !datagram;
                     self.out.failures.push(ParseFailure {
                         flow: origin.flow,
                         order: origin.order,
@@ -587,8 +597,11 @@ impl ParseWorker {
                             chunks[i].offset + u64::from(*offset)
                         ),
                     });
-                    let flow = origin.flow;
-                    self.give_up(flow);
+                    // Datagrams stand alone: a bad one says nothing of the next.
+                    if !datagram {
+                        let flow = origin.flow;
+                        self.give_up(flow);
+                    }
                 }
                 Outcome::Handover { offset } => {
                     stopped[origin.place] = true;

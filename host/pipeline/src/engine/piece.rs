@@ -9,7 +9,7 @@ use palisade_runtime::ChunkDirection;
 /// Everything that an epoch yields is sorted by this, so that neither the number of workers
 /// nor the size of batches shows in the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Order {
+pub(crate) struct Order {
     /// Number of the packet or record, from 0, over all inputs of the run.
     pub record: u64,
     /// Position among what that packet or record yields.
@@ -18,14 +18,14 @@ pub struct Order {
 
 impl Order {
     /// The first place of a record.
-    pub fn of(record: u64) -> Order {
+    pub(crate) fn of(record: u64) -> Order {
         Order { record, part: 0 }
     }
 }
 
 /// A run of bytes of one direction of a flow, or the end of the flow.
 #[derive(Clone, Debug)]
-pub struct Piece {
+pub(crate) struct Piece {
     /// The flow.
     pub flow: u64,
     /// Where it stands in the input.
@@ -52,7 +52,7 @@ pub struct Piece {
 
 /// Pieces of one epoch for one worker.
 #[derive(Clone, Debug, Default)]
-pub struct Pieces {
+pub(crate) struct Pieces {
     /// In the order of the input.
     pub list: Vec<Piece>,
     /// Their bytes.
@@ -61,12 +61,12 @@ pub struct Pieces {
 
 impl Pieces {
     /// The bytes of a piece.
-    pub fn bytes(&self, piece: &Piece) -> &[u8] {
+    pub(crate) fn bytes(&self, piece: &Piece) -> &[u8] {
         &self.arena[piece.start..piece.start + piece.length]
     }
 
     /// Appends a piece and its bytes.
-    pub fn push(&mut self, mut piece: Piece, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, mut piece: Piece, bytes: &[u8]) {
         piece.start = self.arena.len();
         piece.length = bytes.len();
         self.arena.extend_from_slice(bytes);
@@ -74,7 +74,7 @@ impl Pieces {
     }
 
     /// Empties the list and keeps its memory.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.list.clear();
         self.arena.clear();
     }

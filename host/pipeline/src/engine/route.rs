@@ -10,7 +10,7 @@ use crate::predicates::Filter;
 
 /// Where a plugin's events are evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Placement {
+pub(crate) enum Placement {
     /// Anywhere, batch by batch: it remembers nothing.
     Anywhere,
     /// Each row on the worker that its partition fields choose.
@@ -21,7 +21,7 @@ pub enum Placement {
 
 impl Placement {
     /// The placement of the plugin at this position.
-    pub fn of(manifest: &Manifest, index: usize) -> Placement {
+    pub(crate) fn of(manifest: &Manifest, index: usize) -> Placement {
         let remembers = manifest.asks_for(Capability::State)
             || manifest.asks_for(Capability::Timers)
             || manifest.exports(OptionalExport::Observe);
@@ -37,7 +37,7 @@ impl Placement {
 
 /// What a plugin gets next.
 #[derive(Debug)]
-pub enum Turn {
+pub(crate) enum Turn {
     /// Rows for a subscription.
     Show(usize, View),
     /// The watermark has come to here.
@@ -46,7 +46,7 @@ pub enum Turn {
 
 /// An epoch's batches with the rows that each subscription selects, found once by whichever
 /// worker asks first.
-pub struct Routed {
+pub(crate) struct Routed {
     batches: Vec<Batch>,
     /// For each plugin and subscription the filter.
     filters: Arc<[Vec<Filter>]>,
@@ -57,7 +57,7 @@ pub struct Routed {
 
 /// The watermark passes a whole second before the event with this number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tick {
+pub(crate) struct Tick {
     /// Sequence number of the first event after it.
     pub seq: u64,
     /// The watermark, in nanoseconds.
@@ -74,7 +74,11 @@ enum Selection {
 
 impl Routed {
     /// Routes batches of one source, which are sorted by their first sequence number.
-    pub fn new(batches: Vec<Batch>, filters: Arc<[Vec<Filter>]>, ticks: Vec<Tick>) -> Routed {
+    pub(crate) fn new(
+        batches: Vec<Batch>,
+        filters: Arc<[Vec<Filter>]>,
+        ticks: Vec<Tick>,
+    ) -> Routed {
         let selections = filters
             .iter()
             .map(|subscriptions| {
@@ -90,11 +94,6 @@ impl Routed {
         }
     }
 
-    /// The batches.
-    pub fn batches(&self) -> &[Batch] {
-        &self.batches
-    }
-
     fn selection(&self, plugin: usize, subscription: usize, batch: usize) -> &Selection {
         self.selections[plugin][subscription][batch].get_or_init(|| {
             let rows = self.filters[plugin][subscription].select(&self.batches[batch]);
@@ -107,7 +106,7 @@ impl Routed {
     }
 
     /// What the plugin at `index` gets of this epoch on this worker, in order.
-    pub fn turns(
+    pub(crate) fn turns(
         &self,
         index: usize,
         manifest: &Manifest,

@@ -249,7 +249,7 @@ impl Engine {
             name: name.clone(),
             problem,
         };
-        let mut reader = match CaptureReader::new(input.stream, self.config.read.clone()) {
+        let mut reader = match CaptureReader::new(input.stream, self.config.read) {
             Ok(reader) => reader,
             Err(error) => {
                 out.notice(unreadable(error.to_string()));
@@ -430,6 +430,16 @@ impl Engine {
 
     /// Books what the parsers did.
     fn account(&mut self, parsed: &[ParseOutput], out: &mut dyn Output) {
+        let mut failures: Vec<_> = parsed.iter().flat_map(|output| &output.failures).collect();
+        failures.sort_by_key(|failure| failure.order);
+        for failure in failures {
+            self.summary.unparsed += 1;
+            out.notice(Notice::Unparsed {
+                parser: self.parsers[failure.parser].manifest().name.clone(),
+                flow: failure.flow,
+                problem: failure.message.clone(),
+            });
+        }
         for output in parsed {
             for (summary, cost) in self.summary.plugins.iter_mut().zip(&output.costs) {
                 summary.parse.time += cost.time;
@@ -438,14 +448,6 @@ impl Engine {
                 summary.parse.bytes += cost.bytes;
                 summary.parse.events += cost.events;
                 summary.yielded += cost.events;
-            }
-            for failure in &output.failures {
-                self.summary.unparsed += 1;
-                out.notice(Notice::Unparsed {
-                    parser: self.parsers[failure.parser].manifest().name.clone(),
-                    flow: failure.flow,
-                    problem: failure.message.clone(),
-                });
             }
             for (parser, fault) in &output.faults {
                 self.summary.faults += 1;

@@ -14,7 +14,7 @@ const SECOND: u64 = 1_000_000_000;
 /// batches nor that of epochs decides when a timer fires. A time that lies further ahead of the
 /// clock than the allowed skew never moves it: one event dated 2099 must not fire every timer.
 #[derive(Clone, Debug)]
-pub struct Watermark {
+pub(crate) struct Watermark {
     lateness: u64,
     /// The latest time that is believed.
     ceiling: u64,
@@ -25,7 +25,7 @@ pub struct Watermark {
 
 impl Watermark {
     /// A watermark with this lateness; `now` is the wall clock in nanoseconds, when known.
-    pub fn new(lateness: Duration, max_skew: Duration, now: Option<u64>) -> Watermark {
+    pub(crate) fn new(lateness: Duration, max_skew: Duration, now: Option<u64>) -> Watermark {
         let nanos = |d: Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
         Watermark {
             lateness: nanos(lateness),
@@ -37,12 +37,12 @@ impl Watermark {
     }
 
     /// How many events were too far ahead of the clock.
-    pub fn clamped(&self) -> u64 {
+    pub(crate) fn clamped(&self) -> u64 {
         self.clamped
     }
 
     /// Takes an epoch's batches and returns the ticks on the way.
-    pub fn advance(&mut self, batches: &[Batch]) -> Vec<Tick> {
+    pub(crate) fn advance(&mut self, batches: &[Batch]) -> Vec<Tick> {
         let mut times: Vec<(u64, u64)> = batches
             .iter()
             .flat_map(|b| b.seqs().iter().copied().zip(b.times().iter().copied()))
@@ -63,7 +63,7 @@ impl Watermark {
 
     /// The end of the input: the watermark comes to the last event plus the lateness, or to
     /// `until` if that is later.
-    pub fn finish(&mut self, until: Option<u64>) -> Option<Tick> {
+    pub(crate) fn finish(&mut self, until: Option<u64>) -> Option<Tick> {
         let end = self.latest.saturating_add(self.lateness);
         self.tick(
             u64::MAX,

@@ -9,6 +9,10 @@ mod capabilities;
 mod findings;
 pub(crate) use findings::{check_judgement, printable};
 pub(crate) mod rows;
+#[expect(
+    dead_code,
+    reason = "the derive macros of wasmtime make the variants that guests send"
+)]
 pub(crate) mod types;
 
 use wasmtime::StoreContextMut;

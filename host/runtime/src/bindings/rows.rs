@@ -14,7 +14,7 @@ const MAX_ROWS: usize = 1024;
 macro_rules! rows_of {
     ($($name:literal => $kind:ident as $record:ident,)*) => {
         /// Links the function `rows` of the kind's interface.
-        pub(super) fn link(linker: &mut Linker<HostState>, kind: Kind) -> wasmtime::Result<()> {
+        pub(crate) fn link(linker: &mut Linker<HostState>, kind: Kind) -> wasmtime::Result<()> {
             match kind {
                 $(Kind::$kind => function(
                     &mut linker.instance(&interface($name))?,
@@ -34,7 +34,17 @@ macro_rules! rows_of {
     };
 }
 
-include!(concat!(env!("OUT_DIR"), "/rows.rs"));
+/// What is generated; types that no kind holds are there too, for the WIT has them.
+#[allow(dead_code, reason = "which types kinds hold is the WIT's business")]
+mod generated {
+    use super::*;
+
+    include!(concat!(env!("OUT_DIR"), "/rows.rs"));
+}
+
+pub(crate) use generated::KindCode;
+use generated::Tlp;
+pub(super) use generated::link;
 
 /// The bodies of these rows, without what the manifest does not list.
 fn bodies(state: &mut HostState, kind: Kind, rows: &[u32]) -> Result<Vec<Body>, FaultCause> {
