@@ -123,7 +123,7 @@ impl HostOptions {
     /// # Errors
     /// When there is none, or one of them cannot be loaded.
     pub(crate) fn load(&self, given: Given) -> Result<Loaded> {
-        let runtime = self.runtime()?;
+        let runtime = runtime(self.deterministic, self.no_code_cache)?;
         let mut files = Vec::new();
         if self.plugins.is_empty() {
             let built = Path::new(BUILT);
@@ -146,14 +146,10 @@ impl HostOptions {
                 .collect::<Vec<_>>()
                 .join(", ")
         );
-        let mut loaded = Loaded {
-            plugins: Vec::new(),
-            left_out: Vec::new(),
-            compiled: 0,
-            given,
-        };
+        let mut loaded = Loaded::new(given);
         for path in files {
-            loaded.add(&runtime, &path)?;
+            let bytes = bytes(&path, MAX_COMPONENT)?;
+            loaded.add(&runtime, &bytes, &path.display().to_string(), None)?;
         }
         let name = |p: &Arc<Plugin>| (p.manifest().pack.clone(), p.manifest().name.clone());
         loaded.plugins.sort_by_key(name);
@@ -175,34 +171,6 @@ impl HostOptions {
         Ok(loaded)
     }
 
-    fn runtime(&self) -> Result<Runtime> {
-        let cache = if self.no_code_cache {
-            None
-        } else {
-            let path = Places::find()?.code();
-            Some(
-                CodeCache::open(open_private(&path)?, MAX_CODE).with_context(|| {
-                    format!("open the cache of compiled code {}", path.display())
-                })?,
-            )
-        };
-        let program = std::env::current_exe().context("find this program's own file")?;
-        Ok(Runtime::new(Config {
-            mode: if self.deterministic {
-                Mode::Deterministic
-            } else {
-                Mode::Live
-            },
-            limits: Limits::default(),
-            compiler: Compiler::Child(CompilerCommand {
-                program,
-                arguments: vec!["compile-component".into()],
-                limits: ChildLimits::default(),
-            }),
-            cache,
-        })?)
-    }
-
     /// The engine's settings.
     pub(crate) fn config(&self, given: &Given) -> EngineConfig {
         let mut config = EngineConfig {
@@ -218,11 +186,61 @@ impl HostOptions {
     }
 }
 
+/// A runtime that compiles in a child process and keeps compiled code, unless told otherwise.
+///
+/// # Errors
+/// When the cache of compiled code cannot be opened, or wasmtime does not run here.
+pub(crate) fn runtime(deterministic: bool, no_code_cache: bool) -> Result<Runtime> {
+    let cache = if no_code_cache {
+        None
+    } else {
+        let path = Places::find()?.code();
+        let cache = CodeCache::open(open_private(&path)?, MAX_CODE)
+            .with_context(|| format!("open the cache of compiled code {}", path.display()))?;
+        Some(cache)
+    };
+    let program = std::env::current_exe().context("find this program's own file")?;
+    Ok(Runtime::new(Config {
+        mode: if deterministic {
+            Mode::Deterministic
+        } else {
+            Mode::Live
+        },
+        limits: Limits::default(),
+        compiler: Compiler::Child(CompilerCommand {
+            program,
+            arguments: vec!["compile-component".into()],
+            limits: ChildLimits::default(),
+        }),
+        cache,
+    })?)
+}
+
 impl Loaded {
-    fn add(&mut self, runtime: &Runtime, path: &Path) -> Result<()> {
-        let bytes = bytes(path, MAX_COMPONENT)?;
-        let context = || format!("load {}", path.display());
-        let manifest = palisade_runtime::manifest::extract(&bytes)
+    /// No plugins yet.
+    pub(crate) fn new(given: Given) -> Loaded {
+        Loaded {
+            plugins: Vec::new(),
+            left_out: Vec::new(),
+            compiled: 0,
+            given,
+        }
+    }
+
+    /// Loads a component, or leaves it out when a dataset is missing. `settings` are used
+    /// instead of those that are given for its name.
+    ///
+    /// # Errors
+    /// When it cannot be loaded.
+    pub(crate) fn add(
+        &mut self,
+        runtime: &Runtime,
+        bytes: &[u8],
+        name: &str,
+        settings: Option<Settings>,
+    ) -> Result<()> {
+        let context = || format!("load {name}");
+        let manifest = palisade_runtime::manifest::extract(bytes)
             .and_then(palisade_runtime::manifest::Manifest::parse)
             .with_context(context)?;
         let missing: Vec<&String> = manifest
@@ -238,10 +256,11 @@ impl Loaded {
             ));
             return Ok(());
         }
-        let none = Settings::new();
-        let settings = self.given.settings.get(&manifest.name).unwrap_or(&none);
+        let settings = settings
+            .or_else(|| self.given.settings.get(&manifest.name).cloned())
+            .unwrap_or_default();
         let (plugin, origin) = runtime
-            .load(&bytes, &Capability::ALL, settings)
+            .load(bytes, &Capability::ALL, &settings)
             .with_context(context)?;
         self.compiled += usize::from(origin != palisade_runtime::CodeOrigin::Cached);
         self.plugins.push(Arc::new(plugin));

@@ -21,5 +21,5 @@ mod golden;
 mod read;
 
 pub(crate) use compare::difference;
-pub(crate) use golden::{Citer, decision, event, finding};
-pub(crate) use read::{Expected, Input, Vector, find_all};
+pub(crate) use golden::{decision, event, finding};
+pub(crate) use read::{Input, Vector, find_all};

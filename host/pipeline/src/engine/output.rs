@@ -1,6 +1,6 @@
 //! Where the engine puts what it yields.
 
-use palisade_events::{Decision, Event, Finding};
+use palisade_events::{Batch, Decision, Event, Finding};
 
 use super::evaluate::Poison;
 
@@ -54,6 +54,12 @@ pub trait Output {
 
     /// Something that the operator should know.
     fn notice(&mut self, notice: Notice);
+
+    /// Events that a parser made of a capture, before they are evaluated. Of no interest to
+    /// most.
+    fn parsed(&mut self, batch: &Batch) {
+        let _ = batch;
+    }
 
     /// An epoch is done: so many events so far, so many bytes of the input read.
     fn progress(&mut self, events: u64, bytes: u64);

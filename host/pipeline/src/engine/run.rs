@@ -292,6 +292,7 @@ impl Engine {
             self.account(&parsed, out);
             let began = Instant::now();
             let batches = merge.epoch(&news, parsed)?;
+            batches.iter().for_each(|batch| out.parsed(batch));
             ingesting += began.elapsed();
             self.summary.ingest += ingesting;
             self.evaluate(batches, out)?;

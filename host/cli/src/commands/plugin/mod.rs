@@ -3,6 +3,7 @@
 mod build;
 mod inspect;
 mod new;
+mod test;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -15,6 +16,7 @@ pub(crate) enum Command {
     Build(build::Build),
     Inspect(inspect::Inspect),
     New(new::New),
+    Test(test::Test),
 }
 
 impl Command {
@@ -23,6 +25,7 @@ impl Command {
             Self::Build(build) => build.run(context),
             Self::Inspect(inspect) => inspect.run(context),
             Self::New(new) => new.run(context),
+            Self::Test(test) => test.run(context),
         }
     }
 }
