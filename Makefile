@@ -30,14 +30,24 @@ build: setup ## build the palisade binary
 
 .PHONY: plugins
 plugins: build ## build the first-party plugins
-	$(PALISADE) plugin build --all plugins
+	@$(PALISADE) --quiet plugin build --all plugins
 
+# Exit code 1 says that something was found or denied, which is what there is to see.
 .PHONY: demo
-demo: plugins ## see parsers, detections and a decision on real captures
+demo: plugins ## see parsers, detections and decisions on a recorded capture
+	@echo; echo "== a plant's traffic: palisade run tests/captures/plant.pcap"; echo
+	@$(PALISADE) run tests/captures/plant.pcap --networks tests/demo/networks.toml \
+	    --dataset indicators=tests/demo/indicators.ndjson || [ $$? = 1 ]
+	@echo; echo "== may this be told? palisade policy check --given … --request …"; echo
+	@$(PALISADE) policy check --plugins target/plugins/vuln-disclosure \
+	    --given tests/demo/given.ndjson --request tests/demo/requests.ndjson || [ $$? = 1 ]
 
 .PHONY: test
-test: setup lint ## check the format and the lints, run all tests
+test: setup lint plugins ## check the format and the lints, run all tests
 	$(CARGO) test $(PROFILE) --workspace
+	$(CARGO) test --manifest-path sdk/Cargo.toml --workspace
+	$(CARGO) test --manifest-path plugins/Cargo.toml --workspace
+	$(PALISADE) plugin test --all plugins
 
 .PHONY: bench
 bench: setup ## run the benchmarks

@@ -1,3 +1,4 @@
 //! Tests of the whole system.
 
 mod captures;
+mod run;
