@@ -121,18 +121,25 @@ impl Flooding {
         let verdict = |row: usize| {
             let rate = packets[row] as f64 / WINDOW * columns.share(row);
             let share = syns[row] as f64 / (packets[row].max(1)) as f64;
-            let syn_flood = columns.transports[row] == TCP
-                && rate >= self.syn_flood
-                && share >= self.syn_share;
+            let syn_flood =
+                columns.transports[row] == TCP && rate >= self.syn_flood && share >= self.syn_share;
             (rate >= self.flood || syn_flood).then_some((rate, share, syn_flood))
         };
-        let over = all.iter().copied().filter(|row| verdict(*row as usize).is_some());
+        let over = all
+            .iter()
+            .copied()
+            .filter(|row| verdict(*row as usize).is_some());
         for row in fresh(FLOODS, over.collect()) {
-            let Some((rate, share, syn_flood)) = verdict(row) else { continue };
+            let Some((rate, share, syn_flood)) = verdict(row) else {
+                continue;
+            };
             let what = if syn_flood { "SYN flood" } else { "flood" };
             Finding::new(FLOOD)
                 .subject(columns.subject(row))
-                .summary(format!("{what} of {rate:.0} packets/s from {}", columns.path(row)))
+                .summary(format!(
+                    "{what} of {rate:.0} packets/s from {}",
+                    columns.path(row)
+                ))
                 .row(row)
                 .number("packets-per-second", rate)
                 .number("syn-only-share", share)
@@ -162,9 +169,15 @@ impl Flooding {
             }
         }
         for row in fresh(REFLECTIONS, over) {
-            let ratio = ratios.iter().find(|(r, _)| *r == row).map_or(0.0, |(_, ratio)| *ratio);
+            let ratio = ratios
+                .iter()
+                .find(|(r, _)| *r == row)
+                .map_or(0.0, |(_, ratio)| *ratio);
             Finding::new(FLOOD)
-                .subject(format!("address:{}", columns.targets.get(row).to_canonical()))
+                .subject(format!(
+                    "address:{}",
+                    columns.targets.get(row).to_canonical()
+                ))
                 .summary(format!(
                     "reflection: {ratio:.0} bytes answered for one asked, {}",
                     columns.path(row)
@@ -179,13 +192,19 @@ impl Flooding {
     fn scans(&self, batch: &Batch, columns: &Columns) {
         let all = batch.all();
         let ports = PORTS.distinct(field!("dst.port"), &all);
-        let over = all.iter().copied().filter(|row| ports[*row as usize] >= self.scan);
+        let over = all
+            .iter()
+            .copied()
+            .filter(|row| ports[*row as usize] >= self.scan);
         for row in fresh(SCANS, over.collect()) {
             let source = columns.sources.get(row).to_canonical();
             let target = columns.targets.get(row).to_canonical();
             Finding::new(SCAN)
                 .subject(format!("address:{source}"))
-                .summary(format!("{source} tried {} ports of {target} in 60 s", ports[row]))
+                .summary(format!(
+                    "{source} tried {} ports of {target} in 60 s",
+                    ports[row]
+                ))
                 .row(row)
                 .number("ports", ports[row] as f64)
                 .action(Action::Block(vec![BlockScope::Source]))

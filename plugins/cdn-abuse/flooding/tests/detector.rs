@@ -30,10 +30,16 @@ fn flow(second: u32, to: &str, port: u16, transport: &str, counters: Value) -> V
 
 #[test]
 fn a_syn_flood_is_blocked_and_a_launch_is_not() {
-    let flood = json!({ "pkts_out": 2_000_000, "syn_only_pkts": 1_990_000, "bytes_out": 120_000_000 });
+    let flood =
+        json!({ "pkts_out": 2_000_000, "syn_only_pkts": 1_990_000, "bytes_out": 120_000_000 });
     let reported = found(&[flow(10, "198.51.100.80", 80, "tcp", flood)]);
-    let [finding] = &reported[..] else { panic!("{reported:?}") };
-    assert_eq!((finding.rule.as_str(), finding.subject.as_str()), ("CDN-3.1b", "customer:cust-1"));
+    let [finding] = &reported[..] else {
+        panic!("{reported:?}")
+    };
+    assert_eq!(
+        (finding.rule.as_str(), finding.subject.as_str()),
+        ("CDN-3.1b", "customer:cust-1")
+    );
     assert!(
         matches!(&finding.actions[..], [Action::Block(scopes)] if scopes == &[BlockScope::Port])
     );
@@ -44,28 +50,55 @@ fn a_syn_flood_is_blocked_and_a_launch_is_not() {
 #[test]
 fn rates_add_up_over_flows_and_fade() {
     let part = |second, packets: u64| {
-        flow(second, "198.51.100.80", 80, "udp", json!({ "pkts_out": packets }))
+        flow(
+            second,
+            "198.51.100.80",
+            80,
+            "udp",
+            json!({ "pkts_out": packets }),
+        )
     };
     assert_eq!(found(&[part(1, 600_000), part(2, 600_000)]).len(), 1);
     assert!(found(&[part(1, 600_000), part(12, 600_000)]).is_empty());
-    assert_eq!(found(&[part(1, 2_000_000), part(2, 2_000_000)]).len(), 1, "once a minute");
+    assert_eq!(
+        found(&[part(1, 2_000_000), part(2, 2_000_000)]).len(),
+        1,
+        "once a minute"
+    );
 }
 
 #[test]
 fn amplified_answers_are_a_reflection() {
     let answers = |sent: u64, got: u64| {
-        flow(5, "198.51.100.80", 123, "udp", json!({ "bytes_out": sent, "bytes_in": got }))
+        flow(
+            5,
+            "198.51.100.80",
+            123,
+            "udp",
+            json!({ "bytes_out": sent, "bytes_in": got }),
+        )
     };
     assert_eq!(found(&[answers(200_000, 2_000_000)]).len(), 1);
     assert!(found(&[answers(200_001, 2_000_000)]).is_empty());
-    assert!(found(&[answers(100, 900_000)]).is_empty(), "too little to matter");
+    assert!(
+        found(&[answers(100, 900_000)]).is_empty(),
+        "too little to matter"
+    );
 }
 
 #[test]
 fn many_ports_are_a_scan() {
     let tries = |ports: u16| -> Vec<Value> {
         (1..=ports)
-            .map(|port| flow(1, "198.51.100.80", port, "tcp", json!({ "pkts_out": 1, "syn_only_pkts": 1 })))
+            .map(|port| {
+                flow(
+                    1,
+                    "198.51.100.80",
+                    port,
+                    "tcp",
+                    json!({ "pkts_out": 1, "syn_only_pkts": 1 }),
+                )
+            })
             .collect()
     };
     assert!(found(&tries(99)).is_empty());

@@ -33,7 +33,9 @@ fn flow(time: &str, to: &str) -> Value {
 #[test]
 fn a_valid_indicator_alerts_and_blocks() {
     let found = found(0, flow("2025-03-10T09:00:00+08:00", "203.0.113.9"));
-    let [finding] = &found[..] else { panic!("{found:?}") };
+    let [finding] = &found[..] else {
+        panic!("{found:?}")
+    };
     assert_eq!(finding.subject, "indicator:203.0.113.9");
     assert!(finding.summary.contains("N-1"), "{}", finding.summary);
     assert!(
@@ -56,9 +58,7 @@ fn low_confidence_alerts_only() {
 
 #[test]
 fn a_domain_matches_by_whole_labels() {
-    let dns = |name: &str| {
-        json!({ "kind": "network.dns", "time": "2025-03-10T09:00:00+08:00", "qname": name })
-    };
+    let dns = |name: &str| json!({ "kind": "network.dns", "time": "2025-03-10T09:00:00+08:00", "qname": name });
     assert_eq!(found(1, dns("a.evil.example")).len(), 1);
     assert!(found(1, dns("notevil.example")).is_empty());
 }

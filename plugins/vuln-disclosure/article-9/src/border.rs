@@ -31,10 +31,16 @@ pub fn crossing(
     }
     let public = |known: &Option<Known>| known.as_ref().is_some_and(|k| k.public);
     if !known.is_empty() && known.iter().all(public) {
-        return Some(Judgement::permit(RULE, "everything that is named is public"));
+        return Some(Judgement::permit(
+            RULE,
+            "everything that is named is public",
+        ));
     }
     if request.recipients.is_empty() {
-        return Some(Judgement::deny(RULE, "nobody is named who would receive it"));
+        return Some(Judgement::deny(
+            RULE,
+            "nobody is named who would receive it",
+        ));
     }
     let refused = request
         .recipients
@@ -72,7 +78,9 @@ fn provides_all(party: &Party, known: &[Option<Known>]) -> bool {
     };
     party.verified
         && !known.is_empty()
-        && known
-            .iter()
-            .all(|known| known.as_ref().is_some_and(|k| k.products.iter().any(provides)))
+        && known.iter().all(|known| {
+            known
+                .as_ref()
+                .is_some_and(|k| k.products.iter().any(provides))
+        })
 }

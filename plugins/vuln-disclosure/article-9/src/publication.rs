@@ -12,7 +12,8 @@ const BEFORE: &str = "RMSV-9.1";
 const WITH: &str = "RMSV-9.5";
 
 fn publishes(request: &ReportDisclosure) -> bool {
-    request.action == DisclosureAction::Publish && request.subject_kind == SubjectKind::Vulnerability
+    request.action == DisclosureAction::Publish
+        && request.subject_kind == SubjectKind::Vulnerability
 }
 
 /// RMSV-9.1: the provider's fix (修補措施) must be there at or before the planned time; a
@@ -29,10 +30,14 @@ pub fn before_the_fix(
     }
     let planned = request.planned_at;
     let offered = request.remediations.iter().any(|r| {
-        r.category == RemediationCategory::VendorFix && r.available_at.is_some_and(|at| at <= planned)
+        r.category == RemediationCategory::VendorFix
+            && r.available_at.is_some_and(|at| at <= planned)
     });
     let fixed = |known: &Option<Known>| {
-        known.as_ref().and_then(|k| k.fixed).is_some_and(|at| at <= planned)
+        known
+            .as_ref()
+            .and_then(|k| k.fixed)
+            .is_some_and(|at| at <= planned)
     };
     if offered || (!known.is_empty() && known.iter().all(fixed)) {
         return Some(Judgement::permit(

@@ -40,7 +40,9 @@ fn decide(given: &[Value], request: Value) -> Vec<(String, &'static str)> {
         Verdict::RequireApproval(_) => "approval",
         Verdict::Redact(_) => "redact",
     };
-    said.iter().map(|j| (j.rule().to_owned(), name(j))).collect()
+    said.iter()
+        .map(|j| (j.rule().to_owned(), name(j)))
+        .collect()
 }
 
 fn says(rule: &str, verdict: &'static str) -> (String, &'static str) {
@@ -58,7 +60,8 @@ fn a_workaround_is_not_the_fix_but_is_a_precaution() {
 
 #[test]
 fn the_fix_must_be_there_by_the_planned_time() {
-    let fix = |at: &str| json!({ "remediations": [{ "category": "vendor-fix", "available_at": at }] });
+    let fix =
+        |at: &str| json!({ "remediations": [{ "category": "vendor-fix", "available_at": at }] });
     let exactly = decide(&[], request(fix("2025-05-01T10:00:00+08:00")));
     assert_eq!(exactly[0], says("RMSV-9.1", "permit"));
     let late = decide(&[], request(fix("2025-05-01T10:00:00.000000001+08:00")));
@@ -69,10 +72,9 @@ fn the_fix_must_be_there_by_the_planned_time() {
 
 #[test]
 fn a_fix_that_was_reported_counts_for_every_subject() {
-    let reported = |vuln: &str| {
-        json!({ "kind": "report.vulnerability", "time": "2025-04-28T00:00:00+08:00", "vuln": vuln, "phase": "fix-available" })
-    };
-    let both = json!({ "subjects": ["V-1", "V-2"], "remediations": [{ "category": "mitigation" }] });
+    let reported = |vuln: &str| json!({ "kind": "report.vulnerability", "time": "2025-04-28T00:00:00+08:00", "vuln": vuln, "phase": "fix-available" });
+    let both =
+        json!({ "subjects": ["V-1", "V-2"], "remediations": [{ "category": "mitigation" }] });
     assert_eq!(
         decide(&[reported("V-1")], request(both.clone()))[0],
         says("RMSV-9.1", "deny")
@@ -108,7 +110,11 @@ fn the_early_route_needs_all_steps() {
             c
         })
         .collect();
-    assert_eq!(with(&later), "deny", "no approval is dated after the request");
+    assert_eq!(
+        with(&later),
+        "deny",
+        "no approval is dated after the request"
+    );
 }
 
 #[test]
@@ -118,7 +124,9 @@ fn a_publication_needs_a_remedy() {
 }
 
 fn shared(subject: &str, recipients: Value) -> Value {
-    request(json!({ "action": "share", "audience": "named", "subjects": [subject], "recipients": recipients }))
+    request(
+        json!({ "action": "share", "audience": "named", "subjects": [subject], "recipients": recipients }),
+    )
 }
 
 fn known(vuln: &str, product: &str, public: bool) -> Value {
@@ -131,20 +139,50 @@ fn known(vuln: &str, product: &str, public: bool) -> Value {
 
 #[test]
 fn nothing_unpublished_leaves_but_to_the_provider() {
-    let given = [known("V-22", "OverseasOS", false), known("V-23", "CAM", true)];
-    let to = |subject: &str, recipient: Value| decide(&given, shared(subject, json!([recipient])))[0].1;
+    let given = [
+        known("V-22", "OverseasOS", false),
+        known("V-23", "CAM", true),
+    ];
+    let to =
+        |subject: &str, recipient: Value| decide(&given, shared(subject, json!([recipient])))[0].1;
     let provider = party("overseas-os", "US", "provider-of:OverseasOS", true);
     assert_eq!(to("V-22", provider.clone()), "permit");
     assert_eq!(to("V-23", provider.clone()), "permit", "public");
     assert_eq!(to("V-99", provider), "deny", "nothing is known of it");
-    assert_eq!(to("V-22", party("coordinator", "US", "coordinator", true)), "deny");
-    assert_eq!(to("V-22", party("x", "US", "provider-of:OverseasOS", false)), "deny");
-    assert_eq!(to("V-22", party("x", "US", "provider-of:Other", true)), "deny");
-    for (country, verdict) in [("CN", "permit"), ("HK", "deny"), ("TW", "deny"), ("", "deny")] {
-        assert_eq!(to("V-22", party("x", country, "finder", true)), verdict, "{country}");
+    assert_eq!(
+        to("V-22", party("coordinator", "US", "coordinator", true)),
+        "deny"
+    );
+    assert_eq!(
+        to("V-22", party("x", "US", "provider-of:OverseasOS", false)),
+        "deny"
+    );
+    assert_eq!(
+        to("V-22", party("x", "US", "provider-of:Other", true)),
+        "deny"
+    );
+    for (country, verdict) in [
+        ("CN", "permit"),
+        ("HK", "deny"),
+        ("TW", "deny"),
+        ("", "deny"),
+    ] {
+        assert_eq!(
+            to("V-22", party("x", country, "finder", true)),
+            verdict,
+            "{country}"
+        );
     }
-    assert_eq!(to("V-22", party("x", "CN", "finder", false)), "deny", "an unverified seat");
-    assert_eq!(decide(&given, shared("V-22", json!([])))[0].1, "deny", "nobody named");
+    assert_eq!(
+        to("V-22", party("x", "CN", "finder", false)),
+        "deny",
+        "an unverified seat"
+    );
+    assert_eq!(
+        decide(&given, shared("V-22", json!([])))[0].1,
+        "deny",
+        "nobody named"
+    );
 }
 
 #[test]
