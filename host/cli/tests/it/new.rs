@@ -39,8 +39,11 @@ fn every_template_builds() {
     let names = TEMPLATES.map(|(kind, lang)| format!("{kind}-{lang}"));
     for ((kind, lang), name) in TEMPLATES.iter().zip(&names) {
         new(&dir, kind, lang, name);
-        let vectors = fs::read_dir(dir.join(name).join("vectors")).unwrap();
-        assert_eq!(vectors.count(), 2, "{name}");
+        // A new parser has its test in `src/`: a capture would be a binary file.
+        if *kind != "parser" {
+            let vectors = fs::read_dir(dir.join(name).join("vectors")).unwrap();
+            assert_eq!(vectors.count(), 2, "{name}");
+        }
     }
     let out = dir.join("out");
     palisade(&dir)
