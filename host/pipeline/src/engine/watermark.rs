@@ -71,6 +71,21 @@ impl Watermark {
         )
     }
 
+    /// The end of a phase: the watermark comes to just past the last event so far, so that a
+    /// timer that is due with it fires; `None` when it is further already. The next tick is a
+    /// whole second again.
+    pub(crate) fn settle(&mut self) -> Option<Tick> {
+        let watermark = self.latest.saturating_add(1);
+        if self.latest == 0 || watermark <= self.tick * SECOND {
+            return None;
+        }
+        self.tick = watermark / SECOND;
+        Some(Tick {
+            seq: u64::MAX,
+            watermark,
+        })
+    }
+
     fn tick(&mut self, seq: u64, watermark: u64) -> Option<Tick> {
         let second = watermark / SECOND;
         if second <= self.tick {
@@ -81,5 +96,30 @@ impl Watermark {
             seq,
             watermark: second * SECOND,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(latest: u64, tick: u64) -> Watermark {
+        let mut watermark = Watermark::new(Duration::from_secs(10), Duration::MAX, None);
+        (watermark.latest, watermark.tick) = (latest, tick);
+        watermark
+    }
+
+    #[test]
+    fn settling_passes_the_latest_event_and_never_goes_back() {
+        let mut watermark = at(20 * SECOND + 5, 10);
+        let tick = watermark.settle().expect("the watermark moves");
+        assert_eq!(tick.watermark, 20 * SECOND + 6);
+        assert_eq!(watermark.tick, 20);
+        // Ticks go on at the next whole second, which is later.
+        assert_eq!(watermark.tick(0, 20 * SECOND + 9), None);
+        let next = watermark.tick(0, 21 * SECOND).expect("a later second");
+        assert!(next.watermark > tick.watermark);
+        assert_eq!(at(0, 0).settle(), None);
+        assert_eq!(at(5 * SECOND, 6).settle(), None);
     }
 }
