@@ -9,12 +9,14 @@ BUILD_PACKAGES=(
     node:nodejs
     npm:npm
 )
-# The independent dissector that whole-system tests compare with, and the real broker that
-# live inputs are tried on. What recording captures needs is installed by its own script.
+# The independent dissector that whole-system tests compare with, the real broker that live
+# inputs are tried on, and a real registry with another program that reads it. What recording captures needs is installed by its own script.
 TEST_PACKAGES=(
     tshark:tshark
     mosquitto:mosquitto
     mosquitto_pub:mosquitto-clients
+    docker-registry:docker-registry
+    skopeo:skopeo
 )
 
 # Runs a command as root.
