@@ -1,4 +1,5 @@
 //! Tests of the whole system.
 
 mod captures;
+mod invariants;
 mod run;
