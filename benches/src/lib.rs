@@ -1,4 +1,5 @@
 //! Inputs that the benchmarks share. The benchmarks themselves are under `benches/`; run
 //! one with `cargo bench -p palisade-benches --bench flow_table`.
 
+pub mod logs;
 pub mod mix;

@@ -4,18 +4,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{UInt8Type, UInt64Type};
+use arrow_array::types::{Float32Type, Float64Type, UInt8Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch, UInt64Array};
 use arrow_buffer::ScalarBuffer;
 use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema};
 
-use crate::attributes::{MAX_BATCH_ATTRIBUTES, check_name, name_of_column};
-use crate::batch::{Batch, BatchError, Handling, Parts, attributes_position};
+use crate::attributes::check_assembled;
+use crate::batch::{Batch, BatchError, Handling, MAX_BATCH_TEXT, Parts, attributes_position};
 use crate::builder::no_handling;
 use crate::columnar::arrow_field;
 use crate::event::{MAX_SEQ, Source};
 use crate::field::FieldInfo;
 use crate::scalar::Timestamp;
+use crate::text_size::text_fits;
 use crate::types::{Kind, Tlp};
 
 /// How many columns come before those of the body.
@@ -89,7 +90,9 @@ impl Batch {
     ///
     /// # Errors
     /// When columns are missing, of another type, or hold what the kind forbids, such as
-    /// nulls where it has no option or codes that no case has.
+    /// nulls where it has no option, codes that no case has, numbers that are not finite,
+    /// or attributes that are not in the order of their names; and when there is more text
+    /// than [`MAX_BATCH_TEXT`]. What Arrow has under a null is never seen.
     pub fn from_record_batch(
         kind: Kind,
         source: Arc<Source>,
@@ -109,16 +112,11 @@ impl Batch {
             if name != Some(wanted.name()) {
                 return Err(wrong(format!("column {at} must be `{}`", wanted.name())));
             }
-            let fits = match at.checked_sub(ENVELOPE) {
-                at @ Some(_) if at == attributes => are_attributes(column),
-                _ => fits(wanted, column),
+            let checked = match at.checked_sub(ENVELOPE) {
+                at @ Some(_) if at == attributes => check_attributes(column),
+                _ => check(wanted, column),
             };
-            if !fits {
-                return Err(wrong(format!(
-                    "`{}` is not what the kind demands",
-                    wanted.name()
-                )));
-            }
+            checked.map_err(|problem| wrong(format!("`{}`: {problem}", wanted.name())))?;
         }
         let body = columns.get(ENVELOPE..).unwrap_or_default().to_vec();
         for info in kind.fields() {
@@ -149,6 +147,12 @@ impl Batch {
             }),
             _ => None,
         };
+        let texts = columns.get(3..).unwrap_or_default();
+        if !text_fits(texts, arrow.num_rows()) {
+            return Err(wrong(format!(
+                "its texts have more than {MAX_BATCH_TEXT} bytes"
+            )));
+        }
         let parts = Parts {
             times: u64s(1),
             ingest_times: u64s(2),
@@ -160,41 +164,54 @@ impl Batch {
     }
 }
 
-/// Whether the array is of the field's type, whatever the metadata, and has no null
-/// where the field forbids it.
-fn fits(field: &Field, array: &ArrayRef) -> bool {
+/// Whether the array is of the field's type, whatever the metadata, has no null where the
+/// field forbids it, and only finite numbers.
+pub(crate) fn check(field: &Field, array: &ArrayRef) -> Result<(), String> {
     if !field.is_nullable() && array.null_count() > 0 {
-        return false;
+        return Err("there are nulls, and the kind has no option here".to_owned());
     }
+    let differs = || format!("it is {}, not {}", array.data_type(), field.data_type());
     match field.data_type() {
-        DataType::Struct(fields) => array.as_struct_opt().is_some_and(|array| {
-            array.columns().len() == fields.len()
+        DataType::Struct(fields) => {
+            let array = array.as_struct_opt().ok_or_else(differs)?;
+            let same = fields.len() == array.fields().len()
                 && fields
                     .iter()
                     .zip(array.fields())
-                    .all(|(a, b)| a.name() == b.name())
-                && fields
-                    .iter()
-                    .zip(array.columns())
-                    .all(|(field, child)| fits(field, child))
-        }),
-        DataType::List(item) => array
-            .as_list_opt::<i32>()
-            .is_some_and(|list| fits(item, list.values())),
-        ty => array.data_type() == ty,
+                    .all(|(a, b)| a.name() == b.name());
+            if !same {
+                return Err(differs());
+            }
+            for (field, child) in fields.iter().zip(array.columns()) {
+                check(field, child).map_err(|e| format!("`{}`: {e}", field.name()))?;
+            }
+            Ok(())
+        }
+        DataType::List(item) => {
+            let list = array.as_list_opt::<i32>().ok_or_else(differs)?;
+            check(item, list.values())
+        }
+        ty if array.data_type() != ty => Err(differs()),
+        _ => {
+            let narrow = array.as_primitive_opt::<Float32Type>();
+            let wide = array.as_primitive_opt::<Float64Type>();
+            let finite = narrow.is_none_or(|a| a.iter().flatten().all(f32::is_finite))
+                && wide.is_none_or(|a| a.iter().flatten().all(f64::is_finite));
+            match finite {
+                true => Ok(()),
+                false => Err("it holds a number that is not finite".to_owned()),
+            }
+        }
     }
 }
 
-fn are_attributes(array: &ArrayRef) -> bool {
-    array.null_count() == 0
-        && array.as_struct_opt().is_some_and(|array| {
-            array.columns().len() <= MAX_BATCH_ATTRIBUTES
-                && array.fields().iter().all(|field| {
-                    let number_or_text =
-                        matches!(field.data_type(), DataType::Float64 | DataType::Utf8);
-                    number_or_text && check_name(name_of_column(field.name())).is_ok()
-                })
-        })
+/// Whether the array holds attributes as a batch has them.
+pub(crate) fn check_attributes(array: &ArrayRef) -> Result<(), String> {
+    match array.as_struct_opt() {
+        Some(attributes) if array.null_count() == 0 => check_assembled(attributes),
+        Some(_) => Err("there are nulls, and every event has attributes or none".to_owned()),
+        None => Err(format!("it is {}, not a record", array.data_type())),
+    }
 }
 
 fn codes_fit(body: &[ArrayRef], info: &FieldInfo, cases: usize) -> bool {

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::Float64Type;
 use arrow_array::{Array, ArrayRef, StructArray};
 use arrow_buffer::{NullBuffer, NullBufferBuilder};
 use arrow_schema::{ArrowError, DataType, Field, Fields};
@@ -179,6 +181,8 @@ impl Child {
 pub struct AttributesBuilder {
     rows: usize,
     in_row: usize,
+    /// Bytes of all texts.
+    size: usize,
     children: Vec<Child>,
     // The positions of a name's numbers and texts.
     names: HashMap<Box<str>, [Option<usize>; 2]>,
@@ -213,6 +217,7 @@ impl AttributesBuilder {
             text.push_str(value);
             child.valid.append_non_null();
             child.rows += 1;
+            self.size += value.len();
         }
         Ok(())
     }
@@ -290,9 +295,15 @@ impl ColumnBuilder<Attributes> for AttributesBuilder {
         self.children.len()
     }
 
+    #[inline]
+    fn text_size(&self) -> usize {
+        self.size
+    }
+
     fn finish(&mut self, _nulls: Option<NullBuffer>) -> Result<ArrayRef, ArrowError> {
         let rows = std::mem::take(&mut self.rows);
         self.in_row = 0;
+        self.size = 0;
         self.names.clear();
         let mut columns = Vec::with_capacity(self.children.len());
         for mut child in std::mem::take(&mut self.children) {
@@ -330,6 +341,62 @@ pub(crate) fn assemble(
     Ok(Arc::new(StructArray::try_new_with_length(
         fields, arrays, None, rows,
     )?))
+}
+
+/// Whether the record is one as [`assemble`] makes it: of allowed names in their order,
+/// a name's texts after its numbers, finite numbers, nothing that is empty, and in no row
+/// more than an event may have.
+///
+/// # Errors
+/// With what is wrong.
+pub(crate) fn check_assembled(attributes: &StructArray) -> Result<(), String> {
+    let columns = attributes.columns();
+    if columns.len() > MAX_BATCH_ATTRIBUTES {
+        return Err(format!("it has {} columns of attributes", columns.len()));
+    }
+    let mut before: Option<(&str, bool)> = None;
+    let mut shared = Vec::new();
+    for (at, (field, column)) in attributes.fields().iter().zip(columns).enumerate() {
+        let name = name_of_column(field.name());
+        check_name(name).map_err(|error| error.to_string())?;
+        let text = match field.data_type() {
+            DataType::Float64 => false,
+            DataType::Utf8 => true,
+            ty => return Err(format!("attribute `{name}` is {ty}")),
+        };
+        let second = before == Some((name, false)) && text;
+        if before.is_some_and(|before| before >= (name, text)) {
+            return Err(format!("attribute `{name}` is not in the order of names"));
+        }
+        if second != (field.name().len() > name.len()) {
+            return Err(format!("the column of attribute `{name}` is named wrongly"));
+        }
+        if column.null_count() == column.len() {
+            return Err(format!("no event has attribute `{name}`"));
+        }
+        if let Some(numbers) = column.as_primitive_opt::<Float64Type>()
+            && numbers.iter().flatten().any(|number| !number.is_finite())
+        {
+            return Err(AttributeError::NotFinite(name.to_owned()).to_string());
+        }
+        if second {
+            shared.push(at);
+        }
+        before = Some((name, text));
+    }
+    let has = |at: usize, row| columns.get(at).is_some_and(|column| column.is_valid(row));
+    for row in 0..attributes.len() {
+        if shared.iter().any(|at| has(*at, row) && has(at - 1, row)) {
+            return Err(format!("row {row} has an attribute twice"));
+        }
+        let present = || (0..columns.len()).filter(|at| has(*at, row)).count();
+        if columns.len() > MAX_ATTRIBUTES && present() > MAX_ATTRIBUTES {
+            return Err(format!(
+                "row {row} has more than {MAX_ATTRIBUTES} attributes"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The attribute that a column of the struct is for.

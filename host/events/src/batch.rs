@@ -6,11 +6,12 @@ use arrow_array::{Array, ArrayRef};
 use arrow_buffer::ScalarBuffer;
 use arrow_schema::ArrowError;
 
+use crate::arrow::{check, check_attributes};
 use crate::builder::no_handling;
 use crate::column::{AttributeColumns, Column, ColumnError, extract};
 use crate::columnar::Columnar;
 use crate::digest::Digest;
-use crate::event::{Envelope, Event, MAX_SEQ, Source, event_id};
+use crate::event::{Envelope, Event, MAX_SEQ, MAX_SLOT, Source, event_id};
 use crate::field::{ColumnType, FieldId};
 use crate::mask::{Mask, field};
 use crate::scalar::Timestamp;
@@ -20,6 +21,10 @@ use crate::types::{Body, Kind, Tlp};
 
 /// Most events in a batch.
 pub const MAX_ROWS: usize = 1024;
+
+/// Bytes of text with which a batch is full: it ends with the event that reaches them, so
+/// that it holds at most that event's text more.
+pub const MAX_BATCH_TEXT: usize = 4 << 20;
 
 /// Why columns are no batch.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,6 +36,14 @@ pub enum BatchError {
         kind: Kind,
         /// How many rows there are.
         rows: usize,
+    },
+    /// The source has a place for which event references have no room.
+    #[error("source `{source_name}` has slot {slot}; the highest is {MAX_SLOT}")]
+    Slot {
+        /// The source.
+        source_name: String,
+        /// Its slot.
+        slot: u16,
     },
     /// A column is of another length or type than the kind demands.
     #[error("the columns of {kind} do not fit: {problem}")]
@@ -100,6 +113,12 @@ impl Batch {
         let rows = parts.seqs.len();
         if rows == 0 || rows > MAX_ROWS {
             return Err(BatchError::Rows { kind, rows });
+        }
+        if source.slot > MAX_SLOT {
+            return Err(BatchError::Slot {
+                source_name: source.name.clone(),
+                slot: source.slot,
+            });
         }
         for (column, field) in parts.body.iter().zip(kind.arrow_fields()) {
             if column.len() != rows {
@@ -284,14 +303,14 @@ impl Batch {
             let problem = format!("there is no field `{name}`");
             return Err(BatchError::Columns { kind, problem });
         };
-        if Some(at) != attributes_position(kind) && array.data_type() != field.data_type() {
-            let problem = format!(
-                "`{name}` is {}, not {}",
-                field.data_type(),
-                array.data_type()
-            );
-            return Err(BatchError::Columns { kind, problem });
-        }
+        let checked = match Some(at) == attributes_position(kind) {
+            true => check_attributes(&array),
+            false => check(field, &array),
+        };
+        checked.map_err(|problem| BatchError::Columns {
+            kind,
+            problem: format!("`{name}`: {problem}"),
+        })?;
         let mut body = parts.body.clone();
         if let Some(column) = body.get_mut(at) {
             *column = array;

@@ -7,7 +7,7 @@ use arrow_buffer::{OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, Field};
 
 use crate::attributes::{MAX_ATTRIBUTES, MAX_BATCH_ATTRIBUTES};
-use crate::batch::{Batch, BatchError, Handling, MAX_ROWS, Parts};
+use crate::batch::{Batch, BatchError, Handling, MAX_BATCH_TEXT, MAX_ROWS, Parts};
 use crate::codes::CodeBuilder;
 use crate::columnar::{ColumnBuilder, ListBuilder, OptionBuilder, arrow_field};
 use crate::event::{Event, MAX_SEQ, Source};
@@ -28,7 +28,7 @@ pub struct Stamp {
 /// Why an event does not fit a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PushError {
-    /// The batch has as many rows or attribute names as it may have.
+    /// The batch has as many rows, attribute names or texts as it may have.
     #[error("the batch of {0} is full; finish it and push into the next")]
     Full(Kind),
     /// The event is of another kind.
@@ -66,6 +66,8 @@ pub struct BatchBuilder {
     seqs: Vec<u64>,
     // Most events have no marking, no label and no reference.
     handling: Option<HandlingBuilder>,
+    /// Bytes of its labels and references.
+    handling_text: usize,
     body: BodyBuilder,
 }
 
@@ -79,6 +81,7 @@ impl BatchBuilder {
             ingest_times: Vec::new(),
             seqs: Vec::new(),
             handling: None,
+            handling_text: 0,
             body: BodyBuilder::new(kind),
         }
     }
@@ -104,10 +107,13 @@ impl BatchBuilder {
     }
 
     /// Whether it must be finished before another event is pushed: it has 1,024 events,
-    /// or so many names of attributes that the next event's might not fit.
+    /// [`MAX_BATCH_TEXT`] bytes of text, or so many names of attributes that the next
+    /// event's might not fit.
     pub fn is_full(&self) -> bool {
         let names = self.body.attribute_columns();
-        self.len() >= MAX_ROWS || names + MAX_ATTRIBUTES > MAX_BATCH_ATTRIBUTES
+        self.len() >= MAX_ROWS
+            || names + MAX_ATTRIBUTES > MAX_BATCH_ATTRIBUTES
+            || self.body.text_size() + self.handling_text >= MAX_BATCH_TEXT
     }
 
     /// Appends an event without marking, labels and references.
@@ -168,7 +174,10 @@ impl BatchBuilder {
         if handling.labels.len() < rows {
             handling.tlp.push(&tlp);
             for (list, values) in [(&mut handling.labels, labels), (&mut handling.refs, refs)] {
-                values.iter().for_each(|value| list.items.push_str(value));
+                for value in values {
+                    list.items.push_str(value);
+                    self.handling_text += value.len();
+                }
                 list.end_row();
             }
         }
@@ -187,6 +196,7 @@ impl BatchBuilder {
         let (times, ingest_times) = (take(&mut self.times), take(&mut self.ingest_times));
         let seqs = take(&mut self.seqs);
         let handling = self.handling.take();
+        self.handling_text = 0;
         let body = self
             .body
             .finish()

@@ -84,7 +84,7 @@ pub(crate) fn fill_name<'de, T, D: Deserializer<'de>>(
                 let shown: String = name.chars().take(64).flat_map(char::escape_debug).collect();
                 let (all, hint) = (self.1.join(", "), suggest(&suggestion));
                 E::custom(format_args!(
-                    "`{shown}` is no {}{hint} It is one of {all}",
+                    "`{shown}` is no {}, which is one of {all}{hint}",
                     self.0
                 ))
             })

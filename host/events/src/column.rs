@@ -6,9 +6,10 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{
     ArrowPrimitiveType, Float32Type, Float64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
-use arrow_array::{Array, ArrayRef};
+use arrow_array::{Array, ArrayRef, ListArray, UInt32Array};
 use arrow_buffer::NullBuffer;
 use arrow_schema::DataType;
+use arrow_select::take::take;
 
 use crate::attributes::name_of_column;
 use crate::field::{ColumnType, FieldId, FieldInfo, FieldType};
@@ -319,7 +320,7 @@ pub(crate) fn extract(
     let mut offsets = None;
     loop {
         if let Some(list) = array.as_list_opt::<i32>() {
-            let (ends, items) = flatten(list, nulls.as_ref());
+            let (ends, items) = flatten(list, nulls.as_ref()).ok_or_else(stored)?;
             offsets = Some(ends);
             nulls = items.nulls().cloned();
             array = items;
@@ -396,23 +397,33 @@ fn clear<T: Copy + Default>(values: &[T], nulls: &NullBuffer) -> Arc<[T]> {
         .collect()
 }
 
-/// Offsets from 0, and the items that they cover; absent lists are empty.
-fn flatten(list: &arrow_array::ListArray, nulls: Option<&NullBuffer>) -> (Arc<[u32]>, ArrayRef) {
+/// Offsets from 0, and the items that they cover; absent lists are empty, whatever Arrow
+/// has under a null. None when Arrow cannot make the array.
+fn flatten(list: &ListArray, nulls: Option<&NullBuffer>) -> Option<(Arc<[u32]>, ArrayRef)> {
     let ends = list.value_offsets();
-    let (first, last) = (
-        ends.first().copied().unwrap_or(0),
-        ends.last().copied().unwrap_or(0),
-    );
-    let from_first = |end: i32| u32::try_from(end - first).unwrap_or(0);
-    let begin = usize::try_from(first).unwrap_or(0);
-    let items = list.values().slice(begin, from_first(last) as usize);
-    // A list under an absent record is empty: builders write it so.
-    debug_assert!(nulls.is_none_or(|nulls| {
-        ends.windows(2)
-            .zip(nulls)
-            .all(|(w, there)| there || w[0] == w[1])
-    }));
-    (ends.iter().map(|end| from_first(*end)).collect(), items)
+    let (first, last) = (*ends.first()?, *ends.last()?);
+    let hidden = nulls.is_some_and(|nulls| {
+        let mut lists = ends.windows(2).zip(nulls);
+        lists.any(|(ends, there)| !there && ends[0] != ends[1])
+    });
+    if !hidden {
+        let from_first = |end: i32| u32::try_from(end - first).ok();
+        let begin = usize::try_from(first).ok()?;
+        let items = list.values().slice(begin, from_first(last)? as usize);
+        let ends = ends.iter().map(|end| from_first(*end));
+        return Some((ends.collect::<Option<_>>()?, items));
+    }
+    let mut picks: Vec<u32> = Vec::new();
+    let mut offsets = Vec::with_capacity(ends.len());
+    offsets.push(0);
+    for (ends, there) in ends.windows(2).zip(nulls.into_iter().flatten()) {
+        if there {
+            picks.extend(u32::try_from(ends[0]).ok()?..u32::try_from(ends[1]).ok()?);
+        }
+        offsets.push(u32::try_from(picks.len()).ok()?);
+    }
+    let items = take(list.values(), &UInt32Array::from(picks), None).ok()?;
+    Some((offsets.into(), items))
 }
 
 fn numbers<P: ArrowPrimitiveType>(array: &dyn Array) -> Option<Arc<[P::Native]>> {

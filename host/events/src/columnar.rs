@@ -76,6 +76,11 @@ pub trait ColumnBuilder<T>: Default + Debug {
         0
     }
 
+    /// How many bytes the texts have together so far, at any depth.
+    fn text_size(&self) -> usize {
+        0
+    }
+
     /// The array, with these nulls; the builder is empty again.
     ///
     /// # Errors
@@ -355,6 +360,11 @@ impl ColumnBuilder<String> for TextBuilder {
         self.offsets.len() - 1
     }
 
+    #[inline]
+    fn text_size(&self) -> usize {
+        self.size()
+    }
+
     fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<ArrayRef, ArrowError> {
         let (offsets, bytes) = self.take()?;
         Ok(Arc::new(StringArray::try_new(offsets, bytes, nulls)?))
@@ -399,6 +409,11 @@ impl ColumnBuilder<Bytes> for BytesBuilder {
 
     fn len(&self) -> usize {
         self.0.len()
+    }
+
+    #[inline]
+    fn text_size(&self) -> usize {
+        self.0.size()
     }
 
     fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<ArrayRef, ArrowError> {
@@ -541,6 +556,11 @@ impl<T: Columnar> ColumnBuilder<Option<T>> for OptionBuilder<T::Builder> {
         self.values.len()
     }
 
+    #[inline]
+    fn text_size(&self) -> usize {
+        self.values.text_size()
+    }
+
     fn finish(&mut self, _nulls: Option<NullBuffer>) -> Result<ArrayRef, ArrowError> {
         let valid = self.valid.finish();
         self.values.finish(valid)
@@ -620,6 +640,11 @@ impl<T: Columnar> ColumnBuilder<Vec<T>> for ListBuilder<T> {
 
     fn len(&self) -> usize {
         self.offsets.len() - 1
+    }
+
+    #[inline]
+    fn text_size(&self) -> usize {
+        self.items.text_size()
     }
 
     fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<ArrayRef, ArrowError> {

@@ -9,8 +9,8 @@ use crate::types::{Body, Kind, Tlp};
 /// Where events come from. The host authenticates it; a batch has one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Source {
-    /// Position among the sources of the run, at most 4,095, so that event references
-    /// stay below 2^52.
+    /// Position among the sources of the run, at most [`MAX_SLOT`], so that event
+    /// references stay below 2^52. No batch is made of a source with a higher one.
     pub slot: u16,
     /// The identity.
     pub name: String,

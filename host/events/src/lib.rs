@@ -25,13 +25,14 @@ mod mask;
 mod scalar;
 mod segment;
 pub mod table;
+mod text_size;
 mod types;
 
 pub use attributes::{
     AttributeError, AttributeValue, Attributes, AttributesBuilder, MAX_ATTRIBUTE_NAME,
     MAX_ATTRIBUTES, MAX_BATCH_ATTRIBUTES,
 };
-pub use batch::{Batch, BatchError, FromColumnsError, MAX_ROWS};
+pub use batch::{Batch, BatchError, FromColumnsError, MAX_BATCH_TEXT, MAX_ROWS};
 pub use builder::{BatchBuilder, PushError, Stamp};
 pub use codes::CodeBuilder;
 pub use column::{Column, ColumnError, Values};

@@ -219,6 +219,11 @@ macro_rules! wit_record {
                 0 $(+ ColumnBuilder::<$ty>::attribute_columns(&self.$field))*
             }
 
+            #[inline]
+            fn text_size(&self) -> usize {
+                0 $(+ ColumnBuilder::<$ty>::text_size(&self.$field))*
+            }
+
             fn len(&self) -> usize {
                 let lens = [$(ColumnBuilder::<$ty>::len(&self.$field),)*];
                 lens.first().copied().unwrap_or(0)
@@ -523,6 +528,14 @@ macro_rules! wit_kinds {
             pub(crate) fn attribute_columns(&self) -> usize {
                 match self {
                     $(Self::$kind(builder) => builder.attribute_columns(),)*
+                }
+            }
+
+            /// How many bytes its texts have together so far.
+            #[inline]
+            pub(crate) fn text_size(&self) -> usize {
+                match self {
+                    $(Self::$kind(builder) => builder.text_size(),)*
                 }
             }
 

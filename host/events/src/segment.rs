@@ -10,9 +10,12 @@ use arrow_schema::{ArrowError, DataType};
 use arrow_select::interleave::interleave;
 
 use crate::attributes::{self, MAX_BATCH_ATTRIBUTES, name_of_column};
-use crate::batch::{Batch, BatchError, Handling, MAX_ROWS, Parts, attributes_position};
+use crate::batch::{
+    Batch, BatchError, Handling, MAX_BATCH_TEXT, MAX_ROWS, Parts, attributes_position,
+};
 use crate::builder::no_handling;
 use crate::event::{MAX_SEQ, Source};
+use crate::text_size::{add_rows, total};
 use crate::types::Kind;
 
 /// Rows of one kind that lack only source and sequence number: what a parser returned,
@@ -72,8 +75,9 @@ impl From<&Batch> for Segment {
 }
 
 /// Makes batches of the rows `picks` of `segments`, in that order, and gives them the
-/// sequence numbers `seqs`. A batch ends after 1,024 rows, or before its segments would
-/// have more than 256 names of attributes together.
+/// sequence numbers `seqs`. A batch ends after 1,024 rows, with the row that brings its
+/// text to [`MAX_BATCH_TEXT`] bytes, or before its segments would have more than 256 names
+/// of attributes together.
 ///
 /// # Errors
 /// When segments differ in kind, a pick is not there, there are not as many sequence
@@ -108,11 +112,12 @@ pub fn batches(
     if !picks.iter().all(there) {
         return Err(wrong("a row is picked that is not there"));
     }
+    let sizes = text_sizes(segments);
     let mut done = Vec::new();
     let mut begin = 0;
     while begin < picks.len() {
         let rest = picks.get(begin..).unwrap_or_default();
-        let end = begin + cut(segments, rest);
+        let end = begin + cut(segments, sizes.as_deref(), rest);
         let (picks, seqs) = (picks.get(begin..end), seqs.get(begin..end));
         let parts = gather(
             kind,
@@ -127,9 +132,40 @@ pub fn batches(
     Ok(done)
 }
 
+/// How many bytes of text each row of each segment has; none when all of them together
+/// fit a batch.
+fn text_sizes(segments: &[Segment]) -> Option<Vec<Vec<usize>>> {
+    let columns = |segment: &Segment| -> Vec<ArrayRef> {
+        let handling = segment.handling.iter();
+        let handling = handling.flat_map(|h| [Arc::clone(&h.labels), Arc::clone(&h.refs)]);
+        handling.chain(segment.body.iter().cloned()).collect()
+    };
+    let all = segments.iter().flat_map(columns);
+    if all.map(|column| total(column.as_ref())).sum::<usize>() <= MAX_BATCH_TEXT {
+        return None;
+    }
+    let of_segment = |segment: &Segment| {
+        let mut sizes = vec![0; segment.len()];
+        for column in columns(segment) {
+            add_rows(column.as_ref(), &mut sizes);
+        }
+        sizes
+    };
+    Some(segments.iter().map(of_segment).collect())
+}
+
 /// How many rows the next batch takes; at least 1.
-fn cut(segments: &[Segment], picks: &[Pick]) -> usize {
-    let most = picks.len().min(MAX_ROWS);
+fn cut(segments: &[Segment], sizes: Option<&[Vec<usize>]>, picks: &[Pick]) -> usize {
+    let mut most = picks.len().min(MAX_ROWS);
+    if let Some(sizes) = sizes {
+        let size = |(segment, row): &Pick| sizes.get(*segment as usize)?.get(*row as usize);
+        let mut text = 0;
+        let full = picks.iter().take(most).position(|pick| {
+            text += size(pick).copied().unwrap_or(0);
+            text >= MAX_BATCH_TEXT
+        });
+        most = full.map_or(most, |last| last + 1);
+    }
     let columns: usize = segments
         .iter()
         .map(|segment| segment.attributes().count())

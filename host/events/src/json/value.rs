@@ -4,11 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::ser::{SerializeMap as _, SerializeSeq as _, Serializer};
 
-use super::{Cx, Fill, Json, Key, KeySeed, Order, Ordered, shorten};
-use crate::attributes::{AttributeValue, Attributes};
+use super::{Cx, Fill, Json, Order, Ordered, shorten};
+use crate::attributes::{AttributeValue, Attributes, check_name};
 use crate::scalar::{Bytes, IpAddress, Timestamp};
 
 macro_rules! whole_numbers {
@@ -255,6 +255,30 @@ impl<T: Json> Json for Vec<T> {
     }
 }
 
+/// Reads the name of an attribute, whole, so that none is taken for another.
+struct AttributeName;
+
+impl<'de> DeserializeSeed<'de> for AttributeName {
+    type Value = String;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<String, D::Error> {
+        from.deserialize_identifier(self)
+    }
+}
+
+impl Visitor<'_> for AttributeName {
+    type Value = String;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of an attribute")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<String, E> {
+        check_name(name).map_err(E::custom)?;
+        Ok(name.to_owned())
+    }
+}
+
 impl Json for Attributes {
     fn fill<'de, D: Deserializer<'de>>(&mut self, from: D, cx: Cx<'_>) -> Result<(), D::Error> {
         struct V<'a, 'c>(&'a mut Attributes, Cx<'c>);
@@ -268,7 +292,7 @@ impl Json for Attributes {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
                 let Self(attributes, cx) = self;
-                while let Some(Key::Unknown(name)) = map.next_key_seed(KeySeed(|_: &str| None))? {
+                while let Some(name) = map.next_key_seed(AttributeName)? {
                     let value: AttributeValue = map
                         .next_value()
                         .inspect_err(|_| cx.trail.push(name.clone()))?;
