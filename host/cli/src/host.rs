@@ -207,6 +207,7 @@ pub(crate) fn runtime(deterministic: bool, no_code_cache: bool) -> Result<Runtim
             Mode::Live
         },
         limits: Limits::default(),
+        pool: true,
         compiler: Compiler::Child(CompilerCommand {
             program,
             arguments: vec!["compile-component".into()],

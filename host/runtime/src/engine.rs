@@ -4,7 +4,9 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use wasmtime::{Config, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{
+    Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig,
+};
 
 use crate::Limits;
 
@@ -14,6 +16,8 @@ pub const EPOCH: Duration = Duration::from_millis(5);
 /// The most memory that a pooled slot holds; plugins with a larger limit get on-demand memory.
 const POOLED_MEMORY: usize = 64 << 20;
 const POOLED_INSTANCES: u32 = 512;
+/// Bytes of a slot's memory, and of its table, that stay in place for its next instance.
+const KEPT: usize = 256 << 10;
 
 /// Whether calls are bounded by time alone or by fuel as well.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -23,6 +27,8 @@ pub enum Mode {
     Live,
     /// Epoch deadlines and fuel: the same input ends at the same instruction on every machine.
     Deterministic,
+    /// Neither, so a call that does not end never ends: for measuring what deadlines cost.
+    Unbounded,
 }
 
 /// What cannot be done with an engine.
@@ -35,7 +41,7 @@ pub(crate) fn config(mode: Mode, limits: &Limits) -> Config {
     let mut config = Config::new();
     config
         .wasm_component_model(true)
-        .epoch_interruption(true)
+        .epoch_interruption(mode != Mode::Unbounded)
         .consume_fuel(mode == Mode::Deterministic)
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)
@@ -54,8 +60,20 @@ pub(crate) struct Engines {
 }
 
 impl Engines {
-    pub(crate) fn new(mode: Mode, limits: &Limits) -> Result<Engines, EngineError> {
+    pub(crate) fn new(mode: Mode, limits: &Limits, pool: bool) -> Result<Engines, EngineError> {
         let on_demand = Engine::new(&config(mode, limits)).map_err(EngineError)?;
+        // A machine that refuses the pool's address space still runs, a little slower.
+        let pooled = pool.then(|| Self::pooled(mode, limits).ok()).flatten();
+        let mut weak = vec![on_demand.weak()];
+        weak.extend(pooled.as_ref().map(Engine::weak));
+        Ok(Engines {
+            pooled,
+            on_demand,
+            _clock: Clock::start(weak),
+        })
+    }
+
+    fn pooled(mode: Mode, limits: &Limits) -> wasmtime::Result<Engine> {
         let mut pool = PoolingAllocationConfig::default();
         pool.total_component_instances(POOLED_INSTANCES)
             .total_core_instances(POOLED_INSTANCES * 2)
@@ -65,18 +83,17 @@ impl Engines {
             .max_memories_per_component(limits.parts)
             .max_tables_per_component(limits.parts)
             .max_memory_size(POOLED_MEMORY)
-            .max_unused_warm_slots(16);
-        let mut pooled = config(mode, limits);
-        pooled.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
-        // A machine that refuses the pool's address space still runs, a little slower.
-        let pooled = Engine::new(&pooled).ok();
-        let mut weak = vec![on_demand.weak()];
-        weak.extend(pooled.as_ref().map(Engine::weak));
-        Ok(Engines {
-            pooled,
-            on_demand,
-            _clock: Clock::start(weak),
-        })
+            .max_unused_warm_slots(16)
+            .table_keep_resident(KEPT);
+        if PoolingAllocationConfig::is_pagemap_scan_available() {
+            // Of a slot's pages only those that were written are cleared for the next
+            // instance; without this, giving them back to the kernel is cheaper.
+            pool.pagemap_scan(Enabled::Yes)
+                .linear_memory_keep_resident(KEPT);
+        }
+        let mut config = config(mode, limits);
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+        Engine::new(&config)
     }
 
     /// The engine that compiles and that most instances live in.

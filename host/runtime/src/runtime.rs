@@ -19,6 +19,8 @@ pub struct Config {
     pub mode: Mode,
     /// The operator's limits; a manifest can only lower them.
     pub limits: Limits,
+    /// Whether instances come from a pool of memory that is set aside, as far as it goes.
+    pub pool: bool,
     /// Who compiles what is not in the cache.
     pub compiler: Compiler,
     /// Where compiled code is kept; `None`: nowhere.
@@ -31,6 +33,7 @@ impl Default for Config {
         Config {
             mode: Mode::Live,
             limits: Limits::default(),
+            pool: true,
             compiler: Compiler::InProcess,
             cache: None,
         }
@@ -59,7 +62,7 @@ impl Runtime {
     /// When wasmtime cannot run on this machine.
     pub fn new(config: Config) -> Result<Runtime, EngineError> {
         Ok(Runtime {
-            engines: Arc::new(Engines::new(config.mode, &config.limits)?),
+            engines: Arc::new(Engines::new(config.mode, &config.limits, config.pool)?),
             config,
         })
     }

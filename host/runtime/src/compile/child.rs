@@ -58,6 +58,7 @@ fn arguments(mode: Mode, limits: &Limits, child: &ChildLimits) -> Vec<String> {
         match mode {
             Mode::Live => "live".into(),
             Mode::Deterministic => "deterministic".into(),
+            Mode::Unbounded => "unbounded".into(),
         },
         limits.stack.to_string(),
         child.cpu_seconds.to_string(),
@@ -179,6 +180,7 @@ pub fn child_main(arguments: &[String]) -> Result<(), String> {
     let mode = match mode.as_str() {
         "live" => Mode::Live,
         "deterministic" => Mode::Deterministic,
+        "unbounded" => Mode::Unbounded,
         other => return Err(format!("unknown mode `{other}`")),
     };
     let limits = Limits {
