@@ -62,6 +62,9 @@ pub struct Effects {
     pub log_dropped: u32,
 }
 
+/// What every plugin may read of every event, listed or not.
+const ALWAYS: [FieldId; 2] = [FieldId::of("time"), FieldId::of("event-ref")];
+
 /// What host functions see: the plugin, its limits and the running call.
 pub(crate) struct HostState {
     pub(crate) usage: Usage,
@@ -252,8 +255,7 @@ impl HostState {
             return Ok(column.clone());
         }
         let subscription = &self.manifest.subscriptions[call.subscription];
-        let always = field == FieldId::of("time") || field == FieldId::of("event-ref");
-        if !always && !subscription.grants(field) {
+        if !ALWAYS.contains(&field) && !subscription.grants(field) {
             return Err(FaultCause::UndeclaredField(field_name(
                 subscription.kind,
                 field,

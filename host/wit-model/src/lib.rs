@@ -3,7 +3,6 @@
 //! fields and their documentation.
 
 mod emit_guest;
-mod emit_rows;
 mod emit_types;
 mod freeze;
 mod load;
@@ -12,7 +11,6 @@ pub mod names;
 pub mod nodes;
 
 pub use emit_guest::{c_header, typescript};
-pub use emit_rows::row_types;
 pub use emit_types::event_types;
 pub use freeze::{FROZEN, package_digest};
 pub use load::load;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use palisade_wit_model::{FROZEN, load, nodes, package_digest, row_types};
+use palisade_wit_model::{FROZEN, load, nodes, package_digest};
 use wit_parser::{Docs, Resolve, TypeDefKind};
 
 fn package() -> PathBuf {
@@ -96,18 +96,6 @@ fn kinds_have_fields_in_pre_order() {
             );
         }
     }
-}
-
-#[test]
-fn rows_of_every_kind_are_generated() {
-    let model = load(&package()).expect("a package for the host");
-    let text = row_types(&model);
-    for kind in &model.kinds {
-        assert!(text.contains(&format!("linker.instance({:?})", kind.interface)));
-    }
-    assert!(text.contains(r#"#[component(name = "app-proto")] pub app_proto: Option<String>,"#));
-    // Types that no kind uses cannot be lowered by anybody.
-    assert!(!text.contains("pub struct TextColumn"));
 }
 
 #[test]
