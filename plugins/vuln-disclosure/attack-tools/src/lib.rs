@@ -1,0 +1,124 @@
+//! RMSV Article 9(4): programs and tools made to exploit vulnerabilities for harm may be neither
+//! published nor provided. A rule that recognises an attack performs none, and passes.
+
+use palisade_sdk::kinds::{
+    Audience, ContentFlag, DisclosureAction, Party, ReportDisclosure, SubjectKind,
+};
+use palisade_sdk::{
+    ApprovalAsk, Batch, Judgement, Policy, Settings, SettingsError, export_policy, field,
+};
+
+const RULE: &str = "RMSV-9.4";
+/// 2021-09-01 00:00 UTC+08:00: the regulation is in force (Article 16).
+const IN_FORCE: u64 = 1_630_425_600_000_000_000;
+
+/// The plugin.
+pub struct AttackTools {
+    known: Vec<String>,
+}
+
+/// What a request would hand out.
+#[derive(PartialEq, Eq)]
+enum Held {
+    /// A program that attacks.
+    Tool,
+    /// Code that shows a flaw, or files that nobody has classified.
+    Unclear(&'static str),
+    /// Nothing that attacks.
+    Harmless,
+}
+
+impl AttackTools {
+    fn held(&self, request: &ReportDisclosure) -> Held {
+        let contains = |flag| request.contains.contains(&flag);
+        let known = request.attachments.iter().any(|file| {
+            self.known
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(&file.sha256))
+        });
+        let exploit = request.subject_kind == SubjectKind::Exploit;
+        if known || contains(ContentFlag::ExploitCode) {
+            Held::Tool
+        } else if contains(ContentFlag::ProofOfConcept) {
+            Held::Unclear("Is the proof of concept free of anything that does harm?")
+        } else if exploit && !contains(ContentFlag::DetectionSignature) {
+            // An exploit of which nothing more is said is the program itself.
+            Held::Tool
+        } else if !request.attachments.is_empty() && request.contains.is_empty() {
+            Held::Unclear("What do the attachments do? Nobody has classified them.")
+        } else {
+            Held::Harmless
+        }
+    }
+}
+
+/// The provider that has to mend it, or a national platform that takes reports (Article 10);
+/// both verified, since a claimed role proves nothing.
+fn may_have_tools(party: &Party) -> bool {
+    party.verified
+        && party
+            .roles
+            .iter()
+            .any(|role| role.starts_with("provider-of:") || role == "registered-platform")
+}
+
+impl Policy for AttackTools {
+    fn configure(settings: &Settings) -> Result<Self, SettingsError> {
+        let known = settings.texts("known-tools")?.to_vec();
+        let wrong = known
+            .iter()
+            .find(|text| text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()));
+        match wrong {
+            Some(text) => Err(SettingsError::new(
+                "known-tools",
+                format!("{text:?} is no SHA-256 digest: 64 hexadecimal digits are expected"),
+            )),
+            None => Ok(AttackTools { known }),
+        }
+    }
+
+    fn decide(&mut self, batch: &Batch) -> Vec<Judgement> {
+        let time = batch.u64s(field!("time")).first().copied().unwrap_or(0);
+        if time < IN_FORCE {
+            return Vec::new();
+        }
+        let Some(request) = batch.rows::<ReportDisclosure>(&[0]).pop() else {
+            return Vec::new();
+        };
+        let concerned = matches!(
+            request.subject_kind,
+            SubjectKind::Vulnerability | SubjectKind::Exploit | SubjectKind::RulePack
+        );
+        let stays = request.action == DisclosureAction::InternalUse
+            || (request.audience == Audience::Internal && request.recipients.is_empty());
+        if !concerned || stays {
+            return Vec::new();
+        }
+        let named = request.audience == Audience::Named && !request.recipients.is_empty();
+        vec![match self.held(&request) {
+            Held::Tool if named && request.recipients.iter().all(may_have_tools) => {
+                Judgement::permit(
+                    RULE,
+                    "only the provider or a registered platform receives it",
+                )
+            }
+            Held::Tool => Judgement::deny(
+                RULE,
+                "an attack program goes to nobody but the verified provider of the product and \
+                 the national platforms",
+            ),
+            Held::Unclear(question) => Judgement::require_approval(
+                RULE,
+                [ApprovalAsk {
+                    approver_role: "legal".to_owned(),
+                    question: question.to_owned(),
+                    expires: None,
+                }],
+                question,
+            ),
+            Held::Harmless => Judgement::permit(RULE, "it holds nothing that attacks"),
+        }]
+    }
+}
+
+export_policy!(AttackTools);
