@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
@@ -147,9 +148,8 @@ impl HostOptions {
                 .join(", ")
         );
         let mut loaded = Loaded::new(given);
-        for path in files {
-            let bytes = bytes(&path, MAX_COMPONENT)?;
-            loaded.add(&runtime, &bytes, &path.display().to_string(), None)?;
+        for read in read_all(&runtime, &loaded.given, &files) {
+            loaded.take(read?);
         }
         let name = |p: &Arc<Plugin>| (p.manifest().pack.clone(), p.manifest().name.clone());
         loaded.plugins.sort_by_key(name);
@@ -240,32 +240,18 @@ impl Loaded {
         name: &str,
         settings: Option<Settings>,
     ) -> Result<()> {
-        let context = || format!("load {name}");
-        let manifest = palisade_runtime::manifest::extract(bytes)
-            .and_then(palisade_runtime::manifest::Manifest::parse)
-            .with_context(context)?;
-        let missing: Vec<&String> = manifest
-            .datasets
-            .iter()
-            .filter(|name| !self.given.datasets.iter().any(|d| d.name() == *name))
-            .collect();
-        if let Some(name) = missing.first() {
-            self.left_out.push(format!(
-                "plugin `{}` is left out: it needs the dataset `{name}`; give it with --dataset \
-                 {name}=FILE",
-                manifest.name
-            ));
-            return Ok(());
-        }
-        let settings = settings
-            .or_else(|| self.given.settings.get(&manifest.name).cloned())
-            .unwrap_or_default();
-        let (plugin, origin) = runtime
-            .load(bytes, &Capability::ALL, &settings)
-            .with_context(context)?;
-        self.compiled += usize::from(origin != palisade_runtime::CodeOrigin::Cached);
-        self.plugins.push(Arc::new(plugin));
+        self.take(read(runtime, &self.given, bytes, name, settings)?);
         Ok(())
+    }
+
+    fn take(&mut self, read: Read) {
+        match read {
+            Read::Plugin { plugin, compiled } => {
+                self.compiled += usize::from(compiled);
+                self.plugins.push(plugin);
+            }
+            Read::LeftOut(why) => self.left_out.push(why),
+        }
     }
 
     /// An engine for the plugins.
@@ -297,6 +283,82 @@ impl Loaded {
             capabilities,
         )?)
     }
+}
+
+/// What became of a component.
+enum Read {
+    Plugin { plugin: Arc<Plugin>, compiled: bool },
+    LeftOut(String),
+}
+
+/// Loads the components in these files, as many at a time as there are cores; what comes out
+/// is in their order.
+fn read_all(runtime: &Runtime, given: &Given, files: &[PathBuf]) -> Vec<Result<Read>> {
+    let next = AtomicUsize::new(0);
+    let load = || {
+        let mut done = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(path) = files.get(at) else {
+                return done;
+            };
+            let read = bytes(path, MAX_COMPONENT)
+                .and_then(|bytes| read(runtime, given, &bytes, &path.display().to_string(), None));
+            done.push((at, read));
+        }
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut all = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..cores.min(files.len()))
+            .map(|_| scope.spawn(load))
+            .collect();
+        let mut all = load();
+        for other in others {
+            match other.join() {
+                Ok(done) => all.extend(done),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        all
+    });
+    all.sort_by_key(|(at, _)| *at);
+    all.into_iter().map(|(_, read)| read).collect()
+}
+
+/// Loads a component, unless a dataset that it needs is missing.
+fn read(
+    runtime: &Runtime,
+    given: &Given,
+    bytes: &[u8],
+    name: &str,
+    settings: Option<Settings>,
+) -> Result<Read> {
+    let context = || format!("load {name}");
+    let manifest = palisade_runtime::manifest::extract(bytes)
+        .and_then(palisade_runtime::manifest::Manifest::parse)
+        .with_context(context)?;
+    let missing: Vec<&String> = manifest
+        .datasets
+        .iter()
+        .filter(|name| !given.datasets.iter().any(|d| d.name() == *name))
+        .collect();
+    if let Some(name) = missing.first() {
+        return Ok(Read::LeftOut(format!(
+            "plugin `{}` is left out: it needs the dataset `{name}`; give it with --dataset \
+                 {name}=FILE",
+            manifest.name
+        )));
+    }
+    let settings = settings
+        .or_else(|| given.settings.get(&manifest.name).cloned())
+        .unwrap_or_default();
+    let (plugin, origin) = runtime
+        .load(bytes, &Capability::ALL, &settings)
+        .with_context(context)?;
+    Ok(Read::Plugin {
+        plugin: Arc::new(plugin),
+        compiled: origin != palisade_runtime::CodeOrigin::Cached,
+    })
 }
 
 /// The components in a folder, at any depth, or the one file that is named.

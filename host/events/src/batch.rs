@@ -12,8 +12,8 @@ use crate::column::{AttributeColumns, Column, ColumnError, extract};
 use crate::columnar::Columnar;
 use crate::digest::Digest;
 use crate::event::{Envelope, Event, MAX_SEQ, MAX_SLOT, Source, event_id};
-use crate::field::{ColumnType, FieldId};
-use crate::mask::{Mask, field};
+use crate::field::{ColumnType, FieldId, FieldInfo};
+use crate::mask::{Mask, field, located};
 use crate::scalar::Timestamp;
 use crate::segment::Segment;
 use crate::table::{HostColumns, TableColumn, TableError};
@@ -232,17 +232,8 @@ impl Batch {
     /// See [`ColumnError`].
     pub fn column(&self, id: FieldId) -> Result<Column, ColumnError> {
         let kind = self.kind();
-        if let Some(at) = kind.position(id) {
-            let info = field(kind, id).ok_or(ColumnError::UnknownField { kind, id })?;
-            let made = self.0.columns.get(at).map(|cell| {
-                cell.get_or_init(|| match info.path {
-                    _ if at >= kind.fields().len() => self.envelope_column(info.name),
-                    path => extract(&self.0.parts.body, path, info),
-                })
-            });
-            return made
-                .cloned()
-                .unwrap_or(Err(ColumnError::UnknownField { kind, id }));
+        if let Some((at, info)) = located(kind, id) {
+            return self.made(at, info);
         }
         match self.0.attributes.iter().find(|columns| columns.id == id) {
             Some(columns) => columns.column(None),
@@ -260,9 +251,9 @@ impl Batch {
     /// See [`ColumnError`].
     pub fn column_as(&self, id: FieldId, ty: ColumnType) -> Result<Column, ColumnError> {
         let kind = self.kind();
-        if let Some(info) = field(kind, id) {
+        if let Some((at, info)) = located(kind, id) {
             return match info.ty.column() {
-                Some(actual) if actual == ty => self.column(id),
+                Some(actual) if actual == ty => self.made(at, info),
                 actual => Err(ColumnError::Type {
                     field: info.name,
                     wanted: ty,
@@ -280,6 +271,19 @@ impl Batch {
             }
             None => Err(ColumnError::AttributeType { wanted: ty }),
         }
+    }
+
+    /// The column at a position, made at the first call.
+    fn made(&self, at: usize, info: &'static FieldInfo) -> Result<Column, ColumnError> {
+        let kind = self.kind();
+        let Some(cell) = self.0.columns.get(at) else {
+            return Err(ColumnError::UnknownField { kind, id: info.id });
+        };
+        let made = cell.get_or_init(|| match info.path {
+            _ if at >= kind.fields().len() => self.envelope_column(info.name),
+            path => extract(&self.0.parts.body, path, info),
+        });
+        made.clone()
     }
 
     /// The names of the attributes that its events have, bytewise.

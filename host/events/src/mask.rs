@@ -191,8 +191,15 @@ impl Kind {
 
 /// The field of `kind`, or of the envelope, with this id; attributes are not in the table.
 pub fn field(kind: Kind, id: FieldId) -> Option<&'static FieldInfo> {
+    located(kind, id).map(|(_, info)| info)
+}
+
+/// A field and its position; those of the envelope follow those of the body.
+pub(crate) fn located(kind: Kind, id: FieldId) -> Option<(usize, &'static FieldInfo)> {
     let at = kind.position(id)?;
     let body = kind.fields();
-    body.get(at)
-        .or_else(|| Kind::envelope_fields().get(at - body.len()))
+    let info = body
+        .get(at)
+        .or_else(|| Kind::envelope_fields().get(at - body.len()))?;
+    Some((at, info))
 }

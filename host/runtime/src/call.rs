@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use palisade_events::{
     Action, Attributes, Attribution, Column, ColumnError, ColumnType, Digest, FieldId, Judgement,
-    Mask, Severity,
+    Mask, Severity, Values,
 };
 
 use crate::bindings::types;
@@ -273,7 +273,12 @@ impl HostState {
             asked: function,
             problem: error.to_string(),
         })?;
-        call.columns.push((field, column.clone()));
+        // What the batch itself keeps needs no place here. Attributes, which are numbers or text,
+        // stay what they were asked for as.
+        let gathered = view.selection().is_some();
+        if gathered || matches!(column.values, Values::F64(_) | Values::Text { .. }) {
+            call.columns.push((field, column.clone()));
+        }
         Ok(column)
     }
 

@@ -20,6 +20,7 @@ mod fault;
 mod instance;
 mod limits;
 pub mod manifest;
+mod parsing;
 mod plugin;
 mod preflight;
 mod runtime;
@@ -29,11 +30,10 @@ pub use call::{Effects, Filed, FiledFinding};
 pub use capability::{Capabilities, DatasetEntry, Hit, LogLevel, NoCapabilities, Refusal};
 pub use engine::{EPOCH, EngineError, Mode};
 pub use fault::{Fault, FaultCause};
-pub use instance::{
-    Chunk, ChunkDirection, Fired, Instance, Outcome, Parsed, ParsedTable, Recognition,
-};
+pub use instance::{Fired, Instance};
 pub use limits::Limits;
+pub use parsing::{Chunk, ChunkDirection, Outcome, Parsed, ParsedTable, Recognition};
 pub use plugin::{InstantiateError, LoadError, Plugin};
-pub use preflight::PreflightError;
+pub use preflight::{PreflightError, preflight};
 pub use runtime::{CodeOrigin, Config, Runtime};
 pub use view::View;

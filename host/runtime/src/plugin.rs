@@ -16,7 +16,7 @@ use crate::limits::Limits;
 use crate::manifest::{
     Capability, Manifest, ManifestError, OptionalExport, Settings, Subscription, World,
 };
-use crate::preflight::{self, PreflightError};
+use crate::preflight::{self, Edge, PreflightError};
 use crate::{Fault, Mode, manifest};
 
 /// Why a component does not become a plugin.
@@ -134,7 +134,7 @@ impl Plugin {
         engines: Arc<Engines>,
         mode: Mode,
         component: Component,
-        bytes: &[u8],
+        (digest, size): (Digest, usize),
         manifest: Manifest,
         granted: Vec<Capability>,
         settings: &Settings,
@@ -142,12 +142,11 @@ impl Plugin {
     ) -> Result<Plugin, LoadError> {
         let values = manifest.resolve(settings)?;
         let limits = limits.lowered(&manifest.limits);
-        preflight::check(component.engine(), &component, &manifest, &granted).map_err(
-            |source| LoadError::Preflight {
-                plugin: manifest.name.clone(),
-                source,
-            },
-        )?;
+        let edge = Edge::of(component.engine(), &component);
+        preflight::check(&edge, &manifest, &granted).map_err(|source| LoadError::Preflight {
+            plugin: manifest.name.clone(),
+            source,
+        })?;
         let main = linked(&component, &manifest, &granted)?;
         let masks = manifest
             .subscriptions
@@ -155,8 +154,8 @@ impl Plugin {
             .map(Subscription::mask)
             .collect();
         Ok(Plugin {
-            digest: Digest::of(bytes),
-            size: bytes.len(),
+            digest,
+            size,
             settings: values.into_iter().map(Into::into).collect(),
             manifest: Arc::new(manifest),
             limits: Arc::new(limits),

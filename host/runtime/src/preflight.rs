@@ -3,12 +3,14 @@
 //! Done before linking, so that the answer names the interface, the version on offer and the
 //! line of the manifest, rather than a type mismatch inside wasmtime.
 
-use wasmtime::Engine;
-use wasmtime::component::Component;
-use wasmtime::component::types::ComponentItem;
+mod edge;
 
 use crate::bindings::{PACKAGE, VERSION, interface};
-use crate::manifest::{Capability, Manifest, OptionalExport, World};
+use crate::compile::CompileError;
+use crate::manifest::{Capability, Manifest, OptionalExport, World, extract};
+use crate::plugin::LoadError;
+
+pub(crate) use edge::Edge;
 
 /// Why a component cannot be linked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,24 +60,37 @@ pub enum PreflightError {
     },
 }
 
+/// Reads the manifest of a component and compares its imports and exports with it and with
+/// what this host offers, as if everything that the manifest asks for were granted. Nothing is
+/// compiled and nothing of the component runs: for builds, which should not leave a component
+/// that no host loads.
+///
+/// # Errors
+/// What [`Runtime::load`](crate::Runtime::load) would say of the manifest, of the imports and
+/// of the exports, and when the bytes are no valid component.
+pub fn preflight(component: &[u8]) -> Result<Manifest, LoadError> {
+    let manifest = Manifest::parse(extract(component)?)?;
+    let edge = Edge::of_bytes(component).map_err(|problem| LoadError::Compile {
+        plugin: manifest.name.clone(),
+        source: CompileError::Invalid(problem),
+    })?;
+    match check(&edge, &manifest, &manifest.capabilities) {
+        Ok(()) => Ok(manifest),
+        Err(source) => Err(LoadError::Preflight {
+            plugin: manifest.name,
+            source,
+        }),
+    }
+}
+
 /// Checks a component against its manifest and what is granted.
 pub(crate) fn check(
-    engine: &Engine,
-    component: &Component,
+    edge: &Edge,
     manifest: &Manifest,
     granted: &[Capability],
 ) -> Result<(), PreflightError> {
-    let ty = component.component_type();
-    for (name, import) in ty.imports(engine) {
-        let functions: Vec<&str> = match &import.ty {
-            ComponentItem::ComponentInstance(instance) => instance
-                .exports(engine)
-                .filter(|(_, item)| !matches!(item.ty, ComponentItem::Type(_)))
-                .map(|(function, _)| function)
-                .collect(),
-            _ => vec![name],
-        };
-        check_import(name, &functions, manifest, granted)?;
+    for (name, functions) in &edge.imports {
+        check_import(name, functions, manifest, granted)?;
     }
     let world = manifest.world;
     let by_world = match world {
@@ -94,7 +109,7 @@ pub(crate) fn check(
     }
     for (name, demanded) in demanded {
         let name = interface(name);
-        if ty.get_export(engine, &name).is_none() {
+        if !edge.exports.contains(&name) {
             return Err(PreflightError::Export { name, demanded });
         }
     }
@@ -103,7 +118,7 @@ pub(crate) fn check(
 
 fn check_import(
     name: &str,
-    functions: &[&str],
+    functions: &[String],
     manifest: &Manifest,
     granted: &[Capability],
 ) -> Result<(), PreflightError> {
@@ -172,8 +187,9 @@ fn check_import(
             name: owned(),
             function: functions
                 .iter()
-                .find(|f| **f != "rows")
-                .map_or_else(String::new, |f| (*f).to_owned()),
+                .find(|f| *f != "rows")
+                .cloned()
+                .unwrap_or_default(),
         }),
         (_, None) => Err(PreflightError::Unknown {
             name: owned(),

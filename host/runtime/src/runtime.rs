@@ -89,7 +89,8 @@ impl Runtime {
             plugin: manifest.name.clone(),
             source,
         };
-        let (code, origin) = self.code(component).map_err(compile_error)?;
+        let digest = Digest::of(component);
+        let (code, origin) = self.code(component, &digest).map_err(compile_error)?;
         let granted = manifest
             .capabilities
             .iter()
@@ -100,7 +101,7 @@ impl Runtime {
             Arc::clone(&self.engines),
             self.config.mode,
             code,
-            component,
+            (digest, component.len()),
             manifest,
             granted,
             settings,
@@ -109,9 +110,13 @@ impl Runtime {
         Ok((plugin, origin))
     }
 
-    fn code(&self, component: &[u8]) -> Result<(Component, CodeOrigin), CompileError> {
+    fn code(
+        &self,
+        component: &[u8],
+        digest: &Digest,
+    ) -> Result<(Component, CodeOrigin), CompileError> {
         let engine = self.engines.main();
-        let key = CodeKey::new(&Digest::of(component).0, engine);
+        let key = CodeKey::new(&digest.0, engine);
         let reason = match &self.config.cache {
             None => "no cache".to_owned(),
             Some(cache) => match cache.get(&key) {

@@ -7,6 +7,7 @@
 
 use std::hash::{Hash, Hasher};
 use std::io::{Read, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 use wasmtime::Engine;
@@ -17,6 +18,8 @@ const FORMAT: u32 = 1;
 const HEADER: usize = 8 + 4 + 32 + 32 + 8;
 const MAC: usize = 32;
 const KEY_FILE: &str = "key";
+/// Entries that this process has begun to write.
+static WRITES: AtomicU64 = AtomicU64::new(0);
 
 /// What compiled code is compiled from and for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,7 +159,9 @@ impl CodeCache {
         let header = self.header(key, code.len());
         let mut mac = blake3::Hasher::new_keyed(&self.key);
         mac.update(&header).update(code);
-        let temporary = format!(".{}.{}", key.file(), std::process::id());
+        // Unique, for another thread may be writing the same entry.
+        let number = WRITES.fetch_add(1, Ordering::Relaxed);
+        let temporary = format!(".{}.{}.{number}", key.file(), std::process::id());
         let mut file = self.dir.open_with(
             &temporary,
             OpenOptions::new()

@@ -1,0 +1,106 @@
+//! Checks that several parts of a manifest share, and what they say.
+
+use std::collections::HashSet;
+
+use palisade_events::{Kind, Severity};
+
+use crate::manifest::ManifestError;
+
+const MAX_VALUES: usize = 65_536;
+
+pub(super) fn kind(place: &str, name: &str) -> Result<Kind, ManifestError> {
+    Kind::from_name(name).ok_or_else(|| {
+        let known = Kind::ALL.iter().map(|k| k.name());
+        ManifestError::value(
+            place,
+            format!("there is no kind `{name}`{}", hint(name, known)),
+        )
+    })
+}
+
+pub(super) fn severity(place: &str, name: &str) -> Result<Severity, ManifestError> {
+    Severity::from_name(name)
+        .ok_or_else(|| one_of(place, name, ["info", "low", "medium", "high", "critical"]))
+}
+
+/// Names in manifests are kebab-case, so that they can be file names and keys anywhere.
+pub(super) fn name(place: &str, name: &str) -> Result<(), ManifestError> {
+    let good = (1..=64).contains(&name.len())
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    if good {
+        return Ok(());
+    }
+    Err(ManifestError::value(
+        place,
+        format!("`{name}` must be 1 to 64 of a-z, 0-9 and `-`, beginning with a letter"),
+    ))
+}
+
+pub(super) fn unique<'a>(
+    place: &str,
+    names: impl Iterator<Item = &'a str>,
+) -> Result<(), ManifestError> {
+    let mut seen = HashSet::new();
+    for name in names {
+        if !seen.insert(name) {
+            return Err(ManifestError::value(
+                place,
+                format!("`{name}` is there twice"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn named<T: Copy + PartialEq>(
+    place: &str,
+    names: &[String],
+    known: &[(&str, T)],
+) -> Result<Vec<T>, ManifestError> {
+    let mut out = Vec::new();
+    for name in names {
+        let found = known.iter().find(|(n, _)| n == name).ok_or_else(|| {
+            ManifestError::value(
+                place,
+                format!(
+                    "there is no `{name}`{}",
+                    hint(name, known.iter().map(|(n, _)| *n))
+                ),
+            )
+        })?;
+        if !out.contains(&found.1) {
+            out.push(found.1);
+        }
+    }
+    Ok(out)
+}
+
+pub(super) fn one_of<const N: usize>(place: &str, found: &str, known: [&str; N]) -> ManifestError {
+    ManifestError::value(
+        place,
+        format!("`{found}` is none of `{}`", known.join("`, `")),
+    )
+}
+
+pub(super) fn bounded(place: &str, count: usize) -> Result<(), ManifestError> {
+    if count <= MAX_VALUES {
+        return Ok(());
+    }
+    Err(ManifestError::value(
+        place,
+        format!("has {count} values; at most {MAX_VALUES} are allowed, use a dataset"),
+    ))
+}
+
+/// `; did you mean …?`, when something known is near.
+pub(in crate::manifest) fn hint<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    known
+        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)
+        .min()
+        .map(|(_, candidate)| format!("; did you mean `{candidate}`?"))
+        .unwrap_or_default()
+}
