@@ -1,5 +1,6 @@
 //! Tests of the whole system.
 
+mod bad_input;
 mod captures;
 mod invariants;
 mod run;

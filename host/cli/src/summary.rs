@@ -140,6 +140,10 @@ pub(crate) fn print(done: &Summary, loaded: &Loaded, letters: LetterCounts) -> R
         writeln!(err, "packets in no flow: {}", skipped.join(", "))?;
     }
     for (what, count) in [
+        (
+            "inputs that could not be read to their end",
+            done.broken_inputs,
+        ),
         ("records that became no event", done.bad_records),
         ("flows that are parsed no further", done.unparsed),
         ("faults of plugins", done.faults),
@@ -215,6 +219,7 @@ pub(crate) fn json(done: &Summary) -> Value {
         "packets_skipped": done.packets_skipped,
         "bytes": done.bytes,
         "bad_records": done.bad_records,
+        "broken_inputs": done.broken_inputs,
         "findings": done.findings,
         "decisions": done.decisions,
         "denied": done.denied,

@@ -15,7 +15,10 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
 use serde::ser::{SerializeMap, Serializer};
 
-pub use event::{EventJson, JsonError, canonical_body, parse_event, parse_events, write_event};
+pub use event::{
+    EventJson, JsonError, canonical_body, json_problem, parse_event, parse_event_of, parse_events,
+    parse_kind, write_event, write_events,
+};
 
 use crate::mask::{closest, suggest};
 

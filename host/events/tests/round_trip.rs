@@ -5,7 +5,9 @@ mod common;
 use std::sync::Arc;
 
 use common::{MODEL, batch, event_json, for_every_kind, source};
-use palisade_events::json::{EventJson, Mode, canonical_body, parse_event, parse_events};
+use palisade_events::json::{
+    EventJson, Mode, canonical_body, parse_event, parse_events, write_events,
+};
 use palisade_events::{Batch, Event, Kind, Segment, batches, event_id};
 use proptest::prelude::*;
 
@@ -56,7 +58,10 @@ fn json_comes_back_as_it_was() {
             );
             let list = format!(" [{text}, {written_text}]");
             let both = parse_events(list.as_bytes(), Mode::Strict).expect("two events");
-            prop_assert_eq!(both, vec![event.clone(), event]);
+            prop_assert_eq!(&both, &vec![event.clone(), event]);
+            let mut list = Vec::new();
+            write_events(&mut list, &both).expect("memory can be written");
+            prop_assert_eq!(parse_events(&list, Mode::Strict).expect("two events"), both);
             Ok(())
         });
         run.unwrap_or_else(|error| panic!("{kind}: {error}"));

@@ -82,7 +82,14 @@ const TIME: u64 = 1 << 1;
 /// # Errors
 /// With the field and what was expected there.
 pub fn parse_event(line: &[u8], mode: Mode) -> Result<Event, JsonError> {
-    let kind = kind_of(line)?;
+    parse_event_of(parse_kind(line)?, line, mode)
+}
+
+/// As [`parse_event`], of a line whose kind is known from [`parse_kind`].
+///
+/// # Errors
+/// As [`parse_event`].
+pub fn parse_event_of(kind: Kind, line: &[u8], mode: Mode) -> Result<Event, JsonError> {
     let trail = Trail::default();
     let cx = Cx {
         mode,
@@ -114,21 +121,38 @@ pub fn parse_events(text: &[u8], mode: Mode) -> Result<Vec<Event>, JsonError> {
 }
 
 fn explain(error: &serde_json::Error, field: String) -> JsonError {
-    let text = error.to_string();
-    // The position has fields of its own.
-    let problem = text
-        .rsplit_once(" at line ")
-        .map_or(text.as_str(), |(problem, _)| problem);
     JsonError {
         line: None,
         column: error.column(),
         field,
-        problem: problem.to_owned(),
+        problem: json_problem(error),
     }
 }
 
-/// The kind, which is usually the first field; else the whole line is looked through.
-fn kind_of(line: &[u8]) -> Result<Kind, JsonError> {
+/// What the parser says, without the position, which has a place of its own. It quotes
+/// values of the document, which may be long: of a long message the middle is left out.
+pub fn json_problem(error: &serde_json::Error) -> String {
+    const BEGIN: usize = 300;
+    const END: usize = 100;
+    let text = error.to_string();
+    let problem = text
+        .rsplit_once(" at line ")
+        .map_or(text.as_str(), |(problem, _)| problem);
+    if problem.len() <= BEGIN + END {
+        return problem.to_owned();
+    }
+    let begin = problem.floor_char_boundary(BEGIN);
+    let end = problem.ceil_char_boundary(problem.len() - END);
+    let part = |part: Option<&str>| part.unwrap_or_default().to_owned();
+    part(problem.get(..begin)) + " … " + &part(problem.get(end..))
+}
+
+/// The kind of the event on a line: usually the first field, else the whole line is looked
+/// through.
+///
+/// # Errors
+/// When there is none, or it is no kind.
+pub fn parse_kind(line: &[u8]) -> Result<Kind, JsonError> {
     struct First;
 
     impl<'de> Visitor<'de> for First {
@@ -349,6 +373,22 @@ impl Serialize for EventJson<'_> {
 /// Those of `to`.
 pub fn write_event(to: &mut impl std::io::Write, event: &Event) -> std::io::Result<()> {
     serde_json::to_writer(to, &EventJson { event, id: None }).map_err(Into::into)
+}
+
+/// Writes events as one array, an event a line; [`parse_events`] reads it back.
+///
+/// # Errors
+/// Those of `to`.
+pub fn write_events<'e>(
+    to: &mut impl std::io::Write,
+    events: impl IntoIterator<Item = &'e Event>,
+) -> std::io::Result<()> {
+    to.write_all(b"[")?;
+    for (at, event) in events.into_iter().enumerate() {
+        to.write_all(if at == 0 { b"\n" } else { b",\n" })?;
+        write_event(to, event)?;
+    }
+    to.write_all(b"\n]\n")
 }
 
 /// The body as canonical JSON: names sorted, no space, numbers in their shortest form

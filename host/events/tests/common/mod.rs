@@ -30,13 +30,26 @@ fn text() -> BoxedStrategy<Value> {
 fn value(ty: &Ty) -> BoxedStrategy<Value> {
     match ty {
         Ty::Bool => any::<bool>().prop_map(Value::from).boxed(),
-        Ty::U8 => any::<u8>().prop_map(Value::from).boxed(),
-        Ty::U16 => any::<u16>().prop_map(Value::from).boxed(),
-        Ty::U32 => any::<u32>().prop_map(Value::from).boxed(),
-        Ty::U64 => any::<u64>().prop_map(Value::from).boxed(),
-        // Eighths are exact in both widths, so that texts can be compared.
-        Ty::F32 => any::<i16>().prop_map(|n| json!(f64::from(n) / 8.0)).boxed(),
-        Ty::F64 => any::<i32>().prop_map(|n| json!(f64::from(n) / 8.0)).boxed(),
+        Ty::U8 => ends(any::<u8>(), [0, u8::MAX]),
+        Ty::U16 => ends(any::<u16>(), [0, u16::MAX]),
+        Ty::U32 => ends(any::<u32>(), [0, u32::MAX]),
+        Ty::U64 => ends(any::<u64>(), [0, u64::MAX]),
+        Ty::F32 => {
+            let edges = [
+                f32::MAX,
+                f32::MIN,
+                f32::MIN_POSITIVE,
+                f32::from_bits(1),
+                -0.0,
+            ];
+            let any = any::<f32>().prop_filter("finite", |n| n.is_finite());
+            // With the digits that an f32 is written with.
+            let digits = |n: f32| serde_json::to_string(&n).expect("a number");
+            prop_oneof![4 => any, 1 => proptest::sample::select(edges.to_vec())]
+                .prop_map(move |n| serde_json::from_str(&digits(n)).expect("a number"))
+                .boxed()
+        }
+        Ty::F64 => number(),
         Ty::Text => text(),
         Ty::Bytes => vec(any::<u8>(), 0..9)
             .prop_map(|bytes| palisade_events::Bytes(bytes).to_string().into())
@@ -47,7 +60,7 @@ fn value(ty: &Ty) -> BoxedStrategy<Value> {
         ]
         .prop_map(|address| address.to_string().into())
         .boxed(),
-        Ty::Timestamp => any::<u64>()
+        Ty::Timestamp => prop_oneof![4 => any::<u64>(), 1 => Just(0), 1 => Just(u64::MAX)]
             .prop_map(|t| Timestamp(t).to_string().into())
             .boxed(),
         Ty::Attributes => attributes(),
@@ -68,14 +81,38 @@ fn value(ty: &Ty) -> BoxedStrategy<Value> {
     }
 }
 
+/// Any number of a type, and often the first and the last.
+fn ends<T>(any: impl Strategy<Value = T> + 'static, ends: [T; 2]) -> BoxedStrategy<Value>
+where
+    T: Copy + std::fmt::Debug + Into<Value> + 'static,
+{
+    prop_oneof![4 => any, 1 => proptest::sample::select(ends.to_vec())]
+        .prop_map(Into::into)
+        .boxed()
+}
+
+/// A finite number, and often one at an end of what there is.
+fn number() -> BoxedStrategy<Value> {
+    let edges = [
+        f64::MAX,
+        f64::MIN,
+        f64::MIN_POSITIVE,
+        f64::from_bits(1),
+        -0.0,
+        9e15,
+        -9e15,
+    ];
+    let any = any::<f64>().prop_filter("finite", |n| n.is_finite());
+    prop_oneof![4 => any, 1 => proptest::sample::select(edges.to_vec())]
+        .prop_map(whole)
+        .boxed()
+}
+
 fn attributes() -> BoxedStrategy<Value> {
     // Few names, so that some hold text here and numbers there.
     let name = prop_oneof!["[ab]\\.[cd]", "[a-z0-9][a-z0-9._-]{0,63}"];
-    let number = any::<f64>()
-        .prop_filter("finite", |n| n.is_finite())
-        .prop_map(whole);
     let whole = any::<i32>().prop_map(Value::from);
-    btree_map(name, prop_oneof![text(), number, whole], 0..6)
+    btree_map(name, prop_oneof![text(), number(), whole], 0..6)
         .prop_map(|all| Value::Object(all.into_iter().collect()))
         .boxed()
 }

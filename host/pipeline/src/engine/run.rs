@@ -274,6 +274,7 @@ impl Engine {
         let mut reader = match CaptureReader::new(input.stream, self.config.read) {
             Ok(reader) => reader,
             Err(error) => {
+                self.summary.broken_inputs += 1;
                 out.notice(unreadable(error.to_string()));
                 return Ok(());
             }
@@ -298,6 +299,7 @@ impl Engine {
                     Ok(Some(packet)) => table.packet(&packet, &mut ingest),
                     Ok(None) => ended = true,
                     Err(error) => {
+                        self.summary.broken_inputs += 1;
                         out.notice(unreadable(error.to_string()));
                         ended = true;
                     }
@@ -356,25 +358,20 @@ impl Engine {
             return Ok(());
         };
         let mut more = true;
+        let mut broken = None;
         while more {
             let began = Instant::now();
             match reader.read(&mut sink, self.config.epoch) {
                 Ok(progress) => more = !progress.ended,
                 Err(error) => {
-                    out.notice(Notice::Input {
-                        name: name.clone(),
-                        problem: error.to_string(),
-                    });
+                    broken = Some(error.to_string());
                     more = false;
                 }
             }
             let batches = match sink.finish() {
                 Ok(batches) => batches,
                 Err(error) => {
-                    out.notice(Notice::Input {
-                        name: name.clone(),
-                        problem: error.to_string(),
-                    });
+                    broken = Some(error.to_string());
                     break;
                 }
             };
@@ -392,6 +389,16 @@ impl Engine {
                 name: name.clone(),
                 problem: report.to_string(),
             });
+        }
+        // In the order of the input: its bad records, and where it broke off.
+        let more = counts.bad - (reader.reports().len() as u64).min(counts.bad);
+        let more = (more > 0).then(|| {
+            format!("{more} more records are bad; a dead-letter file holds them all, with reasons")
+        });
+        self.summary.broken_inputs += u64::from(broken.is_some());
+        for problem in [more, broken].into_iter().flatten() {
+            let name = name.clone();
+            out.notice(Notice::Input { name, problem });
         }
         Ok(())
     }

@@ -30,6 +30,8 @@ pub struct Summary {
     pub packets_skipped: BTreeMap<&'static str, u64>,
     /// Records of logs that became no event.
     pub bad_records: u64,
+    /// Inputs that could not be read to their end.
+    pub broken_inputs: u64,
     /// Bytes read.
     pub bytes: u64,
     /// Events by kind.

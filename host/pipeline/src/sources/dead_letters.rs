@@ -73,7 +73,7 @@ impl std::fmt::Debug for DeadLetters {
 }
 
 impl DeadLetters {
-    /// Keeps none; only counts.
+    /// Keeps none, and counts none; readers count their bad records themselves.
     pub fn none() -> Self {
         Self::with(None, 0)
     }
@@ -115,6 +115,9 @@ impl DeadLetters {
     /// Keeps a letter, or counts that it was dropped.
     pub fn add(&self, letter: &Letter<'_>) {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if inner.to.is_none() {
+            return;
+        }
         match inner.write(letter) {
             Ok(true) => inner.counts.kept += 1,
             // A full disk must not stop the events that are well.

@@ -1,7 +1,7 @@
 //! Why a record does not become an event.
 
 use palisade_events::Kind;
-use palisade_events::json::JsonError;
+use palisade_events::json::{JsonError, json_problem};
 
 use super::records;
 use super::sink::SinkError;
@@ -23,7 +23,7 @@ pub(super) enum Fault {
         shown: String,
         expected: &'static str,
     },
-    #[error("the event does not fit: {0}")]
+    #[error(transparent)]
     Event(JsonError),
     #[error("{0} events come only from the host, and no input may claim them")]
     HostOnly(Kind),
@@ -63,13 +63,8 @@ impl Fault {
 
 impl From<serde_json::Error> for Fault {
     fn from(error: serde_json::Error) -> Self {
-        let text = error.to_string();
-        // Line and column of the record have a place of their own.
-        let problem = text
-            .rsplit_once(" at line ")
-            .map_or(text.as_str(), |(problem, _)| problem);
         Self::Json {
-            problem: problem.to_owned(),
+            problem: json_problem(&error),
             column: error.column(),
         }
     }

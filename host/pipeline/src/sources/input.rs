@@ -1,20 +1,23 @@
 //! Opens inputs: looks at the first bytes, undoes compression, says what it is.
 
+mod stream;
+#[cfg(test)]
+mod tests;
+mod zstd;
+
 use std::fmt;
-use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::io::{self, BufReader, Cursor, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
-use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
+use stream::{Bounded, Counted, Replay};
+use zstd::Zstd;
 
 use super::recognise::{self, Compression, Format};
+use crate::capture::{CaptureError, CaptureReader, ReadLimits};
 
 /// How many bytes are looked at to recognise an input.
 const PEEK: usize = 64 << 10;
-
-/// Largest window of zstd in bytes, that of `zstd --long`: memory that a frame may demand.
-const MAX_WINDOW: u64 = 128 << 20;
 
 /// Most layers of compression.
 const MAX_LAYERS: usize = 2;
@@ -73,6 +76,17 @@ pub enum OpenError {
         /// How many layers were found.
         layers: usize,
     },
+    /// It begins as a capture, and not one of its packets can be read.
+    #[error("`{name}` cannot be read: {error}")]
+    Capture {
+        /// The input.
+        name: String,
+        /// What is wrong.
+        error: CaptureError,
+    },
+    /// It is a folder.
+    #[error("`{0}` is a folder; name the files in it")]
+    Folder(String),
     /// It cannot be read, or its compression is damaged at once.
     #[error("`{name}` cannot be read: {error}")]
     Read {
@@ -140,9 +154,10 @@ pub fn open(
         if beginning.is_empty()
             && let Some(error) = error.take()
         {
-            return Err(OpenError::Read {
-                name: name.to_owned(),
-                error,
+            let name = name.to_owned();
+            return Err(match error.kind() {
+                io::ErrorKind::IsADirectory => OpenError::Folder(name),
+                _ => OpenError::Read { name, error },
             });
         }
         let Some(layer) = Compression::of(&beginning) else {
@@ -153,6 +168,7 @@ pub fn open(
                 name: name.to_owned(),
                 saw: recognise::describe(&beginning),
             })?;
+            check_capture(&format, &beginning, name)?;
             stream = Box::new(Replay {
                 beginning: Cursor::new(beginning),
                 error,
@@ -186,11 +202,30 @@ pub fn open(
         };
         stream = Box::new(Bounded {
             from: plain,
+            layer,
             taken: consumed.clone(),
             given: 0,
             limits: limits.clone(),
         });
     }
+}
+
+/// A capture whose very header is wrong or of another version is told before work begins.
+fn check_capture(format: &Format, beginning: &[u8], name: &str) -> Result<(), OpenError> {
+    let whole_header = match format {
+        Format::Pcap => true,
+        // Its first block may be longer than what was looked at.
+        Format::Pcapng => beginning.len() < PEEK,
+        Format::Json(..) => false,
+    };
+    if !whole_header {
+        return Ok(());
+    }
+    let opened = CaptureReader::new(beginning, ReadLimits::default());
+    opened.map(drop).map_err(|error| OpenError::Capture {
+        name: name.to_owned(),
+        error,
+    })
 }
 
 /// Reads up to [`PEEK`] bytes; fewer only at the end or before an error.
@@ -211,287 +246,4 @@ fn peek(from: &mut impl Read) -> (Vec<u8>, Option<io::Error>) {
     }
     bytes.truncate(len);
     (bytes, failed)
-}
-
-/// Gives what was looked at once more, then the error that ended the looking if there
-/// was one, then the rest.
-struct Replay<R> {
-    beginning: Cursor<Vec<u8>>,
-    error: Option<io::Error>,
-    rest: R,
-}
-
-impl<R: Read> Read for Replay<R> {
-    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-        match self.beginning.read(to)? {
-            0 => self.error.take().map_or_else(|| self.rest.read(to), Err),
-            read => Ok(read),
-        }
-    }
-}
-
-struct Counted<R> {
-    from: R,
-    count: Consumed,
-}
-
-impl<R: Read> Read for Counted<R> {
-    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-        let read = self.from.read(to)?;
-        self.count.0.fetch_add(read as u64, Ordering::Relaxed);
-        Ok(read)
-    }
-}
-
-/// Keeps a small input from becoming an endless output. All layers count together, since
-/// what comes out of each is held against what went into the first.
-struct Bounded<R> {
-    from: R,
-    taken: Consumed,
-    given: u64,
-    limits: Limits,
-}
-
-impl<R: Read> Read for Bounded<R> {
-    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-        let read = self.from.read(to)?;
-        self.given = self.given.saturating_add(read as u64);
-        let Limits {
-            max_ratio,
-            free_output,
-            max_output,
-            ..
-        } = self.limits;
-        let fair = self.taken.get().saturating_mul(max_ratio);
-        if self.given > max_output || (self.given > free_output && self.given > fair) {
-            return Err(io::Error::other(format!(
-                "{} bytes have come out of {} compressed ones, beyond the limit of {max_output} \
-                 bytes or {max_ratio} to one; raise the limit if the input is to be trusted",
-                self.given,
-                self.taken.get(),
-            )));
-        }
-        Ok(read)
-    }
-}
-
-/// Frames of zstd one after another, with skippable ones between them.
-struct Zstd<R> {
-    from: R,
-    decoder: FrameDecoder,
-    in_frame: bool,
-}
-
-impl<R: BufRead> Zstd<R> {
-    fn new(from: R) -> Self {
-        let mut decoder = FrameDecoder::new();
-        decoder.set_max_window_size(MAX_WINDOW);
-        Self {
-            from,
-            decoder,
-            in_frame: false,
-        }
-    }
-
-    /// Opens the next frame; false at the end of the input.
-    fn next_frame(&mut self) -> io::Result<bool> {
-        while !self.from.fill_buf()?.is_empty() {
-            match self.decoder.reset(&mut self.from) {
-                Ok(()) => {
-                    self.in_frame = true;
-                    return Ok(true);
-                }
-                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
-                    length,
-                    ..
-                })) => {
-                    let mut skipped = (&mut self.from).take(length.into());
-                    if io::copy(&mut skipped, &mut io::sink())? < u64::from(length) {
-                        return Err(io::ErrorKind::UnexpectedEof.into());
-                    }
-                }
-                Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
-            }
-        }
-        Ok(false)
-    }
-
-    /// What was decoded by a frame that has ended must have the checksum it claims.
-    fn end_frame(&mut self) -> io::Result<()> {
-        self.in_frame = false;
-        let claimed = self.decoder.get_checksum_from_data();
-        if claimed.is_some() && claimed != self.decoder.get_calculated_checksum() {
-            let error = "the checksum of a zstd frame does not match what it holds";
-            return Err(io::Error::new(io::ErrorKind::InvalidData, error));
-        }
-        Ok(())
-    }
-}
-
-impl<R: BufRead> Read for Zstd<R> {
-    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-        if to.is_empty() {
-            return Ok(0);
-        }
-        loop {
-            if !self.in_frame && !self.next_frame()? {
-                return Ok(0);
-            }
-            while self.decoder.can_collect() == 0 && !self.decoder.is_finished() {
-                let step = BlockDecodingStrategy::UptoBlocks(1);
-                self.decoder
-                    .decode_blocks(&mut self.from, step)
-                    .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-            }
-            match self.decoder.read(to)? {
-                0 => self.end_frame()?,
-                read => return Ok(read),
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::Write;
-
-    use flate2::write::GzEncoder;
-
-    use super::*;
-
-    const LINE: &[u8] = b"{\"_path\":\"dns\",\"ts\":1}\n";
-
-    fn gzip(bytes: &[u8]) -> Vec<u8> {
-        let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());
-        encoder.write_all(bytes).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    fn zstd(bytes: &[u8]) -> Vec<u8> {
-        ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
-    }
-
-    fn read(bytes: Vec<u8>, limits: &Limits) -> (Input, Result<Vec<u8>, String>) {
-        let mut input = open("x", Cursor::new(bytes), limits).unwrap();
-        let mut plain = Vec::new();
-        let read = input
-            .stream
-            .read_to_end(&mut plain)
-            .map_err(|error| error.to_string());
-        (input, read.map(|_| plain))
-    }
-
-    #[test]
-    fn compression_is_undone_up_to_two_layers() {
-        use Compression::{Gzip, Zstd};
-        let two = [gzip(LINE), gzip(LINE)].concat();
-        let frames = [
-            zstd(LINE),
-            b"\x50\x2a\x4d\x18\x03\0\0\0abc".to_vec(),
-            zstd(LINE),
-        ]
-        .concat();
-        let cases = [
-            (LINE.to_vec(), vec![], 1),
-            (gzip(LINE), vec![Gzip], 1),
-            (zstd(LINE), vec![Zstd], 1),
-            (two, vec![Gzip], 2),
-            (frames, vec![Zstd], 2),
-            (zstd(&gzip(LINE)), vec![Zstd, Gzip], 1),
-            (gzip(&gzip(LINE)), vec![Gzip, Gzip], 1),
-        ];
-        for (bytes, compression, times) in cases {
-            let len = bytes.len() as u64;
-            let (input, plain) = read(bytes, &Limits::default());
-            assert_eq!(input.compression, compression);
-            assert_eq!(plain.unwrap(), LINE.repeat(times));
-            assert_eq!(input.consumed.get(), len);
-        }
-        let thrice = gzip(&gzip(&gzip(LINE)));
-        let error = open("x", Cursor::new(thrice), &Limits::default()).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "`x` is compressed 3 times or more; at most 2 are undone"
-        );
-    }
-
-    #[test]
-    fn a_bomb_is_stopped() {
-        let zeros = [LINE, &[b' '; 1 << 19]].concat();
-        let limits = Limits {
-            max_ratio: 100,
-            free_output: 1 << 16,
-            ..Limits::default()
-        };
-        let (_, plain) = read(gzip(&zeros), &limits);
-        assert!(plain.unwrap_err().contains("beyond the limit of"));
-        let limits = Limits {
-            max_output: 1 << 18,
-            ..Limits::default()
-        };
-        assert!(read(zstd(&zeros), &limits).1.is_err());
-        // Each layer alone is within the limit, both together are not.
-        let limits = Limits {
-            max_ratio: 1_000,
-            free_output: 1 << 16,
-            ..Limits::default()
-        };
-        assert!(read(gzip(&zeros), &limits).1.is_ok());
-        let bomb = gzip(&gzip(&[LINE, &[b' '; 4 << 20]].concat()));
-        assert!(read(bomb, &limits).1.is_err());
-    }
-
-    #[test]
-    fn what_can_be_read_of_a_broken_stream_is_read() {
-        let many = LINE.repeat(6_000);
-        for whole in [gzip(&many), zstd(&many)] {
-            for cut in (64..whole.len()).step_by(whole.len() / 7) {
-                let mut input =
-                    match open("x", Cursor::new(whole[..cut].to_vec()), &Limits::default()) {
-                        Ok(input) => input,
-                        Err(OpenError::Read { .. } | OpenError::Empty(_)) => continue,
-                        Err(error) => panic!("{error}"),
-                    };
-                let mut plain = Vec::new();
-                assert!(input.stream.read_to_end(&mut plain).is_err());
-                assert!(many.starts_with(&plain) && !plain.is_empty());
-            }
-        }
-    }
-
-    #[test]
-    fn a_wrong_checksum_is_found() {
-        let mut bytes = zstd(LINE);
-        let last = bytes.len() - 1;
-        bytes[last] ^= 1;
-        // Only a frame that has a checksum can be told to be wrong.
-        if bytes[4] & 4 != 0 {
-            assert!(
-                read(bytes, &Limits::default())
-                    .1
-                    .unwrap_err()
-                    .contains("checksum")
-            );
-        }
-    }
-
-    #[test]
-    fn nothing_and_unknown() {
-        let error = |bytes: &[u8]| {
-            open("a.log", Cursor::new(bytes.to_vec()), &Limits::default())
-                .unwrap_err()
-                .to_string()
-        };
-        assert_eq!(error(b""), "`a.log` is empty; there is nothing to read");
-        assert_eq!(
-            error(b" \n\n"),
-            "`a.log` is empty; there is nothing to read"
-        );
-        assert_eq!(
-            error(&gzip(b"")),
-            "`a.log` is empty; there is nothing to read"
-        );
-        let unknown = error(b"hello");
-        assert!(unknown.contains("begins with `hello`") && unknown.contains("Zeek JSON"));
-    }
 }

@@ -34,6 +34,15 @@ pub(super) fn tls_version(name: &str) -> Cow<'_, str> {
     }
 }
 
+/// Longest name in DNS as text, with every byte written as `\DDD` (RFC 1035 allows 255).
+const MAX_DNS_NAME: usize = 4 * 255;
+
+/// A name that may stand in every answer of a record that says it once; one that is too
+/// long for a name is left out there, lest a small record become a large event.
+pub(super) fn repeatable(name: &str) -> &str {
+    if name.len() <= MAX_DNS_NAME { name } else { "" }
+}
+
 /// The parts of what a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Target<'t> {

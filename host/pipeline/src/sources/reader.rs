@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::Read;
 use std::sync::Arc;
 
-use palisade_events::json::{Mode, parse_event};
+use palisade_events::json::{Mode, parse_event_of, parse_kind};
 
 use super::counts::{Counts, Types};
 use super::dead_letters::{DeadLetters, Letter};
@@ -12,7 +12,7 @@ use super::eve::Eve;
 use super::fault::{Fault, Stop};
 use super::input::{Input, Limits};
 use super::policy::host_only;
-use super::recognise::{Dialect, Format, skip_mark, skip_prefix};
+use super::recognise::{Dialect, Format, skip_prefix};
 use super::records::{Record, Records};
 use super::sink::{EventSink, SinkError};
 use super::zeek::Zeek;
@@ -34,8 +34,8 @@ pub struct Progress {
 pub enum ReadError {
     /// The stream broke off, or its compression is damaged. All before it was read.
     #[error(
-        "`{name}` breaks off after {offset} bytes (line {line}): {error}; the {records} records \
-         before that were read"
+        "breaks off after {offset} bytes (line {line}): {error}; the {records} records before \
+         that were read"
     )]
     Broken {
         /// The input.
@@ -50,7 +50,7 @@ pub enum ReadError {
         error: std::io::Error,
     },
     /// Events cannot be taken any more.
-    #[error("`{name}`, line {line}: {error}")]
+    #[error("line {line}: {error}")]
     Sink {
         /// The input.
         name: String,
@@ -261,11 +261,6 @@ fn decode(
     if let Some(fault) = record.fault {
         return Err(Stop::Bad(fault.into()));
     }
-    let bytes = if record.offset == 0 {
-        skip_mark(bytes)
-    } else {
-        bytes
-    };
     let bytes = skip_prefix(bytes).trim_ascii_end();
     match decoder {
         Decoder::Eve(eve) => eve.read(text(bytes)?, to),
@@ -276,11 +271,11 @@ fn decode(
             } else {
                 Mode::Strict
             };
-            let event = parse_event(bytes, mode).map_err(Fault::Event)?;
-            let kind = event.kind();
+            let kind = parse_kind(bytes).map_err(Fault::Event)?;
             if host_only(kind) && !to.policy().vectors {
                 return Err(Stop::Bad(Fault::HostOnly(kind)));
             }
+            let event = parse_event_of(kind, bytes, mode).map_err(Fault::Event)?;
             to.push(&event, bytes.len())?;
             types.count(kind.name(), true);
             Ok(())

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use super::records::{Framing, Records};
+use super::records::{Framing, MARK, Records};
 use super::text::Text;
 
 /// A compression that is undone.
@@ -98,8 +98,8 @@ pub(super) fn format(bytes: &[u8], name: &str) -> Option<Format> {
 }
 
 /// Takes away a byte order mark.
-pub(super) fn skip_mark(bytes: &[u8]) -> &[u8] {
-    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+fn skip_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(MARK).unwrap_or(bytes)
 }
 
 /// Takes away what Suricata's `prefix` option and syslog put before the object.
@@ -269,6 +269,11 @@ pub(super) fn describe(bytes: &[u8]) -> String {
         (b"ARROW1", "it is an Arrow file"),
         (b"PAR1", "it is a Parquet file"),
     ];
+    if is_utf16(bytes) {
+        return "it is text in UTF-16; convert it to UTF-8, for example with \
+                `iconv -f UTF-16 -t UTF-8`"
+            .to_owned();
+    }
     if let Some((_, what)) = KNOWN.iter().find(|(magic, _)| bytes.starts_with(magic)) {
         return (*what).to_owned();
     }
@@ -283,6 +288,18 @@ pub(super) fn describe(bytes: &[u8]) -> String {
         Ok(text) => format!("it begins with `{}`", text.escape_debug()),
         Err(_) => format!("it begins with the bytes {}", hex::encode(shown)),
     }
+}
+
+/// Whether it is text in UTF-16: it has the byte order mark, or every other byte of what
+/// seems to be JSON is zero.
+fn is_utf16(bytes: &[u8]) -> bool {
+    matches!(
+        bytes,
+        [0xff, 0xfe, _, 0, ..]
+            | [0xfe, 0xff, 0, ..]
+            | [b'{' | b'[', 0, _, 0, ..]
+            | [0, b'{' | b'[', 0, ..]
+    )
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! Cuts input into records: lines, or the values of JSON arrays and documents.
 
+#[cfg(test)]
+mod tests;
+
 use std::io::{self, Read};
 use std::ops::Range;
 
@@ -8,6 +11,9 @@ use memchr::{memchr, memchr_iter};
 /// How much is read first, and how much at most: reads double while the input lasts.
 const FIRST_READ: usize = 8 << 10;
 const MAX_READ: usize = 256 << 10;
+
+/// The byte order mark of UTF-8.
+pub(super) const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// How records are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,12 +135,14 @@ impl<R: Read> Records<R> {
     /// they cut off is told apart by [`Fault::Unfinished`].
     pub(super) fn next(&mut self) -> io::Result<Option<Record>> {
         loop {
-            let found = match self.framing {
-                Framing::Lines => self.next_line(),
-                Framing::Documents => self.next_document(),
-            };
-            if found.is_some() {
-                return Ok(found);
+            if !self.awaits_mark() {
+                let found = match self.framing {
+                    Framing::Lines => self.next_line(),
+                    Framing::Documents => self.next_document(),
+                };
+                if found.is_some() {
+                    return Ok(found);
+                }
             }
             if self.ended {
                 return self.error.take().map_or(Ok(None), Err);
@@ -152,6 +160,18 @@ impl<R: Read> Records<R> {
                 }
             }
         }
+    }
+
+    /// Skips a byte order mark at the beginning; whether more bytes must come to tell.
+    fn awaits_mark(&mut self) -> bool {
+        if self.offset() > 0 || self.scanned > 0 {
+            return false;
+        }
+        if self.buffer.starts_with(MARK) {
+            self.start = MARK.len();
+            self.scanned = MARK.len();
+        }
+        !self.ended && MARK.len() > self.buffer.len() && MARK.starts_with(&self.buffer)
     }
 
     /// Drops what a record has beyond the longest allowed.
@@ -327,153 +347,5 @@ impl<R: Read> Records<R> {
         };
         self.scan = Scan::default();
         self.rest(Some(fault))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// Gives a few bytes at a time.
-    struct Trickle<'a>(&'a [u8], usize);
-
-    impl Read for Trickle<'_> {
-        fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-            let len = self.1.min(to.len());
-            self.0.read(&mut to[..len])
-        }
-    }
-
-    fn all(input: &[u8], framing: Framing, max: usize, step: usize) -> Vec<String> {
-        let mut records = Records::new(Trickle(input, step), framing, max);
-        let mut found = Vec::new();
-        while let Some(record) = records.next().unwrap() {
-            let text = String::from_utf8_lossy(records.bytes(&record)).into_owned();
-            let fault = record
-                .fault
-                .map(|fault| format!(" ({fault})"))
-                .unwrap_or_default();
-            found.push(format!("{}@{} {text}{fault}", record.line, record.offset));
-        }
-        assert_eq!(records.offset(), input.len() as u64);
-        found
-    }
-
-    fn check(input: &str, framing: Framing, max: usize, expect: &[&str]) {
-        for step in [1, 2, 7, 1 << 20] {
-            assert_eq!(
-                all(input.as_bytes(), framing, max, step),
-                expect,
-                "steps of {step}"
-            );
-        }
-    }
-
-    #[test]
-    fn lines_without_blank_ones() {
-        check(
-            "a\n\n  \r\nbc \nlast",
-            Framing::Lines,
-            10,
-            &["1@0 a", "4@7 bc ", "5@11 last"],
-        );
-        check("", Framing::Lines, 10, &[]);
-        check("\n\n", Framing::Lines, 10, &[]);
-    }
-
-    #[test]
-    fn lines_that_are_too_long_are_skipped() {
-        check(
-            "ab\n0123456789x\ncd\n0123456789xyz",
-            Framing::Lines,
-            10,
-            &[
-                "1@0 ab",
-                "2@3 0123456789 (the record is 11 bytes long, and at most 10 are taken)",
-                "3@15 cd",
-                "4@18 0123456789 (the record is 13 bytes long, and at most 10 are taken)",
-            ],
-        );
-        let long = vec![b'x'; 3 << 20];
-        let found = all(&long, Framing::Lines, 1000, 4096);
-        assert_eq!(found.len(), 1);
-        assert_eq!(found[0].matches('x').count(), 1000);
-    }
-
-    #[test]
-    fn documents_in_brackets_or_not() {
-        check(
-            "[\n {\"a\": \"}\\\"{\"},\n {\"b\":\n [1]}\n]\n{\"c\":1}{\"d\":2}",
-            Framing::Documents,
-            100,
-            &[
-                "2@3 {\"a\": \"}\\\"{\"}",
-                "3@19 {\"b\":\n [1]}",
-                "6@33 {\"c\":1}",
-                "6@40 {\"d\":2}",
-            ],
-        );
-    }
-
-    #[test]
-    fn what_is_no_document_is_told() {
-        check(
-            "[1, true,\n{\"a\":1},x{\"b\":2}, {\"c\":",
-            Framing::Documents,
-            100,
-            &[
-                "1@1 1 (there is no object here)",
-                "1@4 true (there is no object here)",
-                "2@10 {\"a\":1}",
-                "2@18 x (there is no object here)",
-                "2@19 {\"b\":2}",
-                "2@28 {\"c\": (the input ends inside the record)",
-            ],
-        );
-        check(
-            "{\"a\":\"0123456789\"}\n{}",
-            Framing::Documents,
-            10,
-            &[
-                "1@0 {\"a\":\"0123 (the record is 18 bytes long, and at most 10 are taken)",
-                "2@19 {}",
-            ],
-        );
-    }
-
-    #[test]
-    fn an_error_comes_after_what_was_read_before_it() {
-        struct Broken(bool);
-        impl Read for Broken {
-            fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-                if std::mem::replace(&mut self.0, true) {
-                    return Err(io::Error::other("broken"));
-                }
-                to[..5].copy_from_slice(b"a\nbcd");
-                Ok(5)
-            }
-        }
-        let mut records = Records::new(Broken(false), Framing::Lines, 10);
-        assert_eq!(records.next().unwrap().unwrap().fault, None);
-        assert_eq!(
-            records.next().unwrap().unwrap().fault,
-            Some(Fault::Unfinished)
-        );
-        assert_eq!(records.next().unwrap_err().to_string(), "broken");
-        assert!(records.next().unwrap().is_none());
-    }
-
-    proptest! {
-        #[test]
-        fn the_size_of_reads_does_not_matter(
-            input in "[ab{}\\[\\],\"\\\\\n ]{0,80}", step in 1usize..9, max in 1usize..20,
-        ) {
-            for framing in [Framing::Lines, Framing::Documents] {
-                let whole = all(input.as_bytes(), framing, max, 1 << 20);
-                prop_assert_eq!(all(input.as_bytes(), framing, max, step), whole);
-            }
-        }
     }
 }

@@ -11,7 +11,7 @@ use super::policy::SourcePolicy;
 
 /// Bytes of input after which a batch is closed however few rows it has, so that a batch
 /// of large records stays small.
-const MAX_BATCH_BYTES: usize = 8 << 20;
+const MAX_BATCH_BYTES: usize = 4 << 20;
 
 /// Why an event is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -150,7 +150,10 @@ fn a_broken_stream_says_where() {
     let outcome = read("x.gz", &whole[..whole.len() / 2]);
     let error = outcome.error.unwrap().to_string();
     assert!(outcome.counts.events > 500, "{error}");
-    assert!(error.starts_with("`x.gz` breaks off after "), "{error}");
+    assert!(error.starts_with("breaks off after "), "{error}");
+    let taken = whole.len() / 2;
+    let says = format!("the gzip data is cut off or damaged within its first {taken} bytes");
+    assert!(error.contains(&says), "{error}");
     // The line that was cut off is bad, or the break fell between lines.
     assert!(outcome.counts.bad <= 1);
     assert!(read("x.gz", &whole).error.is_none());
@@ -166,4 +169,26 @@ fn what_is_no_input() {
     assert!(matches!(error(b"\x1f\x8b\x08"), OpenError::Read { .. }));
     assert!(matches!(error(&[0; 1000]), OpenError::Unknown { .. }));
     assert!(matches!(error(b"{}"), OpenError::Unknown { .. }));
+}
+
+/// What a sensor says once stands in every answer of the event; what is too long for a
+/// name must not.
+#[test]
+fn a_small_record_does_not_become_a_large_event() {
+    let name = "a".repeat(400_000);
+    let answers = vec![r#"{"rrtype":"A","rdata":"10.0.0.1"}"#; 200].join(",");
+    let eve = format!(
+        r#"{{"timestamp":"2025-01-01T00:00:00Z","event_type":"dns","src_ip":"10.0.0.1","dest_ip":"10.0.0.2","dns":{{"type":"answer","rrname":"{name}","rrtype":"A","answers":[{answers}]}}}}"#
+    );
+    let addresses = vec![r#""10.0.0.1""#; 200].join(",");
+    let zeek = format!(
+        r#"{{"_path":"dns","ts":1,"uid":"C","id.orig_h":"10.0.0.1","id.resp_h":"10.0.0.2","query":"{name}","qtype_name":"A","answers":["{name}",{addresses}]}}"#
+    );
+    for record in [eve, zeek] {
+        let outcome = read("x", record.as_bytes());
+        assert_eq!(outcome.counts.events, 1);
+        let columns = outcome.batches[0].record_batch().unwrap();
+        let size = columns.get_array_memory_size();
+        assert!(size < 4 * record.len(), "{size} of {}", record.len());
+    }
 }

@@ -148,6 +148,7 @@ pub(super) fn is_typed(event_type: &str) -> bool {
         event_type,
         "dns"
             | "mdns"
+            | "llmnr"
             | "http"
             | "http2"
             | "tls"

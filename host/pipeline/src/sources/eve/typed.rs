@@ -10,7 +10,7 @@ use super::generic::Ether;
 use crate::sources::columns::{Ends, Shared, Side, app_proto, encrypted, mac, push_shared, time};
 use crate::sources::fault::Stop;
 use crate::sources::flow_key::protocol_number;
-use crate::sources::names::{http_target, tls_version};
+use crate::sources::names::{http_target, repeatable, tls_version};
 use crate::sources::sink::EventSink;
 use crate::sources::text::{Flag, List, Num, Text, record};
 use crate::sources::time::timestamp;
@@ -32,7 +32,7 @@ record! {
         "app_proto" => app_proto: Text<'a>,
         "vlan" => vlan: List<Num>,
         "ether" => ether: Ether<'a>,
-        "dns" | "mdns" => dns: Dns<'a>,
+        "dns" | "mdns" | "llmnr" => dns: Dns<'a>,
         "http" => http: Http<'a>,
         "tls" => tls: Tls<'a>,
         "flow" | "netflow" => flow: Flow<'a>,
@@ -170,7 +170,7 @@ pub(super) fn read(
     };
     let len = text.len();
     match event_type {
-        "dns" | "mdns" => dns(shared, &record.dns, ends, at, len, to)?,
+        "dns" | "mdns" | "llmnr" => dns(shared, &record.dns, ends, at, len, to)?,
         "http" | "http2" => http(shared, &record.http, &ends, at, len, to)?,
         "tls" => tls(shared, &record.tls, &ends, at, len, to)?,
         "flow" | "netflow" => flow(shared, &record, &ends, at, len, to)?,
@@ -212,6 +212,7 @@ fn dns(
         columns.qtype.push_str(kind);
         columns.rcode.push_str(dns.rcode.get());
         let rows = &mut columns.answers.items;
+        let name = repeatable(name);
         for answer in &*dns.answers {
             rows.name.push_str(answer.rrname.get().unwrap_or(name));
             rows.rtype.push_str(answer.rrtype.or_empty());

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use crate::sources::columns::{Ends, Shared, Side, app_proto, encrypted, mac, push_shared, time};
 use crate::sources::fault::{Fault, Stop};
 use crate::sources::flow_key::{fnv64, protocol_number};
-use crate::sources::names::{http_target, tls_version};
+use crate::sources::names::{http_target, repeatable, tls_version};
 use crate::sources::sink::EventSink;
 use crate::sources::text::{Flag, List, Num, Text, record};
 
@@ -259,7 +259,7 @@ fn dns(shared: &mut Shared, log: &Dns<'_>, len: usize, to: &mut EventSink) -> Re
             .push_str(log.rcode_name.get().or(log.rcode.get()));
         let rows = &mut columns.answers.items;
         // An alias is followed by what its target has.
-        let mut name = query;
+        let mut name = repeatable(query);
         for (at, answer) in log.answers.iter().enumerate() {
             let data = answer.or_empty();
             let rtype = answer_type(data, qtype);
@@ -269,7 +269,7 @@ fn dns(shared: &mut Shared, log: &Dns<'_>, len: usize, to: &mut EventSink) -> Re
                 .add(log.ttls.get(at).and_then(|ttl| ttl.u32()).unwrap_or(0));
             rows.rdata.push_str(data);
             if rtype == "CNAME" {
-                name = data;
+                name = repeatable(data);
             }
         }
         columns.answers.end_row();

@@ -1,0 +1,141 @@
+use std::io::Write;
+
+use flate2::write::GzEncoder;
+
+use super::*;
+
+const LINE: &[u8] = b"{\"_path\":\"dns\",\"ts\":1}\n";
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
+}
+
+fn read(bytes: Vec<u8>, limits: &Limits) -> (Input, Result<Vec<u8>, String>) {
+    let mut input = open("x", Cursor::new(bytes), limits).unwrap();
+    let mut plain = Vec::new();
+    let read = input
+        .stream
+        .read_to_end(&mut plain)
+        .map_err(|error| error.to_string());
+    (input, read.map(|_| plain))
+}
+
+#[test]
+fn compression_is_undone_up_to_two_layers() {
+    use Compression::{Gzip, Zstd};
+    let two = [gzip(LINE), gzip(LINE)].concat();
+    let frames = [
+        zstd(LINE),
+        b"\x50\x2a\x4d\x18\x03\0\0\0abc".to_vec(),
+        zstd(LINE),
+    ]
+    .concat();
+    let cases = [
+        (LINE.to_vec(), vec![], 1),
+        (gzip(LINE), vec![Gzip], 1),
+        (zstd(LINE), vec![Zstd], 1),
+        (two, vec![Gzip], 2),
+        (frames, vec![Zstd], 2),
+        (zstd(&gzip(LINE)), vec![Zstd, Gzip], 1),
+        (gzip(&gzip(LINE)), vec![Gzip, Gzip], 1),
+    ];
+    for (bytes, compression, times) in cases {
+        let len = bytes.len() as u64;
+        let (input, plain) = read(bytes, &Limits::default());
+        assert_eq!(input.compression, compression);
+        assert_eq!(plain.unwrap(), LINE.repeat(times));
+        assert_eq!(input.consumed.get(), len);
+    }
+    let thrice = gzip(&gzip(&gzip(LINE)));
+    let error = open("x", Cursor::new(thrice), &Limits::default()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`x` is compressed 3 times or more; at most 2 are undone"
+    );
+}
+
+#[test]
+fn a_bomb_is_stopped() {
+    let zeros = [LINE, &[b' '; 1 << 19]].concat();
+    let limits = Limits {
+        max_ratio: 100,
+        free_output: 1 << 16,
+        ..Limits::default()
+    };
+    let (_, plain) = read(gzip(&zeros), &limits);
+    assert!(plain.unwrap_err().contains("more than 100 bytes for each"));
+    let limits = Limits {
+        max_output: 1 << 18,
+        ..Limits::default()
+    };
+    assert!(read(zstd(&zeros), &limits).1.is_err());
+    // Each layer alone is within the limit, both together are not.
+    let limits = Limits {
+        max_ratio: 1_000,
+        free_output: 1 << 16,
+        ..Limits::default()
+    };
+    assert!(read(gzip(&zeros), &limits).1.is_ok());
+    let bomb = gzip(&gzip(&[LINE, &[b' '; 4 << 20]].concat()));
+    assert!(read(bomb, &limits).1.is_err());
+}
+
+#[test]
+fn what_can_be_read_of_a_broken_stream_is_read() {
+    let many = LINE.repeat(6_000);
+    for whole in [gzip(&many), zstd(&many)] {
+        for cut in (64..whole.len()).step_by(whole.len() / 7) {
+            let mut input = match open("x", Cursor::new(whole[..cut].to_vec()), &Limits::default())
+            {
+                Ok(input) => input,
+                Err(OpenError::Read { .. } | OpenError::Empty(_)) => continue,
+                Err(error) => panic!("{error}"),
+            };
+            let mut plain = Vec::new();
+            assert!(input.stream.read_to_end(&mut plain).is_err());
+            assert!(many.starts_with(&plain) && !plain.is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_wrong_checksum_is_found() {
+    let mut bytes = zstd(LINE);
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    // Only a frame that has a checksum can be told to be wrong.
+    if bytes[4] & 4 != 0 {
+        assert!(
+            read(bytes, &Limits::default())
+                .1
+                .unwrap_err()
+                .contains("checksum")
+        );
+    }
+}
+
+#[test]
+fn nothing_and_unknown() {
+    let error = |bytes: &[u8]| {
+        open("a.log", Cursor::new(bytes.to_vec()), &Limits::default())
+            .unwrap_err()
+            .to_string()
+    };
+    assert_eq!(error(b""), "`a.log` is empty; there is nothing to read");
+    assert_eq!(
+        error(b" \n\n"),
+        "`a.log` is empty; there is nothing to read"
+    );
+    assert_eq!(
+        error(&gzip(b"")),
+        "`a.log` is empty; there is nothing to read"
+    );
+    let unknown = error(b"hello");
+    assert!(unknown.contains("begins with `hello`") && unknown.contains("Zeek JSON"));
+}
