@@ -63,6 +63,17 @@ impl<R: Read> Window<R> {
         Ok(self.end - self.start)
     }
 
+    /// As [`fill`](Self::fill), but sits through the pauses of a live input, each of which is
+    /// followed by a read that waits.
+    pub(super) fn wait(&mut self, wanted: usize) -> Result<usize, CaptureError> {
+        loop {
+            match self.fill(wanted) {
+                Err(error) if error.is_pause() => {}
+                done => return done,
+            }
+        }
+    }
+
     fn read_once(&mut self) -> Result<(), CaptureError> {
         let Some(space) = self.bytes.get_mut(self.end..) else {
             self.exhausted = true;
@@ -75,7 +86,8 @@ impl<R: Read> Window<R> {
             Ok(n) => self.end += n.min(space.len()),
             Err(e) if e.kind() == ErrorKind::Interrupted => {}
             Err(source) => {
-                self.exhausted = true;
+                // A live input that pauses goes on later.
+                self.exhausted = source.kind() != ErrorKind::WouldBlock;
                 let offset = self.offset + (self.end - self.start) as u64;
                 return Err(CaptureError::Read { offset, source });
             }
@@ -95,7 +107,7 @@ impl<R: Read> Window<R> {
     pub(super) fn skip(&mut self, mut n: u64) -> Result<bool, CaptureError> {
         while n > 0 {
             let step = usize::try_from(n).unwrap_or(STEP).min(STEP);
-            let have = self.fill(step)?.min(step);
+            let have = self.wait(step)?.min(step);
             if have == 0 {
                 return Ok(false);
             }

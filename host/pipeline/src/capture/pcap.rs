@@ -54,7 +54,7 @@ impl PcapFormat {
         &mut self,
         window: &mut Window<R>,
     ) -> Result<(), CaptureError> {
-        let have = window.fill(FILE_HEADER)?;
+        let have = window.wait(FILE_HEADER)?;
         if have < FILE_HEADER {
             return Err(CaptureError::Truncated {
                 offset: 0,

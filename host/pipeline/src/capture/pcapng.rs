@@ -209,7 +209,7 @@ impl PcapNgFormat {
         truncated: &dyn Fn(u64, usize) -> CaptureError,
     ) -> Result<(), CaptureError> {
         let begin = window.offset();
-        let whole = window.skip(u64::from(length) - 4)? && window.fill(4)? >= 4;
+        let whole = window.skip(u64::from(length) - 4)? && window.wait(4)? >= 4;
         if !whole {
             let have = window.offset() - begin + window.available().len() as u64;
             return Err(truncated(

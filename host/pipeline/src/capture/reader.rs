@@ -124,6 +124,14 @@ pub enum CaptureError {
     },
 }
 
+impl CaptureError {
+    /// Whether it is no error but the pause of a live input, after which reading goes on.
+    pub fn is_pause(&self) -> bool {
+        matches!(self, CaptureError::Read { source, .. }
+            if source.kind() == io::ErrorKind::WouldBlock)
+    }
+}
+
 fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     let mut text = String::new();
@@ -168,7 +176,7 @@ impl<R: Read> CaptureReader<R> {
     /// [`CaptureError::NotACapture`], or any other when the file header is unreadable.
     pub fn new(input: R, limits: ReadLimits) -> Result<Self, CaptureError> {
         let mut window = Window::new(input);
-        let have = window.fill(4)?;
+        let have = window.wait(4)?;
         let magic = window.available().first_chunk::<4>().copied();
         let format = match magic {
             Some(magic) if magic == pcapng::SECTION_HEADER.to_be_bytes() => {
@@ -205,7 +213,8 @@ impl<R: Read> CaptureReader<R> {
     /// # Errors
     ///
     /// One error, at the first record that cannot be read, which says where; after it
-    /// `Ok(None)`.
+    /// `Ok(None)`. Besides, one for each pause of a live input, which ends nothing; see
+    /// [`CaptureError::is_pause`].
     pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
         if self.finished {
             return Ok(None);
@@ -230,7 +239,7 @@ impl<R: Read> CaptureReader<R> {
                 Ok(None)
             }
             Err(e) => {
-                self.finished = true;
+                self.finished = !e.is_pause();
                 Err(e)
             }
         }

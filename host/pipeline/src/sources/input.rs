@@ -109,6 +109,9 @@ pub struct Input {
     pub stream: Box<dyn Read + Send>,
     /// How many bytes were taken from the input as it lies there, for progress.
     pub consumed: Consumed,
+    /// Whether it may pause, as a pipe or a terminal does: then what was read is not held
+    /// back until there is more.
+    pub live: bool,
 }
 
 impl fmt::Debug for Input {
@@ -143,6 +146,28 @@ pub fn open(
     from: impl Read + Send + 'static,
     limits: &Limits,
 ) -> Result<Input, OpenError> {
+    open_as(name, from, limits, false)
+}
+
+/// Opens an input that may pause, such as a pipe. No more of it is awaited than it takes to
+/// recognise it: the first line that tells, or the first bytes of a capture.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_live(
+    name: &str,
+    from: impl Read + Send + 'static,
+    limits: &Limits,
+) -> Result<Input, OpenError> {
+    open_as(name, from, limits, true)
+}
+
+fn open_as(
+    name: &str,
+    from: impl Read + Send + 'static,
+    limits: &Limits,
+    live: bool,
+) -> Result<Input, OpenError> {
     let consumed = Consumed::default();
     let mut stream: Box<dyn Read + Send> = Box::new(Counted {
         from,
@@ -150,7 +175,8 @@ pub fn open(
     });
     let mut compression = Vec::new();
     loop {
-        let (beginning, mut error) = peek(&mut stream);
+        let tells = |bytes: &[u8]| live && is_enough(bytes, name);
+        let (beginning, mut error) = peek(&mut stream, tells);
         if beginning.is_empty()
             && let Some(error) = error.take()
         {
@@ -168,7 +194,10 @@ pub fn open(
                 name: name.to_owned(),
                 saw: recognise::describe(&beginning),
             })?;
-            check_capture(&format, &beginning, name)?;
+            // Of a live input no more was awaited than the magic number.
+            if !live {
+                check_capture(&format, &beginning, name)?;
+            }
             stream = Box::new(Replay {
                 beginning: Cursor::new(beginning),
                 error,
@@ -180,6 +209,7 @@ pub fn open(
                 compression,
                 stream,
                 consumed,
+                live,
             });
         };
         compression.push(layer);
@@ -228,12 +258,22 @@ fn check_capture(format: &Format, beginning: &[u8], name: &str) -> Result<(), Op
     })
 }
 
-/// Reads up to [`PEEK`] bytes; fewer only at the end or before an error.
-fn peek(from: &mut impl Read) -> (Vec<u8>, Option<io::Error>) {
+/// Whether these first bytes tell what the input is: a magic number, or a line.
+fn is_enough(bytes: &[u8], name: &str) -> bool {
+    if Compression::of(bytes).is_some() {
+        return true;
+    }
+    let told = recognise::format(bytes, name);
+    matches!(told, Some(Format::Pcap | Format::Pcapng)) || told.is_some() && bytes.contains(&b'\n')
+}
+
+/// Reads up to [`PEEK`] bytes; fewer only at the end, before an error, or when those there
+/// are tell enough.
+fn peek(from: &mut impl Read, tells: impl Fn(&[u8]) -> bool) -> (Vec<u8>, Option<io::Error>) {
     let mut bytes = vec![0; PEEK];
     let mut len = 0;
     let mut failed = None;
-    while len < PEEK {
+    while len < PEEK && !tells(&bytes[..len]) {
         match from.read(&mut bytes[len..]) {
             Ok(0) => break,
             Ok(more) => len += more,

@@ -29,7 +29,7 @@ mod zeek;
 pub(crate) use columns::mac as parse_mac;
 pub use counts::{Counts, TypeCount};
 pub use dead_letters::{DeadLetters, Letter, LetterCounts, MAX_LETTER};
-pub use input::{Consumed, Input, Limits, OpenError, open};
+pub use input::{Consumed, Input, Limits, OpenError, open, open_live};
 pub use policy::{Kinds, SourcePolicy, host_only};
 pub use reader::{BadRecord, EventReader, JsonReader, Progress, ReadError};
 pub use recognise::{Compression, Dialect, Format};

@@ -27,6 +27,8 @@ pub struct Progress {
     pub bad: usize,
     /// Whether the input has come to its end.
     pub ended: bool,
+    /// Whether a live input has nothing more for now.
+    pub paused: bool,
 }
 
 /// Why reading stops before the end of an input.
@@ -64,7 +66,7 @@ pub enum ReadError {
 /// An input as the engine pulls events from it.
 pub trait EventReader: Send {
     /// Puts the next events into `to`, in the order of the input, until `max` records
-    /// are done with, bad ones among them, or the input ends.
+    /// are done with, bad ones among them, or the input ends or pauses.
     ///
     /// # Errors
     /// See [`ReadError`]. What was put into `to` before stays, and a further call says
@@ -173,6 +175,10 @@ impl EventReader for JsonReader {
                 Ok(Some(record)) => record,
                 Ok(None) => {
                     self.ended = true;
+                    break;
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    progress.paused = true;
                     break;
                 }
                 Err(error) => {

@@ -132,7 +132,8 @@ impl<R: Read> Records<R> {
     ///
     /// # Errors
     /// Those of the stream. What was read before them comes first, and a record that
-    /// they cut off is told apart by [`Fault::Unfinished`].
+    /// they cut off is told apart by [`Fault::Unfinished`]. One of kind `WouldBlock` says
+    /// that a live input pauses, and ends nothing.
     pub(super) fn next(&mut self) -> io::Result<Option<Record>> {
         loop {
             if !self.awaits_mark() {
@@ -149,8 +150,11 @@ impl<R: Read> Records<R> {
             }
             self.shed();
             if let Err(error) = self.fill() {
-                if error.kind() == io::ErrorKind::Interrupted {
-                    continue;
+                match error.kind() {
+                    io::ErrorKind::Interrupted => continue,
+                    // The input pauses; a further call goes on where it stands.
+                    io::ErrorKind::WouldBlock => return Err(error),
+                    _ => {}
                 }
                 // What was cut off is a record of its own; the error comes after it.
                 self.ended = true;
@@ -206,8 +210,10 @@ impl<R: Read> Records<R> {
         }
         let filled = self.buffer.len();
         self.buffer.resize(filled + self.step, 0);
-        self.step = MAX_READ.min(self.step * 2);
         let read = self.from.read(&mut self.buffer[filled..]);
+        if read.is_ok() {
+            self.step = MAX_READ.min(self.step * 2);
+        }
         self.buffer.truncate(filled + *read.as_ref().unwrap_or(&0));
         self.ended = read? == 0;
         Ok(())

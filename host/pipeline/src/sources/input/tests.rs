@@ -61,6 +61,22 @@ fn compression_is_undone_up_to_two_layers() {
 }
 
 #[test]
+fn a_live_input_is_recognised_by_its_first_line() {
+    let zipped = [gzip(LINE), zstd(LINE)];
+    for (bytes, plain) in [(LINE, LINE), (&zipped[0], LINE), (&zipped[1], LINE)] {
+        let (from, mut to) = io::pipe().unwrap();
+        to.write_all(bytes).unwrap();
+        // The pipe stays open: a reader that wants more would wait for ever.
+        let mut input = open_live("x", from, &Limits::default()).unwrap();
+        assert!(input.live);
+        let mut read = vec![0; plain.len()];
+        input.stream.read_exact(&mut read).unwrap();
+        assert_eq!(read, plain);
+        drop(to);
+    }
+}
+
+#[test]
 fn a_bomb_is_stopped() {
     let zeros = [LINE, &[b' '; 1 << 19]].concat();
     let limits = Limits {
