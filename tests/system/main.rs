@@ -3,4 +3,5 @@
 mod bad_input;
 mod captures;
 mod invariants;
+mod order;
 mod run;

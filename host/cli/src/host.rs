@@ -54,6 +54,10 @@ pub(crate) struct HostOptions {
     #[arg(long, value_name = "N", default_value_t = 1024, hide = true)]
     batch_rows: usize,
 
+    /// Packets or records of an epoch; what comes out does not depend on it
+    #[arg(long, value_name = "N", default_value_t = 16_384, hide = true)]
+    epoch: usize,
+
     /// A new instance for every call; what comes out does not depend on it
     #[arg(long, hide = true)]
     fresh_instances: bool,
@@ -175,6 +179,7 @@ impl HostOptions {
     pub(crate) fn config(&self, given: &Given) -> EngineConfig {
         let mut config = EngineConfig {
             batch_rows: self.batch_rows.clamp(1, 1024),
+            epoch: self.epoch.max(1),
             fresh: self.fresh_instances,
             networks: given.networks.clone(),
             ..EngineConfig::default()

@@ -151,6 +151,10 @@ pub(crate) fn print(done: &Summary, loaded: &Loaded, letters: LetterCounts) -> R
             "events left out because a plugin faults on them",
             done.poison,
         ),
+        (
+            "findings refused because more than four would rest one on another",
+            done.too_deep,
+        ),
         ("events dated too far ahead of the clock", done.clamped),
         ("dead letters kept", letters.kept),
         ("dead letters dropped for want of room", letters.dropped),
@@ -225,6 +229,7 @@ pub(crate) fn json(done: &Summary) -> Value {
         "denied": done.denied,
         "poison": done.poison,
         "faults": done.faults,
+        "too_deep": done.too_deep,
         "unparsed": done.unparsed,
         "clamped": done.clamped,
         "elapsed": nanos(done.elapsed),

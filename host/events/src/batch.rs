@@ -217,6 +217,11 @@ impl Batch {
         })
     }
 
+    /// Whether any of its events has a marking, labels or references.
+    pub fn has_handling(&self) -> bool {
+        self.0.parts.handling.is_some()
+    }
+
     /// The event at `row`, if there is one.
     pub fn event(&self, row: usize) -> Option<Event> {
         Some(Event {

@@ -56,6 +56,9 @@ pub struct Citation {
 /// A finding, or the withdrawal of findings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
+    /// The reference of the event of kind `finding` that it is to other plugins.
+    #[serde(default)]
+    pub event_ref: u64,
     /// Who says so.
     #[serde(flatten)]
     pub by: Attribution,
@@ -106,6 +109,7 @@ mod tests {
         let mut details = Attributes::default();
         details.insert("modbus.function", 6.0).unwrap();
         let finding = Finding {
+            event_ref: 9,
             by: Attribution {
                 plugin: "cleartext".to_owned(),
                 digest: Digest::of(b"component"),

@@ -134,6 +134,11 @@ impl HostState {
             .unwrap_or_default()
     }
 
+    /// What the call has done so far.
+    pub(crate) fn effects(&self) -> Option<&Effects> {
+        self.call.as_ref().map(|call| &call.effects)
+    }
+
     /// Closes the books; nothing of the call remains.
     pub(crate) fn rollback(&mut self) {
         self.capabilities.rollback();

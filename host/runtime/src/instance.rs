@@ -128,6 +128,20 @@ impl Instance {
         tenant: &str,
         body: impl FnOnce(&mut Functions, &mut Store<HostState>) -> wasmtime::Result<R>,
     ) -> Result<(R, Effects), Fault> {
+        let (value, effects) = self.call_if(export, subscription, view, tenant, body, |_| true)?;
+        Ok((value, effects.unwrap_or_default()))
+    }
+
+    /// Runs one call that counts only if `keep` accepts its effects; else it is rolled back.
+    fn call_if<R>(
+        &mut self,
+        export: &'static str,
+        subscription: u32,
+        view: Option<View>,
+        tenant: &str,
+        body: impl FnOnce(&mut Functions, &mut Store<HostState>) -> wasmtime::Result<R>,
+        keep: impl FnOnce(&Effects) -> bool,
+    ) -> Result<(R, Option<Effects>), Fault> {
         self.calls += 1;
         let store = &mut self.store;
         store.data_mut().begin(subscription as usize, view, tenant);
@@ -136,7 +150,14 @@ impl Instance {
             Err(error) => Err(error),
         };
         match result {
-            Ok(value) => Ok((value, self.store.data_mut().commit())),
+            Ok(value) => {
+                let data = self.store.data_mut();
+                if data.effects().is_none_or(keep) {
+                    return Ok((value, Some(data.commit())));
+                }
+                data.rollback();
+                Ok((value, None))
+            }
             Err(error) => {
                 self.store.data_mut().rollback();
                 Err(Fault::from_error(
@@ -173,7 +194,26 @@ impl Instance {
     /// # Panics
     /// When the subscription is not in the manifest.
     pub fn evaluate(&mut self, subscription: u32, view: View) -> Result<Effects, Fault> {
-        self.on_batch("evaluate", subscription, view, |functions| {
+        let effects = self.evaluate_if(subscription, view, |_| true)?;
+        Ok(effects.unwrap_or_default())
+    }
+
+    /// As [`evaluate`](Instance::evaluate), but what the call did counts only if `keep` accepts
+    /// its effects; else nothing of it remains, save what the guest's memory holds, and there
+    /// are no effects. The instance can be used on.
+    ///
+    /// # Errors
+    /// As [`evaluate`](Instance::evaluate).
+    ///
+    /// # Panics
+    /// As [`evaluate`](Instance::evaluate).
+    pub fn evaluate_if(
+        &mut self,
+        subscription: u32,
+        view: View,
+        keep: impl FnOnce(&Effects) -> bool,
+    ) -> Result<Option<Effects>, Fault> {
+        self.on_batch("evaluate", subscription, view, keep, |functions| {
             &functions.evaluate
         })
     }
@@ -186,9 +226,11 @@ impl Instance {
     /// # Panics
     /// As [`evaluate`](Instance::evaluate).
     pub fn observe(&mut self, subscription: u32, view: View) -> Result<Effects, Fault> {
-        self.on_batch("observe", subscription, view, |functions| {
+        let keep = |_: &Effects| true;
+        let effects = self.on_batch("observe", subscription, view, keep, |functions| {
             &functions.observe
-        })
+        })?;
+        Ok(effects.unwrap_or_default())
     }
 
     fn on_batch(
@@ -196,12 +238,13 @@ impl Instance {
         export: &'static str,
         subscription: u32,
         view: View,
+        keep: impl FnOnce(&Effects) -> bool,
         function: impl Fn(&Functions) -> &Option<TypedFunc<(u32, u32), ()>>,
-    ) -> Result<Effects, Fault> {
+    ) -> Result<Option<Effects>, Fault> {
         assert!((subscription as usize) < self.manifest.subscriptions.len());
         let rows = view.len() as u32;
         let source = Arc::clone(view.batch().source());
-        let (_, effects) = self.call(
+        let (_, effects) = self.call_if(
             export,
             subscription,
             Some(view),
@@ -211,6 +254,7 @@ impl Instance {
                 f.ok_or_else(absent)?
                     .call(store.as_context_mut(), (subscription, rows))
             },
+            keep,
         )?;
         Ok(effects)
     }
@@ -244,6 +288,21 @@ impl Instance {
     /// # Errors
     /// As [`evaluate`](Instance::evaluate).
     pub fn on_timer(&mut self, tenant: &str, fired: &[Fired]) -> Result<Effects, Fault> {
+        let effects = self.on_timer_if(tenant, fired, |_| true)?;
+        Ok(effects.unwrap_or_default())
+    }
+
+    /// As [`on_timer`](Instance::on_timer), but what the call did counts only if `keep` accepts
+    /// its effects; see [`evaluate_if`](Instance::evaluate_if).
+    ///
+    /// # Errors
+    /// As [`evaluate`](Instance::evaluate).
+    pub fn on_timer_if(
+        &mut self,
+        tenant: &str,
+        fired: &[Fired],
+        keep: impl FnOnce(&Effects) -> bool,
+    ) -> Result<Option<Effects>, Fault> {
         let fired: Vec<types::Fired> = fired
             .iter()
             .map(|timer| types::Fired {
@@ -252,10 +311,11 @@ impl Instance {
                 due: timer.due,
             })
             .collect();
-        let (_, effects) = self.call("on-timer", 0, None, tenant, |functions, store| {
+        let body = |functions: &mut Functions, store: &mut Store<HostState>| {
             let f = present(functions.on_timer)?.typed::<(&[types::Fired],), ()>(&*store)?;
             f.call(store.as_context_mut(), (&fired,))
-        })?;
+        };
+        let (_, effects) = self.call_if("on-timer", 0, None, tenant, body, keep)?;
         Ok(effects)
     }
 

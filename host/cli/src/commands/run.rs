@@ -1,14 +1,17 @@
 //! `palisade run`: captures, logs and events in, findings out, in one pass.
 
 use std::io::Write as _;
+use std::os::fd::AsFd as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
 use palisade_events::{Decision, Event, Finding, Timestamp};
-use palisade_pipeline::engine::{Notice, Output as Yield, Poison};
-use palisade_pipeline::sources::{DeadLetters, Letter, Limits, SourcePolicy, open};
+use palisade_pipeline::engine::{Notice, Output as Yield, Poison, Stop};
+use palisade_pipeline::sources::{DeadLetters, Letter, Limits, SourcePolicy, open, open_live};
+use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::context::Context;
 use crate::exit::Exit;
@@ -70,16 +73,23 @@ impl Run {
             .duration_since(SystemTime::UNIX_EPOCH)
             .ok()
             .and_then(|now| u64::try_from(now.as_nanos()).ok());
+        stop_on_signals(&config.stop)?;
         let limits = Limits::default();
         // Every input is looked at before the first is read: a wrong name costs no work.
         let mut inputs = Vec::new();
         for path in &self.inputs {
             let name = path.display().to_string();
-            let input = if name == "-" {
-                open(&name, std::io::stdin(), &limits)?
+            let file = if name == "-" {
+                let stdin = std::io::stdin().as_fd().try_clone_to_owned();
+                std::fs::File::from(stdin.context("open standard input")?)
             } else {
-                let file = std::fs::File::open(path).with_context(|| format!("open {name}"))?;
+                std::fs::File::open(path).with_context(|| format!("open {name}"))?
+            };
+            let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
+            let input = if is_file {
                 open(&name, file, &limits)?
+            } else {
+                open_live(&name, file, &limits)?
             };
             inputs.push(input);
         }
@@ -109,6 +119,20 @@ impl Run {
         }
         Ok(Exit::found(done.findings + done.denied > 0))
     }
+}
+
+/// Lets the first SIGINT (Ctrl-C) or SIGTERM end the input where it is, so that what was read
+/// is evaluated and reported. The second ends the program at once.
+fn stop_on_signals(stop: &Stop) -> Result<()> {
+    for signal in [SIGINT, SIGTERM] {
+        let set = |flag| -> std::io::Result<()> {
+            signal_hook::flag::register_conditional_default(signal, Arc::clone(&flag))?;
+            signal_hook::flag::register(signal, flag)?;
+            Ok(())
+        };
+        set(stop.flag()).context("listen for signals")?;
+    }
+    Ok(())
 }
 
 /// Writes what the engine yields as it comes.
@@ -183,6 +207,10 @@ impl Yield for Report {
             } => {
                 format!("flow {flow:016x} is not parsed on by `{parser}`: {problem}")
             }
+            Notice::TooDeep { plugin, rule } => format!(
+                "plugin `{plugin}`: a finding of rule `{rule}` is refused: more than four \
+                 findings would rest one on another"
+            ),
             Notice::Fault {
                 plugin: _,
                 problem,
@@ -205,6 +233,7 @@ impl Yield for Report {
     }
 
     fn progress(&mut self, events: u64, bytes: u64) {
+        self.write(|out, _| out.flush());
         let bytes = crate::output::size(bytes);
         self.progress.doing(&format!("{events} events, {bytes}"));
     }

@@ -196,6 +196,7 @@ mod tests {
         let mut details = Attributes::default();
         details.insert("modbus.function", 6.0).unwrap();
         let found = Finding {
+            event_ref: 0,
             by: by("IOT-2.3b"),
             severity: Severity::High,
             subject: "device:d-9".into(),
@@ -220,6 +221,7 @@ mod tests {
             r#"{"rule":"IOT-2.3b","severity":"high","subject":"device:d-9","summary":"cleartext","cites":["input:2"],"details":{"modbus.function":6},"actions":[{"action":"block","of":["source"]},{"action":"hold-evidence"}]}"#
         );
         let withdrawn = Finding {
+            event_ref: 0,
             retracted: true,
             summary: String::new(),
             cited: vec![],

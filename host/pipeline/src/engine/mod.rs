@@ -3,33 +3,52 @@
 //! Input is cut into epochs. Of an epoch, flows are parsed on the worker that their id chooses;
 //! what the parsers return is merged with the news of flows by packet number and numbered;
 //! batches of one kind are shown to detectors and policies, on all workers; what these say is
-//! sorted by the event that it relies on. While an epoch is being evaluated the next is read.
-//! Neither the number of workers nor the size of batches or epochs shows in the output.
+//! sorted by the event that it is about (see `place`). While an epoch is being evaluated the
+//! next is read. Neither the number of workers nor the size of batches or epochs shows in the
+//! output.
+//!
+//! Findings are events too. Plugins have levels: those that are shown findings of others stand
+//! above them (see `graph`), and an epoch passes through the levels one after another. Where
+//! nobody subscribes to findings there is one level.
 
 #![expect(
     clippy::result_large_err,
     reason = "a fault says what and where, and ends a call"
 )]
 
+mod capture_run;
+mod config;
+mod deliver;
+mod draft;
 mod evaluate;
+mod event_run;
+mod findings;
+mod graph;
 mod ingest;
+mod isolate;
 mod merge;
 mod output;
 mod parse_worker;
 mod parser_instance;
 mod piece;
+mod place;
 mod recorded_flows;
 mod route;
 mod run;
+mod seat;
 mod session;
 mod summary;
 mod tables;
+mod trickle;
 mod watermark;
 mod workers;
 
-pub use evaluate::{Cost, Poison};
+pub use config::{EngineConfig, EngineError, Stop};
+pub use evaluate::Poison;
 pub use output::{Notice, Output};
 pub use parse_worker::ParseCost;
-pub use run::{Engine, EngineConfig, EngineError};
+pub use route::{PARTITIONS, key_hash};
+pub use run::Engine;
+pub use seat::Cost;
 pub use summary::{PluginSummary, Summary};
 pub use workers::WorkerError;

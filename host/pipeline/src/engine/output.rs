@@ -30,6 +30,13 @@ pub enum Notice {
         /// Why.
         problem: String,
     },
+    /// A finding is refused: more than four would rest one on another.
+    TooDeep {
+        /// The plugin.
+        plugin: String,
+        /// The rule.
+        rule: String,
+    },
     /// A plugin faulted.
     Fault {
         /// The plugin.
@@ -61,6 +68,7 @@ pub trait Output {
         let _ = batch;
     }
 
-    /// An epoch is done: so many events so far, so many bytes of the input read.
+    /// An epoch is done, or an input pauses: so many events so far, so many bytes of the input
+    /// read. What was put out should be shown now.
     fn progress(&mut self, events: u64, bytes: u64);
 }

@@ -2,11 +2,17 @@
 
 use std::sync::{Arc, OnceLock};
 
-use palisade_events::{Batch, FieldId, Kind, Values};
+use palisade_events::{Batch, Column, FieldId, Kind, Values};
 use palisade_runtime::View;
 use palisade_runtime::manifest::{Capability, Manifest, OptionalExport, Ordering};
 
+use super::place::Place;
 use crate::predicates::Filter;
+
+/// Into how many parts keys are divided. It does not depend on the number of workers, each of
+/// which has the parts whose number leaves its own over; whatever is limited by part is
+/// therefore limited alike for any number of them.
+pub const PARTITIONS: u64 = 64;
 
 /// Where a plugin's events are evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,22 +41,60 @@ impl Placement {
     }
 }
 
+/// Rows for a subscription, with their place in the order of the run.
+#[derive(Clone, Debug)]
+pub(crate) struct Shown {
+    pub(crate) subscription: usize,
+    pub(crate) view: View,
+    /// By row of the batch; `None`: by sequence number.
+    places: Option<Arc<[Place]>>,
+}
+
+impl Shown {
+    /// Where a row of the view stands.
+    pub(crate) fn place(&self, row: usize) -> Place {
+        let row = self.view.batch_row(row as u32);
+        match &self.places {
+            None => Place::event(self.view.batch().seqs()[row]),
+            Some(places) => places[row],
+        }
+    }
+
+    /// Some of the rows.
+    pub(crate) fn slice(&self, from: usize, to: usize) -> Shown {
+        Shown {
+            subscription: self.subscription,
+            view: self.view.slice(from, to),
+            places: self.places.clone(),
+        }
+    }
+}
+
 /// What a plugin gets next.
 #[derive(Debug)]
 pub(crate) enum Turn {
     /// Rows for a subscription.
-    Show(usize, View),
+    Show(Shown),
     /// The watermark has come to here.
-    Watermark(u64),
+    Watermark(Tick),
+}
+
+/// A batch of an epoch.
+#[derive(Clone, Debug)]
+pub(crate) struct Placed {
+    pub(crate) batch: Batch,
+    /// Where its rows stand; `None`: by sequence number.
+    pub(crate) places: Option<Arc<[Place]>>,
 }
 
 /// An epoch's batches with the rows that each subscription selects, found once by whichever
-/// worker asks first.
+/// worker asks first, for the plugins of one level.
 pub(crate) struct Routed {
-    batches: Vec<Batch>,
+    pub(crate) level: u8,
+    batches: Vec<Placed>,
     /// For each plugin and subscription the filter.
     filters: Arc<[Vec<Filter>]>,
-    /// For each plugin, subscription and batch the rows that pass.
+    /// For each plugin of the level, subscription and batch the rows that pass.
     selections: Vec<Vec<Vec<OnceLock<Selection>>>>,
     ticks: Vec<Tick>,
 }
@@ -64,6 +108,12 @@ pub(crate) struct Tick {
     pub watermark: u64,
 }
 
+impl Tick {
+    fn place(&self) -> Place {
+        Place::tick(self.seq)
+    }
+}
+
 /// Rows that pass a filter.
 #[derive(Clone, Debug)]
 enum Selection {
@@ -73,20 +123,28 @@ enum Selection {
 }
 
 impl Routed {
-    /// Routes batches of one source, which are sorted by their first sequence number.
+    /// Routes batches to the plugins of a level: those of one source, sorted by their first
+    /// sequence number, and those of findings.
     pub(crate) fn new(
-        batches: Vec<Batch>,
+        level: u8,
+        levels: &[u8],
+        batches: Vec<Placed>,
         filters: Arc<[Vec<Filter>]>,
         ticks: Vec<Tick>,
     ) -> Routed {
         let selections = filters
             .iter()
-            .map(|subscriptions| {
+            .zip(levels)
+            .map(|(subscriptions, of)| {
+                if *of != level {
+                    return Vec::new();
+                }
                 let cells = || (0..batches.len()).map(|_| OnceLock::new()).collect();
                 subscriptions.iter().map(|_| cells()).collect()
             })
             .collect();
         Routed {
+            level,
             batches,
             filters,
             selections,
@@ -94,9 +152,21 @@ impl Routed {
         }
     }
 
+    /// The same epoch for the next level, which is shown these findings as well.
+    pub(crate) fn next(&self, levels: &[u8], findings: Vec<Placed>) -> Routed {
+        let batches = self.batches.iter().cloned().chain(findings).collect();
+        let filters = Arc::clone(&self.filters);
+        Routed::new(self.level + 1, levels, batches, filters, self.ticks.clone())
+    }
+
+    /// Whether there is nothing that a plugin could be shown.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.batches.is_empty() && self.ticks.is_empty()
+    }
+
     fn selection(&self, plugin: usize, subscription: usize, batch: usize) -> &Selection {
         self.selections[plugin][subscription][batch].get_or_init(|| {
-            let rows = self.filters[plugin][subscription].select(&self.batches[batch]);
+            let rows = self.filters[plugin][subscription].select(&self.batches[batch].batch);
             match rows {
                 None => Selection::All,
                 Some(rows) if rows.is_empty() => Selection::None,
@@ -105,7 +175,8 @@ impl Routed {
         })
     }
 
-    /// What the plugin at `index` gets of this epoch on this worker, in order.
+    /// What the plugin at `index`, which is of the level, gets of this epoch on this worker,
+    /// in order.
     pub(crate) fn turns(
         &self,
         index: usize,
@@ -119,11 +190,12 @@ impl Routed {
         {
             return Vec::new();
         }
-        let mut shows: Vec<(usize, View)> = Vec::new();
-        for (number, batch) in self.batches.iter().enumerate() {
+        let mut shows: Vec<Shown> = Vec::new();
+        for (number, placed) in self.batches.iter().enumerate() {
             if placement == Placement::Anywhere && number % workers != worker {
                 continue;
             }
+            let batch = &placed.batch;
             for (subscription, spec) in manifest.subscriptions.iter().enumerate() {
                 if spec.kind != batch.kind() {
                     continue;
@@ -146,63 +218,64 @@ impl Routed {
                     Some(rows) if rows.is_empty() => continue,
                     Some(rows) => View::of(batch.clone(), rows),
                 };
-                shows.push((subscription, view));
+                shows.push(Shown {
+                    subscription,
+                    view,
+                    places: placed.places.clone(),
+                });
             }
         }
-        let in_order = manifest.ordering == Ordering::Exact && placement != Placement::Anywhere;
+        let in_order = placement != Placement::Anywhere && overlap(&shows, manifest.ordering);
         let timed = manifest.asks_for(Capability::Timers);
-        if in_order && several_kinds(&shows) || timed {
+        if in_order || timed {
             interleave(shows, if timed { &self.ticks } else { &[] })
         } else {
-            shows
-                .into_iter()
-                .map(|(s, view)| Turn::Show(s, view))
-                .collect()
+            shows.into_iter().map(Turn::Show).collect()
         }
     }
 }
 
-/// Whether the order of events is more than the order of batches.
-fn several_kinds(shows: &[(usize, View)]) -> bool {
-    let kinds = |s: &(usize, View)| -> (usize, Kind) { (s.0, s.1.batch().kind()) };
-    shows.windows(2).any(|w| kinds(&w[0]) != kinds(&w[1]))
+/// Whether the order of events is more than the order of batches. Those of findings overlap
+/// even where they are of one kind, since they are made by level and tenant.
+fn overlap(shows: &[Shown], ordering: Ordering) -> bool {
+    let kinds = |s: &Shown| -> (usize, Kind) { (s.subscription, s.view.batch().kind()) };
+    shows.iter().any(|s| s.places.is_some())
+        || ordering == Ordering::Exact && shows.windows(2).any(|w| kinds(&w[0]) != kinds(&w[1]))
 }
 
-/// Cuts views so that events come in the order of their sequence numbers, and ticks of the
-/// watermark at their place among them.
-fn interleave(shows: Vec<(usize, View)>, ticks: &[Tick]) -> Vec<Turn> {
-    let seq = |view: &View, row: usize| view.batch().seqs()[view.batch_row(row as u32)];
+/// Cuts views so that events come in the order of their places, and ticks of the watermark at
+/// theirs among them. Of the same event for two subscriptions the earlier comes first.
+fn interleave(shows: Vec<Shown>, ticks: &[Tick]) -> Vec<Turn> {
     let mut cursors = vec![0usize; shows.len()];
     let mut ticks = ticks.iter().peekable();
     let mut turns = Vec::new();
+    let key = |show: &Shown, row: usize| (show.place(row), show.subscription);
     loop {
         let next = (0..shows.len())
-            .filter(|i| cursors[*i] < shows[*i].1.len())
-            .min_by_key(|i| (seq(&shows[*i].1, cursors[*i]), shows[*i].0));
+            .filter(|i| cursors[*i] < shows[*i].view.len())
+            .min_by_key(|i| key(&shows[*i], cursors[*i]));
         let Some(current) = next else { break };
-        let first = seq(&shows[current].1, cursors[current]);
-        while let Some(tick) = ticks.next_if(|tick| tick.seq <= first) {
-            turns.push(Turn::Watermark(tick.watermark));
+        let show = &shows[current];
+        let first = show.place(cursors[current]);
+        while let Some(tick) = ticks.next_if(|tick| tick.place() <= first) {
+            turns.push(Turn::Watermark(*tick));
         }
         // Up to where another view, or a tick, has its turn.
-        let mut until = ticks.peek().map_or(u64::MAX, |tick| tick.seq);
-        for other in (0..shows.len()).filter(|i| *i != current) {
-            if cursors[other] < shows[other].1.len() {
-                let theirs = seq(&shows[other].1, cursors[other]);
-                // The same event for two subscriptions: the earlier subscription first.
-                until = until.min(theirs + u64::from(shows[other].0 > shows[current].0));
-            }
-        }
-        let view = &shows[current].1;
+        let others = (0..shows.len())
+            .filter(|i| *i != current && cursors[*i] < shows[*i].view.len())
+            .map(|i| key(&shows[i], cursors[i]));
+        let until = others
+            .chain(ticks.peek().map(|tick| (tick.place(), 0)))
+            .min();
         let from = cursors[current];
         let mut to = from + 1;
-        while to < view.len() && seq(view, to) < until {
+        while to < show.view.len() && until.is_none_or(|until| key(show, to) < until) {
             to += 1;
         }
         cursors[current] = to;
-        turns.push(Turn::Show(shows[current].0, view.slice(from, to)));
+        turns.push(Turn::Show(show.slice(from, to)));
     }
-    turns.extend(ticks.map(|tick| Turn::Watermark(tick.watermark)));
+    turns.extend(ticks.map(|tick| Turn::Watermark(*tick)));
     turns
 }
 
@@ -219,14 +292,8 @@ fn partition(
         .filter_map(|(_, id)| batch.column(*id).ok())
         .collect();
     let mine = |row: &u32| {
-        let mut hash = FNV_START;
-        for column in &columns {
-            let range = column.range(*row as usize);
-            for at in range {
-                hash = value_hash(hash, &column.values, at, column.is_valid(at));
-            }
-        }
-        (hash % workers as u64) as usize == worker
+        let part = key_hash(columns.iter(), *row as usize) % PARTITIONS;
+        part as usize % workers == worker
     };
     match rows {
         Some(rows) => rows.iter().copied().filter(mine).collect(),
@@ -234,7 +301,17 @@ fn partition(
     }
 }
 
-/// FNV-1a, 64 bits: the worker of a key is the same in every run.
+/// The hash of the key that a row has in these columns. The part of a key is what it leaves
+/// over when divided by [`PARTITIONS`].
+pub fn key_hash<'a>(columns: impl IntoIterator<Item = &'a Column>, row: usize) -> u64 {
+    columns.into_iter().fold(FNV_START, |hash, column| {
+        column.range(row).fold(hash, |hash, at| {
+            value_hash(hash, &column.values, at, column.is_valid(at))
+        })
+    })
+}
+
+/// FNV-1a, 64 bits: the part of a key is the same in every run.
 const FNV_START: u64 = 0xcbf2_9ce4_8422_2325;
 
 fn mix(hash: u64, bytes: &[u8]) -> u64 {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use palisade_events::Kind;
 
-use super::evaluate::Cost;
 use super::parse_worker::ParseCost;
+use super::seat::Cost;
 
 /// A plugin's share in a run.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +46,8 @@ pub struct Summary {
     pub poison: u64,
     /// Faults of plugins.
     pub faults: u64,
+    /// Findings that were refused because more than four would rest one on another.
+    pub too_deep: u64,
     /// Flows that are parsed no further.
     pub unparsed: u64,
     /// Events whose time lies too far ahead of the clock.

@@ -122,17 +122,14 @@ impl Workers {
         Ok((outputs, evaluated))
     }
 
-    /// Begins to evaluate an epoch, once the one before is done, whose output is returned.
-    pub(crate) fn evaluate(
-        &mut self,
-        routed: &Arc<Routed>,
-    ) -> Result<Option<Vec<EvaluateOutput>>, WorkerError> {
-        let before = self.collect()?;
+    /// Begins to evaluate an epoch. The one before must have been collected.
+    pub(crate) fn evaluate(&mut self, routed: &Arc<Routed>) -> Result<(), WorkerError> {
+        debug_assert!(!self.evaluating);
         for (number, worker) in self.workers.iter().enumerate() {
             worker.send(number, Job::Evaluate(Arc::clone(routed)))?;
         }
         self.evaluating = true;
-        Ok(before)
+        Ok(())
     }
 
     /// Waits for the epoch that is being evaluated, if there is one.

@@ -266,6 +266,9 @@ impl Yield for Collect {
             Notice::Input { name, problem } | Notice::Record { name, problem } => {
                 self.problems.push(format!("{name}: {problem}"));
             }
+            Notice::TooDeep { plugin, rule } => self.problems.push(format!(
+                "plugin `{plugin}`: more than four findings would rest one on another, rule {rule}"
+            )),
             Notice::Fault { problem, .. } => self.problems.push(problem),
             // What a parser cannot parse is part of what it must do.
             Notice::Unparsed { .. } => {}

@@ -1,0 +1,129 @@
+//! How a run is set up, and why it may end early.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use palisade_events::{BatchError, MAX_ROWS, MAX_SLOT};
+
+use super::graph::MAX_LEVELS;
+use super::workers::WorkerError;
+use crate::capture::ReadLimits;
+use crate::enrich::{EnrichError, Networks};
+use crate::flow::FlowConfig;
+use crate::sources::{DeadLetters, Limits};
+
+/// Highest slot of an input; those above are for findings.
+pub(crate) const MAX_INPUT_SLOT: u16 = MAX_SLOT - MAX_LEVELS as u16;
+
+/// How a run is set up.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// Worker threads; what comes out does not depend on it.
+    pub workers: usize,
+    /// The most rows of a batch, 1 to 1,024; what comes out does not depend on it.
+    pub batch_rows: usize,
+    /// Packets or events of an epoch; what comes out does not depend on it.
+    pub epoch: usize,
+    /// How much later than newer events an event may come without being late.
+    pub lateness: Duration,
+    /// How far ahead of the clock an event's time may lie.
+    pub max_skew: Duration,
+    /// The clock at the start of the run, in nanoseconds; `None`: every time is believed.
+    pub now: Option<u64>,
+    /// Where the watermark goes to at the end, in nanoseconds, if that is later.
+    pub until: Option<u64>,
+    /// A new instance of detectors and policies for every call: for tests, which must see the
+    /// same output.
+    pub fresh: bool,
+    /// The flow table's limits.
+    pub flow: FlowConfig,
+    /// Limits on reading captures.
+    pub read: ReadLimits,
+    /// Limits on reading everything else.
+    pub limits: Limits,
+    /// Who owns which network; events and flows get owner and direction from it.
+    pub networks: Option<Arc<Networks>>,
+    /// Takes records that are not understood.
+    pub dead_letters: DeadLetters,
+    /// Ends the run early.
+    pub stop: Stop,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        EngineConfig {
+            workers: std::thread::available_parallelism().map_or(1, usize::from),
+            batch_rows: MAX_ROWS,
+            epoch: 16_384,
+            lateness: Duration::from_secs(10),
+            max_skew: Duration::from_secs(300),
+            now: None,
+            until: None,
+            fresh: false,
+            flow: FlowConfig::default(),
+            read: ReadLimits::default(),
+            limits: Limits::default(),
+            networks: None,
+            dead_letters: DeadLetters::none(),
+            stop: Stop::default(),
+        }
+    }
+}
+
+/// Asks a run to end: what was read is evaluated, and inputs end where they are. Clones ask
+/// the same run.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// The flag itself, for a signal handler, which may do no more than set one.
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
+    }
+
+    /// Whether the run is to end.
+    pub fn is_asked(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Why a run ends before its inputs do.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// A worker is gone.
+    #[error(transparent)]
+    Worker(#[from] WorkerError),
+    /// A batch could not be made.
+    #[error("{0}; this is a defect of Palisade, please report it")]
+    Batch(#[from] BatchError),
+    /// Owners could not be filled in.
+    #[error("{0}; this is a defect of Palisade, please report it")]
+    Enrich(#[from] EnrichError),
+    /// There are more inputs than event references can tell apart.
+    #[error("more than {MAX_INPUT_SLOT} inputs in one run; run Palisade several times")]
+    Inputs,
+    /// A thread that reads an input could not be started.
+    #[error("cannot start a thread to read an input: {0}")]
+    Reader(std::io::Error),
+    /// A plugin's predicates could not be prepared.
+    #[error("plugin `{plugin}`: {problem}")]
+    Predicates {
+        /// The plugin.
+        plugin: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// Plugins build on each other's findings in a circle.
+    #[error(
+        "plugins build on each other's findings in a circle: {0}; narrow a `finding` \
+         subscription of one of them with `where` on `plugin` or `rule`, or leave one out"
+    )]
+    Circle(String),
+    /// Too many plugins build one on another.
+    #[error(
+        "at most {MAX_LEVELS} plugins may build on findings one after another, and these are \
+         more: {0}; leave one out"
+    )]
+    Levels(String),
+}

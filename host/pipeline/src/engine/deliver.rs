@@ -1,0 +1,244 @@
+//! What an epoch made the plugins say: through all levels, then out in one order.
+
+use std::sync::Arc;
+
+use palisade_events::{Batch, Event, Finding, Judgement, compose};
+use palisade_runtime::Fault;
+
+use super::config::EngineError;
+use super::evaluate::{EvaluateOutput, Poison};
+use super::output::{Notice, Output};
+use super::parse_worker::ParseOutput;
+use super::place::{Cause, Place, Rank};
+use super::route::{Placed, Routed};
+use super::run::Engine;
+
+/// Something that a plugin said, or that befell it.
+enum Said {
+    Poison(Box<Poison>),
+    Fault(Fault),
+    /// A rule whose finding would rest on too many others.
+    TooDeep(String),
+    Decision(Batch, usize, Vec<Judgement>),
+    Finding(Box<Finding>),
+}
+
+/// Where it comes out: at its place; there, what kind of thing it is, and who said it.
+type At = (Place, u8, Rank);
+
+/// What an epoch made the plugins say, so far.
+#[derive(Default)]
+struct Gathered {
+    all: Vec<(At, Said)>,
+    requests: Vec<(Place, Batch, usize)>,
+    judgements: Vec<(Rank, Judgement)>,
+}
+
+impl Gathered {
+    /// Puts together what the policies of all levels say: one decision for a request, whoever
+    /// was asked.
+    fn decide(&mut self) {
+        self.requests.sort_by_key(|(place, ..)| *place);
+        self.requests.dedup_by_key(|(place, ..)| *place);
+        self.judgements.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let mut judgements = self.judgements.drain(..).peekable();
+        for (place, batch, row) in self.requests.drain(..) {
+            let mut of = Vec::new();
+            while let Some((_, judgement)) = judgements.next_if(|(rank, _)| rank.place <= place) {
+                of.push(judgement);
+            }
+            let at = (place, 3, nobody(place, 0));
+            self.all.push((at, Said::Decision(batch, row, of)));
+        }
+    }
+}
+
+/// The rank of something of which there is one at its place.
+fn nobody(place: Place, plugin: usize) -> Rank {
+    Rank {
+        place,
+        plugin,
+        cause: Cause::Row(0),
+        part: 0,
+    }
+}
+
+impl Engine {
+    /// Begins to evaluate an epoch, once the one before is done, and puts that out.
+    pub(super) fn begin(
+        &mut self,
+        routed: Routed,
+        out: &mut dyn Output,
+    ) -> Result<(), EngineError> {
+        let routed = Arc::new(routed);
+        let outputs = self.workers.collect()?;
+        if self.top > 1 {
+            // The workers have more to do for the epoch before.
+            self.conclude(outputs, out)?;
+            self.workers.evaluate(&routed)?;
+            self.epoch = Some(routed);
+            return Ok(());
+        }
+        // The epoch comes out while the next is being evaluated.
+        self.workers.evaluate(&routed)?;
+        self.conclude(outputs, out)?;
+        self.epoch = Some(routed);
+        Ok(())
+    }
+
+    /// Waits for the epoch that is being evaluated, if there is one, and puts it out.
+    pub(super) fn collect(&mut self, out: &mut dyn Output) -> Result<(), EngineError> {
+        let outputs = self.workers.collect()?;
+        self.conclude(outputs, out)
+    }
+
+    /// Takes an epoch, of which the plugins of level 1 have said their part, through the other
+    /// levels, and puts it out.
+    pub(super) fn conclude(
+        &mut self,
+        outputs: Option<Vec<EvaluateOutput>>,
+        out: &mut dyn Output,
+    ) -> Result<(), EngineError> {
+        let (Some(outputs), Some(mut routed)) = (outputs, self.epoch.take()) else {
+            return Ok(());
+        };
+        let mut said = Gathered::default();
+        let mut events = self.gather(1, outputs, &mut said)?;
+        for level in 2..=self.top {
+            routed = Arc::new(routed.next(&self.levels, events));
+            if routed.is_empty() {
+                break;
+            }
+            self.workers.evaluate(&routed)?;
+            let outputs = self.workers.collect()?.unwrap_or_default();
+            events = self.gather(level, outputs, &mut said)?;
+        }
+        said.decide();
+        let mut said = said.all;
+        said.sort_by(|(a, _), (b, _)| a.cmp(b));
+        for ((.., rank), said) in said {
+            self.put(rank.plugin, said, out);
+        }
+        Ok(())
+    }
+
+    /// Takes what the plugins of a level said; returns their findings as events for those of
+    /// higher levels.
+    fn gather(
+        &mut self,
+        level: u8,
+        outputs: Vec<EvaluateOutput>,
+        said: &mut Gathered,
+    ) -> Result<Vec<Placed>, EngineError> {
+        let parsers = self.parsers.len();
+        let mut drafts = Vec::new();
+        for output in outputs {
+            let costs = self.summary.plugins[parsers..].iter_mut();
+            for (summary, cost) in costs.zip(&output.costs) {
+                summary.cost.add(cost);
+            }
+            self.summary.routing += output.routing;
+            drafts.extend(output.findings);
+            said.judgements.extend(output.judgements);
+            said.requests.extend(output.requests);
+            let poison = output.poison.into_iter();
+            said.all.extend(
+                poison
+                    .map(|(rank, poison)| ((rank.place, 0, rank), Said::Poison(Box::new(poison)))),
+            );
+            let faults = output.faults.into_iter();
+            said.all
+                .extend(faults.map(|(rank, fault)| ((rank.place, 1, rank), Said::Fault(fault))));
+        }
+        let (findings, refused) = self.findings.number(level, drafts);
+        for refused in refused {
+            let at = (refused.place, 2, nobody(refused.place, refused.plugin));
+            said.all.push((at, Said::TooDeep(refused.rule)));
+        }
+        let events = if level < self.top {
+            self.findings
+                .events(level, &findings, self.config.batch_rows)?
+        } else {
+            Vec::new()
+        };
+        said.all.extend(findings.into_iter().map(|numbered| {
+            let rank = nobody(numbered.place, numbered.plugin);
+            let finding = Said::Finding(Box::new(numbered.finding));
+            ((numbered.place, 4, rank), finding)
+        }));
+        Ok(events)
+    }
+
+    fn put(&mut self, plugin: usize, said: Said, out: &mut dyn Output) {
+        let name = || self.plugins[plugin].manifest().name.clone();
+        match said {
+            Said::Poison(poison) => {
+                self.summary.poison += 1;
+                self.summary.faults += 1;
+                out.poison(&name(), &poison);
+            }
+            Said::Fault(fault) => {
+                self.summary.faults += 1;
+                out.notice(Notice::Fault {
+                    plugin: name(),
+                    problem: fault.to_string(),
+                    backtrace: fault.backtrace,
+                });
+            }
+            Said::TooDeep(rule) => {
+                self.summary.too_deep += 1;
+                out.notice(Notice::TooDeep {
+                    plugin: name(),
+                    rule,
+                });
+            }
+            Said::Decision(batch, row, judgements) => {
+                let decision = compose(judgements);
+                self.summary.decisions += 1;
+                self.summary.denied += u64::from(!decision.is_permitted());
+                let event: Option<Event> = batch.event(row);
+                if let Some(event) = event {
+                    out.decision(&event, decision);
+                }
+            }
+            Said::Finding(finding) => {
+                self.summary.findings += 1;
+                self.summary.plugins[self.parsers.len() + plugin].yielded += 1;
+                out.finding(*finding);
+            }
+        }
+    }
+
+    /// Books what the parsers did.
+    pub(super) fn account(&mut self, parsed: &[ParseOutput], out: &mut dyn Output) {
+        let mut failures: Vec<_> = parsed.iter().flat_map(|output| &output.failures).collect();
+        failures.sort_by_key(|failure| failure.order);
+        for failure in failures {
+            self.summary.unparsed += 1;
+            out.notice(Notice::Unparsed {
+                parser: self.parsers[failure.parser].manifest().name.clone(),
+                flow: failure.flow,
+                problem: failure.message.clone(),
+            });
+        }
+        for output in parsed {
+            for (summary, cost) in self.summary.plugins.iter_mut().zip(&output.costs) {
+                summary.parse.time += cost.time;
+                summary.parse.calls += cost.calls;
+                summary.parse.chunks += cost.chunks;
+                summary.parse.bytes += cost.bytes;
+                summary.parse.events += cost.events;
+                summary.yielded += cost.events;
+            }
+            for (parser, fault) in &output.faults {
+                self.summary.faults += 1;
+                self.summary.plugins[*parser].cost.faults += 1;
+                out.notice(Notice::Fault {
+                    plugin: self.parsers[*parser].manifest().name.clone(),
+                    problem: fault.to_string(),
+                    backtrace: fault.backtrace.clone(),
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Logs and events: records to batches, recorded flows through the parsers, and the rest.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use palisade_events::Batch;
+
+use super::config::EngineError;
+use super::merge::Merge;
+use super::output::{Notice, Output};
+use super::parse_worker::ParseOutput;
+use super::recorded_flows;
+use super::run::Engine;
+use crate::sources::{EventReader, EventSink, Input, JsonReader, SourcePolicy};
+
+impl Engine {
+    /// Reads a log, or events, to the end.
+    pub(super) fn events(
+        &mut self,
+        input: Input,
+        policy: SourcePolicy,
+        out: &mut dyn Output,
+    ) -> Result<(), EngineError> {
+        let name = input.name.clone();
+        let consumed = input.consumed.clone();
+        let mut merge = Merge::new(
+            Arc::clone(&policy.source),
+            Arc::clone(&self.protocols),
+            self.config.batch_rows,
+        );
+        let mut sink = EventSink::new(policy).with_max_rows(self.config.batch_rows);
+        let config = &self.config;
+        let (networks, letters) = (config.networks.clone(), config.dead_letters.clone());
+        let Ok(mut reader) = JsonReader::new(input, &config.limits, networks, letters) else {
+            // `read` sends captures elsewhere.
+            return Ok(());
+        };
+        let mut more = true;
+        let mut broken = None;
+        while more && !self.config.stop.is_asked() {
+            let began = Instant::now();
+            let mut paused = false;
+            match reader.read(&mut sink, self.config.epoch) {
+                Ok(progress) => {
+                    more = !progress.ended;
+                    paused = progress.paused;
+                }
+                Err(error) => {
+                    broken = Some(error.to_string());
+                    more = false;
+                }
+            }
+            let batches = match sink.finish() {
+                Ok(batches) => batches,
+                Err(error) => {
+                    broken = Some(error.to_string());
+                    break;
+                }
+            };
+            let batches = self.owned(batches)?;
+            self.summary.ingest += began.elapsed();
+            let batches = self.recorded(batches, &mut merge, out)?;
+            self.evaluate(batches, out)?;
+            if paused {
+                self.collect(out)?;
+            }
+            out.progress(self.summary.total_events(), consumed.get());
+        }
+        let counts = reader.counts();
+        self.summary.bad_records += counts.bad;
+        self.summary.bytes += counts.bytes;
+        for report in reader.reports() {
+            out.notice(Notice::Record {
+                name: name.clone(),
+                problem: report.to_string(),
+            });
+        }
+        // In the order of the input: its bad records, and where it broke off.
+        let more = counts.bad - (reader.reports().len() as u64).min(counts.bad);
+        let more = (more > 0).then(|| {
+            format!("{more} more records are bad; a dead-letter file holds them all, with reasons")
+        });
+        self.summary.broken_inputs += u64::from(broken.is_some());
+        for problem in [more, broken].into_iter().flatten() {
+            let name = name.clone();
+            out.notice(Notice::Input { name, problem });
+        }
+        Ok(())
+    }
+
+    /// Fills in owner and direction where the events leave them open.
+    fn owned(&self, batches: Vec<Batch>) -> Result<Vec<Batch>, EngineError> {
+        let Some(networks) = &self.config.networks else {
+            return Ok(batches);
+        };
+        let mut out = Vec::with_capacity(batches.len());
+        for batch in batches {
+            out.extend(networks.enrich(&batch)?);
+        }
+        Ok(out)
+    }
+
+    /// Shows the first bytes of recorded flows to the parsers, where the record does not say
+    /// what the flow speaks.
+    fn recorded(
+        &mut self,
+        batches: Vec<Batch>,
+        merge: &mut Merge,
+        out: &mut dyn Output,
+    ) -> Result<Vec<Batch>, EngineError> {
+        let unknown = !self.parsers.is_empty() && batches.iter().any(recorded_flows::has_unknown);
+        if !unknown && merge.continues(&batches) {
+            return Ok(batches);
+        }
+        let mut pieces = self.workers.pieces();
+        if unknown {
+            recorded_flows::pieces(&batches, &mut pieces);
+        }
+        let (mut parsed, evaluated) = self.workers.parse(pieces)?;
+        self.conclude(evaluated, out)?;
+        self.account(&parsed, out);
+        let rows = recorded_flows::rows(&batches, &parsed, &self.protocols)?;
+        parsed.push(ParseOutput {
+            tables: rows,
+            ..ParseOutput::default()
+        });
+        Ok(merge.epoch(&[], parsed)?)
+    }
+}

@@ -1,0 +1,130 @@
+//! A plugin's place on a worker: its instance, and what outlives it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use palisade_runtime::{Capabilities, Effects, Fault, Fired, Instance, NoCapabilities, Plugin};
+
+use super::route::Placement;
+
+/// What a plugin cost.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cost {
+    /// Time in its guest.
+    pub time: Duration,
+    /// Calls.
+    pub calls: u64,
+    /// Events that it was shown.
+    pub events: u64,
+    /// Host calls that it made.
+    pub host_calls: u64,
+    /// Faults.
+    pub faults: u64,
+    /// Log messages that were dropped.
+    pub log_dropped: u64,
+}
+
+impl Cost {
+    /// Adds what another worker's share cost.
+    pub fn add(&mut self, other: &Cost) {
+        self.time += other.time;
+        self.calls += other.calls;
+        self.events += other.events;
+        self.host_calls += other.host_calls;
+        self.faults += other.faults;
+        self.log_dropped += other.log_dropped;
+    }
+}
+
+/// One plugin on one worker.
+pub(crate) struct Seat {
+    pub(crate) plugin: Arc<Plugin>,
+    pub(crate) placement: Placement,
+    instance: Option<Instance>,
+    /// State, timers and datasets while there is no instance to hold them.
+    capabilities: Option<Box<dyn Capabilities>>,
+    said: u64,
+}
+
+impl Seat {
+    pub(crate) fn new(
+        plugin: Arc<Plugin>,
+        index: usize,
+        capabilities: Box<dyn Capabilities>,
+    ) -> Seat {
+        Seat {
+            placement: Placement::of(plugin.manifest(), index),
+            plugin,
+            instance: None,
+            capabilities: Some(capabilities),
+            said: 0,
+        }
+    }
+
+    /// Counts what the plugin says.
+    pub(crate) fn part(&mut self) -> u64 {
+        self.said += 1;
+        self.said
+    }
+
+    /// Takes the timers that are due, by tenant.
+    pub(crate) fn due(&mut self, watermark: u64) -> Vec<(String, Vec<Fired>)> {
+        match (&mut self.instance, &mut self.capabilities) {
+            (Some(instance), _) => instance.capabilities().fire(watermark),
+            (None, Some(capabilities)) => capabilities.fire(watermark),
+            (None, None) => Vec::new(),
+        }
+    }
+
+    /// Runs one call about so many events in an instance, which is made when there is none,
+    /// or anew for every call (`fresh`), and thrown away after a fault; state, timers and
+    /// datasets survive it. `None`: the body undid the call.
+    pub(crate) fn run(
+        &mut self,
+        fresh: bool,
+        events: usize,
+        cost: &mut Cost,
+        body: impl FnOnce(&mut Instance) -> Result<Option<Effects>, Fault>,
+    ) -> Result<Option<Effects>, Fault> {
+        if fresh && let Some(instance) = self.instance.take() {
+            self.capabilities = Some(instance.into_capabilities());
+        }
+        let instance = match &mut self.instance {
+            Some(instance) => instance,
+            None => {
+                // One of the two always holds them.
+                let capabilities = self
+                    .capabilities
+                    .take()
+                    .unwrap_or_else(|| Box::new(NoCapabilities));
+                match self.plugin.instantiate(capabilities) {
+                    Ok(instance) => self.instance.insert(instance),
+                    Err((error, capabilities)) => {
+                        self.capabilities = Some(capabilities);
+                        cost.faults += 1;
+                        return Err(error.into_fault(&self.plugin.manifest().name));
+                    }
+                }
+            }
+        };
+        let began = Instant::now();
+        let result = body(instance);
+        cost.time += began.elapsed();
+        cost.calls += 1;
+        match &result {
+            Ok(Some(effects)) => {
+                cost.events += events as u64;
+                cost.host_calls += effects.host_calls;
+                cost.log_dropped += u64::from(effects.log_dropped);
+            }
+            Ok(None) => {}
+            Err(_) => {
+                cost.faults += 1;
+                if let Some(instance) = self.instance.take() {
+                    self.capabilities = Some(instance.into_capabilities());
+                }
+            }
+        }
+        result
+    }
+}
