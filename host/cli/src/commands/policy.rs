@@ -69,6 +69,7 @@ impl Check {
             format,
             progress: context.progress(),
             letters: DeadLetters::none(),
+            events: None,
             failed: None,
         };
         for path in self.given.iter().chain([&self.request]) {

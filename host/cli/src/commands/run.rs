@@ -1,6 +1,6 @@
 //! `palisade run`: captures, logs and events in, findings out, in one pass.
 
-use std::io::Write as _;
+use std::io::{BufWriter, Write as _};
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,7 +8,8 @@ use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use palisade_events::{Decision, Event, Finding, Timestamp};
+use palisade_events::json::write_event;
+use palisade_events::{Batch, Decision, Event, Finding, Timestamp};
 use palisade_pipeline::engine::{Notice, Output as Yield, Poison, Stop};
 use palisade_pipeline::sources::{DeadLetters, Letter, Limits, SourcePolicy, open, open_live};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -43,6 +44,10 @@ pub(crate) struct Run {
     /// Keep what could not be read, or what a plugin faulted on, in this file
     #[arg(long, value_name = "FILE")]
     dead_letters: Option<PathBuf>,
+
+    /// Write what captures yield, flows and parsed messages, as NDJSON to this file
+    #[arg(long, value_name = "FILE")]
+    events: Option<PathBuf>,
 
     /// Let timers fire up to this time (RFC 3339) when the input has ended
     #[arg(long, value_name = "TIME")]
@@ -95,11 +100,19 @@ impl Run {
         }
         let log = crate::host::log_to_stderr();
         let mut engine = loaded.engine(config, &log)?;
+        let events = match &self.events {
+            None => None,
+            Some(path) => Some(BufWriter::new(
+                std::fs::File::create(path)
+                    .with_context(|| format!("create {}", path.display()))?,
+            )),
+        };
         let mut report = Report {
             out: context.output(),
             format,
             progress,
             letters,
+            events,
             failed: None,
         };
         for input in inputs {
@@ -109,6 +122,9 @@ impl Run {
         }
         let done = engine.finish(&mut report)?;
         report.check()?;
+        if let Some(mut events) = report.events.take() {
+            events.flush().context("write the events")?;
+        }
         report.out.finish().context("write the findings")?;
         if !context.quiet {
             summary::print(&done, &loaded, report.letters.counts())?;
@@ -141,6 +157,8 @@ pub(crate) struct Report {
     pub(crate) format: Format,
     pub(crate) progress: Progress,
     pub(crate) letters: DeadLetters,
+    /// Takes what captures yield, when somebody wants to see it.
+    pub(crate) events: Option<BufWriter<std::fs::File>>,
     /// The first error of writing; the engine cannot be told of it.
     pub(crate) failed: Option<std::io::Error>,
 }
@@ -150,7 +168,7 @@ impl Report {
     pub(crate) fn check(&mut self) -> Result<()> {
         self.failed
             .take()
-            .map_or(Ok(()), |error| Err(error).context("write the findings"))
+            .map_or(Ok(()), |error| Err(error).context("write what was found"))
     }
 
     fn write(&mut self, write: impl FnOnce(&mut Output, Format) -> std::io::Result<()>) {
@@ -230,6 +248,20 @@ impl Yield for Report {
                 let _ = writeln!(std::io::stderr(), "palisade: {}", Escaped(line));
             }
         });
+    }
+
+    fn parsed(&mut self, batch: &Batch) {
+        let Some(to) = &mut self.events else { return };
+        if self.failed.is_some() {
+            return;
+        }
+        let mut events = (0..batch.len()).filter_map(|row| batch.event(row));
+        self.failed = events
+            .try_for_each(|event| {
+                write_event(to, &event)?;
+                to.write_all(b"\n")
+            })
+            .err();
     }
 
     fn progress(&mut self, events: u64, bytes: u64) {
