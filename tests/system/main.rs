@@ -2,6 +2,9 @@
 
 mod bad_input;
 mod captures;
+mod dissector;
+mod events;
+mod icsnpp;
 mod invariants;
 mod order;
 mod run;

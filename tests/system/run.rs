@@ -37,7 +37,7 @@ fn command(inputs: &[&Path], more: &[&str], summary: &Path) -> Option<Output> {
 }
 
 /// Findings and summary of a run that ends as it should.
-fn run(inputs: &[&Path], more: &[&str]) -> Option<(String, Value)> {
+pub(crate) fn run(inputs: &[&Path], more: &[&str]) -> Option<(String, Value)> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let summary = folder.path().join("summary.json");
     let output = command(inputs, more, &summary)?;
@@ -59,7 +59,7 @@ fn count(summary: &Value, name: &str) -> u64 {
     summary[name].as_u64().unwrap_or(0)
 }
 
-fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+pub(crate) fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).expect("the folder can be read") {
         let path = entry.expect("the folder can be read").path();
         if path.is_dir() {

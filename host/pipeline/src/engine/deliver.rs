@@ -8,7 +8,7 @@ use palisade_runtime::Fault;
 use super::config::EngineError;
 use super::evaluate::{EvaluateOutput, Poison};
 use super::output::{Notice, Output};
-use super::parse_worker::ParseOutput;
+use super::parse::ParseOutput;
 use super::place::{Cause, Place, Rank};
 use super::route::{Placed, Routed};
 use super::run::Engine;

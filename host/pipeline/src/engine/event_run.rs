@@ -8,7 +8,7 @@ use palisade_events::Batch;
 use super::config::EngineError;
 use super::merge::Merge;
 use super::output::{Notice, Output};
-use super::parse_worker::ParseOutput;
+use super::parse::ParseOutput;
 use super::recorded_flows;
 use super::run::Engine;
 use crate::sources::{EventReader, EventSink, Input, JsonReader, SourcePolicy};

@@ -9,7 +9,7 @@ use palisade_events::{
 };
 
 use super::ingest::FlowNews;
-use super::parse_worker::{ParseOutput, Recognised};
+use super::parse::{ParseOutput, Recognised};
 use super::piece::Order;
 
 /// What a parser's recognition says of a flow.

@@ -14,7 +14,7 @@ use palisade_events::{
 use palisade_runtime::ChunkDirection;
 
 use super::merge::Protocol;
-use super::parse_worker::{ParseOutput, ParsedRows};
+use super::parse::{ParseOutput, ParsedRows};
 use super::piece::{Order, Piece, Pieces};
 
 /// Whether the batch has recorded flows whose protocol is to be told.

@@ -13,7 +13,7 @@ use super::findings::Findings;
 use super::graph;
 use super::merge::Protocol;
 use super::output::Output;
-use super::parse_worker::ParseWorker;
+use super::parse::ParseWorker;
 use super::route::{Placed, Routed, Tick};
 use super::summary::{PluginSummary, Summary};
 use super::trickle::Trickle;
@@ -51,7 +51,7 @@ impl Engine {
     /// When a worker cannot be started, a filter cannot be made, or plugins build on each
     /// other's findings in a circle.
     pub fn new(
-        config: EngineConfig,
+        mut config: EngineConfig,
         plugins: Vec<Arc<Plugin>>,
         filters: impl Fn(usize, &Plugin) -> Result<Vec<Filter>, String>,
         capabilities: impl Fn(usize, &Plugin) -> Box<dyn Capabilities>,
@@ -78,6 +78,9 @@ impl Engine {
                 })
             })
             .collect::<Result<_, _>>()?;
+        let ports = parsers.iter().filter_map(|p| p.manifest().parser.as_ref());
+        let ports = ports.flat_map(|spec| spec.ports.iter().copied());
+        config.flow.server_ports.extend(ports);
         let workers = config.workers.clamp(1, 256);
         let shards = (0..workers)
             .map(|number| {

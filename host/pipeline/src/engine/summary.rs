@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use palisade_events::Kind;
 
-use super::parse_worker::ParseCost;
+use super::parse::ParseCost;
 use super::seat::Cost;
 
 /// A plugin's share in a run.

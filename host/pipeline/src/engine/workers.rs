@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use super::evaluate::{EvaluateOutput, EvaluateWorker};
-use super::parse_worker::{ParseOutput, ParseWorker};
+use super::parse::{ParseOutput, ParseWorker};
 use super::piece::Pieces;
 use super::route::Routed;
 

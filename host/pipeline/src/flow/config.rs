@@ -32,6 +32,9 @@ pub struct FlowConfig {
     /// because captures made on an end point hold checksums that the network card fills
     /// in later. For captures from taps, true keeps out forgeries that hosts drop.
     pub verify_checksums: bool,
+    /// Ports that servers listen on, beside those below 1,024; none by default. They tell who
+    /// opened a TCP connection that was there before the capture, and nothing else.
+    pub server_ports: Vec<u16>,
     /// TCP reassembly.
     pub reassembly: ReassemblyConfig,
     /// IP fragments.
@@ -83,9 +86,17 @@ impl Default for FlowConfig {
             update_interval: Duration::from_secs(10),
             vlan_in_key: true,
             verify_checksums: false,
+            server_ports: Vec::new(),
             reassembly: ReassemblyConfig::default(),
             fragments: FragmentConfig::default(),
         }
+    }
+}
+
+impl FlowConfig {
+    /// Whether a server may listen on this port.
+    pub(super) fn is_server_port(&self, port: u16) -> bool {
+        port < 1024 || self.server_ports.contains(&port)
     }
 }
 

@@ -67,7 +67,9 @@ pub struct FlowInfo {
     pub id: u64,
     /// Names the flow in its table while it lasts.
     pub handle: FlowHandle,
-    /// The side that opened the flow: by the SYN, or else the sender of the first packet.
+    /// The side that opened the flow: by the SYN; of a TCP connection that was there before
+    /// the capture, the side whose port is not a server's, where only one is; or else the
+    /// sender of the first packet.
     pub src: Endpoint,
     /// The other side.
     pub dst: Endpoint,

@@ -234,8 +234,14 @@ impl<T: Default> FlowTable<T> {
             dst: network.dst,
             ports: transport.ports,
         };
-        // Who answers a SYN did not open the connection.
-        let answer = matches!(transport.tcp, Some(tcp) if tcp.flags.syn() && tcp.flags.ack());
+        // Who answers a SYN did not open the connection. Of one that was there before the
+        // capture the ports tell, where they do.
+        let answer = transport.tcp.is_some_and(|tcp| match tcp.flags.syn() {
+            true => tcp.flags.ack(),
+            false => transport.ports.is_some_and(|(src, dst)| {
+                self.config.is_server_port(src) && !self.config.is_server_port(dst)
+            }),
+        });
         if answer {
             tuple = tuple.reversed();
         }

@@ -206,12 +206,20 @@ fn midstream_pick_up() {
         client(1004, "", b"later").ack(5013),
         client(1000, "", b"then").ack(5013),
     ]);
-    // The sender of the first packet counts as the opener; the other direction begins
-    // where it was acknowledged.
-    assert_eq!(run.out.news[0].flow.src.port, Some(80));
-    assert_eq!(run.out.client().bytes, b"of the server");
-    assert_eq!(run.out.server().bytes, b"thenlater");
-    assert_eq!(run.out.server().gaps, []);
+    // The side whose port is no server's counts as the opener; its direction begins where it
+    // was acknowledged.
+    assert_eq!(run.out.news[0].flow.src.port, Some(4000));
+    assert_eq!(run.out.server().bytes, b"of the server");
+    assert_eq!(run.out.client().bytes, b"thenlater");
+    assert_eq!(run.out.client().gaps, []);
+
+    // Where the ports do not tell, the sender of the first packet does.
+    let mut both = Run::new(FlowConfig {
+        server_ports: vec![4000],
+        ..FlowConfig::default()
+    });
+    both.tcp(&[server(5000, "", b"first").ack(1000)]);
+    assert_eq!(both.out.news[0].flow.src.port, Some(80));
 
     // An answered SYN that was not captured still tells who opened.
     let run = super::streams::run(&[

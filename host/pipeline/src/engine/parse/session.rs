@@ -5,7 +5,7 @@ use std::sync::Arc;
 use palisade_events::table::FlowContext;
 use palisade_runtime::ChunkDirection;
 
-use super::piece::{Order, Piece};
+use crate::engine::piece::{Order, Piece};
 
 /// The most bytes of a flow that recognition looks at, and that are held for it.
 pub(crate) const PROBE_BYTES: usize = 4 << 10;
@@ -28,6 +28,8 @@ pub(crate) struct Held {
 pub(crate) struct Side {
     /// Bytes that come again ahead of what follows.
     pub(crate) tail: Vec<u8>,
+    /// Position in the stream right behind the tail.
+    pub(crate) tail_end: u64,
     /// How many more must come before it makes sense to call the parser.
     pub(crate) needed: usize,
     /// A gap that the next chunk must report because its parser lost its memory.
@@ -74,7 +76,9 @@ pub(crate) struct Probe {
     pub(crate) seen: [Vec<u8>; 2],
     /// Parsers that said `no` to a direction, by position.
     pub(crate) refused: [Vec<usize>; 2],
-    /// Parsers that were asked about what is seen now.
+    /// Whether parsers are being asked about what is seen now.
+    pub(crate) asking: bool,
+    /// Those that were.
     pub(crate) asked: Vec<usize>,
 }
 
@@ -128,12 +132,34 @@ impl Probe {
         self.held.len() >= PROBE_PIECES || held >= PROBE_BYTES
     }
 
+    /// Looks at the next held piece that has bytes. `false`: there is none.
+    pub(crate) fn look(&mut self) -> bool {
+        while let Some(held) = self.held.get(self.looked) {
+            self.looked += 1;
+            let seen = &mut self.seen[index(held.piece.direction)];
+            let room = PROBE_BYTES.saturating_sub(seen.len());
+            if held.bytes.is_empty() || room == 0 {
+                continue;
+            }
+            seen.extend_from_slice(&held.bytes[..room.min(held.bytes.len())]);
+            self.asking = true;
+            self.asked.clear();
+            return true;
+        }
+        false
+    }
+
     /// Holds a piece.
     pub(crate) fn hold(&mut self, piece: Piece, bytes: Vec<u8>) {
         self.held.push(Held { piece, bytes });
     }
 }
 
+/// The directions, each at its [`index`].
+pub(crate) const DIRECTIONS: [ChunkDirection; 2] =
+    [ChunkDirection::ToServer, ChunkDirection::ToClient];
+
+/// Which of two a direction is.
 pub(crate) fn index(direction: ChunkDirection) -> usize {
     match direction {
         ChunkDirection::ToServer => 0,

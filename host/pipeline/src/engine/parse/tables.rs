@@ -6,8 +6,8 @@ use palisade_events::Timestamp;
 use palisade_events::table::{FlowContext, HostColumns, TableError, segment};
 use palisade_runtime::ParsedTable;
 
-use super::parse_worker::ParsedRows;
-use super::piece::Order;
+use super::output::ParsedRows;
+use crate::engine::piece::Order;
 
 /// Where a row of a table came from.
 pub(crate) struct RowOrigin {

@@ -1,0 +1,20 @@
+//! Parsing: which parser a flow belongs to, and what that makes of its bytes.
+//!
+//! A [`ParseWorker`] has the flows of one shard. `recognise` asks parsers about the first bytes
+//! of flows, `feed` shows recognised flows to their parsers and keeps what these leave over,
+//! `hand_over` begins anew where a flow changes its protocol, and `isolate` finds the flow
+//! that makes a parser fault.
+
+mod feed;
+mod hand_over;
+mod instance;
+mod isolate;
+mod output;
+mod recognise;
+mod session;
+mod tables;
+mod worker;
+
+pub use output::ParseCost;
+pub(crate) use output::{ParseOutput, ParsedRows, Recognised};
+pub(crate) use worker::ParseWorker;

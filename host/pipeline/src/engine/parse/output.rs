@@ -1,0 +1,73 @@
+//! What an epoch's pieces yield.
+
+use std::time::Duration;
+
+use palisade_events::Segment;
+use palisade_runtime::Fault;
+
+use crate::engine::piece::Order;
+
+/// A flow whose protocol was told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Recognised {
+    /// The flow.
+    pub flow: u64,
+    /// The piece that told it.
+    pub order: Order,
+    /// When that was captured.
+    pub time: u64,
+    /// Position of the parser among the engine's parsers.
+    pub parser: usize,
+}
+
+/// A flow that is parsed no further.
+#[derive(Clone, Debug)]
+pub(crate) struct ParseFailure {
+    /// The flow.
+    pub flow: u64,
+    /// Where in the input.
+    pub order: Order,
+    /// Position of the parser.
+    pub parser: usize,
+    /// What it expected, or how it faulted.
+    pub message: String,
+}
+
+/// Events of one kind that parsers made, with their place in the input.
+#[derive(Debug)]
+pub(crate) struct ParsedRows {
+    /// The rows.
+    pub segment: Segment,
+    /// Row and place of those that count, in the order of the input.
+    pub rows: Vec<(Order, u32)>,
+}
+
+/// What one epoch's pieces yielded.
+#[derive(Debug, Default)]
+pub(crate) struct ParseOutput {
+    /// Events.
+    pub tables: Vec<ParsedRows>,
+    /// Flows that were recognised.
+    pub recognised: Vec<Recognised>,
+    /// Flows that are parsed no further.
+    pub failures: Vec<ParseFailure>,
+    /// Faults of parsers, with the parser's position.
+    pub faults: Vec<(usize, Fault)>,
+    /// For each parser: time in the guest, calls, chunks, bytes.
+    pub costs: Vec<ParseCost>,
+}
+
+/// What a parser cost.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ParseCost {
+    /// Time in its guest.
+    pub time: Duration,
+    /// Calls of `probe` and `parse`.
+    pub calls: u64,
+    /// Chunks that it was given.
+    pub chunks: u64,
+    /// Bytes that it was given.
+    pub bytes: u64,
+    /// Events that it made.
+    pub events: u64,
+}

@@ -1,0 +1,190 @@
+//! The parsing half of a worker: sends the pieces of flows where they belong.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use hashbrown::HashMap;
+use palisade_runtime::{ChunkDirection, Fault, FaultCause, Plugin};
+
+use super::instance::ParserInstance;
+use super::output::{ParseCost, ParseOutput};
+use super::session::{Seat, Session, State};
+use crate::engine::piece::{Piece, Pieces};
+
+/// The most instances of one parser in one worker.
+pub(super) const MAX_INSTANCES: usize = 64;
+
+/// A piece on its way to a parser.
+pub(super) struct Queued {
+    pub(super) piece: Piece,
+    /// `None`: the bytes lie in the epoch's arena.
+    pub(super) held: Option<Vec<u8>>,
+}
+
+/// Recognises and parses the flows of one shard.
+pub(crate) struct ParseWorker {
+    pub(super) parsers: Vec<Arc<Plugin>>,
+    pub(super) sessions: HashMap<u64, Session>,
+    pub(super) instances: Vec<Vec<ParserInstance>>,
+    pub(super) queues: Vec<Vec<Vec<Queued>>>,
+    /// Flows with pieces that recognition has not looked at, in order of arrival.
+    pub(super) unknown: Vec<u64>,
+    closing: Vec<(Seat, u64)>,
+    /// Flows whose end came while recognition was under way.
+    ended: Vec<u64>,
+    pub(super) out: ParseOutput,
+}
+
+impl ParseWorker {
+    /// A worker for these parsers.
+    pub(crate) fn new(parsers: Vec<Arc<Plugin>>) -> ParseWorker {
+        let count = parsers.len();
+        ParseWorker {
+            instances: (0..count).map(|_| Vec::new()).collect(),
+            queues: (0..count).map(|_| Vec::new()).collect(),
+            parsers,
+            sessions: HashMap::new(),
+            unknown: Vec::new(),
+            closing: Vec::new(),
+            ended: Vec::new(),
+            out: ParseOutput::default(),
+        }
+    }
+
+    /// Takes an epoch's pieces and returns everything that they yield.
+    pub(crate) fn parse(&mut self, pieces: &Pieces) -> ParseOutput {
+        self.out.costs = vec![ParseCost::default(); self.parsers.len()];
+        for piece in &pieces.list {
+            // What is held of a flow is bounded, so it must be told what the flow speaks
+            // before more of it comes.
+            if self.waits(piece.flow) {
+                self.recognise(pieces);
+            }
+            self.route(piece, None, pieces);
+        }
+        while !self.unknown.is_empty() || self.queues.iter().flatten().any(|q| !q.is_empty()) {
+            self.recognise(pieces);
+            self.flush(pieces);
+        }
+        self.close_sessions();
+        for flow in std::mem::take(&mut self.ended) {
+            self.sessions.remove(&flow);
+        }
+        std::mem::take(&mut self.out)
+    }
+
+    /// Whether as much is held of a flow as may be, part of which nobody has looked at.
+    fn waits(&self, flow: u64) -> bool {
+        match self.sessions.get(&flow).map(|session| &session.state) {
+            Some(State::Probing(probe)) => probe.is_full() && probe.looked < probe.held.len(),
+            _ => false,
+        }
+    }
+
+    /// Sends a piece to its parser, or keeps it until there is one.
+    pub(super) fn route(&mut self, piece: &Piece, held: Option<Vec<u8>>, pieces: &Pieces) {
+        let flow = piece.flow;
+        let session = match self.sessions.entry(flow) {
+            hashbrown::hash_map::Entry::Occupied(entry) => entry.into_mut(),
+            hashbrown::hash_map::Entry::Vacant(entry) => match &piece.context {
+                Some(context) => entry.insert(Session::new(Arc::clone(context))),
+                // A flow that is over, or that never had bytes.
+                None => return,
+            },
+        };
+        match &mut session.state {
+            State::Ignored if piece.close => {
+                self.sessions.remove(&flow);
+            }
+            State::Ignored => {}
+            State::Probing(probe) if piece.close && probe.looked == probe.held.len() => {
+                self.sessions.remove(&flow);
+            }
+            State::Probing(probe) if probe.is_full() && probe.looked == probe.held.len() => {
+                session.ignore();
+            }
+            State::Probing(probe) => {
+                let bytes = held.unwrap_or_else(|| pieces.bytes(piece).to_vec());
+                if piece.close {
+                    self.ended.push(flow);
+                }
+                probe.hold(piece.clone(), bytes);
+                if probe.held.len() == probe.looked + 1 {
+                    self.unknown.push(flow);
+                }
+            }
+            State::Parsing { seat, .. } => {
+                let seat = *seat;
+                let queue = &mut self.queues[seat.parser][seat.instance];
+                if piece.close {
+                    for direction in [ChunkDirection::ToServer, ChunkDirection::ToClient] {
+                        if !std::mem::replace(&mut session.side(direction).ended, true) {
+                            queue.push(Queued {
+                                piece: Piece {
+                                    direction,
+                                    end: true,
+                                    close: false,
+                                    length: 0,
+                                    ..piece.clone()
+                                },
+                                held: Some(Vec::new()),
+                            });
+                        }
+                    }
+                    self.closing.push((seat, flow));
+                } else {
+                    session.side(piece.direction).ended |= piece.end;
+                    queue.push(Queued {
+                        piece: piece.clone(),
+                        held,
+                    });
+                }
+            }
+        }
+    }
+
+    pub(super) fn add_instance(&mut self, parser: usize) -> usize {
+        self.instances[parser].push(ParserInstance::new(Arc::clone(&self.parsers[parser])));
+        self.queues[parser].push(Vec::new());
+        self.instances[parser].len() - 1
+    }
+
+    /// Forgets the flows that are over.
+    fn close_sessions(&mut self) {
+        let mut numbers: std::collections::BTreeMap<(usize, usize), (Seat, Vec<u32>)> =
+            std::collections::BTreeMap::new();
+        for (seat, flow) in std::mem::take(&mut self.closing) {
+            let Some(session) = self.sessions.remove(&flow) else {
+                continue;
+            };
+            if !matches!(session.state, State::Parsing { seat: now, .. } if now == seat) {
+                continue;
+            }
+            if let Some(number) = self.instances[seat.parser][seat.instance].leave(seat.place) {
+                let entry = numbers.entry((seat.parser, seat.instance));
+                entry.or_insert((seat, Vec::new())).1.push(number);
+            }
+        }
+        for (seat, numbers) in numbers.into_values() {
+            self.close_numbers(seat, numbers);
+        }
+    }
+
+    pub(super) fn charge(&mut self, parser: usize, began: Instant, chunks: usize, bytes: usize) {
+        let cost = &mut self.out.costs[parser];
+        cost.time += began.elapsed();
+        cost.calls += 1;
+        cost.chunks += chunks as u64;
+        cost.bytes += bytes as u64;
+    }
+}
+
+/// That a parser could not be started, as a fault.
+pub(super) fn instantiation_fault(parser: &Plugin, message: &str) -> Fault {
+    Fault {
+        plugin: parser.manifest().name.clone(),
+        export: "instantiate",
+        cause: FaultCause::Trap(message.to_owned()),
+        backtrace: Vec::new(),
+    }
+}
