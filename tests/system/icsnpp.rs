@@ -120,8 +120,13 @@ fn transactions_agree_with_the_detailed_log_of_another_implementation() {
                 "MASK_WRITE_REGISTER",
             ];
             if !several.contains(&function.as_str()) && !function.starts_with("READ_WRITE") {
-                let found = ["address", "quantity"].map(|name| attribute(message, name));
-                assert_eq!(found, [address.clone(), quantity.clone()], "{row:?}");
+                // A request for a queue does not say how long that is.
+                let known = |name| Some(attribute(message, name)).filter(|found| found != "-");
+                let logged = |logged: &str| Some(logged.to_owned()).filter(|found| found != "-");
+                assert_eq!(known("address"), logged(address), "{row:?}");
+                let queue = function == "READ_FIFO_QUEUE" && std::ptr::eq(message, request);
+                let quantity = logged(quantity).filter(|_| !queue);
+                assert_eq!(known("quantity"), quantity, "{row:?}");
             }
         }
         if asked != "-" {

@@ -4,6 +4,7 @@ mod bad_input;
 mod captures;
 mod dissector;
 mod events;
+mod handover;
 mod icsnpp;
 mod invariants;
 mod order;
