@@ -275,10 +275,9 @@ impl Loaded {
             let filter = |subscription| Filter::new(subscription, &listed);
             manifest.subscriptions.iter().map(filter).collect()
         };
-        let workers = config.workers.max(1) as u64;
         let capabilities = |_: usize, plugin: &Plugin| {
-            let bytes = DEFAULT_BYTES / workers;
-            let shard = Shard::new(plugin.manifest(), bytes, datasets, Arc::clone(log));
+            let manifest = plugin.manifest();
+            let shard = Shard::new(manifest, DEFAULT_BYTES, datasets, Arc::clone(log));
             Box::new(shard) as Box<dyn palisade_runtime::Capabilities>
         };
         Ok(Engine::new(

@@ -12,6 +12,42 @@ fn component(manifest: &str) -> Vec<u8> {
 }
 
 #[test]
+fn what_keeps_a_plugin_on_one_shard_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let manifest = MANIFEST.replace("description =", "capabilities = [\"state\"]\ndescription =");
+    let partitioned = "[[subscription]]\npartition-by = [\"src.ip\"]";
+    let manifest = manifest.replace("[[subscription]]", partitioned);
+    let table = |rest: &str| format!("\n[[table]]\nname = \"seen\"\nttl = \"1h\"\n{rest}\n");
+    for (table, shards) in [
+        (table("kind = \"first\"\nkey = [\"src.ip\"]"), "all"),
+        (
+            table("kind = \"first\"\nkey = [\"src.ip\"]\nmax-keys = 4095"),
+            "one only: it keeps state, and table `seen` has fewer than 4096 keys",
+        ),
+        (
+            table("kind = \"first\"\nkey = [\"dst.ip\"]"),
+            "one only: it keeps state, and the key of table `seen` lacks `src.ip`, which is in \
+             `partition-by`",
+        ),
+        (
+            table("kind = \"value\""),
+            "one only: it keeps state, and the keys of table `seen` are the plugin's own",
+        ),
+    ] {
+        fs::write(
+            dir.path().join("a.wasm"),
+            component(&(manifest.clone() + &table)),
+        )
+        .unwrap();
+        palisade(dir.path())
+            .args(["plugin", "inspect", "a.wasm"])
+            .assert()
+            .code(0)
+            .stdout(contains(shards));
+    }
+}
+
+#[test]
 fn everything_that_matters_is_shown() {
     let dir = tempfile::tempdir().unwrap();
     let manifest = MANIFEST.replace("description =", "capabilities = [\"state\"]\ndescription =")

@@ -5,12 +5,12 @@ mod log;
 use std::sync::Arc;
 
 use palisade_events::Column;
-use palisade_runtime::manifest::{Manifest, TableKind};
+use palisade_runtime::manifest::{Manifest, Subscription, TableKind};
 use palisade_runtime::{Capabilities, DatasetEntry, Fired, Hit, LogLevel, Refusal, View};
 
 use crate::datasets::{Dataset, Scratch};
 use crate::predicates::Membership;
-use crate::state::{Holds, Rows, Span, TableSpec, Tables};
+use crate::state::{Holds, PartitionedBy, Rows, Span, TableSpec, Tables};
 use crate::timers::Timers;
 
 pub use log::{LogSink, escaped};
@@ -26,8 +26,8 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// Empty tables and no timers, for a plugin that may use `state_bytes` of state here.
-    /// Datasets are found by name.
+    /// Empty tables and no timers, for a plugin that may use `state_bytes` of state on all
+    /// workers together. Datasets are found by name.
     pub fn new(
         manifest: &Manifest,
         state_bytes: u64,
@@ -37,7 +37,7 @@ impl Shard {
         let find = |name: &String| datasets.iter().find(|d| d.name() == name).map(Arc::clone);
         Shard {
             plugin: manifest.name.clone(),
-            tables: Tables::new(specs(manifest), state_bytes),
+            tables: Tables::partitioned(specs(manifest), state_bytes, partition(manifest)),
             timers: Timers::default(),
             datasets: manifest.datasets.iter().map(find).collect(),
             log,
@@ -73,6 +73,18 @@ fn specs(manifest: &Manifest) -> Vec<TableSpec> {
             max_keys: table.max_keys,
         })
         .collect()
+}
+
+/// How the plugin's rows are divided among workers.
+fn partition(manifest: &Manifest) -> PartitionedBy {
+    if manifest.one_shard_only() {
+        return PartitionedBy::nothing();
+    }
+    let fields = |subscription: &Subscription| {
+        let by = subscription.partition_by.iter();
+        (subscription.kind, by.map(|(_, id)| *id).collect())
+    };
+    PartitionedBy::fields_of(manifest.subscriptions.iter().map(fields).collect())
 }
 
 fn rows<'a>(view: &'a View, rows: &'a [u32]) -> Rows<'a> {
@@ -231,5 +243,9 @@ pub struct Listed(pub Arc<Dataset>);
 impl Membership for Listed {
     fn contains(&self, column: &Column, at: usize, time: u64) -> bool {
         self.0.contains(column, at, time, &mut Scratch::default())
+    }
+
+    fn identity(&self) -> usize {
+        Arc::as_ptr(&self.0) as usize
     }
 }

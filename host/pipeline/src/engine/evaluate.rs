@@ -197,12 +197,14 @@ impl Call<'_> {
         }
     }
 
-    /// Tells the plugin which of its timers are due.
+    /// Advances the plugin's tables and tells it which of its timers are due.
     fn fire(&mut self, tick: Tick) {
+        let due = self.seat.due(tick.watermark);
+        // What has no use for timers may have tables.
         if !self.seat.plugin.manifest().exports(OptionalExport::OnTimer) {
             return;
         }
-        for (tenant, fired) in self.seat.due(tick.watermark) {
+        for (tenant, fired) in due {
             self.timers(tick, &tenant, &fired);
         }
     }

@@ -44,7 +44,6 @@ pub use config::{EngineConfig, EngineError, Stop};
 pub use evaluate::Poison;
 pub use output::{Notice, Output};
 pub use parse::ParseCost;
-pub use route::{PARTITIONS, key_hash};
 pub use run::Engine;
 pub use seat::Cost;
 pub use summary::{PluginSummary, Summary};

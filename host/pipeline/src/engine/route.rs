@@ -1,18 +1,17 @@
 //! Which rows of an epoch go to which plugin, on which worker, in which order.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use palisade_events::{Batch, Column, FieldId, Kind, Values};
+use palisade_events::{Batch, FieldId, Kind};
 use palisade_runtime::View;
-use palisade_runtime::manifest::{Capability, Manifest, OptionalExport, Ordering};
+use palisade_runtime::manifest::{
+    Capability, Manifest, OptionalExport, Ordering, Table, TableKind,
+};
 
 use super::place::Place;
-use crate::predicates::Filter;
-
-/// Into how many parts keys are divided. It does not depend on the number of workers, each of
-/// which has the parts whose number leaves its own over; whatever is limited by part is
-/// therefore limited alike for any number of them.
-pub const PARTITIONS: u64 = 64;
+use crate::partition::part_of;
+use crate::predicates::{Answers, Filters};
 
 /// Where a plugin's events are evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +92,9 @@ pub(crate) struct Routed {
     pub(crate) level: u8,
     batches: Vec<Placed>,
     /// For each plugin and subscription the filter.
-    filters: Arc<[Vec<Filter>]>,
+    filters: Arc<Filters>,
+    /// For each batch what filters share.
+    answers: Vec<Answers>,
     /// For each plugin of the level, subscription and batch the rows that pass.
     selections: Vec<Vec<Vec<OnceLock<Selection>>>>,
     ticks: Vec<Tick>,
@@ -104,6 +105,8 @@ pub(crate) struct Routed {
 pub(crate) struct Tick {
     /// Sequence number of the first event after it.
     pub seq: u64,
+    /// The watermark before, in nanoseconds.
+    pub before: u64,
     /// The watermark, in nanoseconds.
     pub watermark: u64,
 }
@@ -112,6 +115,29 @@ impl Tick {
     fn place(&self) -> Place {
         Place::tick(self.seq)
     }
+
+    /// Whether the watermark comes to, or passes, a multiple of `step` nanoseconds.
+    fn passes(&self, step: u64) -> bool {
+        self.watermark / step > self.before / step
+    }
+}
+
+/// How often a plugin hears of the watermark, in nanoseconds of event time; `None`: never.
+///
+/// Timers need every second. Tables give back space, and `value` tables their values, in
+/// coarser steps that follow from the manifest alone: each step cuts a batch.
+fn step(manifest: &Manifest) -> Option<u64> {
+    if manifest.asks_for(Capability::Timers) {
+        return Some(1);
+    }
+    let step = |table: &Table| match table.kind {
+        TableKind::Value => (table.ttl / 8).clamp(Duration::from_secs(1), Duration::from_secs(60)),
+        _ => table
+            .ttl
+            .clamp(Duration::from_secs(60), Duration::from_secs(3600)),
+    };
+    let shortest = manifest.tables.iter().map(step).min()?;
+    Some(u64::try_from(shortest.as_nanos()).unwrap_or(u64::MAX))
 }
 
 /// Rows that pass a filter.
@@ -129,7 +155,7 @@ impl Routed {
         level: u8,
         levels: &[u8],
         batches: Vec<Placed>,
-        filters: Arc<[Vec<Filter>]>,
+        filters: Arc<Filters>,
         ticks: Vec<Tick>,
     ) -> Routed {
         let selections = filters
@@ -143,8 +169,10 @@ impl Routed {
                 subscriptions.iter().map(|_| cells()).collect()
             })
             .collect();
+        let answers = batches.iter().map(|_| filters.answers()).collect();
         Routed {
             level,
+            answers,
             batches,
             filters,
             selections,
@@ -166,7 +194,8 @@ impl Routed {
 
     fn selection(&self, plugin: usize, subscription: usize, batch: usize) -> &Selection {
         self.selections[plugin][subscription][batch].get_or_init(|| {
-            let rows = self.filters[plugin][subscription].select(&self.batches[batch].batch);
+            let filter = &self.filters[plugin][subscription];
+            let rows = filter.select(&self.batches[batch].batch, &self.answers[batch]);
             match rows {
                 None => Selection::All,
                 Some(rows) if rows.is_empty() => Selection::None,
@@ -226,9 +255,12 @@ impl Routed {
             }
         }
         let in_order = placement != Placement::Anywhere && overlap(&shows, manifest.ordering);
-        let timed = manifest.asks_for(Capability::Timers);
-        if in_order || timed {
-            interleave(shows, if timed { &self.ticks } else { &[] })
+        let mut ticks = Vec::new();
+        if let Some(step) = step(manifest) {
+            ticks.extend(self.ticks.iter().filter(|tick| tick.passes(step)).copied());
+        }
+        if in_order || !ticks.is_empty() {
+            interleave(shows, &ticks)
         } else {
             shows.into_iter().map(Turn::Show).collect()
         }
@@ -291,46 +323,9 @@ fn partition(
         .iter()
         .filter_map(|(_, id)| batch.column(*id).ok())
         .collect();
-    let mine = |row: &u32| {
-        let part = key_hash(columns.iter(), *row as usize) % PARTITIONS;
-        part as usize % workers == worker
-    };
+    let mine = |row: &u32| usize::from(part_of(&columns, *row as usize)) % workers == worker;
     match rows {
         Some(rows) => rows.iter().copied().filter(mine).collect(),
         None => (0..batch.len() as u32).filter(mine).collect(),
-    }
-}
-
-/// The hash of the key that a row has in these columns. The part of a key is what it leaves
-/// over when divided by [`PARTITIONS`].
-pub fn key_hash<'a>(columns: impl IntoIterator<Item = &'a Column>, row: usize) -> u64 {
-    columns.into_iter().fold(FNV_START, |hash, column| {
-        column.range(row).fold(hash, |hash, at| {
-            value_hash(hash, &column.values, at, column.is_valid(at))
-        })
-    })
-}
-
-/// FNV-1a, 64 bits: the part of a key is the same in every run.
-const FNV_START: u64 = 0xcbf2_9ce4_8422_2325;
-
-fn mix(hash: u64, bytes: &[u8]) -> u64 {
-    bytes.iter().fold(hash, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
-}
-
-fn value_hash(hash: u64, values: &Values, at: usize, valid: bool) -> u64 {
-    if !valid {
-        return mix(hash, &[0]);
-    }
-    match values {
-        Values::U8(v) => mix(hash, &[v[at]]),
-        Values::U16(v) => mix(hash, &v[at].to_le_bytes()),
-        Values::U32(v) => mix(hash, &v[at].to_le_bytes()),
-        Values::U64(v) => mix(hash, &v[at].to_le_bytes()),
-        Values::F64(v) => mix(hash, &v[at].to_le_bytes()),
-        Values::Address(v) => mix(hash, &v[at * 16..at * 16 + 16]),
-        Values::Text { .. } => mix(hash, values.text(at)),
     }
 }

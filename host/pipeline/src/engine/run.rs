@@ -19,7 +19,7 @@ use super::summary::{PluginSummary, Summary};
 use super::trickle::Trickle;
 use super::watermark::Watermark;
 use super::workers::Workers;
-use crate::predicates::Filter;
+use crate::predicates::{Filter, Filters};
 use crate::sources::{Format, Input, SourcePolicy};
 
 /// Runs inputs through plugins.
@@ -29,7 +29,7 @@ pub struct Engine {
     pub(super) parsers: Vec<Arc<Plugin>>,
     pub(super) plugins: Vec<Arc<Plugin>>,
     pub(super) protocols: Arc<[Protocol]>,
-    filters: Arc<[Vec<Filter>]>,
+    filters: Arc<Filters>,
     /// Of each of `plugins`: 1, or above those whose findings it is shown.
     pub(super) levels: Arc<[u8]>,
     /// The highest of them.
@@ -81,6 +81,7 @@ impl Engine {
         let ports = parsers.iter().filter_map(|p| p.manifest().parser.as_ref());
         let ports = ports.flat_map(|spec| spec.ports.iter().copied());
         config.flow.server_ports.extend(ports);
+        let filters = Arc::new(Filters::new(filters));
         let workers = config.workers.clamp(1, 256);
         let shards = (0..workers)
             .map(|number| {

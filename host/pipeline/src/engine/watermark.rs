@@ -79,9 +79,10 @@ impl Watermark {
         if self.latest == 0 || watermark <= self.tick * SECOND {
             return None;
         }
-        self.tick = watermark / SECOND;
+        let before = std::mem::replace(&mut self.tick, watermark / SECOND);
         Some(Tick {
             seq: u64::MAX,
+            before: before * SECOND,
             watermark,
         })
     }
@@ -91,9 +92,10 @@ impl Watermark {
         if second <= self.tick {
             return None;
         }
-        self.tick = second;
+        let before = std::mem::replace(&mut self.tick, second);
         Some(Tick {
             seq,
+            before: before * SECOND,
             watermark: second * SECOND,
         })
     }

@@ -2,8 +2,11 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
 
 use super::citation::{Citation, MAX_CITATIONS, Recent};
+use super::key::sketched;
 use super::series::EXACT_ENTRIES;
 use super::sketch::{REGISTERS, Registers, Sketch, place};
 use super::spec::Span;
@@ -12,9 +15,30 @@ use super::values::{Value, Values};
 /// Into how many parts the window of a sketch is cut.
 pub const SKETCH_PARTS: u64 = 16;
 
-/// What stands for a value: the first 16 bytes of its BLAKE3 digest. A hash that anybody can
-/// compute must at least not collide at will, or whoever chooses the values hides some.
-pub(super) type Fingerprint = [u64; 2];
+/// What stands for a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fingerprint {
+    /// A whole number stands for itself.
+    Number(u64),
+    /// The first 16 bytes of its BLAKE3 digest. A hash that anybody can compute must at least
+    /// not collide at will, or whoever chooses the values hides some.
+    Digest(u64, u64),
+}
+
+impl Fingerprint {
+    /// Where to look for it in a hash table. Differs from process to process, so that nobody
+    /// can choose numbers that all end up in one place.
+    #[inline]
+    pub(super) fn hash(self) -> u64 {
+        static SECRET: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0));
+        let number = match self {
+            Fingerprint::Number(number) => number,
+            Fingerprint::Digest(low, _) => low,
+        };
+        let product = u128::from(number ^ *SECRET) * 0x9e37_79b9_7f4a_7c15;
+        (product as u64) ^ (product >> 64) as u64
+    }
+}
 
 /// The values of one sixteenth of a window; part `n` of width `w` begins at `n * w`.
 #[derive(Clone, Debug, PartialEq)]
@@ -132,7 +156,7 @@ impl Distinct {
         if added {
             undo.push(Undo::PartAdded(part as u32));
         }
-        let (register, rank) = place(value[0]);
+        let (register, rank) = place(sketched(value));
         let was = parts[part].registers[register];
         if was >= rank {
             return;
@@ -289,7 +313,7 @@ fn sketch(span: Span, values: &Values) -> Form {
     let mut last = VecDeque::with_capacity(MAX_CITATIONS);
     for value in values.newest_first() {
         let (at, _) = part(&mut parts, value.seen.time / width(span));
-        let (register, rank) = place(value.fingerprint[0]);
+        let (register, rank) = place(sketched(value.fingerprint));
         let register = &mut parts[at].registers[register];
         *register = rank.max(*register);
         if last.len() < MAX_CITATIONS {

@@ -4,6 +4,10 @@ use palisade_events::{Batch, Column, ColumnType, FieldId, Values};
 
 use super::distinct::Fingerprint;
 
+/// What stands for a key in comparisons: its SipHash-1-3-128 under a secret. Nobody who does
+/// not know the secret can find two keys with equal ids, and by chance none have.
+pub(super) type Id = [u64; 2];
+
 /// Keys of more bytes than this are replaced by their BLAKE3 digest, so that no event can
 /// make a table of long texts.
 const MAX_KEY: usize = 256;
@@ -67,6 +71,16 @@ impl KeyColumns {
             shorten(key, from);
         }
         complete
+    }
+}
+
+impl KeyColumns {
+    /// The key of a row that has one.
+    #[cold]
+    pub(super) fn boxed(&self, tenant: u32, row: usize) -> Box<[u8]> {
+        let mut key = Vec::with_capacity(64);
+        self.write(tenant, row, &mut key);
+        key.into()
     }
 }
 
@@ -150,10 +164,31 @@ pub(super) fn unsigned(values: &Values, at: usize) -> Option<u64> {
 }
 
 /// What stands for a value in a count of distinct ones.
+#[inline]
 pub(super) fn fingerprint(values: &Values, at: usize, buffer: &mut Vec<u8>) -> Fingerprint {
+    if let Some(number) = unsigned(values, at) {
+        return Fingerprint::Number(number);
+    }
     buffer.clear();
     write_value(values, at, buffer);
-    let digest = blake3::hash(buffer);
+    let [low, high] = digest(buffer);
+    Fingerprint::Digest(low, high)
+}
+
+/// The first 64 bits of the digest of what a fingerprint stands for.
+pub(super) fn sketched(fingerprint: Fingerprint) -> u64 {
+    match fingerprint {
+        Fingerprint::Digest(low, _) => low,
+        Fingerprint::Number(number) => {
+            let mut bytes = [NUMBER; 9];
+            bytes[1..].copy_from_slice(&number.to_le_bytes());
+            digest(&bytes)[0]
+        }
+    }
+}
+
+fn digest(bytes: &[u8]) -> [u64; 2] {
+    let digest = blake3::hash(bytes);
     let word = |n: usize| {
         let bytes = digest.as_bytes()[n * 8..].first_chunk::<8>();
         bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes))

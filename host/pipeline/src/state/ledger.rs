@@ -1,11 +1,17 @@
 //! What the tables of a plugin hold together, and the clock of touches.
 
-/// Bytes in use, by tenant, and counters that order touches and calls.
+/// Bytes in use, and counters that order touches and calls.
+///
+/// Keys are in lists, one for each tenant and part of the keys; list `tenant * parts + part`.
+/// A part has its own share of the limit, so that what gives way in it depends on it alone.
 #[derive(Debug)]
 pub(super) struct Ledger {
+    /// Most bytes of a part.
     limit: u64,
-    total: u64,
-    by_tenant: Vec<u64>,
+    /// A power of two.
+    parts: u32,
+    by_part: Vec<u64>,
+    by_list: Vec<u64>,
     /// Counts touches of keys; the larger, the later. Never shown.
     clock: u64,
     /// The running call; slots that carry its number were touched in it.
@@ -15,11 +21,12 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn new(limit: u64) -> Ledger {
+    pub(super) fn new(limit: u64, parts: u32) -> Ledger {
         Ledger {
-            limit,
-            total: 0,
-            by_tenant: Vec::new(),
+            limit: limit / u64::from(parts),
+            parts,
+            by_part: vec![0; parts as usize],
+            by_list: Vec::new(),
             clock: 0,
             call: 0,
             tenant: 0,
@@ -29,8 +36,20 @@ impl Ledger {
     pub(super) fn begin(&mut self, tenant: u32) {
         self.call += 1;
         self.tenant = tenant;
-        let tenants = (tenant as usize + 1).max(self.by_tenant.len());
-        self.by_tenant.resize(tenants, 0);
+        let lists = self.list(tenant, 0) as usize + self.parts as usize;
+        self.by_list.resize(lists.max(self.by_list.len()), 0);
+    }
+
+    /// The list of a tenant's keys in a part.
+    #[inline]
+    pub(super) fn list(&self, tenant: u32, part: u32) -> u32 {
+        tenant * self.parts + part
+    }
+
+    /// The part of a list.
+    #[inline]
+    pub(super) fn part(&self, list: u32) -> u32 {
+        list & (self.parts - 1)
     }
 
     /// The time of the next touch.
@@ -40,29 +59,37 @@ impl Ledger {
         self.clock
     }
 
-    /// A tenant's use goes from `before` to `after` bytes.
+    /// What a list uses goes from `before` to `after` bytes.
     #[inline]
-    pub(super) fn change(&mut self, tenant: u32, before: usize, after: usize) {
+    pub(super) fn change(&mut self, list: u32, before: usize, after: usize) {
         if before == after {
             return;
         }
-        self.total = self.total + after as u64 - before as u64;
-        if let Some(bytes) = self.by_tenant.get_mut(tenant as usize) {
+        let part = self.part(list) as usize;
+        for bytes in [
+            self.by_part.get_mut(part),
+            self.by_list.get_mut(list as usize),
+        ]
+        .into_iter()
+        .flatten()
+        {
             *bytes = *bytes + after as u64 - before as u64;
         }
     }
 
+    /// Whether a part uses more than its share.
     #[inline]
-    pub(super) fn is_over(&self) -> bool {
-        self.total > self.limit
+    pub(super) fn is_over(&self, part: u32) -> bool {
+        self.by_part[part as usize] > self.limit
     }
 
     pub(super) fn total(&self) -> u64 {
-        self.total
+        self.by_part.iter().sum()
     }
 
-    /// Tenants with what they use.
-    pub(super) fn by_tenant(&self) -> impl Iterator<Item = (u32, u64)> {
-        (0u32..).zip(self.by_tenant.iter().copied())
+    /// The lists of a part with what they use.
+    pub(super) fn lists(&self, part: u32) -> impl Iterator<Item = (u32, u64)> {
+        let lists = (0u32..).zip(self.by_list.iter().copied());
+        lists.skip(part as usize).step_by(self.parts as usize)
     }
 }

@@ -8,13 +8,16 @@
 //! Answers depend on the rows and their order alone: not on how they are cut into calls, nor
 //! on addresses, seeds or the order of a hash table.
 
+mod any;
 mod cell;
 mod chain;
 mod citation;
 mod distinct;
 mod error;
+mod ids;
 mod key;
 mod ledger;
+mod rows;
 mod series;
 mod sketch;
 mod spec;
@@ -26,9 +29,10 @@ mod visit;
 pub use citation::MAX_CITATIONS;
 pub use distinct::SKETCH_PARTS;
 pub use error::StateError;
+pub use rows::Rows;
 pub use series::{BUCKETS, EXACT_ENTRIES};
-pub use spec::{Holds, Span, TableSpec};
-pub use tables::{DEFAULT_BYTES, Rows, TableStats, Tables};
+pub use spec::{Holds, PartitionedBy, Span, TableSpec};
+pub use tables::{DEFAULT_BYTES, TableStats, Tables};
 
 #[cfg(test)]
 mod tests;

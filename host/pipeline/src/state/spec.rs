@@ -1,6 +1,8 @@
 //! What a table is, as its manifest declares it.
 
-use palisade_events::FieldId;
+use palisade_events::{FieldId, Kind};
+
+use crate::partition::PARTITIONS;
 
 /// How long entries count and keys stay, in nanoseconds of event time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +28,37 @@ pub enum Holds {
     Value,
 }
 
+/// How the rows of a plugin are divided among workers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PartitionedBy(Option<Vec<(Kind, Vec<FieldId>)>>);
+
+impl PartitionedBy {
+    /// Not at all.
+    pub fn nothing() -> PartitionedBy {
+        PartitionedBy(None)
+    }
+
+    /// By these fields of each kind.
+    pub fn fields_of(kinds: Vec<(Kind, Vec<FieldId>)>) -> PartitionedBy {
+        PartitionedBy(Some(kinds))
+    }
+
+    /// Into how many parts keys are divided, each with its share of what tables may hold.
+    pub(super) fn parts(&self) -> u32 {
+        match self.0 {
+            None => 1,
+            Some(_) => u32::from(PARTITIONS),
+        }
+    }
+
+    /// The fields that choose the part of an event; `None`: there is one part.
+    pub(super) fn fields(&self, kind: Kind) -> Option<&[FieldId]> {
+        let kinds = self.0.as_ref()?;
+        let found = kinds.iter().find(|(of, _)| *of == kind);
+        Some(found.map_or(&[], |(_, fields)| fields))
+    }
+}
+
 /// A table as it is declared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableSpec {
@@ -37,6 +70,6 @@ pub struct TableSpec {
     pub key: Vec<FieldId>,
     /// Windows and lifetimes.
     pub span: Span,
-    /// Most keys, all tenants together; at least 1.
+    /// Most keys, all tenants and parts together, each part having the same share; at least 1.
     pub max_keys: u32,
 }

@@ -1,26 +1,21 @@
 //! Keys and their values, with an exact order of touches and a journal of the running call.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
-
 use hashbrown::HashTable;
-use siphasher::sip128::{Hasher128, SipHasher13};
 
 use super::cell::Cell;
 use super::chain::{Chain, Ends, NIL};
+use super::key::Id;
 use super::ledger::Ledger;
 use super::spec::TableSpec;
 
 /// Beyond this many entries a journal gives its space back after the call.
 const JOURNAL_KEPT: usize = 16_384;
 
-/// What stands for a key in comparisons: its SipHash-1-3-128 under a secret. Nobody who does
-/// not know the secret can find two keys with equal ids, and by chance none have.
-pub(super) type Id = [u64; 2];
-
 #[derive(Debug)]
 struct Slot<C> {
     id: Id,
-    tenant: u32,
+    /// The list that it is in; see [`Ledger`].
+    list: u32,
     /// Whether the call `call` put it in.
     born: bool,
     /// The call that touched it last.
@@ -49,7 +44,7 @@ enum Op<C> {
     },
 }
 
-/// One table. Each tenant's keys form a list in the order of touches.
+/// One table. The keys of each tenant in each part form a list in the order of touches.
 #[derive(Debug)]
 pub(super) struct Table<C: Cell> {
     pub(super) spec: TableSpec,
@@ -59,23 +54,26 @@ pub(super) struct Table<C: Cell> {
     keys: Vec<Box<[u8]>>,
     /// Positions by the ids of their keys. Nothing depends on its order.
     index: HashTable<u32>,
-    hasher: SipHasher13,
-    tenants: Vec<Ends>,
+    lists: Vec<Ends>,
     len: u32,
+    /// Most keys of a part, and how many each has.
+    most: u32,
+    by_part: Vec<u32>,
     evicted: u64,
     ops: Vec<Op<C>>,
     steps: Vec<C::Undo>,
 }
 
 impl<C: Cell> Table<C> {
-    pub(super) fn new(spec: TableSpec) -> Table<C> {
+    pub(super) fn new(spec: TableSpec, parts: u32) -> Table<C> {
         Table {
+            most: spec.max_keys.div_ceil(parts),
+            by_part: vec![0; parts as usize],
             spec,
             slots: Chain::default(),
             keys: Vec::new(),
             index: HashTable::new(),
-            hasher: secret_hasher(),
-            tenants: Vec::new(),
+            lists: Vec::new(),
             len: 0,
             evicted: 0,
             ops: Vec::new(),
@@ -97,15 +95,6 @@ impl<C: Cell> Table<C> {
         self.ops.len() + self.steps.len()
     }
 
-    /// The id of a key.
-    #[inline]
-    pub(super) fn id(&self, key: &[u8]) -> Id {
-        let mut hasher = self.hasher;
-        hasher.write(key);
-        let hash = hasher.finish128();
-        [hash.h1, hash.h2]
-    }
-
     /// The position of a key that is in.
     #[inline]
     pub(super) fn find(&self, id: Id) -> Option<u32> {
@@ -118,25 +107,26 @@ impl<C: Cell> Table<C> {
     }
 
     /// The position of a key, which is put in if it is not there, and is the one touched last
-    /// from now on. `likely` is where it was found earlier in the call. `now` tells whether a
-    /// key that has to give way was alive.
+    /// from now on. `key` writes its bytes, `part` is the part that it belongs to, and `likely`
+    /// where it was found earlier in the call. `now` tells whether a key that has to give way
+    /// was alive.
     #[inline]
     pub(super) fn touch(
         &mut self,
         ledger: &mut Ledger,
-        id: Id,
-        key: &[u8],
+        (id, part): (Id, u32),
+        key: impl FnOnce() -> Box<[u8]>,
         likely: Option<u32>,
         now: u64,
     ) -> u32 {
         let is_it = |at: &u32| self.slots.try_get(*at).is_some_and(|slot| slot.id == id);
         match likely.filter(is_it).or_else(|| self.find(id)) {
             Some(at) => {
-                debug_assert_eq!(*self.keys[at as usize], *key);
+                debug_assert_eq!(self.keys[at as usize], key());
                 self.renew(ledger, at);
                 at
             }
-            None => self.insert(ledger, id, key, now),
+            None => self.insert(ledger, (id, part), key(), now),
         }
     }
 
@@ -155,39 +145,46 @@ impl<C: Cell> Table<C> {
             slot.born = false;
         }
         slot.stamp = ledger.tick();
-        let tenant = slot.tenant as usize;
-        self.slots.renew(&mut self.tenants[tenant], at);
+        let list = slot.list as usize;
+        self.slots.renew(&mut self.lists[list], at);
     }
 
-    fn insert(&mut self, ledger: &mut Ledger, id: Id, key: &[u8], now: u64) -> u32 {
-        if self.len >= self.spec.max_keys
-            && let Some(tenant) = self.fullest()
+    fn insert(
+        &mut self,
+        ledger: &mut Ledger,
+        (id, part): (Id, u32),
+        key: Box<[u8]>,
+        now: u64,
+    ) -> u32 {
+        if self.by_part[part as usize] >= self.most
+            && let Some(list) = self.fullest(part)
         {
-            self.evict(ledger, self.tenants[tenant].oldest, now);
+            self.evict(ledger, self.lists[list].oldest, now);
         }
-        let tenant = ledger.tenant;
-        if self.tenants.len() <= tenant as usize {
-            self.tenants.resize(tenant as usize + 1, Ends::default());
+        let list = ledger.list(ledger.tenant, part);
+        if self.lists.len() <= list as usize {
+            self.lists.resize(list as usize + 1, Ends::default());
         }
         let slot = Slot {
             id,
-            tenant,
+            list,
             born: true,
             call: ledger.call,
             stamp: ledger.tick(),
             cell: C::default(),
         };
-        ledger.change(tenant, 0, footprint(&slot, key));
-        let ends = &mut self.tenants[tenant as usize];
+        ledger.change(list, 0, footprint(&slot, &key));
+        let ends = &mut self.lists[list as usize];
         let at = self.slots.push(ends, slot);
-        self.enter(at, key.into());
+        self.enter(at, part, key);
         self.ops.push(Op::Inserted { at });
         at
     }
 
     /// Files the key of a slot that was put in.
-    fn enter(&mut self, at: u32, key: Box<[u8]>) {
+    fn enter(&mut self, at: u32, part: u32, key: Box<[u8]>) {
         self.len += 1;
+        self.by_part[part as usize] += 1;
         if self.keys.len() <= at as usize {
             self.keys.resize_with(at as usize + 1, Box::default);
         }
@@ -196,20 +193,21 @@ impl<C: Cell> Table<C> {
         self.index.insert_unique(hash(&at), at, hash);
     }
 
-    /// The tenant with the most keys; of several, the one whose oldest key was touched
-    /// longest ago.
-    fn fullest(&self) -> Option<usize> {
-        let held = self.tenants.iter().enumerate().filter(|(_, e)| e.len > 0);
+    /// The list of the tenant with the most keys in a part; of several, the one whose oldest
+    /// key was touched longest ago.
+    fn fullest(&self, part: u32) -> Option<usize> {
+        let lists = self.lists.iter().enumerate().skip(part as usize);
+        let held = lists.step_by(self.by_part.len()).filter(|(_, e)| e.len > 0);
         held.max_by_key(|(_, ends)| {
             let stamp = self.slots.get(ends.oldest).stamp;
             (ends.len, std::cmp::Reverse(stamp))
         })
-        .map(|(tenant, _)| tenant)
+        .map(|(list, _)| list)
     }
 
-    /// The tenant's key that was touched longest ago, and when that was.
-    pub(super) fn oldest(&self, tenant: u32) -> Option<(u32, u64)> {
-        let ends = self.tenants.get(tenant as usize)?;
+    /// The list's key that was touched longest ago, and when that was.
+    pub(super) fn oldest(&self, list: u32) -> Option<(u32, u64)> {
+        let ends = self.lists.get(list as usize)?;
         (ends.len > 0).then(|| (ends.oldest, self.slots.get(ends.oldest).stamp))
     }
 
@@ -238,14 +236,15 @@ impl<C: Cell> Table<C> {
     }
 
     fn take(&mut self, ledger: &mut Ledger, at: u32) -> (Slot<C>, Box<[u8]>) {
-        let Slot { id, tenant, .. } = *self.slots.get(at);
+        let Slot { id, list, .. } = *self.slots.get(at);
         if let Ok(entry) = self.index.find_entry(id[0], |other| *other == at) {
             entry.remove();
         }
         self.len -= 1;
-        let slot = self.slots.remove(&mut self.tenants[tenant as usize], at);
+        self.by_part[ledger.part(list) as usize] -= 1;
+        let slot = self.slots.remove(&mut self.lists[list as usize], at);
         let key = std::mem::take(&mut self.keys[at as usize]);
-        ledger.change(tenant, footprint(&slot, &key), 0);
+        ledger.change(list, footprint(&slot, &key), 0);
         (slot, key)
     }
 
@@ -261,7 +260,7 @@ impl<C: Cell> Table<C> {
         let slot = self.slots.get_mut(at);
         let before = slot.cell.heap();
         let result = change(&mut slot.cell, &mut self.steps);
-        ledger.change(slot.tenant, before, slot.cell.heap());
+        ledger.change(slot.list, before, slot.cell.heap());
         if slot.born && slot.call == ledger.call {
             // It goes as a whole.
             self.steps.truncate(mark);
@@ -303,8 +302,8 @@ impl<C: Cell> Table<C> {
                 Op::Touched { at, older, stamp } => {
                     let slot = self.slots.get_mut(at);
                     slot.stamp = stamp;
-                    let tenant = slot.tenant as usize;
-                    self.slots.relink(&mut self.tenants[tenant], at, older);
+                    let list = slot.list as usize;
+                    self.slots.relink(&mut self.lists[list], at, older);
                 }
                 Op::Changed { at, steps } => {
                     let slot = self.slots.get_mut(at);
@@ -314,7 +313,7 @@ impl<C: Cell> Table<C> {
                             slot.cell.undo(step);
                         }
                     }
-                    ledger.change(slot.tenant, before, slot.cell.heap());
+                    ledger.change(slot.list, before, slot.cell.heap());
                 }
                 Op::Removed {
                     at,
@@ -324,12 +323,12 @@ impl<C: Cell> Table<C> {
                 } => {
                     self.evicted -= u64::from(evicted);
                     let (slot, key) = *entry;
-                    let tenant = slot.tenant;
-                    ledger.change(tenant, 0, footprint(&slot, &key));
-                    let ends = &mut self.tenants[tenant as usize];
+                    let list = slot.list;
+                    ledger.change(list, 0, footprint(&slot, &key));
+                    let ends = &mut self.lists[list as usize];
                     let position = self.slots.insert(ends, older, slot);
                     debug_assert_eq!(position, at);
-                    self.enter(position, key);
+                    self.enter(position, ledger.part(list), key);
                 }
             }
         }
@@ -338,11 +337,11 @@ impl<C: Cell> Table<C> {
     }
 
     /// Takes out keys that were not seen for the table's ttl, those touched longest ago
-    /// first and at most `most` of a tenant, stopping at one that was.
+    /// first and at most `most` of a list, stopping at one that was.
     pub(super) fn expire(&mut self, ledger: &mut Ledger, watermark: u64, most: usize) {
-        for tenant in 0..self.tenants.len() {
+        for list in 0..self.lists.len() {
             for _ in 0..most {
-                let at = self.tenants[tenant].oldest;
+                let at = self.lists[list].oldest;
                 if at == NIL {
                     break;
                 }
@@ -355,10 +354,10 @@ impl<C: Cell> Table<C> {
         }
     }
 
-    /// Keys and values of all tenants, each tenant's in the order of touches, newest first.
+    /// Keys and values of all lists, each list's in the order of touches, newest first.
     #[cfg(test)]
     pub(super) fn contents(&self) -> Vec<(&[u8], &C)> {
-        let lists = self.tenants.iter();
+        let lists = self.lists.iter();
         lists
             .flat_map(|ends| self.slots.positions(ends))
             .map(|at| (&*self.keys[at as usize], &self.slots.get(at).cell))
@@ -370,10 +369,4 @@ impl<C: Cell> Table<C> {
 /// value.
 fn footprint<C: Cell>(slot: &Slot<C>, key: &[u8]) -> usize {
     size_of::<Slot<C>>() + 40 + key.len() + slot.cell.heap()
-}
-
-/// A hasher whose secret comes from the system, by way of the standard library.
-fn secret_hasher() -> SipHasher13 {
-    let random = RandomState::new();
-    SipHasher13::new_with_keys(random.hash_one(0), random.hash_one(1))
 }

@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use palisade_events::{Batch, Column, Values};
 
+use super::any::{AnyTable, Held, each};
 use super::cell::{Cell, Sighting, Stored};
 use super::distinct::Distinct;
 use super::error::StateError;
-use super::key::{KeyColumns, fingerprint, unsigned, write_own};
+use super::ids::Ids;
+use super::key::{fingerprint, unsigned, write_own};
 use super::ledger::Ledger;
+use super::rows::Rows;
 use super::series::{One, Series};
-use super::spec::{Holds, TableSpec};
-use super::table::Table;
+use super::spec::{Holds, PartitionedBy, TableSpec};
 use super::visit::{Keyed, RUN, Visit};
 
 /// Bytes that the tables of a plugin may take together, where the operator says nothing.
@@ -28,29 +30,6 @@ const EXPIRED_AT_ONCE: usize = 4096;
 /// Beyond this many undated values they are searched for duplicates.
 const UNDATED_SORTED: usize = 65_536;
 
-/// Rows of a batch that a call is about.
-#[derive(Clone, Copy, Debug)]
-pub struct Rows<'a> {
-    /// The batch.
-    pub batch: &'a Batch,
-    /// The rows of the batch that the plugin sees, in its numbering; `None`: all.
-    pub selection: Option<&'a [u32]>,
-    /// The rows of the call, in the plugin's numbering.
-    pub rows: &'a [u32],
-}
-
-impl Rows<'_> {
-    /// The row of the batch behind a row of the plugin.
-    #[inline]
-    pub(super) fn in_batch(&self, row: u32) -> Option<usize> {
-        let row = match self.selection {
-            None => row,
-            Some(rows) => *rows.get(row as usize)?,
-        };
-        ((row as usize) < self.batch.len()).then_some(row as usize)
-    }
-}
-
 /// What a table holds at the moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableStats {
@@ -61,66 +40,6 @@ pub struct TableStats {
     /// Keys that had to give way before their time, since the start.
     pub evicted: u64,
 }
-
-#[derive(Debug)]
-enum AnyTable {
-    Count(Table<Series<One>>),
-    Sum(Table<Series<u64>>),
-    Distinct(Table<Distinct>),
-    First(Table<Sighting>),
-    Value(Table<Stored>),
-}
-
-/// Does the same with a table of any kind.
-macro_rules! each {
-    ($any:expr, $table:ident => $body:expr) => {
-        match $any {
-            AnyTable::Count($table) => $body,
-            AnyTable::Sum($table) => $body,
-            AnyTable::Distinct($table) => $body,
-            AnyTable::First($table) => $body,
-            AnyTable::Value($table) => $body,
-        }
-    };
-}
-
-impl AnyTable {
-    fn new(spec: TableSpec) -> AnyTable {
-        match spec.holds {
-            Holds::Count => AnyTable::Count(Table::new(spec)),
-            Holds::Sum => AnyTable::Sum(Table::new(spec)),
-            Holds::Distinct => AnyTable::Distinct(Table::new(spec)),
-            Holds::First => AnyTable::First(Table::new(spec)),
-            Holds::Value => AnyTable::Value(Table::new(spec)),
-        }
-    }
-
-    fn spec(&self) -> &TableSpec {
-        each!(self, table => &table.spec)
-    }
-}
-
-/// What some table holds.
-trait Held: Cell {
-    /// The table, if it holds this.
-    fn of(any: &mut AnyTable) -> Option<&mut Table<Self>>;
-}
-
-macro_rules! held {
-    ($($variant:ident($cell:ty)),*) => { $(
-        impl Held for $cell {
-            #[inline]
-            fn of(any: &mut AnyTable) -> Option<&mut Table<Self>> {
-                match any {
-                    AnyTable::$variant(table) => Some(table),
-                    _ => None,
-                }
-            }
-        }
-    )* };
-}
-
-held! { Count(Series<One>), Sum(Series<u64>), Distinct(Distinct), First(Sighting) }
 
 /// The values of a row that are there.
 fn present(values: &Column, row: u32) -> impl Iterator<Item = usize> {
@@ -141,6 +60,7 @@ pub struct Tables {
     /// of them the running call has not added.
     undated: Vec<(usize, Box<[u8]>)>,
     undated_before: usize,
+    ids: Ids,
     key: Vec<u8>,
     keyed: Keyed,
 }
@@ -149,9 +69,18 @@ impl Tables {
     /// Empty tables that may take `bytes` together ([`DEFAULT_BYTES`] as a rule, 1 MiB at
     /// least).
     pub fn new(specs: Vec<TableSpec>, bytes: u64) -> Tables {
+        Tables::partitioned(specs, bytes, PartitionedBy::nothing())
+    }
+
+    /// As [`new`](Tables::new), for one worker of several. Keys are divided into parts, each of
+    /// which has its share of the bytes and of each table's keys, whatever worker has it.
+    pub fn partitioned(specs: Vec<TableSpec>, bytes: u64, by: PartitionedBy) -> Tables {
+        let parts = by.parts();
+        let table = |spec| AnyTable::new(spec, parts);
         Tables {
-            tables: specs.into_iter().map(AnyTable::new).collect(),
-            ledger: Ledger::new(bytes.max(LEAST_BYTES)),
+            tables: specs.into_iter().map(table).collect(),
+            ledger: Ledger::new(bytes.max(LEAST_BYTES), parts),
+            ids: Ids::new(by),
             tenants: HashMap::new(),
             current: None,
             watermark: 0,
@@ -178,6 +107,7 @@ impl Tables {
         self.ledger
             .begin(self.current.as_ref().map_or(0, |(_, number)| *number));
         self.undated_before = self.undated.len();
+        self.ids.forget();
     }
 
     /// What the call did stays.
@@ -322,15 +252,16 @@ impl Tables {
         batch: &Batch,
         row: usize,
     ) -> Result<Vec<u64>, StateError> {
-        let any = self.table(table)?;
-        let columns = KeyColumns::of(batch, &any.spec().key);
-        let keyless = any.spec().key.is_empty();
-        self.key.clear();
-        if keyless || !columns.write(self.ledger.tenant, row, &mut self.key) {
+        self.table(table)?;
+        let any = &self.tables[table];
+        if any.spec().key.is_empty() {
             return Ok(Vec::new());
         }
-        let any = &self.tables[table];
-        Ok(each!(any, table => match table.find(table.id(&self.key)) {
+        let set = self.ids.of(batch, &any.spec().key);
+        let Some(id) = self.ids.id(set, self.ledger.tenant, row) else {
+            return Ok(Vec::new());
+        };
+        Ok(each!(any, table => match table.find(id) {
             Some(at) => table.cell(at).citations(table.spec.span),
             None => Vec::new(),
         }))
@@ -346,7 +277,7 @@ impl Tables {
         let Some(AnyTable::Value(inner)) = self.tables.get_mut(table) else {
             return Ok(None);
         };
-        let Some(at) = inner.find(inner.id(&self.key)) else {
+        let Some(at) = inner.find(self.ids.hasher.id(&self.key)) else {
             return Ok(None);
         };
         let value = inner.cell(at).get(inner.spec.span, self.watermark).cloned();
@@ -366,13 +297,14 @@ impl Tables {
         let Some(AnyTable::Value(inner)) = self.tables.get_mut(table) else {
             return Ok(());
         };
-        let id = inner.id(&self.key);
-        let at = inner.touch(&mut self.ledger, id, &self.key, None, self.watermark);
+        let id = self.ids.hasher.id(&self.key);
+        let bytes = || self.key.as_slice().into();
+        let at = inner.touch(&mut self.ledger, (id, 0), bytes, None, self.watermark);
         let put = |stored: &mut Stored, undo: &mut Vec<Stored>| stored.put(value, undo);
         if inner.update(&mut self.ledger, at, put) {
             self.undated.push((table, self.key.as_slice().into()));
         }
-        self.make_room(table, at, self.watermark);
+        self.make_room(0, table, at, self.watermark);
         Ok(())
     }
 
@@ -384,7 +316,7 @@ impl Tables {
         self.admit(table, Holds::Value, 1)?;
         write_own(self.ledger.tenant, key, &mut self.key);
         if let Some(AnyTable::Value(inner)) = self.tables.get_mut(table)
-            && let Some(at) = inner.find(inner.id(&self.key))
+            && let Some(at) = inner.find(self.ids.hasher.id(&self.key))
         {
             inner.remove(&mut self.ledger, at);
         }
@@ -397,7 +329,7 @@ impl Tables {
         self.watermark = self.watermark.max(watermark);
         for (table, key) in std::mem::take(&mut self.undated) {
             if let Some(AnyTable::Value(inner)) = self.tables.get_mut(table)
-                && let Some(at) = inner.find(inner.id(&key))
+                && let Some(at) = inner.find(self.ids.hasher.id(&key))
             {
                 inner.amend(at, |stored| stored.date(watermark));
             }
@@ -474,12 +406,12 @@ impl Tables {
         mut visitor: impl FnMut(&mut Visit<'_, C>) -> A,
     ) -> Result<Vec<A>, StateError> {
         self.admit(table, wanted, rows.rows.len())?;
-        let columns = KeyColumns::of(rows.batch, &self.tables[table].spec().key);
+        let set = self.ids.of(rows.batch, &self.tables[table].spec().key);
         let mut answers = vec![A::default(); rows.rows.len()];
         let runs = rows.rows.chunks(RUN).zip(answers.chunks_mut(RUN));
         for (run, answers) in runs {
             let mut keyed = std::mem::take(&mut self.keyed);
-            keyed.write(&columns, self.ledger.tenant, rows, run);
+            keyed.fetch(&mut self.ids, set, self.ledger.tenant, rows, run);
             if let Some(table) = C::of(&mut self.tables[table]) {
                 keyed.find(table);
             }
@@ -494,14 +426,15 @@ impl Tables {
                     table: inner,
                     ledger: &mut self.ledger,
                     key,
-                    bytes: keyed.bytes(key),
+                    ids: &self.ids,
+                    set,
                     row: key.row,
                     at: key.at,
                     slot: None,
                 };
                 answers[key.place as usize] = visitor(&mut visit);
                 if let Some(slot) = visit.slot {
-                    self.make_room(table, slot, key.at.time);
+                    self.make_room(key.part, table, slot, key.at.time);
                 }
             }
             self.keyed = keyed;
@@ -509,22 +442,22 @@ impl Tables {
         Ok(answers)
     }
 
-    /// Takes out keys until the tables take no more bytes than they may: of the tenant that
+    /// Takes keys of a part out until it takes no more bytes than it may: of the tenant that
     /// takes most the key that was touched longest ago, but never the one at hand.
     #[inline]
-    fn make_room(&mut self, table: usize, at: u32, now: u64) {
-        while self.ledger.is_over() {
-            if !self.evict_one((table, at), now) {
+    fn make_room(&mut self, part: u32, table: usize, at: u32, now: u64) {
+        while self.ledger.is_over(part) {
+            if !self.evict_one(part, (table, at), now) {
                 return;
             }
         }
     }
 
     #[cold]
-    fn evict_one(&mut self, keep: (usize, u32), now: u64) -> bool {
-        let oldest = |tenant: u32| {
+    fn evict_one(&mut self, part: u32, keep: (usize, u32), now: u64) -> bool {
+        let oldest = |list: u32| {
             let of_table = |(n, any): (usize, &AnyTable)| {
-                let (at, stamp) = each!(any, table => table.oldest(tenant))?;
+                let (at, stamp) = each!(any, table => table.oldest(list))?;
                 Some((stamp, n, at))
             };
             let all = self.tables.iter().enumerate().filter_map(of_table);
@@ -532,8 +465,8 @@ impl Tables {
         };
         let victim = self
             .ledger
-            .by_tenant()
-            .filter_map(|(tenant, bytes)| Some((bytes, oldest(tenant)?)))
+            .lists(part)
+            .filter_map(|(list, bytes)| Some((bytes, oldest(list)?)))
             .max_by_key(|(bytes, (stamp, ..))| (*bytes, std::cmp::Reverse(*stamp)));
         let Some((_, (_, table, at))) = victim else {
             return false;

@@ -60,7 +60,7 @@ impl Values {
                 .find(|at| self.chain.get(*at).fingerprint == value);
         }
         let same = |at: &u32| self.chain.get(*at).fingerprint == value;
-        self.index.find(value[0], same).copied()
+        self.index.find(value.hash(), same).copied()
     }
 
     /// Notes that a value, whose position is `known`, was seen.
@@ -132,7 +132,7 @@ impl Values {
     fn take(&mut self, at: u32) -> Value {
         if let Ok(entry) = self
             .index
-            .find_entry(self.chain.get(at).fingerprint[0], |other| *other == at)
+            .find_entry(self.chain.get(at).fingerprint.hash(), |other| *other == at)
         {
             entry.remove();
         }
@@ -147,13 +147,13 @@ impl Values {
             return;
         }
         let chain = &self.chain;
-        let hash = |at: &u32| chain.get(*at).fingerprint[0];
+        let hash = |at: &u32| chain.get(*at).fingerprint.hash();
         self.index.insert_unique(hash(&at), at, hash);
     }
 
     fn reindex(&mut self) {
         let chain = &self.chain;
-        let hash = |at: &u32| chain.get(*at).fingerprint[0];
+        let hash = |at: &u32| chain.get(*at).fingerprint.hash();
         for at in chain.positions(&self.ends) {
             if let Entry::Vacant(place) = self.index.entry(hash(&at), |other| *other == at, hash) {
                 place.insert(at);

@@ -2,17 +2,15 @@
 
 use super::cell::Cell;
 use super::citation::Citation;
-use super::key::KeyColumns;
+use super::ids::Ids;
+use super::key::Id;
 use super::ledger::Ledger;
+use super::rows::Rows;
 use super::spec::Span;
-use super::table::{Id, Table};
-use super::tables::Rows;
+use super::table::Table;
 
 /// How many rows are looked up ahead.
 pub(super) const RUN: usize = 1024;
-
-/// Space for keys that is kept from run to run.
-const BYTES_KEPT: usize = 1 << 20;
 
 /// The key of a row.
 #[derive(Debug)]
@@ -21,10 +19,12 @@ pub(super) struct RowKey {
     pub(super) place: u32,
     /// The row, in the plugin's numbering.
     pub(super) row: u32,
+    /// The row, in the batch's.
+    batch_row: u32,
+    /// The part that it belongs to.
+    pub(super) part: u32,
     /// Time and reference of its event.
     pub(super) at: Citation,
-    from: u32,
-    to: u32,
     id: Id,
     /// Where the key was when the run began.
     found: Option<u32>,
@@ -34,40 +34,38 @@ pub(super) struct RowKey {
 #[derive(Debug, Default)]
 pub(super) struct Keyed {
     pub(super) keys: Vec<RowKey>,
-    bytes: Vec<u8>,
 }
 
 impl Keyed {
-    /// Writes the keys of the rows.
-    pub(super) fn write(&mut self, columns: &KeyColumns, tenant: u32, rows: Rows<'_>, run: &[u32]) {
+    /// Fetches the keys of the rows.
+    pub(super) fn fetch(
+        &mut self,
+        ids: &mut Ids,
+        set: usize,
+        tenant: u32,
+        rows: Rows<'_>,
+        run: &[u32],
+    ) {
         self.keys.clear();
-        self.bytes.clear();
-        // A key is short in the end, but may pass through here as a long text.
-        self.bytes.shrink_to(BYTES_KEPT);
+        let times = rows.batch.times();
         for (place, row) in (0..).zip(run) {
-            let from = self.bytes.len();
             let Some(batch_row) = rows.in_batch(*row) else {
                 continue;
             };
-            let at = rows
-                .batch
-                .times()
-                .get(batch_row)
-                .zip(rows.batch.event_ref(batch_row));
+            let at = times.get(batch_row).zip(rows.batch.event_ref(batch_row));
             let Some((time, event)) = at else {
                 continue;
             };
-            if !columns.write(tenant, batch_row, &mut self.bytes) {
-                self.bytes.truncate(from);
+            let Some(id) = ids.id(set, tenant, batch_row) else {
                 continue;
-            }
+            };
             self.keys.push(RowKey {
                 place,
                 row: *row,
+                batch_row: batch_row as u32,
+                part: ids.part(batch_row),
                 at: Citation { time: *time, event },
-                from: from as u32,
-                to: self.bytes.len() as u32,
-                id: Id::default(),
+                id,
                 found: None,
             });
         }
@@ -76,18 +74,10 @@ impl Keyed {
     /// Looks all keys up.
     pub(super) fn find<C: Cell>(&mut self, table: &Table<C>) {
         for key in &mut self.keys {
-            key.id = table.id(&self.bytes[key.from as usize..key.to as usize]);
-        }
-        for key in &mut self.keys {
             key.found = table.find(key.id);
         }
         let found = self.keys.iter().filter_map(|key| key.found);
         std::hint::black_box(found.fold(0, |all, at| all ^ table.cell(at).peek()));
-    }
-
-    /// The bytes of a key.
-    pub(super) fn bytes(&self, key: &RowKey) -> &[u8] {
-        &self.bytes[key.from as usize..key.to as usize]
     }
 }
 
@@ -96,7 +86,8 @@ pub(super) struct Visit<'a, C: Cell> {
     pub(super) table: &'a mut Table<C>,
     pub(super) ledger: &'a mut Ledger,
     pub(super) key: &'a RowKey,
-    pub(super) bytes: &'a [u8],
+    pub(super) ids: &'a Ids,
+    pub(super) set: usize,
     pub(super) row: u32,
     pub(super) at: Citation,
     /// The slot of the key, once it is found or put in.
@@ -107,11 +98,20 @@ impl<C: Cell> Visit<'_, C> {
     /// Finds the key, or puts it in.
     #[inline]
     pub(super) fn put(&mut self) {
-        let RowKey { id, found, at, .. } = *self.key;
-        self.slot = Some(
-            self.table
-                .touch(self.ledger, id, self.bytes, found, at.time),
-        );
+        let RowKey {
+            id,
+            part,
+            found,
+            at,
+            batch_row,
+            ..
+        } = *self.key;
+        let (ids, set, tenant) = (self.ids, self.set, self.ledger.tenant);
+        let bytes = || ids.key(set, tenant, batch_row as usize);
+        let slot = self
+            .table
+            .touch(self.ledger, (id, part), bytes, found, at.time);
+        self.slot = Some(slot);
     }
 
     /// Finds the key, if it is in.

@@ -23,6 +23,9 @@ pub use settings::{SettingSpec, SettingType, SettingValue, Settings, SettingsErr
 /// The WIT package version that this host offers, as manifests write it.
 pub const WIT_VERSION: &str = "0.1";
 
+/// The least `max-keys` that is divided among workers; in 64 parts, each part has 64 keys.
+pub const DIVISIBLE_KEYS: u32 = 4096;
+
 /// Which of the three worlds a plugin implements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum World {
@@ -319,10 +322,43 @@ impl Manifest {
     }
 
     /// Whether all events must pass through one shard: the plugin keeps state or timers, and
-    /// a subscription has no partition.
+    /// [something](Manifest::indivisible) stands against dividing them.
     pub fn one_shard_only(&self) -> bool {
         (self.asks_for(Capability::State) || self.asks_for(Capability::Timers))
-            && self.subscriptions.iter().any(|s| s.partition_by.is_empty())
+            && self.indivisible().is_some()
+    }
+
+    /// Why events and tables cannot be divided among workers: a subscription has no partition,
+    /// or a table is in the way. Those are `value` tables, whose keys the plugin makes itself,
+    /// tables whose key lacks a field of a partition, and tables of fewer than
+    /// [`DIVISIBLE_KEYS`] keys.
+    pub fn indivisible(&self) -> Option<String> {
+        let undivided = self
+            .subscriptions
+            .iter()
+            .filter(|s| s.partition_by.is_empty());
+        let kinds: Vec<&str> = undivided.map(|s| s.kind.name()).collect();
+        if !kinds.is_empty() {
+            return Some(format!("{} has no `partition-by`", kinds.join(", ")));
+        }
+        self.tables.iter().find_map(|table| {
+            let name = &table.name;
+            if table.kind == TableKind::Value {
+                return Some(format!("the keys of table `{name}` are the plugin's own"));
+            }
+            if table.max_keys < DIVISIBLE_KEYS {
+                return Some(format!(
+                    "table `{name}` has fewer than {DIVISIBLE_KEYS} keys"
+                ));
+            }
+            let fields = self.subscriptions.iter().flat_map(|s| &s.partition_by);
+            let (field, _) = fields
+                .into_iter()
+                .find(|field| !table.key.contains(field))?;
+            Some(format!(
+                "the key of table `{name}` lacks `{field}`, which is in `partition-by`"
+            ))
+        })
     }
 
     /// The rule with this id.

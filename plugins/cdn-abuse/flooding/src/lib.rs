@@ -49,19 +49,18 @@ impl Detector for Flooding {
     }
 
     fn evaluate(&mut self, batch: &Batch) {
-        let columns = Columns::of(batch);
-        self.floods(batch, &columns);
-        self.reflections(batch, &columns);
-        self.scans(batch, &columns);
+        let transports = batch.u8s(field!("transport"));
+        self.floods(batch, &transports);
+        self.reflections(batch, &transports);
+        self.scans(batch);
     }
 }
 
-/// What every rule reads.
+/// What only a rule that may report something reads.
 struct Columns {
     sources: palisade_sdk::Addresses,
     targets: palisade_sdk::Addresses,
     ports: Vec<u16>,
-    transports: Vec<u8>,
     started: Vec<u64>,
     ended: Vec<u64>,
     customers: palisade_sdk::Text,
@@ -73,7 +72,6 @@ impl Columns {
             sources: batch.addresses(field!("src.ip")),
             targets: batch.addresses(field!("dst.ip")),
             ports: batch.u16s(field!("dst.port")),
-            transports: batch.u8s(field!("transport")),
             started: batch.u64s(field!("started")),
             ended: batch.u64s(field!("ended")),
             customers: batch.text(field!("owner.customer")),
@@ -114,20 +112,40 @@ fn fresh(table: Table, rows: Vec<u32>) -> Vec<usize> {
 }
 
 impl Flooding {
-    fn floods(&self, batch: &Batch, columns: &Columns) {
+    fn floods(&self, batch: &Batch, transports: &[u8]) {
         let all = batch.all();
         let packets = PACKETS.sum(field!("pkts-out"), &all);
-        let syns = SYNS.sum(field!("syn-only-pkts"), &all);
+        // Few flows come to a rate that matters, whatever they lasted.
+        let least = self.flood.min(self.syn_flood);
+        let fast = |row: &u32| packets[*row as usize] as f64 / WINDOW >= least;
+        // The others count for the share of SYN only with those that they have.
+        let alone = batch.u64s(field!("syn-only-pkts"));
+        let counted: Vec<u32> = all
+            .iter()
+            .copied()
+            .filter(|row| alone[*row as usize] > 0 || fast(row))
+            .collect();
+        if counted.is_empty() {
+            return;
+        }
+        let sums = SYNS.sum(field!("syn-only-pkts"), &counted);
+        if !counted.iter().any(fast) {
+            return;
+        }
+        let columns = Columns::of(batch);
+        let mut syns = vec![0; all.len()];
+        for (row, sum) in counted.iter().zip(sums) {
+            syns[*row as usize] = sum;
+        }
         let verdict = |row: usize| {
             let rate = packets[row] as f64 / WINDOW * columns.share(row);
             let share = syns[row] as f64 / (packets[row].max(1)) as f64;
             let syn_flood =
-                columns.transports[row] == TCP && rate >= self.syn_flood && share >= self.syn_share;
+                transports[row] == TCP && rate >= self.syn_flood && share >= self.syn_share;
             (rate >= self.flood || syn_flood).then_some((rate, share, syn_flood))
         };
-        let over = all
-            .iter()
-            .copied()
+        let over = counted
+            .into_iter()
             .filter(|row| verdict(*row as usize).is_some());
         for row in fresh(FLOODS, over.collect()) {
             let Some((rate, share, syn_flood)) = verdict(row) else {
@@ -148,11 +166,11 @@ impl Flooding {
         }
     }
 
-    fn reflections(&self, batch: &Batch, columns: &Columns) {
+    fn reflections(&self, batch: &Batch, transports: &[u8]) {
         let udp: Vec<u32> = batch
             .all()
             .into_iter()
-            .filter(|row| columns.transports[*row as usize] == UDP)
+            .filter(|row| transports[*row as usize] == UDP)
             .collect();
         if udp.is_empty() {
             return;
@@ -168,6 +186,10 @@ impl Flooding {
                 ratios.push((*row as usize, ratio));
             }
         }
+        if over.is_empty() {
+            return;
+        }
+        let columns = Columns::of(batch);
         for row in fresh(REFLECTIONS, over) {
             let ratio = ratios
                 .iter()
@@ -189,14 +211,18 @@ impl Flooding {
         }
     }
 
-    fn scans(&self, batch: &Batch, columns: &Columns) {
+    fn scans(&self, batch: &Batch) {
         let all = batch.all();
         let ports = PORTS.distinct(field!("dst.port"), &all);
-        let over = all
-            .iter()
-            .copied()
-            .filter(|row| ports[*row as usize] >= self.scan);
-        for row in fresh(SCANS, over.collect()) {
+        let over: Vec<u32> = all
+            .into_iter()
+            .filter(|row| ports[*row as usize] >= self.scan)
+            .collect();
+        if over.is_empty() {
+            return;
+        }
+        let columns = Columns::of(batch);
+        for row in fresh(SCANS, over) {
             let source = columns.sources.get(row).to_canonical();
             let target = columns.targets.get(row).to_canonical();
             Finding::new(SCAN)

@@ -292,17 +292,10 @@ fn show(out: &mut Output, inspection: &Inspection, manifest: &Manifest) -> Resul
 }
 
 fn shards(inspection: &Inspection, manifest: &Manifest) -> String {
-    if inspection.one_shard_only {
-        let kinds: Vec<_> = manifest
-            .subscriptions
-            .iter()
-            .filter(|subscription| subscription.partition_by.is_empty())
-            .map(|subscription| subscription.kind.name())
-            .collect();
-        return format!(
-            "one only: it keeps state, and {} has no `partition-by`",
-            kinds.join(", ")
-        );
+    if inspection.one_shard_only
+        && let Some(reason) = manifest.indivisible()
+    {
+        return format!("one only: it keeps state, and {reason}");
     }
     String::from("all")
 }

@@ -1,6 +1,7 @@
 //! Full tables, and input at the edges.
 
 use super::*;
+use crate::partition::part_of;
 
 fn small(holds: Holds, max_keys: u32) -> TableSpec {
     TableSpec {
@@ -202,4 +203,81 @@ fn a_call_that_changes_too_much_is_refused() {
     assert!(matches!(refused, Some(StateError::Journal(_))));
     tables.rollback();
     assert_eq!(apply(&mut tables, &batch), [2]);
+}
+
+/// Answers and keys of tables that overflow, on so many workers.
+fn on_workers(workers: usize, specs: &[TableSpec], batches: &[Batch]) -> (Vec<Vec<u64>>, Vec<u32>) {
+    let by = vec![(Kind::NetworkFlow, vec![FieldId::of("src.ip")])];
+    let tables = |_| {
+        let by = PartitionedBy::fields_of(by.clone());
+        // Little enough for bytes to run out as well.
+        Tables::partitioned(specs.to_vec(), 2 << 20, by)
+    };
+    let mut shards: Vec<Tables> = (0..workers).map(tables).collect();
+    let mut answers = Vec::new();
+    for batch in batches {
+        let mut merged = vec![vec![u64::MAX; batch.len()]; specs.len()];
+        let sources = [batch.column(FieldId::of("src.ip")).unwrap()];
+        for (worker, tables) in shards.iter_mut().enumerate() {
+            let part = |row: u32| usize::from(part_of(&sources, row as usize));
+            let mine: Vec<u32> = (0..batch.len() as u32)
+                .filter(|row| part(*row) % workers == worker)
+                .collect();
+            tables.begin(&batch.source().tenant);
+            let rows = Rows {
+                batch,
+                selection: None,
+                rows: &mine,
+            };
+            let counts = tables.count(0, rows).unwrap();
+            let values = batch.column(FieldId::of("dst.port")).unwrap();
+            let ports = tables.distinct(1, &values, rows).unwrap();
+            let first = tables.first(2, rows).unwrap();
+            tables.commit();
+            let all = [counts, ports, first.into_iter().map(u64::from).collect()];
+            for (merged, answers) in merged.iter_mut().zip(all) {
+                for (row, answer) in mine.iter().zip(answers) {
+                    merged[*row as usize] = answer;
+                }
+            }
+        }
+        answers.extend(merged);
+    }
+    let kept = (0..specs.len()).map(|n| shards.iter().map(|s| s.stats()[n].keys).sum());
+    (answers, kept.collect())
+}
+
+#[test]
+fn what_overflowing_tables_answer_does_not_depend_on_the_number_of_workers() {
+    let mut specs = vec![
+        spec(Holds::Count, 1 << 40, 1 << 40),
+        spec(Holds::Distinct, 1 << 40, 1 << 40),
+        spec(Holds::First, 1 << 40, 1 << 40),
+    ];
+    specs.iter_mut().for_each(|spec| spec.max_keys = 4096);
+    let mut state = 1u32;
+    let mut random = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state >> 8
+    };
+    let batches: Vec<Batch> = (0..60)
+        .map(|n| {
+            let rows: Vec<Row> = (0..1000)
+                .map(|i| Row {
+                    port: Some(random() as u16 % 200),
+                    ..row(n * 1000 + i, random() % 12_000)
+                })
+                .collect();
+            batch_at(["acme", "umbra"][n as usize % 3 / 2], n * 1000, &rows)
+        })
+        .collect();
+    let alone = on_workers(1, &specs, &batches);
+    assert!(alone.0.iter().flatten().all(|answer| *answer < u64::MAX));
+    assert!(alone.1.iter().all(|keys| *keys > 1000 && *keys <= 4096));
+    for workers in [2, 5, 64] {
+        assert!(
+            on_workers(workers, &specs, &batches) == alone,
+            "{workers} workers"
+        );
+    }
 }

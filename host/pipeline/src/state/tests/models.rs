@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use proptest::prelude::*;
 
 use crate::state::citation::Citation;
-use crate::state::distinct::Distinct;
+use crate::state::distinct::{Distinct, Fingerprint};
 use crate::state::series::Series;
 use crate::state::spec::Span;
 
@@ -72,7 +72,7 @@ proptest! {
         let (mut distinct, mut model) = (Distinct::default(), Model::default());
         for (event, (time, value, settle)) in (0u64..).zip(steps) {
             let at = Citation { time, event };
-            let answer = distinct.add(span, at, [value, value], &mut Vec::new());
+            let answer = distinct.add(span, at, Fingerprint::Number(value), &mut Vec::new());
             model.add(span, time, value);
             prop_assert_eq!(answer, model.distinct());
             if settle {
@@ -118,7 +118,7 @@ proptest! {
     ) {
         let mut distinct = Distinct::default();
         let mut undo = Vec::new();
-        let hash = |value: u64| [value.wrapping_mul(0x9e37_79b9_7f4a_7c15), value];
+        let hash = |value: u64| Fingerprint::Digest(value.wrapping_mul(0x9e37_79b9_7f4a_7c15), value);
         if many {
             for event in 0..1020 {
                 let at = Citation { time: event / 10, event };
