@@ -29,27 +29,6 @@ pub fn component(pack: &str, name: &str) -> Option<Vec<u8>> {
     }
 }
 
-/// All components of these packs, in the order of their paths.
-///
-/// # Errors
-/// When a folder cannot be read; `make plugins` fills it.
-pub fn of_packs(packs: &[&str]) -> std::io::Result<Vec<Vec<u8>>> {
-    let mut paths = Vec::new();
-    for pack in packs {
-        for entry in std::fs::read_dir(built().join(pack))? {
-            let path = entry?.path();
-            if path
-                .extension()
-                .is_some_and(|extension| extension == "wasm")
-            {
-                paths.push(path);
-            }
-        }
-    }
-    paths.sort();
-    paths.iter().map(std::fs::read).collect()
-}
-
 /// Loads a component with its default settings; it is granted nothing.
 ///
 /// # Panics

@@ -19,13 +19,16 @@ fn what_keeps_a_plugin_on_one_shard_is_named() {
     let manifest = manifest.replace("[[subscription]]", partitioned);
     let table = |rest: &str| format!("\n[[table]]\nname = \"seen\"\nttl = \"1h\"\n{rest}\n");
     for (table, shards) in [
-        (table("kind = \"first\"\nkey = [\"src.ip\"]"), "all"),
+        (
+            table("kind = \"first\"\nkey = [\"src.ip\"]"),
+            "shards        all",
+        ),
         (
             table("kind = \"first\"\nkey = [\"src.ip\"]\nmax-keys = 4095"),
             "one only: it keeps state, and table `seen` has fewer than 4096 keys",
         ),
         (
-            table("kind = \"first\"\nkey = [\"dst.ip\"]"),
+            table("kind = \"first\"\nkey = [\"dst.port\"]"),
             "one only: it keeps state, and the key of table `seen` lacks `src.ip`, which is in \
              `partition-by`",
         ),
