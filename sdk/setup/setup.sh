@@ -23,6 +23,8 @@ flock 9
 . "$here/rust.sh"
 # shellcheck source=javascript.sh
 . "$here/javascript.sh"
+# shellcheck source=ocsf.sh
+. "$here/ocsf.sh"
 
 say() { printf 'setup: %s\n' "$*"; }
 fail() {
@@ -33,6 +35,7 @@ fail() {
 install_packages "${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
 setup_rust
 setup_javascript
+setup_ocsf
 
 quote() { printf '"%s"' "$(printf '%s' "$1" | sed 's/[\\"]/\\&/g')"; }
 env=

@@ -7,5 +7,6 @@ mod events;
 mod handover;
 mod icsnpp;
 mod invariants;
+mod ocsf;
 mod order;
 mod run;

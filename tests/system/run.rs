@@ -10,7 +10,7 @@ use palisade_tests::{Tshark, capture, captures, root, shared, skip};
 use serde_json::Value;
 
 /// The program and the folder of plugins.
-fn palisade() -> Option<(PathBuf, PathBuf)> {
+pub(crate) fn palisade() -> Option<(PathBuf, PathBuf)> {
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     let program = target.join("release/palisade");

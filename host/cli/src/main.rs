@@ -11,6 +11,7 @@ mod exit;
 mod host;
 mod output;
 mod places;
+mod results;
 mod summary;
 mod vector;
 

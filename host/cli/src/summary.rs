@@ -4,34 +4,16 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use anyhow::Result;
-use palisade_events::{Action, Decision, Event, Finding, Verdict};
+use palisade_events::{Action, Decision, Event, Verdict};
 use palisade_pipeline::engine::Summary;
 use palisade_pipeline::sources::LetterCounts;
 use serde_json::{Value, json};
 
 use crate::host::Loaded;
-use crate::output::{Escaped, size};
+use crate::output::{Table, size};
 
-/// A finding on one line.
-pub(crate) fn finding_line(finding: &Finding) -> String {
-    let severity = format!("{:?}", finding.severity).to_lowercase();
-    let what = if finding.retracted {
-        "withdrawn"
-    } else {
-        &finding.summary
-    };
-    let mut line = format!(
-        "{}  {severity:<8}  {:<12}  {}  {what}",
-        finding.time, finding.by.rule, finding.subject
-    );
-    let actions: Vec<String> = finding.actions.iter().map(action).collect();
-    if !actions.is_empty() {
-        line.push_str(&format!("  [{}]", actions.join(", ")));
-    }
-    line
-}
-
-fn action(action: &Action) -> String {
+/// What should be done, in a few words.
+pub(crate) fn action(action: &Action) -> String {
     match action {
         Action::Block(scopes) => {
             let scopes: Vec<&str> = scopes.iter().map(|scope| scope.name()).collect();
@@ -173,23 +155,32 @@ pub(crate) fn print(done: &Summary, loaded: &Loaded, letters: LetterCounts) -> R
         loaded.plugins.len(),
         size(done.bytes),
     )?;
+    let mut plugins = Table::new([
+        "plugin", "time", "events", "ns each", "calls", "yielded", "faults",
+    ]);
+    for column in 1..7 {
+        plugins = plugins.right(column);
+    }
     for plugin in &done.plugins {
         let time = plugin.cost.time + plugin.parse.time;
-        let (shown, unit) = if plugin.parse.calls > 0 {
-            (plugin.parse.chunks, "chunks")
-        } else {
-            (plugin.cost.events, "events")
-        };
+        // A parser is shown chunks.
+        let shown = plugin.parse.chunks + plugin.cost.events;
         let each = time.as_nanos() as f64 / (shown.max(1)) as f64;
-        writeln!(
-            err,
-            "  {:<20} {:>10}  {shown:>9} {unit}  {each:>8.0} ns each  {:>7} calls  {:>7} yielded",
-            Escaped(&plugin.name).to_string(),
+        plugins.row([
+            plugin.name.clone(),
             seconds(time),
-            plugin.cost.calls + plugin.parse.calls,
-            plugin.yielded,
-        )?;
+            if plugin.parse.calls > 0 {
+                format!("{shown} chunks")
+            } else {
+                shown.to_string()
+            },
+            format!("{each:.0}"),
+            (plugin.cost.calls + plugin.parse.calls).to_string(),
+            plugin.yielded.to_string(),
+            plugin.cost.faults.to_string(),
+        ]);
     }
+    plugins.write(&mut err)?;
     Ok(())
 }
 

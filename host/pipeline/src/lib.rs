@@ -8,6 +8,7 @@ pub mod enrich;
 pub mod flow;
 pub mod partition;
 pub mod predicates;
+pub mod sinks;
 pub mod sources;
 pub mod state;
 pub mod timers;

@@ -13,6 +13,7 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::host::HostOptions;
 use crate::output::Format;
+use crate::results::Results;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -52,7 +53,10 @@ pub(crate) struct Check {
 
 impl Check {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
-        let format = context.format("policy check", &[Format::Table, Format::Ndjson])?;
+        let format = context.format(
+            "policy check",
+            &[Format::Table, Format::Ndjson, Format::Json],
+        )?;
         let mut loaded = self.host.load(self.host.given()?)?;
         loaded
             .plugins
@@ -65,8 +69,7 @@ impl Check {
         let config = self.host.config(&loaded.given);
         let mut engine = loaded.engine(config, &crate::host::log_to_stderr())?;
         let mut report = Report {
-            out: context.output(),
-            format,
+            results: Results::new(context.output(), format, &loaded.plugins),
             progress: context.progress(),
             letters: DeadLetters::none(),
             events: None,
@@ -82,7 +85,7 @@ impl Check {
         }
         let done = engine.finish(&mut report)?;
         report.check()?;
-        report.out.finish().context("write the decisions")?;
+        report.finish(&crate::summary::json(&done))?;
         ensure!(
             done.bad_records == 0,
             "{} records could not be read; nothing is decided about those",

@@ -17,7 +17,8 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::host::HostOptions;
-use crate::output::{Escaped, Format, Output, Progress};
+use crate::output::{Escaped, Format, Progress};
+use crate::results::Results;
 use crate::summary;
 
 /// The most bytes of the dead-letter file; what does not fit is counted.
@@ -60,7 +61,8 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
-        let format = context.format("run", &[Format::Table, Format::Ndjson])?;
+        let formats = [Format::Table, Format::Ndjson, Format::Json, Format::Ocsf];
+        let format = context.format("run", &formats)?;
         let loaded = self.host.load(self.host.given()?)?;
         let progress = context.progress();
         for left_out in &loaded.left_out {
@@ -108,8 +110,7 @@ impl Run {
             )),
         };
         let mut report = Report {
-            out: context.output(),
-            format,
+            results: Results::new(context.output(), format, &loaded.plugins),
             progress,
             letters,
             events,
@@ -125,12 +126,14 @@ impl Run {
         if let Some(mut events) = report.events.take() {
             events.flush().context("write the events")?;
         }
-        report.out.finish().context("write the findings")?;
+        let letters = report.letters.counts();
+        let json = summary::json(&done);
+        report.finish(&json)?;
         if !context.quiet {
-            summary::print(&done, &loaded, report.letters.counts())?;
+            summary::print(&done, &loaded, letters)?;
         }
         if let Some(path) = &self.summary {
-            let text = serde_json::to_string_pretty(&summary::json(&done))?;
+            let text = serde_json::to_string_pretty(&json)?;
             std::fs::write(path, text).with_context(|| format!("write {}", path.display()))?;
         }
         Ok(Exit::found(done.findings + done.denied > 0))
@@ -153,8 +156,7 @@ fn stop_on_signals(stop: &Stop) -> Result<()> {
 
 /// Writes what the engine yields as it comes.
 pub(crate) struct Report {
-    pub(crate) out: Output,
-    pub(crate) format: Format,
+    pub(crate) results: Results,
     pub(crate) progress: Progress,
     pub(crate) letters: DeadLetters,
     /// Takes what captures yield, when somebody wants to see it.
@@ -171,29 +173,36 @@ impl Report {
             .map_or(Ok(()), |error| Err(error).context("write what was found"))
     }
 
-    fn write(&mut self, write: impl FnOnce(&mut Output, Format) -> std::io::Result<()>) {
+    fn write(&mut self, write: impl FnOnce(&mut Results) -> std::io::Result<()>) {
         if self.failed.is_none() {
-            let (out, format) = (&mut self.out, self.format);
-            self.failed = self.progress.above(|| write(out, format)).err();
+            let results = &mut self.results;
+            self.failed = self.progress.above(|| write(results)).err();
         }
+    }
+
+    /// Ends the output.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn finish(self, summary: &serde_json::Value) -> Result<()> {
+        let left_out = self.results.finish(summary).context("write the findings")?;
+        if left_out > 0 {
+            crate::output::warn(&format!(
+                "{left_out} decisions are not in the output: OCSF Detection Finding has no place \
+                 for them; use --format ndjson"
+            ));
+        }
+        Ok(())
     }
 }
 
 impl Yield for Report {
     fn finding(&mut self, finding: Finding) {
-        self.write(|out, format| match format {
-            Format::Table => out.line(&summary::finding_line(&finding)),
-            _ => out.ndjson(&finding),
-        });
+        self.write(|results| results.finding(&finding));
     }
 
     fn decision(&mut self, request: &Event, decision: Decision) {
-        self.write(|out, format| match format {
-            Format::Table => summary::decision_lines(request, &decision)
-                .iter()
-                .try_for_each(|line| out.line(line)),
-            _ => out.ndjson(&summary::decision_json(request, &decision)),
-        });
+        self.write(|results| results.decision(request, &decision));
     }
 
     fn poison(&mut self, plugin: &str, poison: &Poison) {
@@ -265,7 +274,7 @@ impl Yield for Report {
     }
 
     fn progress(&mut self, events: u64, bytes: u64) {
-        self.write(|out, _| out.flush());
+        self.write(Results::release);
         let bytes = crate::output::size(bytes);
         self.progress.doing(&format!("{events} events, {bytes}"));
     }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 
-use super::escape::EscapedLines;
+use palisade_events::EscapedLines;
 
 /// Writes an error with its causes to stderr.
 pub(crate) fn report(error: &anyhow::Error) {

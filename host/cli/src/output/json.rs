@@ -3,17 +3,22 @@
 
 use std::io::{self, Write};
 
+use palisade_events::is_hidden;
 use serde::Serialize;
 use serde_json::ser::{CharEscape, CompactFormatter, Formatter, PrettyFormatter, Serializer};
 
-use super::escape::is_hidden;
-
-/// Writes `value` on one line, with the line feed.
-pub(super) fn compact(to: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+/// Writes `value` on one line, without a line feed.
+pub(super) fn bare(to: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
     value.serialize(&mut Serializer::with_formatter(
         &mut *to,
         Visible(CompactFormatter),
     ))?;
+    Ok(())
+}
+
+/// Writes `value` on one line, with the line feed.
+pub(super) fn compact(to: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+    bare(to, value)?;
     to.write_all(b"\n")
 }
 

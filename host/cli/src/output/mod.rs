@@ -1,26 +1,27 @@
 //! Everything that the command writes.
 //!
 //! Names, summaries and messages come from plugins, captures and other people's files.
-//! Whatever is written here goes through [`escape`], so that it can neither move the
+//! Whatever is written here goes through [`Escaped`], so that it can neither move the
 //! cursor nor reorder the line it stands in.
 
 mod error;
-pub(crate) mod escape;
 mod format;
 mod json;
 mod progress;
+mod rows;
 mod size;
 mod table;
 
 use std::io::{self, BufWriter, StdoutLock, Write};
 
 pub(crate) use error::{is_broken_pipe, report};
-pub(crate) use escape::Escaped;
 pub(crate) use format::Format;
 pub(crate) use progress::Progress;
+pub(crate) use rows::{Look, Rows, Tone};
 pub(crate) use size::size;
 pub(crate) use table::Table;
 
+pub(crate) use palisade_events::Escaped;
 use serde::Serialize;
 
 /// Standard output. What is buffered is written when it is dropped, or by
@@ -50,6 +51,21 @@ impl Output {
     /// Writes one JSON value on one line.
     pub(crate) fn ndjson(&mut self, value: &impl Serialize) -> io::Result<()> {
         json::compact(&mut self.to, value)
+    }
+
+    /// Writes rows that have waited long enough.
+    pub(crate) fn rows<const N: usize>(&mut self, rows: &mut Rows<N>) -> io::Result<()> {
+        rows.write(&mut self.to)
+    }
+
+    /// Writes one JSON value without a line feed, as a part of a larger one.
+    pub(crate) fn fragment(&mut self, value: &impl Serialize) -> io::Result<()> {
+        json::bare(&mut self.to, value)
+    }
+
+    /// Writes punctuation between fragments.
+    pub(crate) fn punctuation(&mut self, text: &'static str) -> io::Result<()> {
+        self.to.write_all(text.as_bytes())
     }
 
     /// Writes one JSON value for a person to read.

@@ -44,7 +44,8 @@ impl Table {
         self.inner.row_count() == 0
     }
 
-    pub(super) fn write(&self, to: &mut impl Write) -> io::Result<()> {
+    /// Writes it, or nothing if it has no rows.
+    pub(crate) fn write(&self, to: &mut impl Write) -> io::Result<()> {
         if self.is_empty() {
             return Ok(());
         }

@@ -4,7 +4,7 @@ mod log;
 
 use std::sync::Arc;
 
-use palisade_events::Column;
+use palisade_events::{Column, Escaped};
 use palisade_runtime::manifest::{Manifest, Subscription, TableKind};
 use palisade_runtime::{Capabilities, DatasetEntry, Fired, Hit, LogLevel, Refusal, View};
 
@@ -13,7 +13,7 @@ use crate::predicates::Membership;
 use crate::state::{Holds, PartitionedBy, Rows, Span, TableSpec, Tables};
 use crate::timers::Timers;
 
-pub use log::{LogSink, escaped};
+pub use log::LogSink;
 
 /// What a plugin gets on one shard.
 pub struct Shard {
@@ -233,7 +233,7 @@ impl Capabilities for Shard {
     }
 
     fn log(&mut self, level: LogLevel, message: &str) {
-        (self.log)(&self.plugin, level, &escaped(message));
+        (self.log)(&self.plugin, level, &Escaped(message).to_string());
     }
 }
 

@@ -1,11 +1,15 @@
 //! Untrusted text made harmless for terminals and logs.
+//!
+//! Names, summaries and messages come from plugins, captures and other people's files. Text
+//! that is shown to a person goes through here, so that it can neither move the cursor nor
+//! reorder the line that it stands in. What a program reads stays as it is.
 
 use std::fmt::{self, Write as _};
 
 /// Whether a character acts on the terminal or the reader instead of showing something:
 /// control characters (C0, C1, DEL), those that change the direction of text, line and
 /// paragraph separators, and those that are invisible.
-pub(crate) fn is_hidden(c: char) -> bool {
+pub fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}'
@@ -22,7 +26,7 @@ pub(crate) fn is_hidden(c: char) -> bool {
 
 /// Text on one line: hidden characters are written as `\n`, `\t`, `\u{1b}` and so on.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Escaped<'a>(pub(crate) &'a str);
+pub struct Escaped<'a>(pub &'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -39,7 +43,7 @@ impl fmt::Display for Escaped<'_> {
 
 /// Text on several lines: as [`Escaped`], but lines stay lines.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct EscapedLines<'a>(pub(crate) &'a str);
+pub struct EscapedLines<'a>(pub &'a str);
 
 impl fmt::Display for EscapedLines<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,0 +1,3 @@
+//! Where findings go, in the formats of other systems.
+
+pub mod ocsf;
