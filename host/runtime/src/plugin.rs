@@ -140,7 +140,6 @@ impl Plugin {
         settings: &Settings,
         limits: &Limits,
     ) -> Result<Plugin, LoadError> {
-        let values = manifest.resolve(settings)?;
         let limits = limits.lowered(&manifest.limits);
         let edge = Edge::of(component.engine(), &component);
         preflight::check(&edge, &manifest, &granted).map_err(|source| LoadError::Preflight {
@@ -148,6 +147,8 @@ impl Plugin {
             source,
         })?;
         let main = linked(&component, &manifest, &granted)?;
+        // Last, so that a plugin without its settings is known to be right in all else.
+        let values = manifest.resolve(settings)?;
         let masks = manifest
             .subscriptions
             .iter()

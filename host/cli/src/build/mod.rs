@@ -15,11 +15,14 @@ mod stamp;
 mod toolchain;
 mod world;
 
+use std::cell::OnceCell;
 use std::fs::{File, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use palisade_runtime::manifest::{Capability, Settings};
+use palisade_runtime::{LoadError, Runtime};
 use palisade_store::Digest;
 
 pub(crate) use checkout::Checkout;
@@ -34,6 +37,8 @@ const FORMAT: &str = "palisade plugin build 1";
 pub(crate) struct Builder {
     checkout: Checkout,
     toolchain: Toolchain,
+    /// Made when the first component is looked at.
+    runtime: OnceCell<Runtime>,
 }
 
 /// A component that is up to date.
@@ -71,6 +76,7 @@ impl Builder {
         Ok(Self {
             checkout,
             toolchain,
+            runtime: OnceCell::new(),
         })
     }
 
@@ -147,6 +153,7 @@ impl Builder {
             }
         };
         let component = project.embed_manifest(&compiled.component)?;
+        self.preflight(&component)?;
         write(&places.component, &component)?;
         let digest = Digest::of(&component);
         let stamp = Stamp {
@@ -164,6 +171,26 @@ impl Builder {
             size,
             new: true,
         })
+    }
+
+    /// Refuses a component that this host would refuse, while its author is there to be told.
+    /// It is compiled and linked, but nothing of it runs; its code is then in the cache for
+    /// the first run.
+    fn preflight(&self, component: &[u8]) -> Result<()> {
+        if self.runtime.get().is_none() {
+            // Without a place for the cache it is compiled all the same.
+            let runtime = crate::host::runtime(false, false)
+                .or_else(|_| crate::host::runtime(false, true))?;
+            let _ = self.runtime.set(runtime);
+        }
+        let Some(runtime) = self.runtime.get() else {
+            return Ok(());
+        };
+        match runtime.load(component, &Capability::ALL, &Settings::default()) {
+            // A setting that the operator must give is missing, as it should be.
+            Ok(_) | Err(LoadError::Settings(_)) => Ok(()),
+            Err(error) => Err(error).context("this host would refuse the component"),
+        }
     }
 
     /// Digest and size of the component, if it is what the inputs as they are now give.

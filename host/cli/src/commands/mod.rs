@@ -1,6 +1,7 @@
 //! The commands, one module each.
 
 mod compile_component;
+mod completions;
 mod plugin;
 mod policy;
 mod run;
@@ -13,6 +14,8 @@ use crate::context::Context;
 use crate::exit::Exit;
 
 /// Runs security rules as sandboxed WebAssembly components
+///
+/// Exit codes: 0 done, 1 done and something was found, denied or differs, 2 error.
 #[derive(Debug, Parser)]
 #[command(name = "palisade", version, arg_required_else_help = true)]
 pub(crate) struct Cli {
@@ -34,6 +37,7 @@ enum Command {
     /// Keep components and other blobs by their digest
     #[command(subcommand)]
     Store(store::Command),
+    Completions(completions::Completions),
     /// Compile one component on stdin within limits; the runtime starts this by itself
     #[command(hide = true)]
     CompileComponent(compile_component::CompileComponent),
@@ -50,6 +54,7 @@ impl Cli {
             Command::Policy(command) => command.run(&self.context),
             Command::Plugin(command) => command.run(&self.context),
             Command::Store(command) => command.run(&self.context),
+            Command::Completions(command) => command.run(),
             Command::CompileComponent(command) => command.run(),
         }
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
-use palisade_store::{Digest, GcOptions, Name, Store};
+use palisade_store::{Digest, GcOptions, Name, References, Store};
 use serde::Serialize;
 
 use crate::context::Context;
@@ -186,6 +186,13 @@ fn verify(context: &Context, store: &Store) -> Result<Exit> {
     Ok(Exit::found(found))
 }
 
+/// The blobs that a blob refers to, and so keeps from `gc` as long as a name reaches it.
+///
+/// Components and datasets refer to nothing, and nothing else is stored so far.
+fn references(_: &Store, _: &Digest) -> References {
+    Ok(Vec::new())
+}
+
 fn gc(context: &Context, store: &Store, options: GcOptions) -> Result<Exit> {
     #[derive(Serialize)]
     struct Removed {
@@ -202,8 +209,7 @@ fn gc(context: &Context, store: &Store, options: GcOptions) -> Result<Exit> {
         leftovers: u64,
     }
     let format = context.format("store gc", &[Format::Table, Format::Json])?;
-    // Components and datasets, which are all that is stored so far, refer to nothing.
-    let report = store.gc(options, |_| Ok(Vec::new()))?;
+    let report = store.gc(options, |digest| references(store, digest))?;
     let mut out = context.output();
     if format == Format::Json {
         let removed = report.removed.iter().map(|blob| Removed {
@@ -220,7 +226,7 @@ fn gc(context: &Context, store: &Store, options: GcOptions) -> Result<Exit> {
         })?;
     } else {
         for blob in &report.removed {
-            out.line(&format!("{}  {}", blob.digest, size(blob.size)))?;
+            out.line(&format!("{}  {:>9}", blob.digest, size(blob.size)))?;
         }
         out.line(&format!(
             "{}removed {} blobs of {} and {} leftovers; kept {} that a name reaches and {} recent ones",

@@ -1,19 +1,13 @@
 use std::fs;
 use std::path::Path;
 
+use predicates::prelude::*;
 use predicates::str::contains;
 
 use crate::{checkout, palisade};
 
-const TEMPLATES: [(&str, &str); 7] = [
-    ("detector", "rust"),
-    ("policy", "rust"),
-    ("parser", "rust"),
-    ("detector", "c"),
-    ("policy", "c"),
-    ("detector", "js"),
-    ("policy", "js"),
-];
+const KINDS: [&str; 3] = ["detector", "policy", "parser"];
+const LANGUAGES: [&str; 3] = ["rust", "c", "javascript"];
 
 /// A new folder for projects in the checkout, so that they share one target directory.
 fn folder(name: &str) -> std::path::PathBuf {
@@ -34,31 +28,182 @@ fn new(dir: &Path, kind: &str, lang: &str, name: &str) {
 }
 
 #[test]
-fn every_template_builds() {
+fn every_template_builds_and_passes_its_test_at_once() {
     let dir = folder("templates");
-    let names = TEMPLATES.map(|(kind, lang)| format!("{kind}-{lang}"));
-    for ((kind, lang), name) in TEMPLATES.iter().zip(&names) {
-        new(&dir, kind, lang, name);
-        // A new parser has its test in `src/`: a capture would be a binary file.
-        if *kind != "parser" {
-            let vectors = fs::read_dir(dir.join(name).join("vectors")).unwrap();
-            assert_eq!(vectors.count(), 2, "{name}");
+    let mut names = Vec::new();
+    for kind in KINDS {
+        for lang in LANGUAGES {
+            let name = format!("{kind}-{lang}");
+            new(&dir, kind, lang, &name);
+            // One that must trigger, and one that must not.
+            let vectors = fs::read_dir(dir.join(&name).join("vectors")).unwrap();
+            let quiet = vectors.filter(|vector| {
+                let expected = vector.as_ref().unwrap().path().join("expected.ndjson");
+                fs::read_to_string(expected).unwrap().is_empty()
+            });
+            // A policy says of every request why.
+            let must_not = if kind == "policy" { 0 } else { 1 };
+            assert_eq!(quiet.count(), must_not, "{name}");
+            names.push(name);
         }
     }
-    let out = dir.join("out");
+    let junit = dir.join("junit.xml");
     palisade(&dir)
-        .args(["plugin", "build", "--all", ".", "--out"])
-        .arg(&out)
+        .args(["plugin", "test", "--all", ".", "--junit"])
+        .arg(&junit)
         .assert()
-        .code(0);
+        .code(0)
+        .stdout(contains("18 passed, 0 failed"));
+    let xml = fs::read_to_string(&junit).unwrap();
+    assert_eq!(xml.matches("<testcase ").count(), 18, "{xml}");
+    assert!(
+        xml.contains("tests=\"18\" skipped=\"0\" failures=\"0\""),
+        "{xml}"
+    );
     for name in &names {
+        assert!(xml.contains(&format!("name=\"local/{name}\"")), "{xml}");
+        let component = dir.join(name).join("target/plugins/local").join(name);
+        let inside = checkout().join("target/plugins/local").join(name);
+        let component = [component, inside]
+            .map(|path| path.with_extension("wasm"))
+            .into_iter()
+            .find(|path| path.exists())
+            .unwrap();
         palisade(&dir)
             .args(["plugin", "inspect"])
-            .arg(out.join("local").join(name).with_extension("wasm"))
+            .arg(&component)
             .assert()
             .code(0)
             .stdout(contains(format!("local/{name} 0.1.0")));
     }
+    a_vector_that_comes_out_otherwise_is_shown(&dir);
+    what_a_plugin_costs_is_measured(&dir);
+    a_wrong_import_is_told_when_it_is_built(&dir);
+}
+
+fn a_vector_that_comes_out_otherwise_is_shown(dir: &Path) {
+    let vector = dir.join("detector-c/vectors/forbidden-port/expected.ndjson");
+    let text = fs::read_to_string(&vector).unwrap();
+    fs::write(&vector, text.replace("medium", "low")).unwrap();
+    let junit = dir.join("failed.xml");
+    palisade(dir)
+        .args(["plugin", "test", "detector-c", "--junit"])
+        .arg(&junit)
+        .assert()
+        .code(1)
+        .stdout(
+            contains("FAILED  detector-c forbidden-port")
+                .and(contains("-   \"severity\": \"low\""))
+                .and(contains("+   \"severity\": \"medium\""))
+                .and(contains("1 passed, 1 failed")),
+        );
+    let xml = fs::read_to_string(&junit).unwrap();
+    assert!(
+        xml.contains("failures=\"1\"") && xml.contains("<failure"),
+        "{xml}"
+    );
+    for (pattern, said) in [
+        ("other", "1 passed, 0 failed"),
+        ("detector-c/*-ports", "1 passed, 0 failed"),
+    ] {
+        palisade(dir)
+            .args(["plugin", "test", "detector-c", "--only", pattern])
+            .assert()
+            .code(0)
+            .stdout(contains(said));
+    }
+    palisade(dir)
+        .args(["plugin", "test", "detector-c", "--only", "nothing"])
+        .assert()
+        .code(2)
+        .stderr(contains("no vector matches `nothing`"));
+    fs::write(&vector, text).unwrap();
+}
+
+fn what_a_plugin_costs_is_measured(dir: &Path) {
+    for (name, calls) in [
+        ("detector-c", true),
+        ("policy-c", true),
+        ("parser-c", false),
+    ] {
+        let assert = palisade(dir)
+            .args([
+                "plugin", "bench", name, "--events", "2000", "--format", "json",
+            ])
+            .assert()
+            .code(0);
+        let costs: serde_json::Value = serde_json::from_slice(&assert.get_output().stdout).unwrap();
+        let costs = costs.as_array().unwrap();
+        let batches: Vec<_> = costs
+            .iter()
+            .map(|cost| cost["batch"].as_u64().unwrap())
+            .collect();
+        assert_eq!(batches, [1, 16, 256, 1024]);
+        for cost in costs {
+            assert!(
+                cost["events"].as_u64().unwrap() >= 2000 || name == "parser-c",
+                "{cost}"
+            );
+            assert!(cost["guest_ns"].as_f64().unwrap() > 0.0, "{cost}");
+            assert_eq!(
+                cost["host_calls_per_call"].as_f64().unwrap() > 0.0,
+                calls,
+                "{cost}"
+            );
+            assert_eq!(cost["faults"], 0);
+        }
+    }
+    palisade(dir)
+        .args(["plugin", "bench", "detector-c", "--events", "100"])
+        .assert()
+        .code(0)
+        .stdout(contains("guest ns each").and(contains("host calls a call")));
+    let given = "detector-c/vectors/other-ports/events.ndjson";
+    palisade(dir)
+        .args(["plugin", "bench", "detector-c", given, "--events", "100"])
+        .assert()
+        .code(0);
+    palisade(dir)
+        .args(["plugin", "bench", "policy-c", given, "--events", "10"])
+        .assert()
+        .code(2)
+        .stderr(contains("was shown nothing"));
+}
+
+fn a_wrong_import_is_told_when_it_is_built(dir: &Path) {
+    new(dir, "detector", "rust", "undeclared");
+    let code = dir.join("undeclared/src/lib.rs");
+    let text = fs::read_to_string(&code).unwrap();
+    let changed = text.replace(
+        "let ports =",
+        "palisade_sdk::log::info(\"here\");\n        let ports =",
+    );
+    assert_ne!(changed, text);
+    fs::write(&code, changed).unwrap();
+    palisade(dir)
+        .args(["plugin", "build", "undeclared"])
+        .assert()
+        .code(2)
+        .stderr(
+            contains("cannot build local/undeclared")
+                .and(contains("imports `palisade:plugin/log@0.1.0`"))
+                .and(contains("add `log` to `plugin.capabilities`")),
+        );
+    let file = "target/plugins/local/undeclared.wasm";
+    assert!(!checkout().join(file).exists());
+}
+
+#[test]
+fn a_detector_fits_in_25_lines() {
+    let code =
+        fs::read_to_string(checkout().join("sdk/rust/template/detector/src/lib.rs")).unwrap();
+    let rule = code.split("#[cfg(test)]").next().unwrap();
+    let lines = rule
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with("//"))
+        .count();
+    assert!(lines <= 25, "{lines} lines of code");
 }
 
 #[test]
@@ -113,8 +258,8 @@ fn wrong_names_and_full_folders_are_refused_before_anything_is_written() {
         ),
         (&["--kind", "detector", ".."], "has no name at its end"),
         (
-            &["--kind", "parser", "--lang", "js", "a"],
-            "no template for a parser in JavaScript; use --lang rust",
+            &["--kind", "parser", "--lang", "perl", "a"],
+            "[possible values: rust, c, javascript]",
         ),
         (
             &["--kind", "detekt", "a"],

@@ -1,9 +1,11 @@
 //! `palisade plugin`: what an author needs.
 
+mod bench;
 mod build;
 mod inspect;
 mod new;
 mod test;
+mod trial;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -13,6 +15,7 @@ use crate::exit::Exit;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Bench(bench::Bench),
     Build(build::Build),
     Inspect(inspect::Inspect),
     New(new::New),
@@ -22,6 +25,7 @@ pub(crate) enum Command {
 impl Command {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
         match self {
+            Self::Bench(bench) => bench.run(context),
             Self::Build(build) => build.run(context),
             Self::Inspect(inspect) => inspect.run(context),
             Self::New(new) => new.run(context),

@@ -54,7 +54,9 @@ enum Kind {
 enum Language {
     Rust,
     C,
-    Js,
+    /// JavaScript, or TypeScript that becomes JavaScript first
+    #[value(name = "javascript", alias = "js")]
+    JavaScript,
 }
 
 impl Kind {
@@ -72,7 +74,7 @@ impl Language {
         match self {
             Self::Rust => "Rust",
             Self::C => "C",
-            Self::Js => "JavaScript",
+            Self::JavaScript => "JavaScript",
         }
     }
 
@@ -80,7 +82,7 @@ impl Language {
         match self {
             Self::Rust => &RUST,
             Self::C => &C,
-            Self::Js => &JAVASCRIPT,
+            Self::JavaScript => &JAVASCRIPT,
         }
     }
 }
@@ -96,10 +98,7 @@ impl New {
         let kind = self.kind.name();
         let (Some(common), Some(own)) = (COMMON.get_dir(kind), self.lang.templates().get_dir(kind))
         else {
-            bail!(
-                "there is no template for a {kind} in {}; use --lang rust",
-                self.lang.name()
-            );
+            bail!("there is no template for a {kind} in {}", self.lang.name());
         };
         let parent = parent(&self.name)?;
         let filling = Filling {

@@ -1,26 +1,24 @@
 //! `palisade plugin test`: vectors through the same engine as `run`.
 
-use std::io::Cursor;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
-use palisade_events::json::write_event;
 use palisade_events::{Batch, Decision, Event, Finding, Kind};
-use palisade_pipeline::datasets::{Dataset, DatasetLimits};
 use palisade_pipeline::engine::{EngineConfig, Notice, Output as Yield, Poison};
-use palisade_pipeline::enrich::Networks;
-use palisade_pipeline::sources::{Limits, SourcePolicy, open};
 use palisade_runtime::Runtime;
+use palisade_runtime::manifest::World;
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::build::Sdk;
+use super::trial::{self, Component};
 use crate::build::{Builder, Project, find_all};
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::host::{Given, Loaded, runtime};
-use crate::output::Format;
-use crate::vector::{self, Input, Vector};
+use crate::host::runtime;
+use crate::output::{Format, Output};
+use crate::vector::{self, Vector};
 
 /// Batch sizes at which every vector must give the same.
 const BATCH_SIZES: [usize; 3] = [1, 7, 1024];
@@ -45,6 +43,19 @@ pub(crate) struct Test {
     #[arg(long)]
     all: bool,
 
+    /// Only vectors whose `<plugin>/<vector>` contains this, or matches it if it has a `*`
+    #[arg(long, value_name = "PATTERN")]
+    only: Option<String>,
+
+    /// Run this beside every plugin, such as the parser in front of a detector: a component,
+    /// or the folder of a plugin. What it reports itself does not count
+    #[arg(long, value_name = "PLUGIN")]
+    with: Vec<PathBuf>,
+
+    /// Write the results to this file as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+
     #[command(flatten)]
     sdk: Sdk,
 }
@@ -52,7 +63,7 @@ pub(crate) struct Test {
 impl Test {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
         context.format("plugin test", &[Format::Table])?;
-        let bless = std::env::var_os(BLESS).is_some_and(|v| v == "1");
+        let only = self.only.as_deref().map(Only::parse).transpose()?;
         let mut folders = self.folders.clone();
         if self.all {
             folders.clear();
@@ -61,47 +72,149 @@ impl Test {
             }
         }
         let builder = Builder::new(self.sdk.checkout()?)?;
-        let runtime = runtime(false, false)?;
+        let mut beside = Vec::new();
+        for path in &self.with {
+            let built = if path.is_dir() {
+                builder.build(&Project::open(path)?, None)?.path
+            } else {
+                path.clone()
+            };
+            beside.push(Component::read(&built)?);
+        }
+        let bench = Bench {
+            runtime: runtime(false, false)?,
+            beside,
+            bless: std::env::var_os(BLESS).is_some_and(|v| v == "1"),
+        };
         let mut out = context.output();
-        let (mut passed, mut failed) = (0, 0);
+        let mut report = Report::new("palisade plugin test");
+        let mut tally = Tally::default();
         for folder in folders {
             let project = Project::open(&folder)?;
-            let vectors = vector::find_all(&folder)?;
+            let mut vectors = vector::find_all(&folder)?;
+            vectors.retain(|path| {
+                let name = format!("{}/{}", project.manifest.name, shown(path));
+                only.as_ref().is_none_or(|only| only.takes(&name))
+            });
             if vectors.is_empty() {
                 continue;
             }
             let built = builder.build(&project, None)?;
-            let component = std::fs::read(&built.path)
-                .with_context(|| format!("read {}", built.path.display()))?;
+            let subject = Subject {
+                component: Component::read(&built.path)?,
+                name: project.manifest.name.clone(),
+                world: project.manifest.world,
+            };
+            let mut suite = TestSuite::new(format!(
+                "{}/{}",
+                project.manifest.pack, project.manifest.name
+            ));
             for path in vectors {
+                let began = Instant::now();
+                let result = bench.check(&subject, &path);
+                let time = began.elapsed();
                 let name = format!("{} {}", folder.display(), shown(&path));
-                match check(&runtime, &component, &path, bless) {
-                    Ok(None) => {
-                        passed += 1;
-                        out.line(&format!("ok      {name}"))?;
-                    }
-                    Ok(Some(difference)) => {
-                        failed += 1;
-                        out.line(&format!("FAILED  {name}"))?;
-                        for line in difference.lines() {
-                            out.line(&format!("    {line}"))?;
-                        }
-                    }
-                    Err(error) => {
-                        failed += 1;
-                        out.line(&format!("FAILED  {name}: {error:#}"))?;
-                    }
-                }
+                let failure = tell(&mut out, &name, result)?;
+                tally.add(failure.is_some());
+                suite.add_test_case(case(&shown(&path), failure, time));
             }
+            report.add_test_suite(suite);
         }
-        out.line(&format!("{passed} passed, {failed} failed"))?;
+        out.line(&format!("{} passed, {} failed", tally.passed, tally.failed))?;
         out.finish()?;
+        if let Some(path) = &self.junit {
+            let text = report.to_string().context("write the results as XML")?;
+            std::fs::write(path, text).with_context(|| format!("write {}", path.display()))?;
+        }
         ensure!(
-            passed + failed > 0,
-            "there is no vector; put one into `vectors/` of a plugin"
+            tally.passed + tally.failed > 0,
+            "{}",
+            match &self.only {
+                Some(only) =>
+                    format!("no vector matches `{only}`; leave --only out to see all names"),
+                None => "there is no vector; put one into `vectors/` of a plugin".to_owned(),
+            }
         );
-        Ok(Exit::found(failed > 0))
+        Ok(Exit::found(tally.failed > 0))
     }
+}
+
+/// How many vectors came out as expected.
+#[derive(Default)]
+struct Tally {
+    passed: u64,
+    failed: u64,
+}
+
+impl Tally {
+    fn add(&mut self, failed: bool) {
+        self.passed += u64::from(!failed);
+        self.failed += u64::from(failed);
+    }
+}
+
+/// Which vectors to run.
+enum Only {
+    Part(String),
+    Pattern(glob::Pattern),
+}
+
+impl Only {
+    fn parse(text: &str) -> Result<Only> {
+        if !text.contains('*') {
+            return Ok(Only::Part(text.to_owned()));
+        }
+        let pattern = glob::Pattern::new(text)
+            .with_context(|| format!("`--only {text}` is no pattern; `*` stands for anything"))?;
+        Ok(Only::Pattern(pattern))
+    }
+
+    fn takes(&self, name: &str) -> bool {
+        match self {
+            Only::Part(part) => name.contains(part.as_str()),
+            Only::Pattern(pattern) => pattern.matches(name),
+        }
+    }
+}
+
+/// Says how a vector came out; what is wrong, if anything.
+fn tell(out: &mut Output, name: &str, result: Result<Option<String>>) -> Result<Option<String>> {
+    let failure = match result {
+        Ok(None) => {
+            out.line(&format!("ok      {name}"))?;
+            None
+        }
+        Ok(Some(difference)) => {
+            out.line(&format!("FAILED  {name}"))?;
+            for line in difference.lines() {
+                out.line(&format!("    {line}"))?;
+            }
+            Some(difference)
+        }
+        Err(error) => {
+            let problem = format!("{error:#}");
+            out.line(&format!("FAILED  {name}: {problem}"))?;
+            Some(problem)
+        }
+    };
+    // A vector can take a second, and somebody waits.
+    out.flush()?;
+    Ok(failure)
+}
+
+fn case(name: &str, failure: Option<String>, time: Duration) -> TestCase {
+    let status = match failure {
+        None => TestCaseStatus::success(),
+        Some(text) => {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            status.set_message("the result is not what expected.ndjson says");
+            status.set_description(text);
+            status
+        }
+    };
+    let mut case = TestCase::new(name, status);
+    case.set_time(time);
+    case
 }
 
 fn shown(path: &Path) -> String {
@@ -111,115 +224,110 @@ fn shown(path: &Path) -> String {
         .into_owned()
 }
 
-/// Runs one vector in all ways; what differs, if anything.
-fn check(runtime: &Runtime, component: &[u8], dir: &Path, bless: bool) -> Result<Option<String>> {
-    let vector = Vector::read(dir)?;
-    let mut first: Option<Vec<String>> = None;
-    for rows in BATCH_SIZES {
-        for fresh in [false, true] {
-            let lines = once(runtime, component, &vector, rows, fresh)?;
-            let Some(expected) = &first else {
-                first = Some(lines);
-                continue;
-            };
-            if *expected != lines {
-                let instance = if fresh {
-                    "a new instance for every call"
-                } else {
-                    "one instance"
+/// The plugin under test.
+struct Subject {
+    component: Component,
+    name: String,
+    world: World,
+}
+
+/// What all vectors have in common.
+struct Bench {
+    runtime: Runtime,
+    beside: Vec<Component>,
+    bless: bool,
+}
+
+impl Bench {
+    /// Runs one vector in all ways; what differs, if anything.
+    fn check(&self, subject: &Subject, dir: &Path) -> Result<Option<String>> {
+        let vector = Vector::read(dir)?;
+        let mut first: Option<Vec<String>> = None;
+        for rows in BATCH_SIZES {
+            for fresh in [false, true] {
+                let lines = self.once(subject, &vector, rows, fresh)?;
+                let Some(expected) = &first else {
+                    first = Some(lines);
+                    continue;
                 };
-                let values: Vec<_> = expected
-                    .iter()
-                    .filter_map(|l| serde_json::from_str(l).ok())
-                    .collect();
-                let difference = vector::difference(&values, &lines).unwrap_or_default();
-                return Ok(Some(format!(
-                    "batches of {rows} and {instance} give something else than batches of 1:\n{difference}"
-                )));
+                if *expected != lines {
+                    let instance = if fresh {
+                        "a new instance for every call"
+                    } else {
+                        "one instance"
+                    };
+                    let values: Vec<_> = expected
+                        .iter()
+                        .filter_map(|l| serde_json::from_str(l).ok())
+                        .collect();
+                    let difference = vector::difference(&values, &lines).unwrap_or_default();
+                    return Ok(Some(format!(
+                        "batches of {rows} and {instance} give something else than batches of 1:\n{difference}"
+                    )));
+                }
             }
         }
-    }
-    let lines = first.unwrap_or_default();
-    if bless {
-        let mut text = lines.join("\n");
-        if !text.is_empty() {
-            text.push('\n');
+        let lines = first.unwrap_or_default();
+        if self.bless {
+            let mut text = lines.join("\n");
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            std::fs::write(&vector.expected.path, text)
+                .with_context(|| format!("write {}", vector.expected.path.display()))?;
+            return Ok(None);
         }
-        std::fs::write(&vector.expected.path, text)
-            .with_context(|| format!("write {}", vector.expected.path.display()))?;
-        return Ok(None);
+        let Some(expected) = &vector.expected.lines else {
+            return Ok(Some(format!(
+                "there is no {}; look at what comes out and write it with {BLESS}=1:\n{}",
+                vector.expected.path.display(),
+                lines.join("\n")
+            )));
+        };
+        Ok(vector::difference(expected, &lines))
     }
-    let Some(expected) = &vector.expected.lines else {
-        return Ok(Some(format!(
-            "there is no {}; look at what comes out and write it with {BLESS}=1:\n{}",
-            vector.expected.path.display(),
-            lines.join("\n")
-        )));
-    };
-    Ok(vector::difference(expected, &lines))
-}
 
-/// One run of a vector, as golden lines.
-fn once(
-    runtime: &Runtime,
-    component: &[u8],
-    vector: &Vector,
-    rows: usize,
-    fresh: bool,
-) -> Result<Vec<String>> {
-    let mut given = Given::default();
-    for (name, bytes) in &vector.datasets {
-        let dataset = Dataset::parse(name, bytes, &DatasetLimits::default())?;
-        given.datasets.push(Arc::new(dataset));
+    /// One run of a vector, as golden lines.
+    fn once(
+        &self,
+        subject: &Subject,
+        vector: &Vector,
+        rows: usize,
+        fresh: bool,
+    ) -> Result<Vec<String>> {
+        let config = EngineConfig {
+            batch_rows: rows,
+            fresh,
+            workers: 2,
+            ..EngineConfig::default()
+        };
+        let mut engine = trial::engine(
+            &self.runtime,
+            &subject.component,
+            &self.beside,
+            vector,
+            config,
+        )?;
+        let mut collect = Collect::of(subject);
+        trial::read(
+            &mut engine,
+            "given.ndjson",
+            trial::ndjson(&vector.given)?,
+            &mut collect,
+        )?;
+        // What was given has happened before; only what follows from the input counts.
+        engine.settle(&mut collect)?;
+        collect.begun = true;
+        let (name, bytes) = trial::input(vector)?;
+        trial::read(&mut engine, name, bytes, &mut collect)?;
+        engine.finish(&mut collect)?;
+        ensure!(
+            collect.problems.is_empty(),
+            "{}",
+            collect.problems.join("; ")
+        );
+        Ok(collect.lines)
     }
-    if let Some(networks) = &vector.networks {
-        given.networks = Some(Arc::new(Networks::parse(networks)?));
-    }
-    let settings = vector.settings.clone().into_iter().collect();
-    let mut loaded = Loaded::new(given);
-    loaded.add(runtime, component, &vector.name, Some(settings))?;
-    ensure!(loaded.left_out.is_empty(), "{}", loaded.left_out.join("; "));
-    let config = EngineConfig {
-        batch_rows: rows,
-        fresh,
-        workers: 2,
-        networks: loaded.given.networks.clone(),
-        ..EngineConfig::default()
-    };
-    let log: palisade_pipeline::capabilities::LogSink = Arc::new(|_, _, _| {});
-    let mut engine = loaded.engine(config, &log)?;
-    let mut collect = Collect::default();
-    let (name, bytes) = match &vector.input {
-        Input::Events(events) => ("events.ndjson", ndjson(events)?),
-        Input::Requests(events) => ("request.ndjson", ndjson(events)?),
-        Input::Capture(bytes) => ("input.pcap", bytes.clone()),
-    };
-    for (name, bytes) in [("given.ndjson", ndjson(&vector.given)?), (name, bytes)] {
-        let source = engine.source(name, "vector")?;
-        if bytes.is_empty() {
-            continue;
-        }
-        let input = open(name, Cursor::new(bytes), &Limits::default())?;
-        engine.read(input, SourcePolicy::vectors(source), &mut collect)?;
-    }
-    engine.finish(&mut collect)?;
-    ensure!(
-        collect.problems.is_empty(),
-        "{}",
-        collect.problems.join("; ")
-    );
-    Ok(collect.lines)
-}
-
-fn ndjson(events: &[Event]) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    for event in events {
-        write_event(&mut bytes, event)?;
-        if bytes.last() != Some(&b'\n') {
-            bytes.push(b'\n');
-        }
-    }
-    Ok(bytes)
 }
 
 /// Where an event of the vector stands, such as `input:2`.
@@ -229,27 +337,38 @@ fn cite(event_ref: u64) -> String {
     format!("{file}:{}", seq + 1)
 }
 
-/// Collects what comes out in the golden form.
+/// Collects what the plugin under test makes of the input, in the golden form.
 #[derive(Default)]
 struct Collect {
+    plugin: String,
+    /// Events that parsers make are the result only where a parser is tested.
+    parses: bool,
+    /// Whether the input is being read, and no longer what was given.
+    begun: bool,
     lines: Vec<String>,
     requests: usize,
     problems: Vec<String>,
 }
 
+impl Collect {
+    fn of(subject: &Subject) -> Collect {
+        Collect {
+            plugin: subject.name.clone(),
+            parses: subject.world == World::Parser,
+            ..Collect::default()
+        }
+    }
+}
+
 impl Yield for Collect {
     fn finding(&mut self, finding: Finding) {
-        // What was given has happened before; only what follows from the input counts.
-        let of_given = |event_ref: u64| event_ref >> 40 == GIVEN;
-        let before = !finding.cited.is_empty()
-            && finding.cited.iter().all(|cited| of_given(cited.event_ref));
-        if !before {
+        if self.begun && finding.by.plugin == self.plugin {
             self.lines.push(vector::finding(&finding, &cite));
         }
     }
 
-    fn decision(&mut self, request: &Event, decision: Decision) {
-        if u64::from(request.envelope.source.slot) != GIVEN {
+    fn decision(&mut self, _: &Event, decision: Decision) {
+        if self.begun {
             self.requests += 1;
             self.lines
                 .push(vector::decision(self.requests, &decision, &cite));
@@ -276,7 +395,7 @@ impl Yield for Collect {
     }
 
     fn parsed(&mut self, batch: &Batch) {
-        if batch.kind() == Kind::NetworkFlow {
+        if !self.parses || batch.kind() == Kind::NetworkFlow {
             return;
         }
         let events = (0..batch.len()).filter_map(|row| batch.event(row));

@@ -1,0 +1,119 @@
+//! A vector on its way through an engine, for `plugin test` and `plugin bench`.
+
+use std::io::Cursor;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, ensure};
+use palisade_events::Event;
+use palisade_events::json::write_event;
+use palisade_pipeline::capabilities::LogSink;
+use palisade_pipeline::datasets::{Dataset, DatasetLimits};
+use palisade_pipeline::engine::{Engine, EngineConfig, Output};
+use palisade_pipeline::enrich::Networks;
+use palisade_pipeline::sources::{Limits, SourcePolicy, open};
+use palisade_runtime::Runtime;
+
+use crate::host::{Given, Loaded};
+use crate::vector::{Input, Vector};
+
+/// A component, and how to name it in messages.
+pub(super) struct Component {
+    pub(super) name: String,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl Component {
+    /// Reads the component that a build wrote.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(super) fn read(path: &std::path::Path) -> Result<Component> {
+        let name = path.display().to_string();
+        let bytes = std::fs::read(path).with_context(|| format!("read {name}"))?;
+        Ok(Component { name, bytes })
+    }
+}
+
+/// An engine with the plugin, with those that run beside it, and with what the vector says
+/// that they are given.
+///
+/// # Errors
+/// When a plugin cannot be loaded, or a dataset of the vector is missing or wrong.
+pub(super) fn engine(
+    runtime: &Runtime,
+    plugin: &Component,
+    beside: &[Component],
+    vector: &Vector,
+    config: EngineConfig,
+) -> Result<Engine> {
+    let mut given = Given::default();
+    for (name, bytes) in &vector.datasets {
+        let dataset = Dataset::parse(name, bytes, &DatasetLimits::default())?;
+        given.datasets.push(Arc::new(dataset));
+    }
+    if let Some(networks) = &vector.networks {
+        given.networks = Some(Arc::new(Networks::parse(networks)?));
+    }
+    let settings = vector.settings.clone().into_iter().collect();
+    let mut loaded = Loaded::new(given);
+    loaded.add(runtime, &plugin.bytes, &plugin.name, Some(settings))?;
+    for other in beside {
+        loaded.add(runtime, &other.bytes, &other.name, None)?;
+    }
+    ensure!(
+        loaded.left_out.is_empty(),
+        "{}; put it into `datasets/` of the vector",
+        loaded.left_out.join("; ")
+    );
+    let config = EngineConfig {
+        networks: loaded.given.networks.clone(),
+        ..config
+    };
+    let log: LogSink = Arc::new(|_, _, _| {});
+    loaded.engine(config, &log)
+}
+
+/// Puts what a vector gives into the engine, as the source with this name.
+///
+/// # Errors
+/// When the engine cannot go on.
+pub(super) fn read(
+    engine: &mut Engine,
+    name: &str,
+    bytes: Vec<u8>,
+    out: &mut dyn Output,
+) -> Result<()> {
+    let source = engine.source(name, "vector")?;
+    if !bytes.is_empty() {
+        let input = open(name, Cursor::new(bytes), &Limits::default())?;
+        engine.read(input, SourcePolicy::vectors(source), out)?;
+    }
+    Ok(())
+}
+
+/// The input of a vector with its name and as bytes.
+///
+/// # Errors
+/// When an event cannot be written, which does not happen to one that was read.
+pub(super) fn input(vector: &Vector) -> Result<(&'static str, Vec<u8>)> {
+    Ok(match &vector.input {
+        Input::Events(events) => ("events.ndjson", ndjson(events)?),
+        Input::Requests(events) => ("request.ndjson", ndjson(events)?),
+        Input::Capture(bytes) => ("input.pcap", bytes.clone()),
+    })
+}
+
+/// Events, one a line.
+///
+/// # Errors
+/// As [`input`].
+pub(super) fn ndjson(events: &[Event]) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for event in events {
+        write_event(&mut bytes, event)?;
+        if bytes.last() != Some(&b'\n') {
+            bytes.push(b'\n');
+        }
+    }
+    Ok(bytes)
+}
