@@ -81,11 +81,14 @@ struct Call {
     view: Option<View>,
     subscription: usize,
     timer: bool,
+    /// `configure` runs, which may use nothing but `log`.
+    configuring: bool,
     /// Columns that were gathered for this call already, so that a second pull of the same
     /// field (its values, then its validity) does not gather again.
     columns: Vec<(FieldId, Column)>,
     effects: Effects,
     findings: u32,
+    finding_bytes: usize,
     logged: u32,
     /// Earlier events that host calls of this call have returned.
     shown: HashSet<u64>,
@@ -111,15 +114,23 @@ impl HostState {
     }
 
     /// Opens the books. `view` is absent for `configure`, timers and parsers.
-    pub(crate) fn begin(&mut self, subscription: usize, view: Option<View>, tenant: &str) {
+    pub(crate) fn begin(
+        &mut self,
+        export: &'static str,
+        subscription: usize,
+        view: Option<View>,
+        tenant: &str,
+    ) {
         self.capabilities.begin(tenant);
         self.call = Some(Call {
             timer: view.is_none(),
+            configuring: export == "configure",
             view,
             subscription,
             columns: Vec::new(),
             effects: Effects::default(),
             findings: 0,
+            finding_bytes: 0,
             logged: 0,
             shown: HashSet::new(),
         });
@@ -154,7 +165,8 @@ impl HostState {
     }
 
     fn call(&mut self, function: &'static str) -> Result<&mut Call, FaultCause> {
-        self.call.as_mut().ok_or(FaultCause::NoBatch(function))
+        let call = self.call.as_mut().filter(|call| !call.configuring);
+        call.ok_or(FaultCause::NoBatch(function))
     }
 
     pub(crate) fn in_call(&mut self, function: &'static str) -> Result<(), FaultCause> {
@@ -182,6 +194,16 @@ impl HostState {
         call.findings += 1;
         if call.findings > limit {
             return Err(FaultCause::Findings(limit));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn count_finding_bytes(&mut self, bytes: usize) -> Result<(), FaultCause> {
+        let limit = self.limits.finding_bytes;
+        let call = self.call("findings")?;
+        call.finding_bytes = call.finding_bytes.saturating_add(bytes);
+        if call.finding_bytes > limit {
+            return Err(FaultCause::FindingBytes(limit));
         }
         Ok(())
     }

@@ -83,6 +83,7 @@ impl Engines {
             .max_memories_per_component(limits.parts)
             .max_tables_per_component(limits.parts)
             .max_memory_size(POOLED_MEMORY)
+            .table_elements(limits.table_elements as usize)
             .max_unused_warm_slots(16)
             .table_keep_resident(KEPT);
         if PoolingAllocationConfig::is_pagemap_scan_available() {

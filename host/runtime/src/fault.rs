@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::text::plain;
+
 /// What went wrong in a call.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum FaultCause {
@@ -33,6 +35,9 @@ pub enum FaultCause {
         /// What they may hold.
         limit: u64,
     },
+    /// It is made of too many parts.
+    #[error("has more than {0} core instances, memories or tables, the limit for a component")]
+    Parts(u32),
     /// It handed over more data in one host call or result than the host lifts.
     #[error("handed over more than {0} bytes in one host call or result")]
     Lifted(usize),
@@ -42,6 +47,9 @@ pub enum FaultCause {
     /// It filed too many findings.
     #[error("filed more than {0} findings, the limit for one call (`limits.findings`)")]
     Findings(u32),
+    /// Its findings are too large.
+    #[error("filed more than {0} bytes of findings, the limit for one call")]
+    FindingBytes(usize),
     /// A finding or judgement breaks a rule of the interface.
     #[error("filed a finding for rule `{rule}` that is refused: {problem}")]
     Finding {
@@ -104,9 +112,11 @@ impl FaultCause {
             FaultCause::Stack(_) => "stack",
             FaultCause::Memory { .. } => "memory",
             FaultCause::Table { .. } => "table",
+            FaultCause::Parts(_) => "parts",
             FaultCause::Lifted(_) => "lifted",
             FaultCause::HostCalls(_) => "host-calls",
             FaultCause::Findings(_) => "findings",
+            FaultCause::FindingBytes(_) => "finding-bytes",
             FaultCause::Finding { .. } => "finding",
             FaultCause::ForgedReference(_) => "forged-reference",
             FaultCause::Row { .. } => "row",
@@ -136,6 +146,10 @@ pub struct Fault {
 
 /// The most frames that a fault keeps.
 const MAX_FRAMES: usize = 32;
+/// The most characters of a message of wasmtime and of a function's name, which the guest
+/// chooses.
+const MAX_TEXT: usize = 1024;
+const MAX_NAME: usize = 256;
 
 impl Fault {
     /// Tells what a wasmtime error means under these limits.
@@ -156,12 +170,18 @@ impl Fault {
                 other => FaultCause::Trap(other.to_string()),
             }
         } else {
-            // The error type is private to wasmtime; its text is what there is to go by.
+            // These errors have no public types; their text is what there is to go by.
             let text = format!("{:#}", error);
             if text.contains("allocated for hostcalls has been exhausted") {
                 FaultCause::Lifted(limits.lifted_bytes)
+            } else if error
+                .root_cause()
+                .to_string()
+                .starts_with("resource limit exceeded")
+            {
+                FaultCause::Parts(limits.parts)
             } else {
-                FaultCause::Trap(text)
+                FaultCause::Trap(plain(&error.root_cause().to_string(), MAX_TEXT))
             }
         };
         let backtrace = error
@@ -179,7 +199,10 @@ impl Fault {
 
 fn frame(frame: &wasmtime::FrameInfo) -> String {
     let name = match frame.func_name() {
-        Some(name) => rustc_demangle::demangle(name).to_string(),
+        Some(name) => {
+            let short: String = name.chars().take(4 * MAX_NAME).collect();
+            plain(&rustc_demangle::demangle(&short).to_string(), MAX_NAME)
+        }
         None => format!("function {}", frame.func_index()),
     };
     match frame.module_offset() {

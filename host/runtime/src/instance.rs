@@ -13,6 +13,7 @@ use crate::limits::Limits;
 use crate::manifest::Manifest;
 use crate::parsing::{self, Chunk, Parsed, Recognition};
 use crate::plugin::{Exports, InstantiateError};
+use crate::text::plain;
 use crate::{Fault, FaultCause, Mode, View};
 
 /// A timer that fired.
@@ -144,7 +145,8 @@ impl Instance {
     ) -> Result<(R, Option<Effects>), Fault> {
         self.calls += 1;
         let store = &mut self.store;
-        store.data_mut().begin(subscription as usize, view, tenant);
+        let state = store.data_mut();
+        state.begin(export, subscription as usize, view, tenant);
         let result = match self.arm() {
             Ok(()) => body(&mut self.functions, &mut self.store),
             Err(error) => Err(error),
@@ -182,7 +184,7 @@ impl Instance {
         answer.map_err(|refusal| InstantiateError::Refused {
             plugin: self.manifest.name.clone(),
             name: crate::bindings::printable(&refusal.name),
-            message: parsing::escape(&refusal.message, 1024),
+            message: plain(&refusal.message, 1024),
         })
     }
 

@@ -24,6 +24,7 @@ mod parsing;
 mod plugin;
 mod preflight;
 mod runtime;
+mod text;
 mod view;
 
 pub use call::{Effects, Filed, FiledFinding};

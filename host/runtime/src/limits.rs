@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::manifest::RequestedLimits;
 
 /// Limits on one instance and on one call into it. Every one of them is proven by a hostile
-/// guest in the whole-system tests: a call within it passes, a call over it is a fault.
+/// guest in the whole-system tests (`tests/hostile/README.md` lists them): a call within it
+/// passes, a call over it is a fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of all linear memories of an instance together.
@@ -22,6 +23,8 @@ pub struct Limits {
     pub lifted_bytes: usize,
     /// Findings and retractions of one call.
     pub findings: u32,
+    /// Bytes of all findings of one call together.
+    pub finding_bytes: usize,
     /// Host calls of one call.
     pub host_calls: u64,
     /// Log messages of one call; more are counted and dropped.
@@ -40,6 +43,7 @@ impl Default for Limits {
             fuel: 1_000_000_000,
             lifted_bytes: 4 << 20,
             findings: 4096,
+            finding_bytes: 4 << 20,
             host_calls: 100_000,
             log_messages: 64,
             stack: 512 << 10,

@@ -121,7 +121,7 @@ impl Runtime {
             None => "no cache".to_owned(),
             Some(cache) => match cache.get(&key) {
                 Err(error) => error.to_string(),
-                Ok(code) => match load_own_code(engine, &code) {
+                Ok(code) => match self.own(&code) {
                     Ok(component) => return Ok((component, CodeOrigin::Cached)),
                     Err(error) => error.to_string(),
                 },
@@ -133,12 +133,19 @@ impl Runtime {
             &self.config.limits,
             component,
         )?;
-        let loaded = load_own_code(engine, &code)?;
+        let loaded = self.own(&code)?;
         if let Some(cache) = &self.config.cache {
             // A cache that cannot be written costs time at the next start and nothing else.
             let _ = cache.put(&key, &code);
         }
         Ok((loaded, CodeOrigin::Compiled(reason)))
+    }
+
+    /// Loads code for the pool, or for ordinary memory where the component is too large for
+    /// a place in the pool: what it may have is for its limits to say, at instantiation.
+    fn own(&self, code: &[u8]) -> Result<Component, CompileError> {
+        load_own_code(self.engines.main(), code)
+            .or_else(|refused| load_own_code(&self.engines.on_demand, code).map_err(|_| refused))
     }
 }
 

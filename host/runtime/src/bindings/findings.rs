@@ -24,6 +24,7 @@ pub(super) fn link(instance: &mut LinkerInstance<'_, HostState>) -> wasmtime::Re
             rule: printable(&finding.rule),
             problem,
         })?;
+        state.count_finding_bytes(size(&finding))?;
         state.declared_rule(&finding.rule)?;
         if finding.rows.is_empty() && finding.events.is_empty() && !state.in_timer() {
             return Err(FaultCause::Finding {
@@ -74,6 +75,35 @@ pub(super) fn link(instance: &mut LinkerInstance<'_, HostState>) -> wasmtime::Re
             Ok(())
         },
     )
+}
+
+/// Bytes of a finding, about as they lie in memory.
+fn size(finding: &types::Finding) -> usize {
+    let details = finding.details.iter().map(|detail| {
+        detail.name.len()
+            + match &detail.value {
+                types::AttributeValue::Text(text) => text.len(),
+                types::AttributeValue::Number(_) => 8,
+            }
+    });
+    let actions = finding.actions.iter().map(|action| match action {
+        types::Action::Block(scopes) => scopes.len(),
+        types::Action::Quarantine(text)
+        | types::Action::Lift(text)
+        | types::Action::Escalate(text)
+        | types::Action::DischargeObligation(text) => text.len(),
+        types::Action::RequireApproval(ask) => ask.approver_role.len() + ask.question.len(),
+        types::Action::OpenObligation(o) => {
+            o.id.len() + o.key.len() + o.duty.len() + o.on_expiry.len()
+        }
+        types::Action::HoldEvidence => 0,
+    });
+    finding.rule.len()
+        + finding.subject.len()
+        + finding.summary.len()
+        + 8 * (finding.rows.len() + finding.events.len())
+        + details.sum::<usize>()
+        + actions.sum::<usize>()
 }
 
 /// What of a finding breaks a limit of the interface, if anything.

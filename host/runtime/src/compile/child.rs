@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-use super::CompileError;
+use super::{CompileError, MAX_MESSAGE};
+use crate::text::plain_lines;
 use crate::{Limits, Mode};
 
 /// Limits on one compilation.
@@ -140,7 +141,7 @@ fn explain(status: std::process::ExitStatus, message: &[u8], limits: &ChildLimit
     const SIGKILL: i32 = 9;
     const SIGXCPU: i32 = 24;
     const SIGABRT: i32 = 6;
-    let message = String::from_utf8_lossy(message).trim().to_owned();
+    let message = plain_lines(String::from_utf8_lossy(message).trim(), MAX_MESSAGE);
     match status.signal() {
         Some(SIGXCPU | SIGKILL) => CompileError::Limit(format!(
             "it used more than {} s of CPU time",

@@ -12,7 +12,11 @@ pub use child::{ChildLimits, CompilerCommand, child_main};
 
 use wasmtime::Engine;
 
+use crate::text::plain_lines;
 use crate::{Limits, Mode};
+
+/// The most characters of a compiler's message, which may quote what the component says.
+const MAX_MESSAGE: usize = 4096;
 
 /// Who compiles.
 #[derive(Clone, Debug)]
@@ -65,7 +69,7 @@ impl Compiler {
         match self {
             Compiler::InProcess => engine
                 .precompile_component(component)
-                .map_err(|e| CompileError::Invalid(format!("{e:#}"))),
+                .map_err(|e| CompileError::Invalid(plain_lines(&format!("{e:#}"), MAX_MESSAGE))),
             Compiler::Child(command) => child::compile(command, mode, limits, component),
         }
     }
