@@ -109,20 +109,6 @@ pub(crate) fn same_length(found: usize, expected: usize) -> Result<(), FaultCaus
     )))
 }
 
-/// A guest's text without control characters, and not longer than `limit` characters.
-pub(crate) fn escape(text: &str, limit: usize) -> String {
-    text.chars()
-        .take(limit)
-        .map(|c| {
-            if c.is_control() {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                c
-            }
-        })
-        .collect()
-}
-
 pub(crate) fn check(
     parsed: types::Parsed,
     chunks: &[types::Chunk],
@@ -145,7 +131,7 @@ pub(crate) fn check(
                 e.offset,
                 Outcome::Error {
                     offset: e.offset,
-                    message: escape(&e.message, 256),
+                    message: crate::text::plain(&e.message, 256),
                 },
             ),
             types::Outcome::Handover(offset) => (offset, Outcome::Handover { offset }),
