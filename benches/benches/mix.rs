@@ -21,9 +21,8 @@ use palisade_pipeline::flow::{Chunk, FlowConfig, FlowInfo, FlowSink, FlowTable, 
 use palisade_pipeline::predicates::{Filter, Membership};
 use palisade_pipeline::sources::{Limits, SourcePolicy, open};
 use palisade_pipeline::state::DEFAULT_BYTES;
-use palisade_runtime::compile::Compiler;
 use palisade_runtime::manifest::{Capability, Settings, World};
-use palisade_runtime::{Config, Mode, Plugin, Runtime};
+use palisade_runtime::{Config, Plugin, Runtime};
 
 const PACKS: [&str; 4] = [
     "iot-protocols",
@@ -170,12 +169,7 @@ fn mix(criterion: &mut Criterion) {
     let Some(captures) = shared_captures() else {
         return skip("the captures of ../shared/data/pcap are not there");
     };
-    let runtime = Runtime::new(Config {
-        mode: Mode::Live,
-        limits: palisade_runtime::Limits::default(),
-        compiler: Compiler::InProcess,
-        cache: None,
-    });
+    let runtime = Runtime::new(Config::default());
     let Some(loaded) = load(&runtime.expect("a runtime")) else {
         return skip("`make plugins` has not built the plugins");
     };

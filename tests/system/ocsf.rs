@@ -74,7 +74,8 @@ fn the_validator_tells_what_is_wrong() {
         change(&mut finding);
         validate(&format!("{finding}\n"))
     };
-    let changes: [(&dyn Fn(&mut Value), &str); 4] = [
+    type Change<'a> = (&'a dyn Fn(&mut Value), &'a str);
+    let changes: [Change<'_>; 4] = [
         (
             &|f| drop(f["finding_info"].as_object_mut().map(|i| i.remove("uid"))),
             "uid",

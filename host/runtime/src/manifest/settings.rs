@@ -113,7 +113,10 @@ impl SettingSpec {
     }
 
     /// The value in the setting's type, within its bounds.
-    fn accept(&self, value: &toml::Value) -> Result<SettingValue, String> {
+    ///
+    /// # Errors
+    /// What is wrong with it, as the end of a sentence.
+    pub fn accept(&self, value: &toml::Value) -> Result<SettingValue, String> {
         let wrong = || format!("must be {}, not `{value}`", self.ty.name());
         let accepted = match (self.ty, value) {
             (SettingType::Text, toml::Value::String(s)) => SettingValue::Text(s.clone()),

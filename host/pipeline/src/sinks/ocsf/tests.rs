@@ -32,6 +32,7 @@ fn finding(subject: &str, seconds: u64) -> Finding {
     let mut details = palisade_events::Attributes::default();
     details.insert("modbus.function", 6.0).unwrap();
     Finding {
+        event_ref: 1,
         by: Attribution {
             plugin: "cleartext".to_owned(),
             digest: Digest::of(b"component"),

@@ -1,0 +1,83 @@
+//! What a component is, read without running or compiling it.
+//!
+//! The manifest is read by the runtime's own reader, so that a pack and the host that runs
+//! it never see two manifests in one component. Imports are read from the component itself.
+
+use std::collections::BTreeSet;
+
+use palisade_events::Digest;
+use palisade_runtime::manifest::{Capability, Manifest, extract};
+use wasmparser::{Parser, Payload};
+
+/// The WIT package of plugins.
+const PACKAGE: &str = "palisade:plugin/";
+
+/// A plugin of a pack.
+#[derive(Debug, Clone)]
+pub struct PackedPlugin {
+    /// Where it is in the pack.
+    pub path: String,
+    /// BLAKE3 of the component.
+    pub digest: Digest,
+    /// Its manifest.
+    pub manifest: Manifest,
+    /// The interfaces that it imports, by full name.
+    pub imports: BTreeSet<String>,
+}
+
+impl PackedPlugin {
+    /// Reads a component.
+    pub(crate) fn read(path: &str, bytes: &[u8], digest: Digest) -> Result<Self, String> {
+        let manifest = extract(bytes)
+            .and_then(Manifest::parse)
+            .map_err(|e| e.to_string())?;
+        Ok(Self {
+            path: path.to_owned(),
+            digest,
+            imports: imports(bytes)?,
+            manifest,
+        })
+    }
+
+    /// The capabilities that it imports, by name. What the manifest asks for without
+    /// importing it is not counted: it could not use it.
+    pub fn capabilities(&self) -> impl Iterator<Item = &'static str> {
+        Capability::ALL
+            .into_iter()
+            .map(Capability::name)
+            .filter(|name| {
+                self.imports.iter().any(|import| {
+                    let rest = import.strip_prefix(PACKAGE);
+                    rest.and_then(|rest| rest.split('@').next()) == Some(name)
+                })
+            })
+    }
+
+    /// What it imports that is not of Palisade's package, such as WASI.
+    pub fn foreign_imports(&self) -> impl Iterator<Item = &str> {
+        self.imports
+            .iter()
+            .map(String::as_str)
+            .filter(|import| !import.starts_with(PACKAGE))
+    }
+}
+
+/// Imports of the outermost component.
+fn imports(component: &[u8]) -> Result<BTreeSet<String>, String> {
+    let mut found = BTreeSet::new();
+    let mut depth = 0u32;
+    for payload in Parser::new(0).parse_all(component) {
+        match payload.map_err(|e| e.to_string())? {
+            Payload::Version { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentImportSection(section) if depth == 1 => {
+                for import in section {
+                    let import = import.map_err(|e| e.to_string())?;
+                    found.insert(import.name.name.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(found)
+}

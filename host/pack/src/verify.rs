@@ -1,0 +1,406 @@
+//! Whether a pack may run here, with the whole chain of reasons.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use palisade_events::Digest;
+use serde::Serialize;
+
+use crate::dsse::Envelope;
+use crate::statement::{
+    CERTIFICATE_PREDICATE, CHECKS, Certificate, SIGNATURE_PREDICATE, STATEMENT, Signed, Statement,
+    predicate_type,
+};
+use crate::trust::{CertificateRule, PackRule, Revocations, Root, Trust};
+use crate::{KeyId, Pack, Refusal, Time};
+
+/// How far ahead of this site's time a statement may be dated: clocks differ.
+const SKEW_SECONDS: i64 = 300;
+
+/// What became of one question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It is as it should be.
+    Good,
+    /// Something that does not count; by itself no reason to refuse.
+    Ignored,
+    /// The pack is refused for it.
+    Refused,
+}
+
+/// One question and its answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// What became of it.
+    pub verdict: Verdict,
+    /// The code of the refusal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
+    /// The answer, for a person.
+    pub text: String,
+}
+
+/// Whether a pack may run, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// `vendor/name@version`.
+    pub pack: String,
+    /// Its digest.
+    pub digest: Digest,
+    /// The time at which it was judged.
+    pub at: Time,
+    /// Whether it may run: no step refuses.
+    pub trusted: bool,
+    /// What it may import; nothing unless it is trusted.
+    pub granted: BTreeSet<String>,
+    /// The chain of reasons, in the order in which they were found.
+    pub steps: Vec<Step>,
+}
+
+impl Report {
+    fn good(&mut self, text: String) {
+        self.steps.push(Step {
+            verdict: Verdict::Good,
+            code: None,
+            text,
+        });
+    }
+
+    fn ignore(&mut self, refusal: &Refusal) {
+        self.push(Verdict::Ignored, refusal);
+    }
+
+    fn refuse(&mut self, refusal: &Refusal) {
+        self.trusted = false;
+        self.push(Verdict::Refused, refusal);
+    }
+
+    fn push(&mut self, verdict: Verdict, refusal: &Refusal) {
+        let step = Step {
+            verdict,
+            code: Some(refusal.code()),
+            text: refusal.to_string(),
+        };
+        if !self.steps.contains(&step) {
+            self.steps.push(step);
+        }
+    }
+
+    /// The codes of everything that is refused or does not count.
+    pub fn codes(&self) -> Vec<&'static str> {
+        self.steps.iter().filter_map(|step| step.code).collect()
+    }
+}
+
+/// Judges a pack by what is trusted here. Nothing outside is asked.
+pub fn verify(pack: &Pack, trust: &Trust) -> Report {
+    let manifest = pack.manifest();
+    let mut report = Report {
+        pack: manifest.full_title(),
+        digest: pack.digest(),
+        at: trust.now,
+        trusted: true,
+        granted: BTreeSet::new(),
+        steps: Vec::new(),
+    };
+    report.good(format!(
+        "{} files are what `pack.toml` says, and their digest is {}",
+        pack.listing().entries().len(),
+        pack.digest()
+    ));
+    let root = match &trust.root {
+        Ok(root) => root,
+        Err(refusal) => {
+            report.refuse(refusal);
+            return report;
+        }
+    };
+    report.good(format!(
+        "root document version {}, valid until {}",
+        root.version, root.expires
+    ));
+    match &trust.revocations {
+        Err(refusal) => report.refuse(refusal),
+        Ok(list) => revoked(pack, list, &mut report),
+    }
+    match &trust.policy {
+        Err(refusal) => report.refuse(refusal),
+        Ok(policy) => match policy.rule(&manifest.vendor, &manifest.name) {
+            None => report.refuse(&Refusal::NoRule {
+                pack: manifest.title(),
+            }),
+            Some(rule) => {
+                report.good(format!(
+                    "trust policy version {}, rule for `{}`",
+                    policy.version, rule.pattern
+                ));
+                judge(pack, trust, root, rule, &mut report);
+            }
+        },
+    }
+    if report.trusted {
+        report.granted.clone_from(&manifest.capabilities);
+    }
+    report
+}
+
+fn revoked(pack: &Pack, list: &Revocations, report: &mut Report) {
+    match list.packs.get(&pack.digest()) {
+        Some(reason) => report.refuse(&Refusal::PackRevoked {
+            digest: pack.digest().to_string(),
+            reason: reason.clone(),
+        }),
+        None => report.good(format!(
+            "revocation list version {}, valid until {}, does not name the pack",
+            list.version, list.expires
+        )),
+    }
+}
+
+fn judge(pack: &Pack, trust: &Trust, root: &Root, rule: &PackRule, report: &mut Report) {
+    let manifest = pack.manifest();
+    for capability in manifest.capabilities.difference(&rule.capabilities) {
+        report.refuse(&Refusal::CapabilityDenied {
+            capability: capability.clone(),
+            pack: rule.pattern.clone(),
+        });
+    }
+    if let (Some(most), Some(tlp)) = (rule.tlp_max, manifest.labels.tlp)
+        && tlp > most
+    {
+        report.refuse(&Refusal::LabelDenied {
+            label: tlp.to_string(),
+            limit: most.to_string(),
+        });
+    }
+    let attested = read(pack, trust.now, report);
+    let threshold = |role: &str, wanted: Option<usize>| {
+        wanted.unwrap_or_else(|| root.roles.get(role).map_or(1, |r| r.threshold))
+    };
+    for wanted in &rule.signed_by {
+        let applies = wanted.for_capabilities.is_empty()
+            || !wanted.for_capabilities.is_disjoint(&manifest.capabilities);
+        if !applies {
+            continue;
+        }
+        let needed = threshold(&wanted.role, wanted.signatures);
+        let keys = counted(&attested.signatures, trust, &wanted.role, report);
+        if keys.len() >= needed {
+            report.good(format!(
+                "signed by {} of role `{}` ({needed} needed)",
+                names(root, &keys),
+                wanted.role
+            ));
+        } else {
+            report.refuse(&Refusal::SignaturesMissing {
+                role: wanted.role.clone(),
+                found: keys.len().to_string(),
+                needed: needed.to_string(),
+            });
+        }
+    }
+    if let Some(wanted) = &rule.certificate {
+        let mut valid = BTreeMap::new();
+        for (name, (envelope, certificate)) in &attested.certificates {
+            match certified(name, envelope, certificate, wanted, trust, pack) {
+                Ok(()) => {
+                    valid.insert(name.clone(), envelope.clone());
+                }
+                Err(refusal) => report.ignore(&refusal),
+            }
+        }
+        let needed = threshold(&wanted.role, wanted.signatures);
+        let keys = counted(&valid, trust, &wanted.role, report);
+        if keys.len() >= needed {
+            report.good(format!(
+                "certified by {} of role `{}` ({needed} needed)",
+                names(root, &keys),
+                wanted.role
+            ));
+        } else {
+            report.refuse(&Refusal::CertificateMissing {
+                role: wanted.role.clone(),
+                found: keys.len().to_string(),
+                needed: needed.to_string(),
+            });
+        }
+    }
+}
+
+/// Attestations about this pack, by their file names. Their signatures are not verified yet.
+#[derive(Default)]
+struct Attested {
+    signatures: BTreeMap<String, Envelope>,
+    certificates: BTreeMap<String, (Envelope, Certificate)>,
+}
+
+fn read(pack: &Pack, now: Time, report: &mut Report) -> Attested {
+    let mut attested = Attested::default();
+    let title = pack.manifest().full_title();
+    for (name, bytes) in pack.content().attestations() {
+        let mut one = || -> Result<(), Refusal> {
+            let envelope = Envelope::read(name, bytes)?;
+            if envelope.payload_type() != STATEMENT {
+                return Err(Refusal::PayloadType {
+                    name: name.clone(),
+                    found: envelope.payload_type().to_owned(),
+                });
+            }
+            match predicate_type(&envelope).as_deref() {
+                Some(CERTIFICATE_PREDICATE) => {
+                    let statement: Statement<Certificate> = Statement::read(
+                        name,
+                        &envelope,
+                        CERTIFICATE_PREDICATE,
+                        pack.digest(),
+                        &title,
+                    )?;
+                    let certificate = statement.predicate;
+                    in_time(name, certificate.issued, certificate.expires, now)?;
+                    attested
+                        .certificates
+                        .insert(name.clone(), (envelope, certificate));
+                }
+                _ => {
+                    let statement: Statement<Signed> = Statement::read(
+                        name,
+                        &envelope,
+                        SIGNATURE_PREDICATE,
+                        pack.digest(),
+                        &title,
+                    )?;
+                    in_time(
+                        name,
+                        statement.predicate.signed,
+                        statement.predicate.expires,
+                        now,
+                    )?;
+                    attested.signatures.insert(name.clone(), envelope);
+                }
+            }
+            Ok(())
+        };
+        if let Err(refusal) = one() {
+            report.ignore(&refusal);
+        }
+    }
+    attested
+}
+
+fn in_time(name: &str, made: Time, expires: Option<Time>, now: Time) -> Result<(), Refusal> {
+    if made.seconds() > now.seconds() + SKEW_SECONDS {
+        return Err(Refusal::FutureDate {
+            name: name.to_owned(),
+            when: made.to_string(),
+        });
+    }
+    match expires {
+        Some(when) if when <= now => Err(Refusal::StatementExpired {
+            name: name.to_owned(),
+            when: when.to_string(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The different keys of a role that signed any of the envelopes.
+fn counted(
+    envelopes: &BTreeMap<String, Envelope>,
+    trust: &Trust,
+    role: &str,
+    report: &mut Report,
+) -> BTreeSet<KeyId> {
+    let mut keys = BTreeSet::new();
+    for (name, envelope) in envelopes {
+        let (good, refused) = trust.signers(role, name, envelope);
+        keys.extend(good);
+        for refusal in refused {
+            report.ignore(&refusal);
+        }
+    }
+    keys
+}
+
+fn certified(
+    name: &str,
+    envelope: &Envelope,
+    certificate: &Certificate,
+    wanted: &CertificateRule,
+    trust: &Trust,
+    pack: &Pack,
+) -> Result<(), Refusal> {
+    let name = || name.to_owned();
+    let digest = Digest::of(envelope.payload());
+    if let Some(reason) = trust
+        .revocations
+        .as_ref()
+        .ok()
+        .and_then(|l| l.certificates.get(&digest))
+    {
+        return Err(Refusal::CertificateRevoked {
+            name: name(),
+            reason: reason.clone(),
+        });
+    }
+    if certificate.issued.plus_days(wanted.max_age_days) < trust.now {
+        return Err(Refusal::CertificateOld {
+            name: name(),
+            when: certificate.issued.to_string(),
+            limit: wanted.max_age_days.to_string(),
+        });
+    }
+    if let Some(request) = &wanted.host {
+        let matches = certificate
+            .host
+            .parse()
+            .is_ok_and(|version| request.matches(&version));
+        if !matches {
+            return Err(Refusal::CertificateHost {
+                name: name(),
+                found: certificate.host.clone(),
+                wanted: request.to_string(),
+            });
+        }
+    }
+    let passed = |check: &str| {
+        let mut of_name = certificate.checks.iter().filter(|c| c.name == check);
+        of_name.clone().count() > 0 && of_name.all(|c| c.passed && c.cases > 0)
+    };
+    let failed = CHECKS.into_iter().find(|check| !passed(check));
+    let failed = failed.map(str::to_owned).or_else(|| {
+        certificate
+            .checks
+            .iter()
+            .find(|c| !c.passed)
+            .map(|c| c.name.clone())
+    });
+    if let Some(check) = failed {
+        return Err(Refusal::CertificateFailed {
+            name: name(),
+            check,
+        });
+    }
+    let capabilities = &pack.manifest().capabilities;
+    if certificate.capabilities != *capabilities {
+        let shown = |set: &BTreeSet<String>| {
+            set.iter()
+                .map(String::as_str)
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        return Err(Refusal::CertificateCapabilities {
+            name: name(),
+            stated: shown(&certificate.capabilities),
+            found: shown(capabilities),
+        });
+    }
+    Ok(())
+}
+
+fn names(root: &Root, keys: &BTreeSet<KeyId>) -> String {
+    let name = |id: &KeyId| {
+        let name = root.keys.get(id).map_or("?", |key| key.name.as_str());
+        format!("{name} ({})", id.short())
+    };
+    keys.iter().map(name).collect::<Vec<_>>().join(", ")
+}
