@@ -4,7 +4,6 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::output::{Format, Output, Progress};
-use crate::places::Places;
 
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
@@ -43,13 +42,5 @@ impl Context {
     /// A bar or spinner on stderr, shown on a terminal only.
     pub(crate) fn progress(&self) -> Progress {
         Progress::new(self.quiet)
-    }
-
-    /// Default directories.
-    ///
-    /// # Errors
-    /// When there is neither `.palisade` here nor a home directory.
-    pub(crate) fn places(&self) -> Result<Places> {
-        Places::find()
     }
 }

@@ -17,6 +17,7 @@ use palisade_runtime::compile::{ChildLimits, CodeCache, Compiler, CompilerComman
 use palisade_runtime::manifest::{Capability, Settings};
 use palisade_runtime::{Config, Limits, Mode, Plugin, Runtime};
 
+use crate::packs::PackOptions;
 use crate::places::{Places, open_private};
 
 /// The largest component, settings file and networks file that is read.
@@ -33,6 +34,9 @@ pub(crate) struct HostOptions {
     /// A component, or a folder with components at any depth [default: target/plugins]
     #[arg(long, short = 'p', value_name = "PATH")]
     pub(crate) plugins: Vec<PathBuf>,
+
+    #[command(flatten)]
+    packs: PackOptions,
 
     /// A dataset for the plugins that name it: NDJSON, one entry a line
     #[arg(long, value_name = "NAME=FILE")]
@@ -130,7 +134,7 @@ impl HostOptions {
     pub(crate) fn load(&self, given: Given) -> Result<Loaded> {
         let runtime = runtime(self.deterministic, self.no_code_cache)?;
         let mut files = Vec::new();
-        if self.plugins.is_empty() {
+        if self.plugins.is_empty() && self.packs.is_empty() {
             let built = Path::new(BUILT);
             ensure!(
                 built.is_dir(),
@@ -143,7 +147,7 @@ impl HostOptions {
             components(path, &mut files)?;
         }
         ensure!(
-            !files.is_empty(),
+            !files.is_empty() || !self.packs.is_empty(),
             "there is no component (`*.wasm`) in {}",
             self.plugins
                 .iter()
@@ -151,7 +155,9 @@ impl HostOptions {
                 .collect::<Vec<_>>()
                 .join(", ")
         );
+        self.packs.check_loose(&files)?;
         let mut loaded = Loaded::new(given);
+        self.packs.load(&runtime, &mut loaded)?;
         for read in read_all(&runtime, &loaded.given, &files) {
             loaded.take(read?);
         }
@@ -245,7 +251,22 @@ impl Loaded {
         name: &str,
         settings: Option<Settings>,
     ) -> Result<()> {
-        self.take(read(runtime, &self.given, bytes, name, settings)?);
+        self.add_granted(runtime, bytes, name, settings, &Capability::ALL)
+    }
+
+    /// The same with only these capabilities linked.
+    ///
+    /// # Errors
+    /// When it cannot be loaded, or imports another capability.
+    pub(crate) fn add_granted(
+        &mut self,
+        runtime: &Runtime,
+        bytes: &[u8],
+        name: &str,
+        settings: Option<Settings>,
+        granted: &[Capability],
+    ) -> Result<()> {
+        self.take(read(runtime, &self.given, bytes, name, settings, granted)?);
         Ok(())
     }
 
@@ -306,8 +327,10 @@ fn read_all(runtime: &Runtime, given: &Given, files: &[PathBuf]) -> Vec<Result<R
             let Some(path) = files.get(at) else {
                 return done;
             };
-            let read = bytes(path, MAX_COMPONENT)
-                .and_then(|bytes| read(runtime, given, &bytes, &path.display().to_string(), None));
+            let read = bytes(path, MAX_COMPONENT).and_then(|bytes| {
+                let name = path.display().to_string();
+                read(runtime, given, &bytes, &name, None, &Capability::ALL)
+            });
             done.push((at, read));
         }
     };
@@ -336,6 +359,7 @@ fn read(
     bytes: &[u8],
     name: &str,
     settings: Option<Settings>,
+    granted: &[Capability],
 ) -> Result<Read> {
     let context = || format!("load {name}");
     let manifest = palisade_runtime::manifest::extract(bytes)
@@ -357,7 +381,7 @@ fn read(
         .or_else(|| given.settings.get(&manifest.name).cloned())
         .unwrap_or_default();
     let (plugin, origin) = runtime
-        .load(bytes, &Capability::ALL, &settings)
+        .load(bytes, granted, &settings)
         .with_context(context)?;
     Ok(Read::Plugin {
         plugin: Arc::new(plugin),

@@ -10,8 +10,10 @@ mod context;
 mod exit;
 mod host;
 mod output;
+mod packs;
 mod places;
 mod results;
+mod signer;
 mod summary;
 mod vector;
 

@@ -49,6 +49,16 @@ impl Places {
         self.data.join("store")
     }
 
+    /// The directory of trust documents.
+    pub(crate) fn trust(&self) -> PathBuf {
+        self.data.join("trust")
+    }
+
+    /// The directory of downloads that were interrupted.
+    pub(crate) fn downloads(&self) -> PathBuf {
+        self.cache.join("downloads")
+    }
+
     /// The directory of compiled code.
     pub(crate) fn code(&self) -> PathBuf {
         self.cache.join("code")

@@ -183,7 +183,7 @@ impl PrivateKey {
     }
 
     /// The key file: PKCS#8, encrypted with scrypt and AES-256 in CBC mode (PBES2, RFC 8018),
-    /// as PEM. `openssl pkey` reads it.
+    /// as PEM.
     ///
     /// # Errors
     /// When the passphrase is too short or there is no randomness.

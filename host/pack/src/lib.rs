@@ -18,10 +18,10 @@
 //! operator's policy, with certificates of third parties. Their metadata does not express
 //! that, so the documents are our own and only the ideas are theirs.
 
-
 mod canonical;
 mod component;
 pub mod content;
+mod diff;
 pub mod dsse;
 mod key;
 mod labels;
@@ -39,6 +39,7 @@ mod verify;
 pub use canonical::{Time, TimeError};
 pub use component::PackedPlugin;
 pub use content::Content;
+pub use diff::{Change, Difference};
 pub use key::{KeyError, KeyId, MIN_PASSPHRASE, PrivateKey, PublicKey, Sign};
 pub use labels::{Labels, Tlp};
 pub use listing::{Entry, Listing};

@@ -213,6 +213,11 @@ impl Pack {
         &self.listing
     }
 
+    /// Takes an attestation off.
+    pub fn detach(&mut self, name: &str) {
+        self.content.detach(name);
+    }
+
     /// Adds an attestation under a name that tells what it is and from whom.
     ///
     /// # Errors

@@ -2,10 +2,13 @@
 
 mod compile_component;
 mod completions;
-mod plugin;
+mod key;
+mod pack;
+pub(crate) mod plugin;
 mod policy;
 mod run;
-mod store;
+pub(crate) mod store;
+pub(crate) mod trust;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -34,6 +37,15 @@ enum Command {
     /// Write, build and try plugins
     #[command(subcommand)]
     Plugin(plugin::Command),
+    /// Build, sign, certify, verify and install packs
+    #[command(subcommand)]
+    Pack(Box<pack::Command>),
+    /// Make keys for signing
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Say whom this site trusts, and for what
+    #[command(subcommand)]
+    Trust(trust::Command),
     /// Keep components and other blobs by their digest
     #[command(subcommand)]
     Store(store::Command),
@@ -53,6 +65,9 @@ impl Cli {
             Command::Run(command) => command.run(&self.context),
             Command::Policy(command) => command.run(&self.context),
             Command::Plugin(command) => command.run(&self.context),
+            Command::Pack(command) => command.run(&self.context),
+            Command::Key(command) => command.run(&self.context),
+            Command::Trust(command) => command.run(&self.context),
             Command::Store(command) => command.run(&self.context),
             Command::Completions(command) => command.run(),
             Command::CompileComponent(command) => command.run(),

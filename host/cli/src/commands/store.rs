@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
-use palisade_store::{Digest, GcOptions, Name, References, Store};
+use palisade_store::{Digest, GcOptions, Name, Store};
 use serde::Serialize;
 
 use crate::context::Context;
@@ -31,10 +31,18 @@ impl Which {
     ///
     /// # Errors
     /// When there is no such directory and none can be made, or it is no store.
-    pub(crate) fn open(&self, context: &Context) -> Result<Store> {
+    pub(crate) fn open(&self, _: &Context) -> Result<Store> {
+        self.open_here()
+    }
+
+    /// The same where there is no context.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub(crate) fn open_here(&self) -> Result<Store> {
         let path = match &self.store {
             Some(path) => path.clone(),
-            None => context.places()?.store(),
+            None => places::Places::find()?.store(),
         };
         places::open_store(&path)
     }
@@ -186,13 +194,6 @@ fn verify(context: &Context, store: &Store) -> Result<Exit> {
     Ok(Exit::found(found))
 }
 
-/// The blobs that a blob refers to, and so keeps from `gc` as long as a name reaches it.
-///
-/// Components and datasets refer to nothing, and nothing else is stored so far.
-fn references(_: &Store, _: &Digest) -> References {
-    Ok(Vec::new())
-}
-
 fn gc(context: &Context, store: &Store, options: GcOptions) -> Result<Exit> {
     #[derive(Serialize)]
     struct Removed {
@@ -209,7 +210,10 @@ fn gc(context: &Context, store: &Store, options: GcOptions) -> Result<Exit> {
         leftovers: u64,
     }
     let format = context.format("store gc", &[Format::Table, Format::Json])?;
-    let report = store.gc(options, |digest| references(store, digest))?;
+    // Packs refer to their files; everything else refers to nothing.
+    let report = store.gc(options, |digest| {
+        palisade_pack::stored::references(store, digest).map_err(Into::into)
+    })?;
     let mut out = context.output();
     if format == Format::Json {
         let removed = report.removed.iter().map(|blob| Removed {

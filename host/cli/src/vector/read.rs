@@ -67,12 +67,19 @@ pub(crate) struct Vector {
 /// # Errors
 /// When the folder cannot be read, or holds a file.
 pub(crate) fn find_all(plugin: &Path) -> Result<Vec<PathBuf>> {
-    let dir = plugin.join("vectors");
+    find_in(&plugin.join("vectors"))
+}
+
+/// The vectors in a folder, sorted; none if there is no such folder.
+///
+/// # Errors
+/// When the folder cannot be read, or holds a file.
+pub(crate) fn find_in(dir: &Path) -> Result<Vec<PathBuf>> {
     if !dir.exists() {
         return Ok(Vec::new());
     }
     let mut found = Vec::new();
-    for (name, path) in entries(&dir)? {
+    for (name, path) in entries(dir)? {
         ensure!(
             path.is_dir(),
             "{} is a file; every vector is a folder of its own with {}",

@@ -1,8 +1,15 @@
 //! The command as a user meets it.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tests tell what they measured, and why one does nothing"
+)]
+
 mod build;
 mod inspect;
 mod new;
+mod pack;
 mod store;
 
 use std::path::{Path, PathBuf};

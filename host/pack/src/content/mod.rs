@@ -51,16 +51,16 @@ impl Content {
                 format!("{MAX_FILE_BYTES} bytes"),
             ));
         }
-        self.total = self.total.saturating_add(bytes.len() as u64);
-        if self.total > MAX_TOTAL_BYTES {
-            return Err(too_large("the pack", format!("{MAX_TOTAL_BYTES} bytes")));
-        }
         let name = path
             .as_str()
             .split_once('/')
             .filter(|(folder, _)| *folder == ATTESTATIONS);
         if let Some((_, name)) = name {
             return self.attest(name, bytes);
+        }
+        self.total = self.total.saturating_add(bytes.len() as u64);
+        if self.total > MAX_TOTAL_BYTES {
+            return Err(too_large("the pack", format!("{MAX_TOTAL_BYTES} bytes")));
         }
         if self.files.contains_key(&path) {
             return Err(Refusal::PathTwice {
@@ -98,6 +98,11 @@ impl Content {
         }
         self.attestations.insert(name.to_owned(), bytes);
         Ok(())
+    }
+
+    /// Takes an attestation off.
+    pub fn detach(&mut self, name: &str) {
+        self.attestations.remove(name);
     }
 
     /// Files in the order of their paths, without attestations.

@@ -4,8 +4,8 @@ mod bench;
 mod build;
 mod inspect;
 mod new;
-mod test;
-mod trial;
+pub(crate) mod test;
+pub(crate) mod trial;
 
 use anyhow::Result;
 use clap::Subcommand;

@@ -81,9 +81,10 @@ impl Test {
             };
             beside.push(Component::read(&built)?);
         }
+        let runtime = runtime(false, false)?;
         let bench = Bench {
-            runtime: runtime(false, false)?,
-            beside,
+            runtime: &runtime,
+            beside: &beside,
             bless: std::env::var_os(BLESS).is_some_and(|v| v == "1"),
         };
         let mut out = context.output();
@@ -225,22 +226,22 @@ fn shown(path: &Path) -> String {
 }
 
 /// The plugin under test.
-struct Subject {
-    component: Component,
-    name: String,
-    world: World,
+pub(crate) struct Subject {
+    pub(crate) component: Component,
+    pub(crate) name: String,
+    pub(crate) world: World,
 }
 
 /// What all vectors have in common.
-struct Bench {
-    runtime: Runtime,
-    beside: Vec<Component>,
-    bless: bool,
+pub(crate) struct Bench<'a> {
+    pub(crate) runtime: &'a Runtime,
+    pub(crate) beside: &'a [Component],
+    pub(crate) bless: bool,
 }
 
-impl Bench {
+impl Bench<'_> {
     /// Runs one vector in all ways; what differs, if anything.
-    fn check(&self, subject: &Subject, dir: &Path) -> Result<Option<String>> {
+    pub(crate) fn check(&self, subject: &Subject, dir: &Path) -> Result<Option<String>> {
         let vector = Vector::read(dir)?;
         let mut first: Option<Vec<String>> = None;
         for rows in BATCH_SIZES {
@@ -288,7 +289,7 @@ impl Bench {
     }
 
     /// One run of a vector, as golden lines.
-    fn once(
+    pub(crate) fn once(
         &self,
         subject: &Subject,
         vector: &Vector,
@@ -302,9 +303,9 @@ impl Bench {
             ..EngineConfig::default()
         };
         let mut engine = trial::engine(
-            &self.runtime,
+            self.runtime,
             &subject.component,
-            &self.beside,
+            self.beside,
             vector,
             config,
         )?;

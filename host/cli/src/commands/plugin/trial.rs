@@ -17,9 +17,9 @@ use crate::host::{Given, Loaded};
 use crate::vector::{Input, Vector};
 
 /// A component, and how to name it in messages.
-pub(super) struct Component {
-    pub(super) name: String,
-    pub(super) bytes: Vec<u8>,
+pub(crate) struct Component {
+    pub(crate) name: String,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Component {

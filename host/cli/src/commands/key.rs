@@ -1,0 +1,84 @@
+//! `palisade key`: keys for signing packs and trust documents.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use clap::Subcommand;
+use palisade_pack::{PrivateKey, PublicKey};
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::output::Format;
+use crate::signer::{PassphraseOptions, public};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a key: FILE, encrypted and readable by you only, and its public half FILE.pub
+    ///
+    /// Both are standard: PKCS#8 encrypted with scrypt and AES-256, and a public key as PEM.
+    New {
+        /// Where the key goes; it must not be there yet
+        file: PathBuf,
+        #[command(flatten)]
+        passphrase: PassphraseOptions,
+    },
+    /// Show the id of a public key
+    Show {
+        /// FILE.pub
+        file: PathBuf,
+    },
+}
+
+impl Command {
+    pub(crate) fn run(self, context: &Context) -> Result<Exit> {
+        match self {
+            Self::New { file, passphrase } => {
+                let passphrase = passphrase.get(&file, true)?;
+                let mut seed = Zeroizing::new([0; 32]);
+                getrandom::fill(seed.as_mut_slice())
+                    .map_err(|e| anyhow::anyhow!("the system gives no random numbers: {e}"))?;
+                let key = PrivateKey::from_seed(&seed)?;
+                write_new(&file, key.to_file(&passphrase)?.as_bytes(), 0o600)?;
+                let mut name = file.into_os_string();
+                name.push(".pub");
+                let name = PathBuf::from(name);
+                let public = palisade_pack::Sign::public(&key);
+                write_new(&name, public.to_pem().as_bytes(), 0o644)?;
+                show(context, public)
+            }
+            Self::Show { file } => show(context, &public(&file)?),
+        }
+    }
+}
+
+fn show(context: &Context, key: &PublicKey) -> Result<Exit> {
+    let format = context.format("key", &[Format::Table, Format::Json])?;
+    let mut out = context.output();
+    if format == Format::Json {
+        out.json(&json!({ "id": key.id(), "public": hex(key.as_bytes()) }))?;
+    } else {
+        out.line(&key.id().to_string())?;
+    }
+    out.finish()?;
+    Ok(Exit::Done)
+}
+
+pub(crate) fn hex(bytes: &[u8; 32]) -> String {
+    palisade_store::Digest(*bytes).to_string()
+}
+
+fn write_new(path: &std::path::Path, bytes: &[u8], mode: u32) -> Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path)
+        .with_context(|| format!("make {}", path.display()))?;
+    file.write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .with_context(|| format!("write {}", path.display()))
+}

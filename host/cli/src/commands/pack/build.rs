@@ -1,0 +1,172 @@
+//! `palisade pack build`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+use clap::Args;
+use palisade_pack::{Content, PACK_TOML, Pack, PackSource};
+use serde_json::json;
+
+use super::open::write_archive;
+use crate::build::find_all;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::output::{Format, size};
+
+/// The largest file that goes into a pack.
+const MAX_FILE_BYTES: u64 = palisade_pack::content::MAX_FILE_BYTES;
+
+/// Make a pack of built plugins
+///
+/// DIR has pack.toml, and below it the folders of the plugins with their vectors. The components
+/// are those that `palisade plugin build` wrote. The same components, vectors, datasets and texts
+/// give the same bytes, anywhere and at any time.
+#[derive(Debug, Args)]
+pub(crate) struct Build {
+    /// The pack's folder
+    #[arg(value_name = "DIR", default_value = ".")]
+    folder: PathBuf,
+    /// Where the components are [default: target/plugins/<pack>]
+    #[arg(long, value_name = "DIR")]
+    components: Option<PathBuf>,
+    /// The archive [default: target/packs/<vendor>-<name>-<version>.tar]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Write a folder rather than an archive
+    #[arg(long)]
+    folder_form: bool,
+}
+
+impl Build {
+    pub(crate) fn run(self, context: &Context) -> Result<Exit> {
+        let format = context.format("pack build", &[Format::Table, Format::Json])?;
+        let path = self.folder.join(PACK_TOML);
+        let text =
+            String::from_utf8(bytes(&path)?).with_context(|| format!("read {}", path.display()))?;
+        let source =
+            PackSource::parse(&text).with_context(|| format!("read {}", path.display()))?;
+        let content = self.content(&source)?;
+        let pack = Pack::build(&source, content)
+            .with_context(|| format!("build the pack in {}", self.folder.display()))?;
+        let name = format!("{}-{}-{}", source.vendor, source.name, source.version);
+        let end = if self.folder_form { "" } else { ".tar" };
+        let out = self
+            .out
+            .unwrap_or_else(|| PathBuf::from("target/packs").join(format!("{name}{end}")));
+        if self.folder_form {
+            std::fs::create_dir_all(&out)
+                .and_then(|()| Dir::open_ambient_dir(&out, ambient_authority()))
+                .and_then(|dir| pack.content().write_folder(&dir))
+                .with_context(|| format!("write {}, which must be empty", out.display()))?;
+        } else {
+            write_archive(&out, &pack)?;
+        }
+        let total: u64 = pack.listing().entries().iter().map(|e| e.size).sum();
+        let files = pack.listing().entries().len();
+        let mut output = context.output();
+        if format == Format::Json {
+            output.json(&json!({
+                "pack": pack.manifest().full_title(),
+                "digest": pack.digest(),
+                "files": files,
+                "size": total,
+                "path": out,
+            }))?;
+        } else {
+            output.line(&format!(
+                "{}  {files} files  {:>9}  {}",
+                pack.digest(),
+                size(total),
+                out.display()
+            ))?;
+        }
+        output.finish()?;
+        Ok(Exit::Done)
+    }
+
+    fn content(&self, source: &PackSource) -> Result<Content> {
+        let mut content = Content::default();
+        let components = self
+            .components
+            .clone()
+            .unwrap_or_else(|| Path::new("target/plugins").join(&source.name));
+        let mut projects = find_all(&self.folder)?;
+        projects.sort();
+        for project in &projects {
+            let manifest = project.join("plugin.toml");
+            let text = String::from_utf8(bytes(&manifest)?)
+                .with_context(|| format!("read {}", manifest.display()))?;
+            let name = palisade_runtime::manifest::Manifest::parse(&text)
+                .with_context(|| format!("read {}", manifest.display()))?
+                .name;
+            let component = components.join(format!("{name}.wasm"));
+            let built = bytes(&component).with_context(|| {
+                format!(
+                    "plugin `{name}` is not built; build it with `palisade plugin build {}`",
+                    project.display()
+                )
+            })?;
+            content.add(&format!("plugins/{name}.wasm"), built)?;
+            let vectors = project.join("vectors");
+            if vectors.is_dir() {
+                add_all(&vectors, &format!("vectors/{name}"), &mut content)?;
+            }
+        }
+        ensure!(
+            !projects.is_empty(),
+            "there is no plugin.toml below {}",
+            self.folder.display()
+        );
+        for (name, dataset) in &source.datasets {
+            let path = self.folder.join(&dataset.file);
+            content.add(&format!("datasets/{name}.ndjson"), bytes(&path)?)?;
+        }
+        for doc in &source.docs {
+            let path = self.folder.join(doc);
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            content.add(&format!("docs/{name}"), bytes(&path)?)?;
+        }
+        Ok(content)
+    }
+}
+
+/// Adds the files of a folder at any depth, without hidden ones.
+fn add_all(dir: &Path, prefix: &str, content: &mut Content) -> Result<()> {
+    let reading = || format!("read {}", dir.display());
+    for entry in std::fs::read_dir(dir).with_context(reading)? {
+        let entry = entry.with_context(reading)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with('.') {
+            continue;
+        }
+        let kind = entry.file_type().with_context(reading)?;
+        ensure!(
+            !kind.is_symlink(),
+            "{} is a link; a pack has none",
+            entry.path().display()
+        );
+        let path = format!("{prefix}/{name}");
+        if kind.is_dir() {
+            add_all(&entry.path(), &path, content)?;
+        } else {
+            content.add(&path, bytes(&entry.path())?)?;
+        }
+    }
+    Ok(())
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>> {
+    use std::io::Read as _;
+    let file = std::fs::File::open(path).with_context(|| format!("open {}", path.display()))?;
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .with_context(|| format!("read {}", path.display()))?;
+    Ok(bytes)
+}

@@ -1,0 +1,65 @@
+//! `palisade pack install`.
+
+use anyhow::Result;
+use clap::Args;
+use palisade_pack::stored;
+
+use super::open::open;
+use super::verify::tell;
+use crate::commands::store::Which;
+use crate::commands::trust::WhichTrust;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::output::Format;
+use crate::signer::now;
+
+/// Verify a pack and put it into the store as the version that runs
+///
+/// An older version than was ever here, and capabilities that the installed version does not
+/// have, need to be asked for.
+#[derive(Debug, Args)]
+pub(crate) struct Install {
+    /// An archive, a folder, or vendor/name@version of the store
+    pack: String,
+    /// Accept capabilities that the installed version does not have
+    #[arg(long)]
+    accept: bool,
+    /// Go back to this version, which is older than one that was here
+    #[arg(long, value_name = "VERSION")]
+    allow_rollback: Option<String>,
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    trust: WhichTrust,
+}
+
+impl Install {
+    pub(crate) fn run(self, context: &Context) -> Result<Exit> {
+        let format = context.format("pack install", &[Format::Table, Format::Json])?;
+        let pack = open(context, &self.which, &self.pack)?;
+        let trust = self.trust.open(context)?;
+        let report = palisade_pack::verify(&pack, &trust.load(now())?);
+        let mut out = context.output();
+        if format == Format::Json {
+            out.json(&report)?;
+        } else {
+            tell(&mut out, &report)?;
+        }
+        if !report.trusted {
+            out.finish()?;
+            return Ok(Exit::Found);
+        }
+        let store = self.which.open(context)?;
+        trust.install_pack::<anyhow::Error>(
+            &pack,
+            self.accept,
+            self.allow_rollback.as_deref(),
+            || Ok(stored::put(&store, &pack)?),
+        )?;
+        if format == Format::Table {
+            out.line(&format!("installed {}", pack.digest()))?;
+        }
+        out.finish()?;
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,80 @@
+//! Packs by where they are: a folder, an archive, or the store.
+
+use std::io::{BufReader, BufWriter, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+use palisade_pack::{Content, Pack, stored};
+
+use crate::commands::store::Which;
+use crate::context::Context;
+
+/// Reads a pack from a folder or archive, or from the store by `vendor/name[@version]` when
+/// there is no such file.
+///
+/// # Errors
+/// When it cannot be read or is refused.
+pub(crate) fn open(context: &Context, which: &Which, place: &str) -> Result<Pack> {
+    let path = Path::new(place);
+    if path.exists() {
+        return Pack::open(content(path)?).with_context(|| format!("read {place}"));
+    }
+    let stored = || -> Result<Pack> { Ok(stored::get(&which.open(context)?, place)?) };
+    stored().with_context(|| {
+        format!("there is no file or folder {place}, and no such pack in the store")
+    })
+}
+
+fn content(path: &Path) -> Result<Content> {
+    let place = || format!("read {}", path.display());
+    if path.is_dir() {
+        let dir = Dir::open_ambient_dir(path, ambient_authority()).with_context(place)?;
+        return Content::read_folder(&dir).with_context(place);
+    }
+    let file = std::fs::File::open(path).with_context(place)?;
+    Content::read_archive(BufReader::with_capacity(1 << 16, file)).with_context(place)
+}
+
+/// Writes an archive, at once or not at all.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn write_archive(path: &Path, pack: &Pack) -> Result<()> {
+    let place = || format!("write {}", path.display());
+    let folder = path
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).with_context(place)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder).with_context(place)?;
+    let mut to = BufWriter::with_capacity(1 << 16, file.as_file_mut());
+    pack.content().write_archive(&mut to).with_context(place)?;
+    to.flush().with_context(place)?;
+    drop(to);
+    file.as_file().sync_all().with_context(place)?;
+    // Packs are for handing on; only keys are private.
+    let open = std::fs::Permissions::from_mode(0o644);
+    file.as_file().set_permissions(open).with_context(place)?;
+    file.persist(path).with_context(place)?;
+    Ok(())
+}
+
+/// Adds an attestation to a pack where it lies, in place of one of the same name.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn attest(path: &Path, mut pack: Pack, name: &str, envelope: &[u8]) -> Result<()> {
+    pack.detach(name);
+    pack.attest(name, envelope.to_vec())?;
+    if path.is_dir() {
+        let folder = path.join(palisade_pack::content::ATTESTATIONS);
+        std::fs::create_dir_all(&folder)
+            .and_then(|()| std::fs::write(folder.join(name), envelope))
+            .with_context(|| format!("write {}", folder.join(name).display()))
+    } else {
+        write_archive(path, &pack)
+    }
+}

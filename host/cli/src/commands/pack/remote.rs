@@ -1,0 +1,112 @@
+//! What `push` and `pull` share: the registry, who one is there, and progress.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+use docker_credential::{CredentialRetrievalError as Missing, DockerCredential};
+use palisade_registry::{Credentials, Limits, Progress as Transfer, Reference, Registry};
+
+use crate::output::{Progress, size};
+use crate::places::Places;
+
+/// Type of the artifact that a pack is.
+pub(super) const PACK: &str = "application/vnd.palisade.pack.v1";
+/// Media type of its configuration: what the pack is, before it is pulled.
+pub(super) const CONFIG: &str = "application/vnd.palisade.pack.config.v1+json";
+/// Media type of its one layer: the archive without attestations.
+pub(super) const ARCHIVE: &str = "application/vnd.palisade.pack.v1.tar";
+/// Type of the artifacts that are attached to it: signatures and certificates.
+pub(super) const ATTESTATION: &str = "application/vnd.palisade.attestation.v1";
+/// Media type of the one layer of those.
+pub(super) const ENVELOPE: &str = "application/vnd.dsse.envelope.v1+json";
+/// Media type of a configuration that says nothing (OCI Image Format 1.1).
+pub(super) const EMPTY: &str = "application/vnd.oci.empty.v1+json";
+
+/// How a registry is spoken to.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Remote {
+    /// Speak HTTP without TLS; with registries on this machine that is so anyway
+    #[arg(long)]
+    plain_http: bool,
+    /// A certificate (PEM) to trust besides the system's
+    #[arg(long, value_name = "FILE")]
+    root_certificate: Vec<PathBuf>,
+}
+
+impl Remote {
+    /// The registry of `reference`, with the credentials that `docker login` or `podman login`
+    /// have left.
+    ///
+    /// # Errors
+    /// When a certificate cannot be read or a credential helper fails.
+    pub(super) fn connect(&self, reference: &Reference) -> Result<Registry> {
+        let mut roots = Vec::new();
+        for path in &self.root_certificate {
+            let bytes = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
+            roots.push(bytes);
+        }
+        let credentials = credentials(reference.registry())?;
+        let limits = Limits::default();
+        let registry = Registry::new(reference, credentials, self.plain_http, roots, limits)?;
+        Ok(registry)
+    }
+}
+
+/// What Docker's or Podman's clients keep for a registry; nobody, where they keep nothing.
+fn credentials(registry: &str) -> Result<Credentials> {
+    let kept = [
+        docker_credential::get_credential(registry),
+        docker_credential::get_podman_credential(registry),
+    ];
+    for found in kept {
+        match found {
+            Ok(DockerCredential::UsernamePassword(user, password)) => {
+                return Ok(Credentials::Password { user, password });
+            }
+            Ok(DockerCredential::IdentityToken(token)) => return Ok(Credentials::Token(token)),
+            // Whoever is not logged in has no file, or nothing in it.
+            Err(
+                Missing::ConfigNotFound
+                | Missing::ConfigReadError
+                | Missing::NoCredentialConfigured,
+            ) => {}
+            Err(error) => bail!("credentials for {registry}: {error}; log in again"),
+        }
+    }
+    Ok(Credentials::Anonymous)
+}
+
+/// Runs what waits for the network to its end.
+///
+/// # Errors
+/// When no event loop can be made, and what the future says.
+pub(super) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("start the event loop")?
+        .block_on(future)
+}
+
+/// Shows how far transfers are.
+pub(super) fn shown<'a>(
+    progress: &'a Progress,
+    what: &'a str,
+) -> impl Fn(Transfer<'_>) + Sync + 'a {
+    move |transfer| {
+        let (done, total) = (size(transfer.done), size(transfer.total));
+        progress.doing(&format!("{what} {done} of {total}"));
+    }
+}
+
+/// Where downloads that were interrupted wait to be taken up again.
+///
+/// # Errors
+/// When there is no cache directory, or it cannot be made.
+pub(super) fn partial(digest: &str) -> Result<PathBuf> {
+    let folder = Places::find()?.downloads();
+    crate::places::open_private(&folder)?;
+    // A digest is `sha256:` and hexadecimal digits, so that this is a name and no path.
+    Ok(folder.join(digest.replace(':', "-")))
+}

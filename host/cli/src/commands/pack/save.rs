@@ -1,0 +1,40 @@
+//! `palisade pack save`.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+
+use super::open::{open, write_archive};
+use crate::commands::store::Which;
+use crate::context::Context;
+use crate::exit::Exit;
+
+/// Write a pack with its attestations into one file, for a site without network
+///
+/// There, `palisade pack verify FILE` judges it and `palisade pack install FILE` takes it over.
+#[derive(Debug, Args)]
+pub(crate) struct Save {
+    /// vendor/name[@version] of the store, or a folder
+    pack: String,
+    /// The file
+    file: PathBuf,
+    #[command(flatten)]
+    which: Which,
+}
+
+impl Save {
+    pub(crate) fn run(self, context: &Context) -> Result<Exit> {
+        let pack = open(context, &self.which, &self.pack)?;
+        write_archive(&self.file, &pack)?;
+        let mut out = context.output();
+        out.line(&format!(
+            "{}  {} with {} attestations",
+            pack.digest(),
+            self.file.display(),
+            pack.content().attestations().len()
+        ))?;
+        out.finish()?;
+        Ok(Exit::Done)
+    }
+}

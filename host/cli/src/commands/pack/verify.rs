@@ -1,0 +1,83 @@
+//! `palisade pack verify`.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use palisade_pack::{Report, Verdict};
+
+use super::open::open;
+use crate::commands::store::Which;
+use crate::commands::trust::WhichTrust;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::output::{Format, Output};
+use crate::signer::now;
+
+/// Say whether a pack may run here, and why
+///
+/// Exit code 0: it may; 1: it is refused; 2: it cannot be read as a pack at all.
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// An archive, a folder, or vendor/name[@version] of the store
+    pack: String,
+    /// More attestations, from files
+    #[arg(long, value_name = "FILE")]
+    attestation: Vec<PathBuf>,
+    /// Ask nobody; verification never does, and this says so in scripts
+    #[arg(long)]
+    offline: bool,
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    trust: WhichTrust,
+}
+
+impl Verify {
+    pub(crate) fn run(self, context: &Context) -> Result<Exit> {
+        let format = context.format("pack verify", &[Format::Table, Format::Json])?;
+        let mut pack = open(context, &self.which, &self.pack)?;
+        for path in &self.attestation {
+            let bytes = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            pack.attest(&name, bytes)?;
+        }
+        let trust = self.trust.open(context)?.load(now())?;
+        let report = palisade_pack::verify(&pack, &trust);
+        let mut out = context.output();
+        if format == Format::Json {
+            out.json(&report)?;
+        } else {
+            tell(&mut out, &report)?;
+        }
+        out.finish()?;
+        Ok(Exit::found(!report.trusted))
+    }
+}
+
+/// The chain of reasons for a person.
+pub(super) fn tell(out: &mut Output, report: &Report) -> Result<()> {
+    for step in &report.steps {
+        let sign = match step.verdict {
+            Verdict::Good => "good   ",
+            Verdict::Ignored => "ignored",
+            Verdict::Refused => "REFUSED",
+        };
+        let code = step
+            .code
+            .map(|code| format!("  [{code}]"))
+            .unwrap_or_default();
+        out.line(&format!("{sign}  {}{code}", step.text))?;
+    }
+    let verdict = if report.trusted {
+        "may run here"
+    } else {
+        "is refused"
+    };
+    out.line(&format!("{} {verdict}", report.pack))?;
+    Ok(())
+}

@@ -1,0 +1,222 @@
+//! Writing trust documents, before they are signed.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, ensure};
+use clap::Args;
+use palisade_pack::dsse::Envelope;
+use palisade_pack::trust::{Policy, Revocations, Role, Root, RootKey};
+use palisade_pack::{KeyId, Time};
+use palisade_store::Digest;
+
+use super::{read, say, write};
+use crate::commands::key::hex;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::signer::{public, time};
+
+/// Options of `trust root`.
+#[derive(Debug, Args)]
+pub(crate) struct RootOptions {
+    /// Where the document goes
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// The version before; what is not named stays as it is there
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+    /// When it expires: a time, or days from now
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    expires: Time,
+    /// A key by the name that people know it by
+    #[arg(long, value_name = "NAME=FILE.pub")]
+    key: Vec<String>,
+    /// When keys given with --key expire
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    key_expires: Option<Time>,
+    /// Take the key of this name out of the document and all roles
+    #[arg(long, value_name = "NAME")]
+    remove_key: Vec<String>,
+    /// A role: how many of which keys; `root`, `policy` and `revocation` are needed
+    #[arg(long, value_name = "ROLE=N:NAME,NAME…")]
+    role: Vec<String>,
+}
+
+impl RootOptions {
+    pub(super) fn run(self, context: &Context) -> Result<Exit> {
+        let mut root = match &self.from {
+            None => Root {
+                version: 0,
+                expires: self.expires,
+                keys: BTreeMap::new(),
+                roles: BTreeMap::new(),
+            },
+            Some(path) => {
+                Root::read(&read(path)?).with_context(|| format!("read {}", path.display()))?
+            }
+        };
+        root.version += 1;
+        root.expires = self.expires;
+        for name in &self.remove_key {
+            let id = id_of(&root, name)?;
+            root.keys.remove(&id);
+            for role in root.roles.values_mut() {
+                role.keys.remove(&id);
+            }
+        }
+        for option in &self.key {
+            let (name, path) = option
+                .split_once('=')
+                .with_context(|| format!("`--key {option}`: write NAME=FILE.pub"))?;
+            ensure!(
+                root.keys.values().all(|key| key.name != name),
+                "there is a key `{name}` already; --remove-key takes it out"
+            );
+            let key = public(path.as_ref())?;
+            root.keys.insert(
+                key.id().clone(),
+                RootKey {
+                    name: name.into(),
+                    public: hex(key.as_bytes()),
+                    expires: self.key_expires,
+                },
+            );
+        }
+        for option in &self.role {
+            let parts = option.split_once('=').and_then(|(role, rest)| {
+                let (threshold, names) = rest.split_once(':')?;
+                Some((role, threshold.parse::<usize>().ok()?, names))
+            });
+            let (role, threshold, names) =
+                parts.with_context(|| format!("`--role {option}`: write ROLE=N:NAME,NAME"))?;
+            let keys = names
+                .split(',')
+                .map(|name| id_of(&root, name))
+                .collect::<Result<_>>()?;
+            root.roles.insert(role.to_owned(), Role { threshold, keys });
+        }
+        let envelope = root.envelope();
+        // What would be refused later is refused now.
+        Root::read(&envelope)?;
+        finish(context, "root document", root.version, &self.out, &envelope)
+    }
+}
+
+/// The id of the key that people know by a name.
+fn id_of(root: &Root, name: &str) -> Result<KeyId> {
+    let found = root.keys.iter().find(|(_, key)| key.name == name);
+    let found = found
+        .with_context(|| format!("there is no key `{name}`; give it with --key {name}=FILE.pub"))?;
+    Ok(found.0.clone())
+}
+
+/// Options of `trust revocations`.
+#[derive(Debug, Args)]
+pub(crate) struct RevocationsOptions {
+    /// Where the document goes
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// The version before; what it revokes stays revoked
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+    /// When the next list must be there: a time, or days from now
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    expires: Time,
+    /// Revoke a key by its id
+    #[arg(long, value_name = "ID=REASON")]
+    key: Vec<String>,
+    /// Revoke a pack by its digest
+    #[arg(long, value_name = "DIGEST=REASON")]
+    pack: Vec<String>,
+    /// Revoke a certificate by the digest of its statement, as `pack inspect` lists it
+    #[arg(long, value_name = "DIGEST=REASON")]
+    certificate: Vec<String>,
+}
+
+impl RevocationsOptions {
+    pub(super) fn run(self, context: &Context) -> Result<Exit> {
+        let mut list = match &self.from {
+            None => Revocations {
+                version: 0,
+                expires: self.expires,
+                keys: BTreeMap::new(),
+                packs: BTreeMap::new(),
+                certificates: BTreeMap::new(),
+            },
+            Some(path) => Revocations::read(&read(path)?)
+                .with_context(|| format!("read {}", path.display()))?,
+        };
+        list.version += 1;
+        list.expires = self.expires;
+        list.keys.extend(pairs::<KeyId>("--key", &self.key)?);
+        list.packs.extend(pairs::<Digest>("--pack", &self.pack)?);
+        list.certificates
+            .extend(pairs::<Digest>("--certificate", &self.certificate)?);
+        finish(
+            context,
+            "revocation list",
+            list.version,
+            &self.out,
+            &list.envelope(),
+        )
+    }
+}
+
+fn pairs<K>(option: &str, given: &[String]) -> Result<Vec<(K, String)>>
+where
+    K: std::str::FromStr,
+    K::Err: std::error::Error + Send + Sync + 'static,
+{
+    let pair = |text: &String| {
+        let (key, reason) = text
+            .split_once('=')
+            .with_context(|| format!("`{option} {text}`: write what=why"))?;
+        Ok((
+            key.parse().with_context(|| format!("`{option} {text}`"))?,
+            reason.to_owned(),
+        ))
+    };
+    given.iter().map(pair).collect()
+}
+
+/// Options of `trust policy`.
+#[derive(Debug, Args)]
+pub(crate) struct PolicyOptions {
+    /// The policy as you wrote it
+    #[arg(value_name = "TRUST.TOML")]
+    file: PathBuf,
+    /// Where the document goes
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+impl PolicyOptions {
+    pub(super) fn run(self, context: &Context) -> Result<Exit> {
+        let text = std::fs::read_to_string(&self.file)
+            .with_context(|| format!("read {}", self.file.display()))?;
+        let policy = Policy::parse(text.as_bytes())
+            .with_context(|| format!("read {}", self.file.display()))?;
+        finish(
+            context,
+            "trust policy",
+            policy.version,
+            &self.out,
+            &Policy::envelope(&text),
+        )
+    }
+}
+
+fn finish(
+    context: &Context,
+    what: &str,
+    version: u64,
+    out: &std::path::Path,
+    envelope: &Envelope,
+) -> Result<Exit> {
+    write(out, envelope)?;
+    let digest = Digest::of(envelope.payload());
+    say(
+        context,
+        &format!("{what} version {version}  {digest}; sign it with `palisade trust sign`"),
+    )
+}

@@ -1,0 +1,117 @@
+//! Running packs of the store: each is verified again before anything of it is loaded.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use clap::Args;
+use palisade_pack::trust::{Loose, Trust};
+use palisade_pack::{Pack, Verdict, stored};
+use palisade_pipeline::datasets::{Dataset, DatasetLimits};
+use palisade_runtime::Runtime;
+use palisade_runtime::manifest::{Capability, Settings};
+
+use crate::commands::store::Which;
+use crate::commands::trust::WhichTrust;
+use crate::host::Loaded;
+use crate::signer::now;
+
+/// Options of every command that runs packs.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PackOptions {
+    /// An installed pack, as vendor/name[@version]; it is verified again before it runs
+    #[arg(long = "pack", value_name = "PACK")]
+    packs: Vec<String>,
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    trust: WhichTrust,
+}
+
+impl PackOptions {
+    /// Whether no pack is named.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.packs.is_empty()
+    }
+
+    /// Refuses components that are in no pack where a site's policy does.
+    ///
+    /// # Errors
+    /// When trust is set up here and its policy does not allow them.
+    pub(crate) fn check_loose(&self, files: &[PathBuf]) -> Result<()> {
+        let Some(file) = files.first() else {
+            return Ok(());
+        };
+        let Some(trust) = self.trust.if_set_up()? else {
+            return Ok(());
+        };
+        let allowed = trust
+            .policy
+            .as_ref()
+            .is_ok_and(|p| p.loose_components == Loose::Allow);
+        ensure!(
+            allowed,
+            "{} is in no pack, and this site trusts only packs; install its pack, or set \
+             loose-components = \"allow\" in the trust policy",
+            file.display()
+        );
+        Ok(())
+    }
+
+    /// Verifies and loads the packs.
+    ///
+    /// # Errors
+    /// When one is refused, with every reason, or cannot be loaded.
+    pub(crate) fn load(&self, runtime: &Runtime, loaded: &mut Loaded) -> Result<()> {
+        if self.packs.is_empty() {
+            return Ok(());
+        }
+        let store = self.which.open_here()?;
+        let trust = self.trust.open_here()?.load(now())?;
+        for title in &self.packs {
+            let pack = stored::get(&store, title)?;
+            load(runtime, &pack, &trust, loaded)
+                .with_context(|| format!("run the pack {title}"))?;
+        }
+        Ok(())
+    }
+}
+
+fn load(runtime: &Runtime, pack: &Pack, trust: &Trust, loaded: &mut Loaded) -> Result<()> {
+    let report = palisade_pack::verify(pack, trust);
+    if !report.trusted {
+        let refused: Vec<&str> = report
+            .steps
+            .iter()
+            .filter(|step| step.verdict != Verdict::Good)
+            .map(|step| step.text.as_str())
+            .collect();
+        bail!("it is refused: {}", refused.join("; "));
+    }
+    let granted: Vec<Capability> = Capability::ALL
+        .into_iter()
+        .filter(|capability| report.granted.contains(capability.name()))
+        .collect();
+    for name in pack.manifest().datasets.keys() {
+        // The operator's own dataset of that name comes first.
+        if loaded.given.datasets.iter().all(|d| d.name() != name) {
+            let bytes = pack.content().file(&format!("datasets/{name}.ndjson"))?;
+            let dataset = Dataset::parse(name, bytes, &DatasetLimits::default())?;
+            loaded.given.datasets.push(Arc::new(dataset));
+        }
+    }
+    for plugin in pack.plugins() {
+        let name = &plugin.manifest.name;
+        let mut settings: Settings = pack
+            .manifest()
+            .settings
+            .get(name)
+            .cloned()
+            .unwrap_or_default();
+        settings.extend(loaded.given.settings.get(name).cloned().unwrap_or_default());
+        let bytes = pack.content().file(&plugin.path)?;
+        let place = format!("{}:{}", pack.manifest().full_title(), plugin.path);
+        loaded.add_granted(runtime, bytes, &place, Some(settings), &granted)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,181 @@
+//! Where signatures come from: a key file with its passphrase, or a program that talks to a
+//! token.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use clap::Args;
+use palisade_pack::{PrivateKey, PublicKey, Sign, Time};
+use zeroize::Zeroizing;
+
+/// The largest key file.
+const MAX_KEY_BYTES: u64 = 64 << 10;
+
+/// Options of every command that signs.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SignerOptions {
+    /// The key file to sign with
+    #[arg(long, value_name = "FILE", required_unless_present = "key_command")]
+    key: Option<PathBuf>,
+    #[command(flatten)]
+    passphrase: PassphraseOptions,
+    /// A shell command that signs: the message on stdin, 64 bytes of Ed25519 signature on stdout
+    #[arg(
+        long,
+        value_name = "COMMAND",
+        conflicts_with = "key",
+        requires = "public"
+    )]
+    key_command: Option<String>,
+    /// The public key of --key-command, as PEM
+    #[arg(long, value_name = "FILE")]
+    public: Option<PathBuf>,
+}
+
+/// Where the passphrase of a key file comes from.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PassphraseOptions {
+    /// A file whose first line is the passphrase [default: PALISADE_PASSPHRASE, or ask]
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+}
+
+impl PassphraseOptions {
+    /// The passphrase; `twice` asks a person for it twice.
+    ///
+    /// # Errors
+    /// When there is none and nobody to ask.
+    pub(crate) fn get(&self, key: &Path, twice: bool) -> Result<Zeroizing<String>> {
+        if let Some(path) = &self.passphrase_file {
+            let text = Zeroizing::new(
+                std::fs::read_to_string(path)
+                    .with_context(|| format!("read {}", path.display()))?,
+            );
+            return Ok(Zeroizing::new(
+                text.lines().next().unwrap_or_default().to_owned(),
+            ));
+        }
+        if let Ok(text) = std::env::var("PALISADE_PASSPHRASE") {
+            return Ok(Zeroizing::new(text));
+        }
+        ensure!(
+            std::io::stdin().is_terminal(),
+            "there is no passphrase for {}: give --passphrase-file, or set PALISADE_PASSPHRASE",
+            key.display()
+        );
+        let ask = |prompt: &str| -> Result<_> {
+            Ok(Zeroizing::new(
+                rpassword::prompt_password(prompt).context("read the passphrase")?,
+            ))
+        };
+        let first = ask(&format!("Passphrase for {}: ", key.display()))?;
+        if twice {
+            ensure!(
+                *ask("The same again: ")? == *first,
+                "the two passphrases differ"
+            );
+        }
+        Ok(first)
+    }
+}
+
+impl SignerOptions {
+    /// What signs.
+    ///
+    /// # Errors
+    /// When the key file cannot be opened.
+    pub(crate) fn open(&self) -> Result<Box<dyn Sign>> {
+        match (&self.key, &self.key_command, &self.public) {
+            (Some(path), _, _) => {
+                let text = Zeroizing::new(text(path)?);
+                let passphrase = self.passphrase.get(path, false)?;
+                let key = PrivateKey::from_file(&text, &passphrase)
+                    .with_context(|| format!("open {}", path.display()))?;
+                Ok(Box::new(key))
+            }
+            (None, Some(command), Some(path)) => Ok(Box::new(Token {
+                command: command.clone(),
+                public: public(path)?,
+            })),
+            _ => bail!("give --key, or --key-command with --public"),
+        }
+    }
+}
+
+/// A key behind a program, such as one that talks PKCS#11.
+struct Token {
+    command: String,
+    public: PublicKey,
+}
+
+impl Sign for Token {
+    fn public(&self) -> &PublicKey {
+        &self.public
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<[u8; 64], String> {
+        let run = || -> std::io::Result<std::process::Output> {
+            let mut child = Command::new("/bin/sh")
+                .args(["-c", &self.command])
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()?;
+            if let Some(mut stdin) = child.stdin.take() {
+                // A program that does not read to the end says so by its exit code.
+                let _ = stdin.write_all(message);
+            }
+            child.wait_with_output()
+        };
+        let output = run().map_err(|e| format!("cannot run `{}`: {e}", self.command))?;
+        if !output.status.success() {
+            return Err(format!("`{}` failed: {}", self.command, output.status));
+        }
+        let found = output.stdout.len();
+        output.stdout.try_into().map_err(|_| {
+            format!(
+                "`{}` wrote {found} bytes; a signature has exactly 64",
+                self.command
+            )
+        })
+    }
+}
+
+/// Reads a public key as PEM.
+///
+/// # Errors
+/// When the file cannot be read or is none.
+pub(crate) fn public(path: &Path) -> Result<PublicKey> {
+    PublicKey::from_pem(&text(path)?).with_context(|| format!("read {}", path.display()))
+}
+
+fn text(path: &Path) -> Result<String> {
+    use std::io::Read as _;
+    let file = std::fs::File::open(path).with_context(|| format!("open {}", path.display()))?;
+    let mut text = String::new();
+    file.take(MAX_KEY_BYTES)
+        .read_to_string(&mut text)
+        .with_context(|| format!("read {}", path.display()))?;
+    Ok(text)
+}
+
+/// What the clock says.
+pub(crate) fn now() -> Time {
+    Time::from_seconds(jiff::Timestamp::now().as_second())
+}
+
+/// A time as an option has it: `2027-01-01T00:00:00Z`, or `365d` from now.
+pub(crate) fn time(text: &str) -> Result<Time, String> {
+    let days = text
+        .strip_suffix('d')
+        .and_then(|days| days.parse::<u32>().ok());
+    match days {
+        Some(days) => Ok(now().plus_days(days)),
+        None => text.parse().map_err(|_| {
+            format!(
+                "`{text}` is no time; write 2027-01-01T00:00:00Z, or 365d for as many days from now"
+            )
+        }),
+    }
+}
