@@ -23,7 +23,7 @@ const PORTS: &[(&str, &[&str])] = &[
 ];
 
 /// Capture, protocol, messages that only Palisade has, messages that only tshark has, why.
-/// `make_differences_explained` says how each was looked into: with tshark itself.
+/// Each was looked into with tshark, frame by frame.
 type Difference = (&'static str, &'static str, usize, usize, &'static str);
 
 const DIFFERENCES: &[Difference] = &[

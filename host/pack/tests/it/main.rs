@@ -1,6 +1,9 @@
 //! Packs and what is done to them: every attack is refused with its own reason.
 
-#![expect(clippy::print_stdout, reason = "numbers and reasons are for the reader")]
+#![expect(
+    clippy::print_stdout,
+    reason = "numbers and reasons are for the reader"
+)]
 
 mod content;
 mod documents;
