@@ -11,7 +11,8 @@ CARGO := cargo
 PROFILE := --release
 PALISADE := $(abspath $(or $(CARGO_TARGET_DIR),target))/release/palisade
 # Guest code has workspaces of its own, each with its own lock file.
-WORKSPACES := $(wildcard Cargo.toml sdk/Cargo.toml plugins/Cargo.toml tests/hostile/Cargo.toml)
+WORKSPACES := Cargo.toml sdk/Cargo.toml plugins/Cargo.toml tests/hostile/Cargo.toml \
+    tests/puppet/Cargo.toml
 PLUGINS := $(patsubst %/plugin.toml,%,$(wildcard plugins/*/*/plugin.toml plugins/*/*/*/plugin.toml))
 # Tells `palisade plugin build` which compilers to call.
 export PALISADE_WASM_TOOLCHAIN_FILE := $(CURDIR)/target/wasm-toolchain.json
@@ -32,6 +33,11 @@ build: setup ## build the palisade binary
 plugins: build ## build the first-party plugins
 	@$(PALISADE) --quiet plugin build --all plugins
 
+# Guests that try to break out; `run` must not find them among the plugins.
+.PHONY: hostile
+hostile: build
+	@$(PALISADE) --quiet plugin build --all tests/hostile --out target/hostile
+
 # Exit code 1 says that something was found or denied, which is what there is to see.
 .PHONY: demo
 demo: plugins ## see parsers, detections and decisions on a recorded capture
@@ -43,7 +49,7 @@ demo: plugins ## see parsers, detections and decisions on a recorded capture
 	    --given tests/demo/given.ndjson --request tests/demo/requests.ndjson || [ $$? = 1 ]
 
 .PHONY: test
-test: setup lint plugins ## check the format and the lints, run all tests
+test: setup lint plugins hostile ## check the format and the lints, run all tests
 	$(CARGO) test $(PROFILE) --workspace
 	$(CARGO) test --manifest-path sdk/Cargo.toml --workspace
 	$(CARGO) test --manifest-path plugins/Cargo.toml --workspace

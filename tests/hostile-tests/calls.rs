@@ -192,7 +192,7 @@ fn a_trap_is_isolated_to_its_event() {
 }
 
 #[test]
-fn isolation_takes_at_most_24_calls() {
+fn isolation_is_bounded_where_every_event_faults() {
     let Some(bytes) = hostile() else { return };
     let plugin = load(
         &bytes,
@@ -206,7 +206,8 @@ fn isolation_takes_at_most_24_calls() {
     };
     assert_eq!(seen.poison.len(), 1_000, "every event is accounted for");
     let faults = seen.cost("hostile").cost.faults;
-    assert!(faults <= 25, "{faults} calls that fault");
+    // 24 calls for each of at most 16 events of an epoch and worker, on two workers.
+    assert!(faults <= 2 * 16 * 25, "{faults} calls that fault");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::route::Shown;
 const MAX_CALLS: u32 = 24;
 /// The most events of an epoch that are isolated for one plugin on one worker. Beyond that,
 /// what faults is left out with its neighbours.
-const MAX_ISOLATED: u32 = 128;
+const MAX_ISOLATED: u32 = 16;
 
 /// What isolating an event may still take: 24 calls, and twice the time of one call.
 pub(crate) struct Budget {

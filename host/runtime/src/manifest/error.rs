@@ -4,7 +4,7 @@
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
     /// Not TOML, an unknown key, a missing key or a value of the wrong type.
-    #[error("plugin.toml: {0}")]
+    #[error("plugin.toml: {}", crate::text::plain_lines(&.0.to_string(), 4096))]
     Syntax(#[from] toml::de::Error),
     /// A value that makes no sense.
     #[error("plugin.toml, {place}: {problem}")]
