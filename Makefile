@@ -25,9 +25,11 @@ help: ## list the targets
 setup: ## install what building and testing needs, where it is missing
 	@sdk/setup/setup.sh
 
+# All of it at once: a part alone would have its dependencies with other features, and so
+# build them a second time.
 .PHONY: build
 build: setup ## build the palisade binary
-	$(CARGO) build $(PROFILE) -p palisade
+	$(CARGO) build $(PROFILE) --workspace --all-targets
 
 .PHONY: plugins
 plugins: build ## build the first-party plugins

@@ -9,4 +9,5 @@ mod icsnpp;
 mod invariants;
 mod ocsf;
 mod order;
+mod packs;
 mod run;
