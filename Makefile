@@ -45,7 +45,9 @@ hostile: build
 demo: plugins ## see parsers, detections and decisions on a recorded capture
 	@echo; echo "== a plant's traffic: palisade run tests/captures/plant.pcap"; echo
 	@$(PALISADE) run tests/captures/plant.pcap --networks tests/demo/networks.toml \
-	    --dataset indicators=tests/demo/indicators.ndjson || [ $$? = 1 ]
+	    --dataset indicators=tests/demo/indicators.ndjson \
+	    --plugins target/plugins/iot-protocols --plugins target/plugins/cdn-abuse \
+	    --plugins target/plugins/intel-detect || [ $$? = 1 ]
 	@echo; echo "== may this be told? palisade policy check --given … --request …"; echo
 	@$(PALISADE) policy check --plugins target/plugins/vuln-disclosure \
 	    --given tests/demo/given.ndjson --request tests/demo/requests.ndjson || [ $$? = 1 ]
