@@ -5,3 +5,4 @@ pub mod flows;
 pub mod guests;
 pub mod logs;
 pub mod mix;
+pub mod packs;

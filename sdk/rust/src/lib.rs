@@ -59,7 +59,7 @@ pub mod timers;
 #[doc(hidden)]
 pub use wit_bindgen::rt as __rt;
 
-pub use batch::{Batch, Row, Valid};
+pub use batch::{Batch, Row, Valid, rows_where};
 pub use bindings::host::palisade::plugin::types::{
     ApprovalAsk, Attribute, AttributeValue, Envelope, EventRef, Kind, Obligation, Severity,
     Timestamp,

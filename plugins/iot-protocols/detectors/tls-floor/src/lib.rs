@@ -9,6 +9,8 @@
 pub mod suites;
 pub mod versions;
 
+use std::collections::HashMap;
+
 use palisade_sdk::{
     Action, Addresses, Batch, BlockScope, Detector, Finding, Obligation, Settings, SettingsError,
     Severity, Table, Text, Valid, field,
@@ -24,7 +26,13 @@ pub struct TlsFloor {
     floor: Version,
     forbidden: Vec<Family>,
     sunsets: Vec<Sunset>,
+    /// Suites that were looked at, with the family that forbids them: there are few, and looking
+    /// costs more than all else that is done with an event.
+    known: HashMap<String, Option<usize>>,
 }
+
+/// More suites than there are; names that a sender makes up must not fill the memory.
+const KNOWN: usize = 512;
 
 /// What is wrong with a handshake.
 enum Verdict<'a> {
@@ -50,18 +58,20 @@ impl Detector for TlsFloor {
                 .map(|text| Sunset::parse(text))
                 .collect::<Result<_, _>>()
                 .map_err(refuse("sunset"))?,
+            known: HashMap::new(),
         })
     }
 
     fn evaluate(&mut self, batch: &Batch) {
         let columns = Columns::of(batch);
         for row in 0..batch.len() {
-            let (version, cipher) = (columns.versions.get(row), columns.ciphers.get(row));
-            if columns.failed(row) || cipher.is_empty() {
+            if columns.failed(row) || columns.ciphers.bytes(row).is_empty() {
                 continue;
             }
+            let (version, cipher) = (columns.versions.get(row), columns.ciphers.get(row));
             let time = columns.times.get(row).copied().unwrap_or_default();
-            match self.judge(version, cipher, time) {
+            let forbidden = self.forbidden(cipher);
+            match self.judge(version, cipher, forbidden, time) {
                 Verdict::Fine => self.discharge(&columns, row),
                 Verdict::Block(why) => columns.block(row, &why),
                 Verdict::Sunset(sunset) => columns.announce(row, sunset),
@@ -71,8 +81,21 @@ impl Detector for TlsFloor {
 }
 
 impl TlsFloor {
-    fn judge(&self, name: &str, cipher: &str, time: u64) -> Verdict<'_> {
-        if let Some(family) = self.forbidden.iter().find(|family| family.has(cipher)) {
+    /// The position of the forbidden family that the suite is of.
+    fn forbidden(&mut self, cipher: &str) -> Option<usize> {
+        if let Some(family) = self.known.get(cipher) {
+            return *family;
+        }
+        let family = self.forbidden.iter().position(|family| family.has(cipher));
+        if self.known.len() == KNOWN {
+            self.known.clear();
+        }
+        self.known.insert(cipher.to_owned(), family);
+        family
+    }
+
+    fn judge(&self, name: &str, cipher: &str, forbidden: Option<usize>, time: u64) -> Verdict<'_> {
+        if let Some(family) = forbidden.and_then(|at| self.forbidden.get(at)) {
             return Verdict::Block(format!("suite {cipher} is forbidden ({})", family.name()));
         }
         // A version that is none of those known is not guessed at.

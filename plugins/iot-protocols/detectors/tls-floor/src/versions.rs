@@ -15,18 +15,20 @@ impl Version {
     /// # Errors
     /// For anything else.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let upper = text.trim().to_ascii_uppercase();
-        let (family, number) = match upper.find(|c: char| c.is_ascii_digit()) {
-            Some(at) => upper.split_at(at),
-            None => (upper.as_str(), ""),
-        };
-        let rank = match (family.trim().trim_end_matches('V').trim(), number) {
-            ("SSL", "2" | "2.0" | "20") => 0,
-            ("SSL", "3" | "3.0" | "30") => 1,
-            ("" | "TLS", "1" | "1.0" | "10") => 10,
-            ("" | "TLS", "1.1" | "11") | ("DTLS", "1" | "1.0" | "10") => 11,
-            ("" | "TLS" | "DTLS", "1.2" | "12") => 12,
-            ("" | "TLS" | "DTLS", "1.3" | "13") => 13,
+        let text = text.trim();
+        let digit = text.find(|c: char| c.is_ascii_digit());
+        let (family, number) = text.split_at(digit.unwrap_or(text.len()));
+        let family = family.trim().trim_end_matches(['V', 'v']).trim();
+        let is = |name: &str| family.eq_ignore_ascii_case(name);
+        let tls = family.is_empty() || is("TLS");
+        let rank = match number {
+            "2" | "2.0" | "20" if is("SSL") => 0,
+            "3" | "3.0" | "30" if is("SSL") => 1,
+            "1" | "1.0" | "10" if tls => 10,
+            "1.1" | "11" if tls => 11,
+            "1" | "1.0" | "10" if is("DTLS") => 11,
+            "1.2" | "12" if tls || is("DTLS") => 12,
+            "1.3" | "13" if tls || is("DTLS") => 13,
             _ => {
                 return Err(format!(
                     "{text} is no version; give one such as 1.2 or TLS1.2"
