@@ -10,7 +10,9 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use palisade_events::{Decision, Event, Finding};
 use palisade_pipeline::capabilities::{LogSink, Shard};
-use palisade_pipeline::engine::{Engine, EngineConfig, Notice, Output, Poison, Summary};
+use palisade_pipeline::engine::{
+    Engine, EngineConfig, EngineError, Notice, Output, Poison, Summary,
+};
 use palisade_pipeline::predicates::Filter;
 use palisade_pipeline::sources::{Limits as ReadLimits, SourcePolicy, open};
 use palisade_runtime::compile::{CodeCache, Compiler};
@@ -228,6 +230,17 @@ impl Events {
 
 /// Runs plugins over events, on one worker.
 pub(crate) fn run(plugins: &[&Arc<Plugin>], events: Events) -> Seen {
+    let (seen, ended) = run_with(plugins, events, EngineConfig::default());
+    ended.expect("the run goes on to its end");
+    seen
+}
+
+/// The same, set up otherwise; what came out, also of a run that ended early.
+pub(crate) fn run_with(
+    plugins: &[&Arc<Plugin>],
+    events: Events,
+    config: EngineConfig,
+) -> (Seen, Result<(), EngineError>) {
     let log = Arc::new(Mutex::new(Vec::new()));
     let lines = Arc::clone(&log);
     let sink: LogSink = Arc::new(move |plugin: &str, _: LogLevel, text: &str| {
@@ -237,7 +250,7 @@ pub(crate) fn run(plugins: &[&Arc<Plugin>], events: Events) -> Seen {
     let mut engine = Engine::new(
         EngineConfig {
             workers: 1,
-            ..EngineConfig::default()
+            ..config
         },
         plugins.iter().map(|p| (*p).clone()).collect(),
         |_, plugin| {
@@ -259,12 +272,11 @@ pub(crate) fn run(plugins: &[&Arc<Plugin>], events: Events) -> Seen {
     let input = open("input", std::io::Cursor::new(bytes), &ReadLimits::default())
         .expect("the input is recognised");
     let source = engine.source("input", "tenant").expect("the first input");
-    engine
-        .read(input, SourcePolicy::vectors(source), &mut seen)
-        .expect("the run goes on");
-    seen.summary = engine.finish(&mut seen).expect("the run ends");
+    let read = engine.read(input, SourcePolicy::vectors(source), &mut seen);
+    let ended = read.and_then(|()| engine.finish(&mut seen));
+    let ended = ended.map(|summary| seen.summary = summary);
     seen.log = std::mem::take(&mut *log.lock().expect("nobody panics with the lock"));
-    seen
+    (seen, ended)
 }
 
 /// Runs a hostile plugin beside the innocent one, whose findings must be those that it has

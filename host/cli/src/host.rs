@@ -9,12 +9,12 @@ use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 use palisade_pipeline::capabilities::{Listed, LogSink, Shard};
 use palisade_pipeline::datasets::{Dataset, DatasetLimits};
-use palisade_pipeline::engine::{Engine, EngineConfig};
+use palisade_pipeline::engine::{Engine, EngineConfig, OnFault};
 use palisade_pipeline::enrich::Networks;
 use palisade_pipeline::predicates::{Filter, Membership};
 use palisade_pipeline::state::DEFAULT_BYTES;
 use palisade_runtime::compile::{ChildLimits, CodeCache, Compiler, CompilerCommand};
-use palisade_runtime::manifest::{Capability, Settings};
+use palisade_runtime::manifest::{Capability, Settings, parse_duration};
 use palisade_runtime::{Config, Limits, Mode, Plugin, Runtime};
 
 use crate::packs::PackOptions;
@@ -27,11 +27,14 @@ const MAX_TEXT: u64 = 16 << 20;
 const MAX_CODE: usize = 512 << 20;
 /// Where `palisade plugin build` puts components.
 const BUILT: &str = "target/plugins";
+/// The pack there that nobody wants to run by default.
+const EXAMPLES: &str = "examples";
 
 /// Options of every command that runs plugins.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct HostOptions {
-    /// A component, or a folder with components at any depth [default: target/plugins]
+    /// A component, or a folder with components at any depth [default: target/plugins, save the
+    /// examples]
     #[arg(long, short = 'p', value_name = "PATH")]
     pub(crate) plugins: Vec<PathBuf>,
 
@@ -65,6 +68,12 @@ pub(crate) struct HostOptions {
     /// A new instance for every call; what comes out does not depend on it
     #[arg(long, hide = true)]
     fresh_instances: bool,
+
+    /// When a plugin faults: `skip` what it faulted on; `quarantine` the plugin for the rest of
+    /// the run after N faults within so much event time (`quarantine:N/TIME`; policies go on to
+    /// deny); or `stop` the run
+    #[arg(long, value_name = "MODE", default_value = "skip", value_parser = on_fault)]
+    on_fault: OnFault,
 
     /// Bound calls by fuel as well, so that they end at the same instruction everywhere
     #[arg(long)]
@@ -142,6 +151,7 @@ impl HostOptions {
                  with `palisade plugin build`"
             );
             components(built, &mut files)?;
+            files.retain(|file| !file.starts_with(built.join(EXAMPLES)));
         }
         for path in &self.plugins {
             components(path, &mut files)?;
@@ -149,11 +159,14 @@ impl HostOptions {
         ensure!(
             !files.is_empty() || !self.packs.is_empty(),
             "there is no component (`*.wasm`) in {}",
-            self.plugins
-                .iter()
-                .map(|p| p.display().to_string())
-                .collect::<Vec<_>>()
-                .join(", ")
+            match &self.plugins[..] {
+                [] => BUILT.to_owned(),
+                named => named
+                    .iter()
+                    .map(|p| p.display().to_string())
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            }
         );
         self.packs.check_loose(&files)?;
         let mut loaded = Loaded::new(given);
@@ -188,6 +201,7 @@ impl HostOptions {
             epoch: self.epoch.max(1),
             fresh: self.fresh_instances,
             networks: given.networks.clone(),
+            on_fault: self.on_fault,
             ..EngineConfig::default()
         };
         if let Some(workers) = self.workers {
@@ -195,6 +209,22 @@ impl HostOptions {
         }
         config
     }
+}
+
+/// Reads the option `--on-fault`.
+fn on_fault(text: &str) -> Result<OnFault, String> {
+    let (faults, within) = match text.split_once(':') {
+        None if text == "skip" => return Ok(OnFault::Skip),
+        None if text == "stop" => return Ok(OnFault::Stop),
+        None if text == "quarantine" => ("16", "60s"),
+        Some(("quarantine", limit)) => limit.split_once('/').unwrap_or((limit, "60s")),
+        _ => return Err("write skip, stop, quarantine or quarantine:16/60s".into()),
+    };
+    let faults = faults.parse().ok().filter(|faults| *faults > 0);
+    Ok(OnFault::Quarantine {
+        faults: faults.ok_or("the number of faults is a number of at least 1")?,
+        within: parse_duration(within)?,
+    })
 }
 
 /// A runtime that compiles in a child process and keeps compiled code, unless told otherwise.

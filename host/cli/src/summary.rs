@@ -177,7 +177,11 @@ pub(crate) fn print(done: &Summary, loaded: &Loaded, letters: LetterCounts) -> R
             format!("{each:.0}"),
             (plugin.cost.calls + plugin.parse.calls).to_string(),
             plugin.yielded.to_string(),
-            plugin.cost.faults.to_string(),
+            if plugin.quarantined {
+                format!("{}, quarantined", plugin.cost.faults)
+            } else {
+                plugin.cost.faults.to_string()
+            },
         ]);
     }
     plugins.write(&mut err)?;
@@ -204,6 +208,7 @@ pub(crate) fn json(done: &Summary) -> Value {
                 "chunks": p.parse.chunks,
                 "yielded": p.yielded,
                 "faults": p.cost.faults,
+                "quarantined": p.quarantined,
                 "host_calls": p.cost.host_calls,
             })
         })

@@ -238,6 +238,9 @@ impl Yield for Report {
                 "plugin `{plugin}`: a finding of rule `{rule}` is refused: more than four \
                  findings would rest one on another"
             ),
+            Notice::Quarantined { plugin } => {
+                format!("plugin `{plugin}` is in quarantine: it has faulted too often")
+            }
             Notice::Fault {
                 plugin: _,
                 problem,

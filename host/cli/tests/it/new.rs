@@ -79,6 +79,11 @@ fn every_template_builds_and_passes_its_test_at_once() {
     a_vector_that_comes_out_otherwise_is_shown(&dir);
     what_a_plugin_costs_is_measured(&dir);
     a_wrong_import_is_told_when_it_is_built(&dir);
+    // A run without --plugins must not find them.
+    for name in &names {
+        let inside = checkout().join("target/plugins/local").join(name);
+        let _ = fs::remove_file(inside.with_extension("wasm"));
+    }
 }
 
 fn a_vector_that_comes_out_otherwise_is_shown(dir: &Path) {

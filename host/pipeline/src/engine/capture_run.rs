@@ -77,7 +77,7 @@ impl Engine {
             let mut ingesting = began.elapsed();
             let (parsed, evaluated) = self.workers.parse(pieces)?;
             self.conclude(evaluated, out)?;
-            self.account(&parsed, out);
+            self.account(&parsed, out)?;
             let began = Instant::now();
             let batches = merge.epoch(&news, parsed)?;
             batches.iter().for_each(|batch| out.parsed(batch));

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use palisade_events::{BatchError, MAX_ROWS, MAX_SLOT};
 
+use super::failure::OnFault;
 use super::graph::MAX_LEVELS;
 use super::workers::WorkerError;
 use crate::capture::ReadLimits;
@@ -46,6 +47,8 @@ pub struct EngineConfig {
     pub networks: Option<Arc<Networks>>,
     /// Takes records that are not understood.
     pub dead_letters: DeadLetters,
+    /// What becomes of a plugin that faults.
+    pub on_fault: OnFault,
     /// Ends the run early.
     pub stop: Stop,
 }
@@ -66,6 +69,7 @@ impl Default for EngineConfig {
             limits: Limits::default(),
             networks: None,
             dead_letters: DeadLetters::none(),
+            on_fault: OnFault::default(),
             stop: Stop::default(),
         }
     }
@@ -94,6 +98,9 @@ pub enum EngineError {
     /// A worker is gone.
     #[error(transparent)]
     Worker(#[from] WorkerError),
+    /// A plugin faulted, and the run was to stop then.
+    #[error("stopped by a fault: {0}")]
+    Fault(String),
     /// A batch could not be made.
     #[error("{0}; this is a defect of Palisade, please report it")]
     Batch(#[from] BatchError),

@@ -1,12 +1,15 @@
 //! What an epoch made the plugins say: through all levels, then out in one order.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use palisade_events::{Batch, Event, Finding, Judgement, compose};
 use palisade_runtime::Fault;
+use palisade_runtime::manifest::World;
 
 use super::config::EngineError;
 use super::evaluate::{EvaluateOutput, Poison};
+use super::failure::{Consequence, OnFault};
 use super::output::{Notice, Output};
 use super::parse::ParseOutput;
 use super::place::{Cause, Place, Rank};
@@ -105,7 +108,7 @@ impl Engine {
         let mut said = Gathered::default();
         let mut events = self.gather(1, outputs, &mut said)?;
         for level in 2..=self.top {
-            routed = Arc::new(routed.next(&self.levels, events));
+            routed = Arc::new(routed.next(events));
             if routed.is_empty() {
                 break;
             }
@@ -117,7 +120,7 @@ impl Engine {
         let mut said = said.all;
         said.sort_by(|(a, _), (b, _)| a.cmp(b));
         for ((.., rank), said) in said {
-            self.put(rank.plugin, said, out);
+            self.put(rank.plugin, said, out)?;
         }
         Ok(())
     }
@@ -169,21 +172,24 @@ impl Engine {
         Ok(events)
     }
 
-    fn put(&mut self, plugin: usize, said: Said, out: &mut dyn Output) {
+    fn put(&mut self, plugin: usize, said: Said, out: &mut dyn Output) -> Result<(), EngineError> {
         let name = || self.plugins[plugin].manifest().name.clone();
         match said {
             Said::Poison(poison) => {
                 self.summary.poison += 1;
                 self.summary.faults += 1;
                 out.poison(&name(), &poison);
+                let time = poison.batch.times().get(poison.row).copied();
+                self.faulted(self.parsers.len() + plugin, time, &poison.fault, out)?;
             }
             Said::Fault(fault) => {
                 self.summary.faults += 1;
                 out.notice(Notice::Fault {
                     plugin: name(),
                     problem: fault.to_string(),
-                    backtrace: fault.backtrace,
+                    backtrace: fault.backtrace.clone(),
                 });
+                self.faulted(self.parsers.len() + plugin, None, &fault, out)?;
             }
             Said::TooDeep(rule) => {
                 self.summary.too_deep += 1;
@@ -207,10 +213,54 @@ impl Engine {
                 out.finding(*finding);
             }
         }
+        Ok(())
+    }
+
+    /// Does what is to be done after a fault of the plugin at this place of the summary. Where
+    /// no event is to blame, its time is that of the latest.
+    fn faulted(
+        &mut self,
+        plugin: usize,
+        time: Option<u64>,
+        fault: &Fault,
+        out: &mut dyn Output,
+    ) -> Result<(), EngineError> {
+        let time = time.unwrap_or_else(|| self.watermark.latest());
+        let evaluated = plugin.checked_sub(self.parsers.len());
+        // A policy fails closed, fault by fault; out of the way, it would deny nothing.
+        if evaluated.is_some_and(|at| self.plugins[at].manifest().world == World::Policy)
+            && self.config.on_fault != OnFault::Stop
+        {
+            return Ok(());
+        }
+        match self.faults.book(plugin, time) {
+            Consequence::None => {}
+            Consequence::Stop => return Err(EngineError::Fault(fault.to_string())),
+            Consequence::Quarantine => {
+                match evaluated {
+                    None => self.retired[plugin].store(true, Ordering::Relaxed),
+                    Some(at) => {
+                        let mut levels = self.levels.to_vec();
+                        levels[at] = 0;
+                        self.levels = levels.into();
+                    }
+                }
+                let summary = &mut self.summary.plugins[plugin];
+                summary.quarantined = true;
+                out.notice(Notice::Quarantined {
+                    plugin: summary.name.clone(),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Books what the parsers did.
-    pub(super) fn account(&mut self, parsed: &[ParseOutput], out: &mut dyn Output) {
+    pub(super) fn account(
+        &mut self,
+        parsed: &[ParseOutput],
+        out: &mut dyn Output,
+    ) -> Result<(), EngineError> {
         let mut failures: Vec<_> = parsed.iter().flat_map(|output| &output.failures).collect();
         failures.sort_by_key(|failure| failure.order);
         for failure in failures {
@@ -238,7 +288,9 @@ impl Engine {
                     problem: fault.to_string(),
                     backtrace: fault.backtrace.clone(),
                 });
+                self.faulted(*parser, None, fault, out)?;
             }
         }
+        Ok(())
     }
 }

@@ -48,7 +48,6 @@ pub(crate) struct EvaluateWorker {
     number: usize,
     workers: usize,
     seats: Vec<Seat>,
-    levels: Arc<[u8]>,
     /// A new instance for every call, which must not change what comes out.
     fresh: bool,
 }
@@ -59,7 +58,6 @@ impl EvaluateWorker {
         number: usize,
         workers: usize,
         plugins: &[Arc<Plugin>],
-        levels: Arc<[u8]>,
         mut capabilities: impl FnMut(usize) -> Box<dyn Capabilities>,
         fresh: bool,
     ) -> EvaluateWorker {
@@ -72,7 +70,6 @@ impl EvaluateWorker {
             number,
             workers,
             seats,
-            levels,
             fresh,
         }
     }
@@ -84,7 +81,7 @@ impl EvaluateWorker {
             ..EvaluateOutput::default()
         };
         for (index, seat) in self.seats.iter_mut().enumerate() {
-            if self.levels[index] != routed.level {
+            if !routed.is_for(index) {
                 continue;
             }
             let began = Instant::now();

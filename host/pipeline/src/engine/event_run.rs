@@ -118,7 +118,7 @@ impl Engine {
         }
         let (mut parsed, evaluated) = self.workers.parse(pieces)?;
         self.conclude(evaluated, out)?;
-        self.account(&parsed, out);
+        self.account(&parsed, out)?;
         let rows = recorded_flows::rows(&batches, &parsed, &self.protocols)?;
         parsed.push(ParseOutput {
             tables: rows,

@@ -10,11 +10,11 @@ use super::route::Shown;
 
 /// The most calls that isolating one event may take.
 const MAX_CALLS: u32 = 24;
-/// The most events of an epoch that are isolated for one plugin on one worker. Beyond that,
+/// The most events, or flows, of an epoch that are isolated for one plugin on one worker. Beyond that,
 /// what faults is left out with its neighbours.
 const MAX_ISOLATED: u32 = 16;
 
-/// What isolating an event may still take: 24 calls, and twice the time of one call.
+/// What isolating an event, or a flow, may still take: 24 calls, and twice the time of one call.
 pub(crate) struct Budget {
     limit: Duration,
     isolated: u32,
@@ -41,13 +41,13 @@ impl Budget {
     }
 
     /// A call has faulted.
-    fn fault(&mut self) {
+    pub(crate) fn fault(&mut self) {
         self.until
             .get_or_insert_with(|| Instant::now() + self.limit);
     }
 
     /// A call is made to find out more.
-    fn call(&mut self) {
+    pub(crate) fn call(&mut self) {
         if self.until.is_some() {
             self.calls = self.calls.saturating_sub(1);
         }

@@ -22,6 +22,7 @@ mod deliver;
 mod draft;
 mod evaluate;
 mod event_run;
+mod failure;
 mod findings;
 mod graph;
 mod ingest;
@@ -42,6 +43,7 @@ mod workers;
 
 pub use config::{EngineConfig, EngineError, Stop};
 pub use evaluate::Poison;
+pub use failure::OnFault;
 pub use output::{Notice, Output};
 pub use parse::ParseCost;
 pub use run::Engine;

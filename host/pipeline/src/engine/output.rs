@@ -37,6 +37,11 @@ pub enum Notice {
         /// The rule.
         rule: String,
     },
+    /// A plugin has faulted too often and is shown nothing more in this run.
+    Quarantined {
+        /// The plugin.
+        plugin: String,
+    },
     /// A plugin faulted.
     Fault {
         /// The plugin.

@@ -89,7 +89,9 @@ pub(crate) struct Placed {
 /// An epoch's batches with the rows that each subscription selects, found once by whichever
 /// worker asks first, for the plugins of one level.
 pub(crate) struct Routed {
-    pub(crate) level: u8,
+    level: u8,
+    /// Of each plugin; 0: it is shown nothing.
+    levels: Arc<[u8]>,
     batches: Vec<Placed>,
     /// For each plugin and subscription the filter.
     filters: Arc<Filters>,
@@ -153,14 +155,14 @@ impl Routed {
     /// sequence number, and those of findings.
     pub(crate) fn new(
         level: u8,
-        levels: &[u8],
+        levels: &Arc<[u8]>,
         batches: Vec<Placed>,
         filters: Arc<Filters>,
         ticks: Vec<Tick>,
     ) -> Routed {
         let selections = filters
             .iter()
-            .zip(levels)
+            .zip(levels.iter())
             .map(|(subscriptions, of)| {
                 if *of != level {
                     return Vec::new();
@@ -172,6 +174,7 @@ impl Routed {
         let answers = batches.iter().map(|_| filters.answers()).collect();
         Routed {
             level,
+            levels: Arc::clone(levels),
             answers,
             batches,
             filters,
@@ -181,10 +184,16 @@ impl Routed {
     }
 
     /// The same epoch for the next level, which is shown these findings as well.
-    pub(crate) fn next(&self, levels: &[u8], findings: Vec<Placed>) -> Routed {
+    pub(crate) fn next(&self, findings: Vec<Placed>) -> Routed {
         let batches = self.batches.iter().cloned().chain(findings).collect();
         let filters = Arc::clone(&self.filters);
-        Routed::new(self.level + 1, levels, batches, filters, self.ticks.clone())
+        let ticks = self.ticks.clone();
+        Routed::new(self.level + 1, &self.levels, batches, filters, ticks)
+    }
+
+    /// Whether it is the turn of the plugin at `index`.
+    pub(crate) fn is_for(&self, index: usize) -> bool {
+        self.levels[index] == self.level
     }
 
     /// Whether there is nothing that a plugin could be shown.

@@ -1,6 +1,7 @@
 //! A run: inputs in, findings and decisions out.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use palisade_events::{Batch, Source};
@@ -9,6 +10,7 @@ use palisade_runtime::{Capabilities, Plugin};
 
 use super::config::{EngineConfig, EngineError, MAX_INPUT_SLOT};
 use super::evaluate::EvaluateWorker;
+use super::failure::Faults;
 use super::findings::Findings;
 use super::graph;
 use super::merge::Protocol;
@@ -30,14 +32,17 @@ pub struct Engine {
     pub(super) plugins: Vec<Arc<Plugin>>,
     pub(super) protocols: Arc<[Protocol]>,
     filters: Arc<Filters>,
-    /// Of each of `plugins`: 1, or above those whose findings it is shown.
+    /// Of each of `plugins`: 1, or above those whose findings it is shown; 0 in quarantine.
     pub(super) levels: Arc<[u8]>,
     /// The highest of them.
     pub(super) top: u8,
     pub(super) findings: Findings,
     /// The epoch that is being evaluated.
     pub(super) epoch: Option<Arc<Routed>>,
-    watermark: Watermark,
+    pub(super) faults: Faults,
+    /// Of each of `parsers`, whether it is in quarantine; changed between epochs only.
+    pub(super) retired: Arc<[AtomicBool]>,
+    pub(super) watermark: Watermark,
     pub(super) summary: Summary,
     slot: u16,
 }
@@ -83,17 +88,18 @@ impl Engine {
         config.flow.server_ports.extend(ports);
         let filters = Arc::new(Filters::new(filters));
         let workers = config.workers.clamp(1, 256);
+        let retired: Arc<[AtomicBool]> = parsers.iter().map(|_| AtomicBool::new(false)).collect();
         let shards = (0..workers)
             .map(|number| {
                 let evaluate = EvaluateWorker::new(
                     number,
                     workers,
                     &plugins,
-                    Arc::clone(&levels),
                     |index| capabilities(index, &plugins[index]),
                     config.fresh,
                 );
-                (ParseWorker::new(parsers.clone()), evaluate)
+                let parse = ParseWorker::new(parsers.clone(), Arc::clone(&retired));
+                (parse, evaluate)
             })
             .collect();
         let named = |plugin: &Arc<Plugin>| PluginSummary {
@@ -105,6 +111,8 @@ impl Engine {
             ..Summary::default()
         };
         Ok(Engine {
+            faults: Faults::new(config.on_fault, summary.plugins.len()),
+            retired,
             watermark: Watermark::new(config.lateness, config.max_skew, config.now),
             workers: Workers::start(shards)?,
             config,

@@ -15,6 +15,8 @@ pub struct PluginSummary {
     pub name: String,
     /// Findings and retractions, or events that it parsed.
     pub yielded: u64,
+    /// It faulted too often, and was shown nothing more from then on.
+    pub quarantined: bool,
     /// What it cost, of detectors and policies.
     pub cost: Cost,
     /// What it cost, of parsers.

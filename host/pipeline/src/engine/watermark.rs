@@ -37,6 +37,10 @@ impl Watermark {
     }
 
     /// How many events were too far ahead of the clock.
+    pub(crate) fn latest(&self) -> u64 {
+        self.latest
+    }
+
     pub(crate) fn clamped(&self) -> u64 {
         self.clamped
     }

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-/// `90s`, `10m`, `1h 30m`, `7d`: jiff's friendly format, where a day is 24 hours.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+/// Reads `90s`, `10m`, `1h 30m`, `7d`: jiff's friendly format, where a day is 24 hours.
+///
+/// # Errors
+/// When it is no such text, zero, or more than 292 years.
+pub fn duration(text: &str) -> Result<Duration, String> {
     let span: jiff::Span = text
         .parse()
         .map_err(|_| format!("`{text}` is not a duration; write `10s`, `5m`, `1h` or `7d`"))?;

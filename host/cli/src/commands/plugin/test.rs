@@ -391,7 +391,7 @@ impl Yield for Collect {
             )),
             Notice::Fault { problem, .. } => self.problems.push(problem),
             // What a parser cannot parse is part of what it must do.
-            Notice::Unparsed { .. } => {}
+            Notice::Quarantined { .. } | Notice::Unparsed { .. } => {}
         }
     }
 

@@ -75,6 +75,10 @@ impl ParseWorker {
         queue: &[&Queued],
         pieces: &Pieces,
     ) {
+        if self.is_retired(parser) {
+            self.fail(parser, queue, "its parser faulted too often");
+            return;
+        }
         let mut arena = Vec::new();
         let mut chunks = Vec::with_capacity(queue.len());
         let mut origins: Vec<Origin> = Vec::with_capacity(queue.len());
@@ -141,6 +145,7 @@ impl ParseWorker {
         if chunks.is_empty() {
             return;
         }
+        self.budgets[parser].call();
         let began = Instant::now();
         let answer = match self.instances[parser][instance].get() {
             Ok(guest) => guest.parse(&chunks, &arena),
@@ -151,7 +156,7 @@ impl ParseWorker {
         };
         self.charge(parser, began, chunks.len(), arena.len());
         match answer {
-            Ok(parsed) => self.accept(parser, parsed, &chunks, &arena, origins, pieces),
+            Ok(parsed) => self.accept((parser, instance), parsed, &chunks, &arena, origins, pieces),
             Err(fault) => self.blame(parser, instance, fault, queue, pieces),
         }
     }
@@ -159,7 +164,7 @@ impl ParseWorker {
     /// Takes over what a call of `parse` returned.
     fn accept(
         &mut self,
-        parser: usize,
+        (parser, instance): (usize, usize),
         parsed: Parsed,
         chunks: &[Chunk],
         arena: &[u8],
@@ -210,7 +215,7 @@ impl ParseWorker {
             }
         }
         for table in parsed.tables {
-            self.take_table(parser, table, &origins);
+            self.take_table(parser, instance, table, &origins);
         }
         for (i, offset) in handovers {
             let call = Call {
@@ -259,7 +264,13 @@ impl ParseWorker {
         }
     }
 
-    fn take_table(&mut self, parser: usize, table: ParsedTable, origins: &[Origin]) {
+    fn take_table(
+        &mut self,
+        parser: usize,
+        instance: usize,
+        table: ParsedTable,
+        origins: &[Origin],
+    ) {
         let rows: Vec<RowOrigin> = table
             .chunks
             .iter()
@@ -290,6 +301,7 @@ impl ParseWorker {
                     backtrace: Vec::new(),
                 };
                 self.out.faults.push((parser, fault));
+                self.discard(parser, instance);
             }
         }
     }

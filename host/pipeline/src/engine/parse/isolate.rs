@@ -5,11 +5,12 @@ use palisade_runtime::Fault;
 use super::output::ParseFailure;
 use super::session::{Seat, State};
 use super::worker::{ParseWorker, Queued};
-use crate::engine::piece::Pieces;
+use crate::engine::piece::{Piece, Pieces};
 
 impl ParseWorker {
     /// After a fault: the instance is gone, its sessions go on without memory, and those of
-    /// this call are tried in halves until the one that faults is alone.
+    /// this call are tried in halves until the one that faults is alone. When that takes too
+    /// many calls or too long, all that are left with it are given up.
     pub(super) fn blame(
         &mut self,
         parser: usize,
@@ -19,21 +20,17 @@ impl ParseWorker {
         pieces: &Pieces,
     ) {
         self.discard(parser, instance);
+        self.budgets[parser].fault();
         let mut flows: Vec<u64> = Vec::new();
         for queued in queue {
             if !flows.contains(&queued.piece.flow) {
                 flows.push(queued.piece.flow);
             }
         }
-        if let [flow] = flows[..] {
-            self.out.failures.push(ParseFailure {
-                flow,
-                order: queue[0].piece.order,
-                parser,
-                message: fault.to_string(),
-            });
+        if flows.len() == 1 || !self.budgets[parser].is_left() {
+            self.fail(parser, queue, &fault.to_string());
             self.out.faults.push((parser, fault));
-            self.give_up(flow);
+            self.budgets[parser].found();
             return;
         }
         self.out.faults.push((parser, fault));
@@ -45,6 +42,23 @@ impl ParseWorker {
                 .filter(|queued| half.contains(&queued.piece.flow))
                 .collect();
             self.call(parser, instance, &part, pieces);
+        }
+    }
+
+    /// Parses the flows of these pieces no further, and says so.
+    pub(super) fn fail(&mut self, parser: usize, queue: &[&Queued], message: &str) {
+        for queued in queue {
+            let Piece { flow, order, .. } = queued.piece;
+            let parsed = self.sessions.get(&flow);
+            if parsed.is_some_and(|session| matches!(session.state, State::Parsing { .. })) {
+                self.out.failures.push(ParseFailure {
+                    flow,
+                    order,
+                    parser,
+                    message: message.to_owned(),
+                });
+                self.give_up(flow);
+            }
         }
     }
 

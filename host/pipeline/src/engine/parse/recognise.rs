@@ -1,5 +1,6 @@
 //! Which parser a flow belongs to: told by its first bytes, ports only say whom to ask first.
 
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use palisade_events::Transport;
@@ -35,6 +36,7 @@ impl ParseWorker {
         let session = self.sessions.get_mut(&flow)?;
         let transport = session.context.transport;
         let port = session.context.dst.port.unwrap_or(0);
+        let retired = |p: usize| self.retired[p].load(Ordering::Relaxed);
         let State::Probing(probe) = &mut session.state else {
             return None;
         };
@@ -45,14 +47,15 @@ impl ParseWorker {
             let direction = index(probe.held[probe.looked - 1].piece.direction);
             let best = (0..self.parsers.len())
                 .filter(|p| !probe.refused[direction].contains(p) && !probe.asked.contains(p))
-                .filter(|p| speaks(&self.parsers[*p], transport))
+                .filter(|p| speaks(&self.parsers[*p], transport) && !retired(*p))
                 .min_by_key(|p| (!hinted(&self.parsers[*p], port), *p));
             let Some(parser) = best else {
                 // Everybody was asked. Whoever said `more` is asked again with more bytes.
                 probe.asking = false;
                 if probe.refused.iter().all(|r| {
-                    (0..self.parsers.len())
-                        .all(|p| r.contains(&p) || !speaks(&self.parsers[p], transport))
+                    (0..self.parsers.len()).all(|p| {
+                        r.contains(&p) || !speaks(&self.parsers[p], transport) || retired(p)
+                    })
                 }) {
                     session.ignore();
                     return None;
@@ -101,6 +104,7 @@ impl ParseWorker {
         if self.instances[parser].is_empty() {
             self.add_instance(parser);
         }
+        self.budgets[parser].call();
         let began = Instant::now();
         let answers = match self.instances[parser][0].get() {
             Ok(instance) => instance.probe(&chunks, &arena),
@@ -119,14 +123,16 @@ impl ParseWorker {
             Err(fault) => {
                 self.out.faults.push((parser, fault));
                 self.discard(parser, 0);
-                match flows {
-                    [] => {}
-                    [flow] => self.answer(parser, *flow, Recognition::No, pieces),
-                    _ => {
-                        let (left, right) = flows.split_at(flows.len() / 2);
-                        self.ask(parser, left, pieces);
-                        self.ask(parser, right, pieces);
-                    }
+                self.budgets[parser].fault();
+                if flows.len() > 1 && self.budgets[parser].is_left() {
+                    let (left, right) = flows.split_at(flows.len() / 2);
+                    self.ask(parser, left, pieces);
+                    self.ask(parser, right, pieces);
+                    return;
+                }
+                self.budgets[parser].found();
+                for flow in flows {
+                    self.answer(parser, *flow, Recognition::No, pieces);
                 }
             }
         }

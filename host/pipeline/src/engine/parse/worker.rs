@@ -1,6 +1,7 @@
 //! The parsing half of a worker: sends the pieces of flows where they belong.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use hashbrown::HashMap;
@@ -9,6 +10,7 @@ use palisade_runtime::{ChunkDirection, Fault, FaultCause, Plugin};
 use super::instance::ParserInstance;
 use super::output::{ParseCost, ParseOutput};
 use super::session::{Seat, Session, State};
+use crate::engine::isolate::Budget;
 use crate::engine::piece::{Piece, Pieces};
 
 /// The most instances of one parser in one worker.
@@ -32,12 +34,17 @@ pub(crate) struct ParseWorker {
     closing: Vec<(Seat, u64)>,
     /// Flows whose end came while recognition was under way.
     ended: Vec<u64>,
+    /// Of each parser, whether it is in quarantine.
+    pub(super) retired: Arc<[AtomicBool]>,
+    /// Of each parser, what isolating a flow may still take in this epoch.
+    pub(super) budgets: Vec<Budget>,
     pub(super) out: ParseOutput,
 }
 
 impl ParseWorker {
-    /// A worker for these parsers.
-    pub(crate) fn new(parsers: Vec<Arc<Plugin>>) -> ParseWorker {
+    /// A worker for these parsers, without those that are retired, which does not change while
+    /// it parses.
+    pub(crate) fn new(parsers: Vec<Arc<Plugin>>, retired: Arc<[AtomicBool]>) -> ParseWorker {
         let count = parsers.len();
         ParseWorker {
             instances: (0..count).map(|_| Vec::new()).collect(),
@@ -47,6 +54,8 @@ impl ParseWorker {
             unknown: Vec::new(),
             closing: Vec::new(),
             ended: Vec::new(),
+            retired,
+            budgets: Vec::new(),
             out: ParseOutput::default(),
         }
     }
@@ -54,6 +63,8 @@ impl ParseWorker {
     /// Takes an epoch's pieces and returns everything that they yield.
     pub(crate) fn parse(&mut self, pieces: &Pieces) -> ParseOutput {
         self.out.costs = vec![ParseCost::default(); self.parsers.len()];
+        let budget = |parser: &Arc<Plugin>| Budget::new(parser.limits().call_time);
+        self.budgets = self.parsers.iter().map(budget).collect();
         for piece in &pieces.list {
             // What is held of a flow is bounded, so it must be told what the flow speaks
             // before more of it comes.
@@ -168,6 +179,10 @@ impl ParseWorker {
         for (seat, numbers) in numbers.into_values() {
             self.close_numbers(seat, numbers);
         }
+    }
+
+    pub(super) fn is_retired(&self, parser: usize) -> bool {
+        self.retired[parser].load(Ordering::Relaxed)
     }
 
     pub(super) fn charge(&mut self, parser: usize, began: Instant, chunks: usize, bytes: usize) {

@@ -1,0 +1,101 @@
+//! What becomes of a plugin that faults.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// What is done beyond undoing the call and leaving out what the plugin faulted on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFault {
+    /// Nothing: the plugin goes on with what follows.
+    #[default]
+    Skip,
+    /// A detector or parser that faults this often within this much event time is shown nothing
+    /// more for the rest of the run. It takes effect with an epoch, so what it said until then
+    /// depends on how the input was cut. A policy goes on: it denies what it cannot decide.
+    Quarantine {
+        /// How many faults are too many; at least 1.
+        faults: u32,
+        /// Between the first and the last of them.
+        within: Duration,
+    },
+    /// The first fault ends the run, after everything that comes before it in the output.
+    Stop,
+}
+
+/// What a fault leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Consequence {
+    None,
+    Quarantine,
+    Stop,
+}
+
+/// The faults of all plugins of a run, by position in its summary.
+#[derive(Debug)]
+pub(crate) struct Faults {
+    mode: OnFault,
+    /// Event times of the latest faults of each, in nanoseconds.
+    recent: Vec<VecDeque<u64>>,
+}
+
+impl Faults {
+    pub(crate) fn new(mode: OnFault, plugins: usize) -> Faults {
+        Faults {
+            mode,
+            recent: vec![VecDeque::new(); plugins],
+        }
+    }
+
+    /// Books a fault at an event time. A plugin that is quarantined is told of once.
+    pub(crate) fn book(&mut self, plugin: usize, time: u64) -> Consequence {
+        let (faults, within) = match self.mode {
+            OnFault::Skip => return Consequence::None,
+            OnFault::Stop => return Consequence::Stop,
+            OnFault::Quarantine { faults, within } => (faults.max(1) as usize, within),
+        };
+        let recent = &mut self.recent[plugin];
+        if recent.len() == faults {
+            return Consequence::None;
+        }
+        recent.push_back(time);
+        let latest = recent.iter().copied().max().unwrap_or(time);
+        let earliest = u128::from(latest).saturating_sub(within.as_nanos());
+        recent.retain(|time| u128::from(*time) >= earliest);
+        if recent.len() == faults {
+            Consequence::Quarantine
+        } else {
+            Consequence::None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    #[test]
+    fn faults_count_within_their_time() {
+        let mode = OnFault::Quarantine {
+            faults: 3,
+            within: Duration::from_secs(60),
+        };
+        let mut faults = Faults::new(mode, 2);
+        for time in [0, 100, 150] {
+            assert_eq!(faults.book(0, time * SECOND), Consequence::None);
+        }
+        assert_eq!(faults.book(1, 151 * SECOND), Consequence::None);
+        // Of several workers' faults a later one can come first.
+        assert_eq!(faults.book(0, 149 * SECOND), Consequence::Quarantine);
+        assert_eq!(faults.book(0, 150 * SECOND), Consequence::None);
+        assert_eq!(faults.book(1, 152 * SECOND), Consequence::None);
+        assert_eq!(faults.book(1, 153 * SECOND), Consequence::Quarantine);
+    }
+
+    #[test]
+    fn other_modes_are_not_counted() {
+        assert_eq!(Faults::new(OnFault::Skip, 1).book(0, 1), Consequence::None);
+        assert_eq!(Faults::new(OnFault::Stop, 1).book(0, 1), Consequence::Stop);
+    }
+}
