@@ -6,12 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use palisade_events::{Decision, Event, Finding};
-use palisade_pipeline::capabilities::{Listed, LogSink, Shard};
+use palisade_pipeline::capabilities::LogSink;
 use palisade_pipeline::datasets::{Dataset, DatasetLimits};
 use palisade_pipeline::engine::{Engine, EngineConfig, Notice, Output, Poison, Summary};
-use palisade_pipeline::predicates::{Filter, Membership};
 use palisade_pipeline::sources::{Limits, SourcePolicy, open};
-use palisade_pipeline::state::DEFAULT_BYTES;
 use palisade_runtime::manifest::{Capability, Settings};
 use palisade_runtime::{Config, Plugin, Runtime};
 
@@ -90,25 +88,9 @@ impl Packs {
     /// # Panics
     /// When a plugin faults, and when the input is none.
     pub fn run(&self, plugins: &[Arc<Plugin>], bytes: &Arc<[u8]>) -> Summary {
-        let datasets = &self.datasets;
-        let filters = |_: usize, plugin: &Plugin| {
-            let manifest = plugin.manifest();
-            let listed = |position: usize| {
-                let name = manifest.datasets.get(position)?;
-                let dataset = datasets.iter().find(|d| d.name() == name)?;
-                Some(Arc::new(Listed(Arc::clone(dataset))) as Arc<dyn Membership>)
-            };
-            let filter = |subscription| Filter::new(subscription, &listed);
-            manifest.subscriptions.iter().map(filter).collect()
-        };
-        let config = EngineConfig::default();
-        let share = DEFAULT_BYTES / config.workers.max(1) as u64;
         let log: LogSink = Arc::new(|_, _, _| {});
-        let capabilities = |_: usize, plugin: &Plugin| {
-            let shard = Shard::new(plugin.manifest(), share, datasets, Arc::clone(&log));
-            Box::new(shard) as Box<dyn palisade_runtime::Capabilities>
-        };
-        let engine = Engine::new(config, plugins.to_vec(), filters, capabilities);
+        let config = EngineConfig::default();
+        let engine = Engine::new(config, plugins.to_vec(), &self.datasets, &log);
         let mut engine = engine.expect("the engine starts");
         let mut out = Counting::default();
         let input = open("bench", Cursor::new(Arc::clone(bytes)), &Limits::default());

@@ -9,11 +9,10 @@ use std::time::Duration;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use palisade_events::{Decision, Event, Finding};
-use palisade_pipeline::capabilities::{LogSink, Shard};
+use palisade_pipeline::capabilities::LogSink;
 use palisade_pipeline::engine::{
     Engine, EngineConfig, EngineError, Notice, Output, Poison, Summary,
 };
-use palisade_pipeline::predicates::Filter;
 use palisade_pipeline::sources::{Limits as ReadLimits, SourcePolicy, open};
 use palisade_runtime::compile::{CodeCache, Compiler};
 use palisade_runtime::manifest::{Capability, Settings};
@@ -253,18 +252,8 @@ pub(crate) fn run_with(
             ..config
         },
         plugins.iter().map(|p| (*p).clone()).collect(),
-        |_, plugin| {
-            let filter = |subscription| Filter::new(subscription, &|_| None);
-            plugin.manifest().subscriptions.iter().map(filter).collect()
-        },
-        |_, plugin| {
-            Box::new(Shard::new(
-                plugin.manifest(),
-                palisade_pipeline::state::DEFAULT_BYTES,
-                &[],
-                Arc::clone(&sink),
-            ))
-        },
+        &[],
+        &sink,
     )
     .expect("the engine starts");
     let mut seen = Seen::default();

@@ -5,8 +5,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use palisade_events::{Batch, Source};
+use palisade_runtime::Plugin;
 use palisade_runtime::manifest::World;
-use palisade_runtime::{Capabilities, Plugin};
 
 use super::config::{EngineConfig, EngineError, MAX_INPUT_SLOT};
 use super::evaluate::EvaluateWorker;
@@ -21,8 +21,11 @@ use super::summary::{PluginSummary, Summary};
 use super::trickle::Trickle;
 use super::watermark::Watermark;
 use super::workers::Workers;
-use crate::predicates::{Filter, Filters};
+use crate::capabilities::{Listed, LogSink, Shard};
+use crate::datasets::Dataset;
+use crate::predicates::{Filter, Filters, Membership};
 use crate::sources::{Format, Input, SourcePolicy};
+use crate::state::DEFAULT_BYTES;
 
 /// Runs inputs through plugins.
 pub struct Engine {
@@ -48,9 +51,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine for these plugins, parsers among them. `filters` makes the filter of each
-    /// subscription, and `capabilities` what each detector or policy gets on each worker: both
-    /// are asked by the plugin's position among those that are not parsers.
+    /// An engine for these plugins, parsers among them. Detectors and policies find datasets by
+    /// name, keep at most [`DEFAULT_BYTES`] of state each, and write to `log`.
     ///
     /// # Errors
     /// When a worker cannot be started, a filter cannot be made, or plugins build on each
@@ -58,8 +60,8 @@ impl Engine {
     pub fn new(
         mut config: EngineConfig,
         plugins: Vec<Arc<Plugin>>,
-        filters: impl Fn(usize, &Plugin) -> Result<Vec<Filter>, String>,
-        capabilities: impl Fn(usize, &Plugin) -> Box<dyn Capabilities>,
+        datasets: &[Arc<Dataset>],
+        log: &LogSink,
     ) -> Result<Engine, EngineError> {
         let (parsers, plugins): (Vec<_>, Vec<_>) = plugins
             .into_iter()
@@ -75,13 +77,7 @@ impl Engine {
         let levels: Arc<[u8]> = graph::levels(&plugins)?.into();
         let filters = plugins
             .iter()
-            .enumerate()
-            .map(|(index, plugin)| {
-                filters(index, plugin).map_err(|problem| EngineError::Predicates {
-                    plugin: plugin.manifest().name.clone(),
-                    problem,
-                })
-            })
+            .map(|plugin| filters(plugin, datasets))
             .collect::<Result<_, _>>()?;
         let ports = parsers.iter().filter_map(|p| p.manifest().parser.as_ref());
         let ports = ports.flat_map(|spec| spec.ports.iter().copied());
@@ -95,7 +91,10 @@ impl Engine {
                     number,
                     workers,
                     &plugins,
-                    |index| capabilities(index, &plugins[index]),
+                    |index| {
+                        let (manifest, log) = (plugins[index].manifest(), Arc::clone(log));
+                        Box::new(Shard::new(manifest, DEFAULT_BYTES, datasets, log))
+                    },
                     config.fresh,
                 );
                 let parse = ParseWorker::new(parsers.clone(), Arc::clone(&retired));
@@ -235,4 +234,22 @@ impl Engine {
         let filters = Arc::clone(&self.filters);
         Routed::new(1, &self.levels, batches.collect(), filters, ticks)
     }
+}
+
+/// The filters of a plugin's subscriptions. A dataset that is not loaded has nobody in it.
+fn filters(plugin: &Plugin, datasets: &[Arc<Dataset>]) -> Result<Vec<Filter>, EngineError> {
+    let manifest = plugin.manifest();
+    let listed = |position: usize| {
+        let name = manifest.datasets.get(position)?;
+        let dataset = datasets.iter().find(|d| d.name() == name)?;
+        Some(Arc::new(Listed(Arc::clone(dataset))) as Arc<dyn Membership>)
+    };
+    let filter = |subscription| Filter::new(subscription, &listed);
+    let filters = manifest.subscriptions.iter().map(filter);
+    filters
+        .collect::<Result<_, _>>()
+        .map_err(|problem| EngineError::Predicates {
+            plugin: manifest.name.clone(),
+            problem,
+        })
 }

@@ -1,28 +1,25 @@
 //! Sets up what runs plugins: runtime, plugins, datasets, networks, engine.
 
+mod load;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
-use palisade_pipeline::capabilities::{Listed, LogSink, Shard};
+use palisade_pipeline::capabilities::LogSink;
 use palisade_pipeline::datasets::{Dataset, DatasetLimits};
 use palisade_pipeline::engine::{Engine, EngineConfig, OnFault};
 use palisade_pipeline::enrich::Networks;
-use palisade_pipeline::predicates::{Filter, Membership};
-use palisade_pipeline::state::DEFAULT_BYTES;
 use palisade_runtime::compile::{ChildLimits, CodeCache, Compiler, CompilerCommand};
 use palisade_runtime::manifest::{Capability, Settings, parse_duration};
 use palisade_runtime::{Config, Limits, Mode, Plugin, Runtime};
 
+use self::load::{Read, components, read, read_all, text};
 use crate::packs::PackOptions;
 use crate::places::{Places, open_private};
 
-/// The largest component, settings file and networks file that is read.
-const MAX_COMPONENT: u64 = 64 << 20;
-const MAX_TEXT: u64 = 16 << 20;
 /// The largest compiled code that is kept.
 const MAX_CODE: usize = 512 << 20;
 /// Where `palisade plugin build` puts components.
@@ -315,152 +312,9 @@ impl Loaded {
     /// # Errors
     /// When a worker cannot be started or a predicate cannot be prepared.
     pub(crate) fn engine(&self, config: EngineConfig, log: &LogSink) -> Result<Engine> {
-        let datasets = &self.given.datasets;
-        let filters = |_: usize, plugin: &Plugin| {
-            let manifest = plugin.manifest();
-            let listed = |position: usize| {
-                let name = manifest.datasets.get(position)?;
-                let dataset = datasets.iter().find(|d| d.name() == name)?;
-                Some(Arc::new(Listed(Arc::clone(dataset))) as Arc<dyn Membership>)
-            };
-            let filter = |subscription| Filter::new(subscription, &listed);
-            manifest.subscriptions.iter().map(filter).collect()
-        };
-        let capabilities = |_: usize, plugin: &Plugin| {
-            let manifest = plugin.manifest();
-            let shard = Shard::new(manifest, DEFAULT_BYTES, datasets, Arc::clone(log));
-            Box::new(shard) as Box<dyn palisade_runtime::Capabilities>
-        };
-        Ok(Engine::new(
-            config,
-            self.plugins.clone(),
-            filters,
-            capabilities,
-        )?)
+        let plugins = self.plugins.clone();
+        Ok(Engine::new(config, plugins, &self.given.datasets, log)?)
     }
-}
-
-/// What became of a component.
-enum Read {
-    Plugin { plugin: Arc<Plugin>, compiled: bool },
-    LeftOut(String),
-}
-
-/// Loads the components in these files, as many at a time as there are cores; what comes out
-/// is in their order.
-fn read_all(runtime: &Runtime, given: &Given, files: &[PathBuf]) -> Vec<Result<Read>> {
-    let next = AtomicUsize::new(0);
-    let load = || {
-        let mut done = Vec::new();
-        loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some(path) = files.get(at) else {
-                return done;
-            };
-            let read = bytes(path, MAX_COMPONENT).and_then(|bytes| {
-                let name = path.display().to_string();
-                read(runtime, given, &bytes, &name, None, &Capability::ALL)
-            });
-            done.push((at, read));
-        }
-    };
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut all = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..cores.min(files.len()))
-            .map(|_| scope.spawn(load))
-            .collect();
-        let mut all = load();
-        for other in others {
-            match other.join() {
-                Ok(done) => all.extend(done),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        all
-    });
-    all.sort_by_key(|(at, _)| *at);
-    all.into_iter().map(|(_, read)| read).collect()
-}
-
-/// Loads a component, unless a dataset that it needs is missing.
-fn read(
-    runtime: &Runtime,
-    given: &Given,
-    bytes: &[u8],
-    name: &str,
-    settings: Option<Settings>,
-    granted: &[Capability],
-) -> Result<Read> {
-    let context = || format!("load {name}");
-    let manifest = palisade_runtime::manifest::extract(bytes)
-        .and_then(palisade_runtime::manifest::Manifest::parse)
-        .with_context(context)?;
-    let missing: Vec<&String> = manifest
-        .datasets
-        .iter()
-        .filter(|name| !given.datasets.iter().any(|d| d.name() == *name))
-        .collect();
-    if let Some(name) = missing.first() {
-        return Ok(Read::LeftOut(format!(
-            "plugin `{}` is left out: it needs the dataset `{name}`; give it with --dataset \
-                 {name}=FILE",
-            manifest.name
-        )));
-    }
-    let settings = settings
-        .or_else(|| given.settings.get(&manifest.name).cloned())
-        .unwrap_or_default();
-    let (plugin, origin) = runtime
-        .load(bytes, granted, &settings)
-        .with_context(context)?;
-    Ok(Read::Plugin {
-        plugin: Arc::new(plugin),
-        compiled: origin != palisade_runtime::CodeOrigin::Cached,
-    })
-}
-
-/// The components in a folder, at any depth, or the one file that is named.
-fn components(path: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
-    if !path.is_dir() {
-        found.push(path.to_path_buf());
-        return Ok(());
-    }
-    let entries = std::fs::read_dir(path).with_context(|| format!("read {}", path.display()))?;
-    let mut paths = Vec::new();
-    for entry in entries {
-        paths.push(
-            entry
-                .with_context(|| format!("read {}", path.display()))?
-                .path(),
-        );
-    }
-    paths.sort();
-    for path in paths {
-        if path.is_dir() || path.extension().is_some_and(|e| e == "wasm") {
-            components(&path, found)?;
-        }
-    }
-    Ok(())
-}
-
-fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>> {
-    use std::io::Read as _;
-    let file = std::fs::File::open(path).with_context(|| format!("open {}", path.display()))?;
-    let mut bytes = Vec::new();
-    file.take(limit + 1)
-        .read_to_end(&mut bytes)
-        .with_context(|| format!("read {}", path.display()))?;
-    ensure!(
-        bytes.len() as u64 <= limit,
-        "{} has more than {limit} bytes",
-        path.display()
-    );
-    Ok(bytes)
-}
-
-fn text(path: &Path) -> Result<String> {
-    String::from_utf8(bytes(path, MAX_TEXT)?)
-        .with_context(|| format!("{} is not UTF-8 text", path.display()))
 }
 
 /// Writes the messages of plugins to stderr, from `info` on.
