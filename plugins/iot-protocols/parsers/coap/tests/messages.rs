@@ -54,6 +54,12 @@ fn recognition_rests_on_the_bytes() {
         OSCORE,
         "60 45 30 39 c0 ff 32 32",
         "50 01 00 01 61 61 51 63",
+        // A token of 8 bytes, the longest that there is.
+        "48 01 00 01 01 02 03 04 05 06 07 08 b1 61",
+        // An option that is not registered and that receivers ignore: 2048.
+        "40 01 00 01 b1 61 e1 06 e8 00",
+        // OCF's Accept-Content-Format-Version: registered and critical.
+        "40 01 00 01 b1 61 e2 06 e9 08 00",
     ] {
         assert_eq!(probe(&run(false, &hex(text))), Verdict::Yes, "{text}");
     }
@@ -293,6 +299,29 @@ fn a_stream_is_recognised_by_its_csm() {
     ] {
         assert_eq!(probe(&run(true, &hex(text))), expected, "{text}");
     }
+}
+
+#[test]
+fn over_tcp_a_message_that_makes_no_sense_hides_no_other() {
+    let pieces = [Piece {
+        side: Side::ToServer,
+        // A CSM, a GET whose option is longer than its frame, a response likewise, a GET.
+        bytes: hex("30 e1 22 0b ff 21 01 cc b4 61 20 45 b9 61 21 01 cc b1 61"),
+    }];
+    let (seen, last) = same_however_cut(&pieces, play);
+    assert_eq!(last, Step::Done);
+    let malformed = |at| {
+        format!("Malformed(Fault {{ offset: {at}, expected: \"as long an option as it says\" }})")
+    };
+    assert_eq!(
+        seen,
+        [
+            "- 7.01 / 0 Neither".to_owned(),
+            format!("- 0.01 / 0 {}", malformed(4)),
+            format!("- 2.05 / 0 {}", malformed(3)),
+            "- 0.01 /a 0 Request".to_owned(),
+        ]
+    );
 }
 
 #[test]

@@ -48,7 +48,9 @@ pub(crate) fn could_be_head(bytes: &[u8]) -> bool {
     let word = bytes.iter().take_while(|byte| token(byte)).count();
     let spaced = bytes.get(word).is_none_or(|byte| b" \t".contains(byte));
     let line = memchr::memchr(b'\n', bytes).and_then(|end| bytes.get(..end));
-    (1..=MAX_WORD).contains(&word) && spaced && line.is_none_or(|line| memchr::memmem::find(line, b"HTTP/").is_some())
+    (1..=MAX_WORD).contains(&word)
+        && spaced
+        && line.is_none_or(|line| memchr::memmem::find(line, b"HTTP/").is_some())
 }
 
 /// A method of capital letters, a target without spaces, and `HTTP/1.`.

@@ -227,11 +227,7 @@ fn a_capture_that_began_in_a_body_waits_for_the_next_head() {
         let (seen, last) = play(&[rest.clone(), request.clone(), response.clone()]);
         let text = String::from_utf8_lossy(&body[..9]);
         assert_eq!(last, Step::Done, "{text}");
-        assert_eq!(
-            seen,
-            ["GET a.test /next \"-\" Some(200) \"-\""],
-            "{text}"
-        );
+        assert_eq!(seen, ["GET a.test /next \"-\" Some(200) \"-\""], "{text}");
         let upload = Piece {
             side: Side::ToServer,
             ..rest
