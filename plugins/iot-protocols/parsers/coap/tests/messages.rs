@@ -5,7 +5,8 @@ use coap::{
     message::{self, Message, option},
     session::{Role, Session, probe},
 };
-use iot_wire::harness::{Piece, Random, Replay, same_however_cut, storm};
+use iot_wire::harness::trial::{no_prefix_is_an_error, withstand};
+use iot_wire::harness::{Piece, Random, Replay, capture, same_however_cut, storm};
 use iot_wire::{Fault, Run, Side, Step, Verdict};
 
 fn run(stream: bool, bytes: &[u8]) -> Run<'_> {
@@ -250,9 +251,13 @@ fn over_tcp() -> Vec<Piece> {
 }
 
 fn play(pieces: &[Piece]) -> (Vec<String>, Step) {
+    play_over(true, pieces)
+}
+
+fn play_over(stream: bool, pieces: &[Piece]) -> (Vec<String>, Step) {
     let mut session = Session::default();
     let mut seen = Vec::new();
-    let mut replay = Replay::new(true, 5683, |run: &Run<'_>| {
+    let mut replay = Replay::new(stream, 5683, |run: &Run<'_>| {
         session.feed(run, |message, role| seen.push(line(message, role)))
     });
     for piece in pieces {
@@ -363,5 +368,25 @@ fn hostile_bytes_do_no_harm() {
                 })
             }
         });
+    }
+}
+
+#[test]
+fn a_conversation_that_breaks_off_is_no_error() {
+    no_prefix_is_an_error(&over_tcp(), play);
+}
+
+#[test]
+fn recorded_conversations_split_cut_short_and_changed() {
+    for (name, least) in [
+        ("coap.pcap", 10),
+        ("coap-tcp.pcap", 1),
+        ("coap-on-dtls-port.pcap", 1),
+    ] {
+        let recorded = capture::recorded(name);
+        let known = withstand(&recorded, probe, |conversation, pieces| {
+            play_over(conversation.stream, pieces)
+        });
+        assert!(known >= least, "{name}: {known}");
     }
 }

@@ -1,7 +1,8 @@
 //! Hand-made messages: presentation, transactions, TCP, what is not DNS, hostile input.
 
 use dns::session::{MAX_OUTSTANDING, Seen, Session, probe};
-use iot_wire::harness::{Piece, Replay, same_however_cut, storm};
+use iot_wire::harness::trial::{no_prefix_is_an_error, withstand};
+use iot_wire::harness::{Piece, Replay, capture, same_however_cut, storm};
 use iot_wire::{Run, Side, Step, Verdict};
 
 fn name(text: &str) -> Vec<u8> {
@@ -368,9 +369,13 @@ fn over_tcp() -> Vec<Piece> {
 }
 
 fn play(pieces: &[Piece]) -> (Vec<String>, Step) {
+    play_over(true, 53, pieces)
+}
+
+fn play_over(stream: bool, port: u16, pieces: &[Piece]) -> (Vec<String>, Step) {
     let mut session = Session::default();
     let mut seen = Vec::new();
-    let mut replay = Replay::new(true, 53, |run: &Run<'_>| {
+    let mut replay = Replay::new(stream, port, |run: &Run<'_>| {
         session.feed(run, |lookup| seen.push(line(lookup)))
     });
     for piece in pieces {
@@ -537,5 +542,21 @@ fn hostile_bytes_do_no_harm() {
                 })
             }
         });
+    }
+}
+
+#[test]
+fn a_conversation_that_breaks_off_is_no_error() {
+    no_prefix_is_an_error(&over_tcp(), play);
+}
+
+#[test]
+fn recorded_conversations_split_cut_short_and_changed() {
+    for (name, least) in [("dns.pcap", 10), ("dns-amplification.pcap", 1)] {
+        let recorded = capture::recorded(name);
+        let known = withstand(&recorded, probe, |conversation, pieces| {
+            play_over(conversation.stream, conversation.server.1, pieces)
+        });
+        assert!(known >= least, "{name}: {known}");
     }
 }

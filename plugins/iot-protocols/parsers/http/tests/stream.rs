@@ -1,7 +1,8 @@
 //! Hand-made conversations: pairing, bodies, losses, leaving HTTP, hostile input.
 
 use http::session::{Exchange, MAX_WAITING, Session, probe};
-use iot_wire::harness::{Piece, Replay, same_however_cut, storm};
+use iot_wire::harness::trial::{no_prefix_is_an_error, withstand};
+use iot_wire::harness::{Piece, Replay, capture, same_however_cut, storm};
 use iot_wire::{Fault, Run, Side, Step, Verdict};
 
 fn line(exchange: &Exchange<'_>) -> String {
@@ -405,4 +406,31 @@ fn hostile_bytes_do_no_harm() {
             })
         }
     });
+}
+
+#[test]
+fn a_conversation_that_breaks_off_is_no_error() {
+    let pieces = [
+        client("POST /a?b HTTP/1.1\nHost: a\nTransfer-Encoding: chunked\n\n3;x\nabc\n0\nA: b\n\n"),
+        server(
+            "HTTP/1.1 100 Continue\n\nHTTP/1.1 200 OK\nContent-Length: 2\n\nokHTTP/1.1 400 No\n\n",
+        ),
+    ];
+    no_prefix_is_an_error(&pieces, play);
+}
+
+#[test]
+fn recorded_conversations_split_cut_short_and_changed() {
+    for (name, least) in [
+        ("http.pcap", 10),
+        ("http-upgrade.pcap", 3),
+        ("http-redirect.pcap", 1),
+    ] {
+        let recorded = capture::recorded(name);
+        let known = withstand(&recorded, probe, |conversation, pieces| {
+            assert!(conversation.stream);
+            play(pieces)
+        });
+        assert!(known >= least, "{name}: {known}");
+    }
 }

@@ -1,7 +1,8 @@
 //! Handshakes of OpenSSL, recorded on loopback for these tests: a line per flight, `>`
 //! from the client and `<` from the server.
 
-use iot_wire::harness::{Piece, Replay, same_however_cut, storm};
+use iot_wire::harness::trial::{no_prefix_is_an_error, withstand};
+use iot_wire::harness::{Piece, Replay, capture, same_however_cut, storm};
 use iot_wire::{Fault, Run, Side, Step, Verdict};
 use tls::{
     handshake::Report,
@@ -61,6 +62,10 @@ fn line(report: &Report<'_>) -> String {
 }
 
 fn play(stream: bool, pieces: &[Piece]) -> (Vec<String>, Step) {
+    play_as(stream, pieces, line)
+}
+
+fn play_as(stream: bool, pieces: &[Piece], line: fn(&Report<'_>) -> String) -> (Vec<String>, Step) {
     let mut session = Session::default();
     let mut seen = Vec::new();
     let mut replay = Replay::new(stream, 443, |run: &Run<'_>| {
@@ -342,5 +347,25 @@ fn hostile_bytes_do_no_harm() {
                 })
             }
         });
+    }
+}
+
+#[test]
+fn a_conversation_that_breaks_off_is_no_error() {
+    for name in ["tls12-client-cert", "tls13", "tls10", "tls12-null"] {
+        let mut pieces = recorded(name);
+        pieces.truncate(3);
+        no_prefix_is_an_error(&pieces, |pieces| play(true, pieces));
+    }
+}
+
+#[test]
+fn recorded_conversations_split_cut_short_and_changed() {
+    for (name, least) in [("tls.pcap", 5), ("tls-weak.pcap", 4), ("coap-dtls.pcap", 3)] {
+        let recorded = capture::recorded(name);
+        let known = withstand(&recorded, probe, |conversation, pieces| {
+            play_as(conversation.stream, pieces, |report| format!("{report:?}"))
+        });
+        assert!(known >= least, "{name}: {known}");
     }
 }
