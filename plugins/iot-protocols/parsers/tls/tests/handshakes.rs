@@ -274,6 +274,90 @@ fn a_hello_without_an_answer_is_reported_with_what_was_offered() {
     );
 }
 
+/// The records of a flight with their content in records of at most `size` bytes.
+fn cut_records(flight: &[u8], size: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut rest = flight;
+    while let [kind, major, minor, high, low, content @ ..] = rest {
+        let (content, next) = content.split_at(usize::from(u16::from_be_bytes([*high, *low])));
+        for part in content.chunks(size) {
+            out.extend([*kind, *major, *minor]);
+            out.extend((part.len() as u16).to_be_bytes());
+            out.extend(part);
+        }
+        rest = next;
+    }
+    out
+}
+
+#[test]
+fn hellos_over_several_records_are_put_together() {
+    for name in ["tls12", "tls10", "tls12-null"] {
+        let mut pieces = recorded(name);
+        let (whole, _) = play(true, &pieces);
+        for size in [1, 2, 3, 5, 40] {
+            for flight in 0..2 {
+                let bytes = &recorded(name)[flight].bytes;
+                pieces[flight].bytes = cut_records(bytes, size);
+            }
+            assert_eq!(
+                play(true, &pieces),
+                (whole.clone(), Step::Done),
+                "{name} {size}"
+            );
+        }
+        // Recognised by what the first of them shows.
+        let run = |bytes| Run {
+            side: Side::ToServer,
+            stream: true,
+            port: 80,
+            offset: 0,
+            gap: 0,
+            end: false,
+            bytes,
+        };
+        let parts = cut_records(&recorded(name)[0].bytes, 40);
+        assert_eq!(probe(&run(&parts)), Verdict::Yes, "{name}");
+    }
+}
+
+#[test]
+fn a_hello_of_ssl_2_that_offers_tls_is_one() {
+    // RFC 5246, appendix E.2: two suites of TLS, one of SSL 2.0, a challenge of 16 bytes.
+    let mut hello = unhex("8022010301000900000010000004000005010080");
+    hello.extend([0x7f; 16]);
+    let mut pieces = recorded("tls10");
+    pieces[0].bytes.clone_from(&hello);
+    let (seen, last) = same_however_cut(&pieces, |pieces| play(true, pieces));
+    assert_eq!(last, Step::Done);
+    assert!(
+        seen[0].starts_with("false TLS1.0 TLS_RSA_WITH_AES_128_CBC_SHA None"),
+        "{seen:?}"
+    );
+    let judge = |bytes: &[u8]| {
+        probe(&Run {
+            side: Side::ToServer,
+            stream: true,
+            port: 443,
+            offset: 0,
+            gap: 0,
+            end: false,
+            bytes,
+        })
+    };
+    assert_eq!(judge(&hello), Verdict::Yes);
+    for cut in 0..11 {
+        assert_eq!(judge(&hello[..cut]), Verdict::More, "{cut}");
+    }
+    no_prefix_is_an_error(&pieces[..1], |pieces| play(true, pieces));
+    // Nothing else that sets the first bit adds up to one.
+    for (at, value) in [(2, 2), (3, 0), (4, 9), (1, 99), (6, 10), (8, 5), (10, 15)] {
+        let mut other = hello.clone();
+        other[at] = value;
+        assert_eq!(judge(&other), Verdict::No, "{at}");
+    }
+}
+
 #[test]
 fn losses_leave_what_is_known() {
     let pieces = recorded("tls12");
