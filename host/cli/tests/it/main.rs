@@ -11,6 +11,7 @@ mod inspect;
 mod new;
 mod pack;
 mod store;
+mod vectors;
 
 use std::path::{Path, PathBuf};
 
@@ -28,6 +29,16 @@ fn checkout() -> PathBuf {
         .join("../..")
         .canonicalize()
         .unwrap()
+}
+
+/// A new folder for projects in the checkout, so that they share one target directory.
+fn folder(name: &str) -> PathBuf {
+    let folder = checkout().join("target/test-projects").join(name);
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
 }
 
 /// A manifest of a detector that is right.
