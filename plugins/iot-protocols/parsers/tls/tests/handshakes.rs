@@ -35,6 +35,19 @@ fn recorded(name: &str) -> Vec<Piece> {
         .collect()
 }
 
+/// The first bytes of a client.
+fn run(stream: bool, bytes: &[u8]) -> Run<'_> {
+    Run {
+        side: Side::ToServer,
+        stream,
+        port: 80,
+        offset: 0,
+        gap: 0,
+        end: false,
+        bytes,
+    }
+}
+
 fn line(report: &Report<'_>) -> String {
     let cert = |cert: Option<&tls::certificate::Certificate>| {
         cert.map_or("-".to_owned(), |cert| {
@@ -175,17 +188,7 @@ fn datagrams_whole_and_in_fragments() {
 
 #[test]
 fn recognition_rests_on_the_bytes() {
-    let judge = |stream, bytes: &[u8]| {
-        probe(&Run {
-            side: Side::ToServer,
-            stream,
-            port: 80,
-            offset: 0,
-            gap: 0,
-            end: false,
-            bytes,
-        })
-    };
+    let judge = |stream, bytes: &[u8]| probe(&run(stream, bytes));
     // The example of the requirement: a ClientHello to port 80.
     let hello = unhex("16030102000100 01fc0303".replace(' ', "").as_str());
     assert_eq!(judge(true, &hello), Verdict::Yes);
@@ -307,17 +310,8 @@ fn hellos_over_several_records_are_put_together() {
             );
         }
         // Recognised by what the first of them shows.
-        let run = |bytes| Run {
-            side: Side::ToServer,
-            stream: true,
-            port: 80,
-            offset: 0,
-            gap: 0,
-            end: false,
-            bytes,
-        };
         let parts = cut_records(&recorded(name)[0].bytes, 40);
-        assert_eq!(probe(&run(&parts)), Verdict::Yes, "{name}");
+        assert_eq!(probe(&run(true, &parts)), Verdict::Yes, "{name}");
     }
 }
 
@@ -334,17 +328,7 @@ fn a_hello_of_ssl_2_that_offers_tls_is_one() {
         seen[0].starts_with("false TLS1.0 TLS_RSA_WITH_AES_128_CBC_SHA None"),
         "{seen:?}"
     );
-    let judge = |bytes: &[u8]| {
-        probe(&Run {
-            side: Side::ToServer,
-            stream: true,
-            port: 443,
-            offset: 0,
-            gap: 0,
-            end: false,
-            bytes,
-        })
-    };
+    let judge = |bytes: &[u8]| probe(&run(true, bytes));
     assert_eq!(judge(&hello), Verdict::Yes);
     for cut in 0..11 {
         assert_eq!(judge(&hello[..cut]), Verdict::More, "{cut}");
@@ -386,19 +370,10 @@ fn losses_leave_what_is_known() {
 
 #[test]
 fn errors_say_where_and_what() {
-    let run = |bytes| Run {
-        side: Side::ToServer,
-        stream: true,
-        port: 443,
-        offset: 0,
-        gap: 0,
-        end: false,
-        bytes,
-    };
     let mut bytes = recorded("tls12")[0].bytes.clone();
     let length = bytes.len();
     bytes.extend(b"GET / HTTP/1.1");
-    let step = Session::default().feed(&run(&bytes), |_| {});
+    let step = Session::default().feed(&run(true, &bytes), |_| {});
     let expected = "a record type from 20 to 24";
     assert_eq!(
         step,
@@ -410,7 +385,7 @@ fn errors_say_where_and_what() {
     let mut short = recorded("tls12")[0].bytes.clone();
     // The session identifier claims more than the hello holds.
     short[43] = 0xff;
-    let step = Session::default().feed(&run(&short), |_| {});
+    let step = Session::default().feed(&run(true, &short), |_| {});
     assert!(matches!(step, Step::Error(fault) if fault.expected == "a session identifier"));
 }
 
