@@ -257,26 +257,29 @@ impl<'a> Message<'a> {
     }
 
     /// Whether the code is registered and so are all options, with values as long as they
-    /// may be: what tells CoAP from bytes that only begin like it. An option that is not
-    /// registered counts if a receiver has to ignore it (RFC 7252, section 5.4.1), or
-    /// else a device could hide by adding one.
+    /// may be: what tells CoAP from bytes that only begin like it. Beside a registered one,
+    /// an option that is not counts if a receiver has to ignore it (RFC 7252, section
+    /// 5.4.1), or else a device could hide by adding one.
     #[must_use]
     pub fn is_plausible(&self) -> bool {
         let known = self.code == 0
             || crate::code::method(self.code).is_some()
             || crate::code::is_response(self.code);
-        known
-            && options(self.options).all(|opt| {
-                let text = matches!(
-                    opt.number,
-                    option::URI_HOST | 8 | option::URI_PATH | option::URI_QUERY | 20 | 35 | 39
-                );
-                let fits = match option::lengths(opt.number) {
-                    Some((least, most)) => (least..=most).contains(&opt.value.len()),
-                    None => opt.number.is_multiple_of(2),
-                };
-                fits && (!text || std::str::from_utf8(opt.value).is_ok())
-            })
+        let (mut registered, mut strange) = (0, 0);
+        let sound = options(self.options).all(|opt| {
+            let text = matches!(
+                opt.number,
+                option::URI_HOST | 8 | option::URI_PATH | option::URI_QUERY | 20 | 35 | 39
+            );
+            let Some((least, most)) = option::lengths(opt.number) else {
+                strange += 1;
+                return opt.number.is_multiple_of(2);
+            };
+            registered += 1;
+            (least..=most).contains(&opt.value.len())
+                && (!text || std::str::from_utf8(opt.value).is_ok())
+        });
+        known && sound && strange <= registered
     }
 }
 
