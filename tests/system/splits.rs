@@ -99,20 +99,45 @@ fn other_protocols_that_begin_with_220_or_user_are_not_taken_for_ftp() {
         "<220 mail.example ESMTP Postfix\n>EHLO a.example\n<250-mail.example\n<250 SIZE\n>QUIT",
         "<220-mail.example\n<220 SMTP\n>HELO a.example\n<250 hello",
         "<220 mail.example ready\n>EHLO a.example\n<250 mail.example\n>MAIL FROM:<a@b.example>",
+        "<220 mx.ftp.example ready\n>EHLO a.example\n<250 mx.ftp.example\n>QUIT",
         "<+OK POP3 ready\n>USER a\n<+OK\n>PASS b\n<+OK",
         ">USER a 0 * :b\n<:irc.example 001 a :Welcome\n>JOIN #c",
         "<220\n>HELP",
     ];
     for text in others {
-        connections.tcp(21, &conversation(text));
+        let said = conversation(text);
+        connections.tcp(21, &said);
+        let bytewise = said
+            .iter()
+            .flat_map(|(side, bytes)| bytes.iter().map(|byte| (*side, [*byte])));
+        connections.tcp(21, &bytewise.collect::<Vec<_>>());
     }
     let Some(outcome) = connections.run() else {
         return;
     };
-    for (at, text) in others.iter().enumerate() {
-        assert_eq!(outcome.protocols[at], "", "{text}");
+    for (at, protocol) in outcome.protocols.iter().enumerate() {
+        let text = others[at / 2];
+        assert_eq!(protocol, "", "{text}");
         assert!(outcome.events[at].is_empty(), "{text}");
     }
+}
+
+#[test]
+fn ftp_is_told_by_its_banner_or_by_its_commands() {
+    let mut connections = Connections::new();
+    for text in [
+        "<220 (vsFTPd 3.0.3)",
+        "<220 ProFTPD Server ready",
+        "<220 files.example FTP server ready",
+        "<220 ftp.example ready\n>USER a\n<331 p\n>PASS b\n<230 in\n>PWD",
+        "<220 ready\n>AUTH TLS",
+    ] {
+        connections.tcp(2_121, &conversation(text));
+    }
+    let Some(outcome) = connections.run() else {
+        return;
+    };
+    assert_eq!(outcome.protocols, ["ftp"; 5]);
 }
 
 #[test]
