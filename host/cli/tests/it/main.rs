@@ -31,16 +31,6 @@ fn checkout() -> PathBuf {
         .unwrap()
 }
 
-/// A new folder for projects in the checkout, so that they share one target directory.
-fn folder(name: &str) -> PathBuf {
-    let folder = checkout().join("target/test-projects").join(name);
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder).unwrap();
-    }
-    std::fs::create_dir_all(&folder).unwrap();
-    folder
-}
-
 /// A manifest of a detector that is right.
 const MANIFEST: &str = r#"
 [plugin]

@@ -4,10 +4,20 @@ use std::path::Path;
 use predicates::prelude::*;
 use predicates::str::contains;
 
-use crate::{checkout, folder, palisade};
+use crate::{checkout, palisade};
 
 const KINDS: [&str; 3] = ["detector", "policy", "parser"];
 const LANGUAGES: [&str; 3] = ["rust", "c", "javascript"];
+
+/// A new folder for projects in the checkout, so that they share one target directory.
+fn folder(name: &str) -> std::path::PathBuf {
+    let folder = checkout().join("target/test-projects").join(name);
+    if folder.exists() {
+        fs::remove_dir_all(&folder).unwrap();
+    }
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
 
 fn new(dir: &Path, kind: &str, lang: &str, name: &str) {
     palisade(dir)

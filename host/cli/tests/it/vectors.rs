@@ -6,7 +6,7 @@ use std::path::Path;
 
 use predicates::str::contains;
 
-use crate::{checkout, folder, palisade};
+use crate::palisade;
 
 /// Writes a plugin of one rule, `late`, in JavaScript.
 fn plugin(dir: &Path, name: &str, kind: &str, rest: &str, code: &str) {
@@ -73,10 +73,11 @@ export const onTimer = {
 
 #[test]
 fn what_a_timer_finds_counts_where_it_is_due_after_what_was_given() {
-    let dir = folder("timers");
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
     let rest = "capabilities = [\"timers\"]\nexports = [\"on-timer\"]\n\
                 [[subscription]]\nkind = \"network.app\"\nfields = [\"time\", \"operation\"]\n";
-    plugin(&dir, "alarm", "detector", rest, ALARM);
+    plugin(dir, "alarm", "detector", rest, ALARM);
     let alarm = dir.join("alarm");
     let arm = app("10:00:00", "arm");
     for (name, given, events, expected) in [
@@ -120,7 +121,7 @@ fn what_a_timer_finds_counts_where_it_is_due_after_what_was_given() {
             ],
         );
     }
-    palisade(&dir)
+    palisade(dir)
         .args(["plugin", "test", "alarm"])
         .assert()
         .stdout(contains("5 passed, 0 failed"))
@@ -149,16 +150,17 @@ export const evaluate = {
 
 #[test]
 fn a_detector_is_tested_on_packets_with_the_parser_beside_it() {
-    let dir = folder("beside");
-    palisade(&dir)
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    palisade(dir)
         .args([
             "plugin", "new", "--kind", "parser", "--lang", "c", "greeting",
         ])
         .assert()
         .code(0);
     let rest = "[[subscription]]\nkind = \"network.app\"\nfields = [\"operation\"]\n";
-    plugin(&dir, "listener", "detector", rest, LISTENER);
-    plugin(&dir, "talker", "detector", rest, LISTENER);
+    plugin(dir, "listener", "detector", rest, LISTENER);
+    plugin(dir, "talker", "detector", rest, LISTENER);
     let listener = dir.join("listener");
     let finding = |at: usize, operation: &str| {
         format!(
@@ -172,7 +174,7 @@ fn a_detector_is_tested_on_packets_with_the_parser_beside_it() {
     let write =
         |text: &str| fs::write(listener.join("vectors/greeted/expected.ndjson"), text).unwrap();
     let test = |with: &[&str], said: &str, code: i32| {
-        palisade(&dir)
+        palisade(dir)
             .args(["plugin", "test", "listener"])
             .args(with)
             .assert()
@@ -199,7 +201,7 @@ fn a_detector_is_tested_on_packets_with_the_parser_beside_it() {
         0,
     );
     test(&[], "0 passed, 1 failed", 1);
-    palisade(&dir)
+    palisade(dir)
         .args(["plugin", "test", "listener", "--with", "nobody"])
         .assert()
         .code(2)
@@ -243,14 +245,15 @@ export const decide = {
 
 #[test]
 fn a_request_is_judged_after_the_timers_of_what_was_given() {
-    let dir = folder("term");
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
     let rest = "capabilities = [\"state\", \"timers\"]\nexports = [\"observe\", \"on-timer\"]\n\
                 [[subscription]]\nkind = \"report.disclosure\"\nrole = \"decide\"\nfields = [\"time\"]\n\
                 [[subscription]]\nkind = \"report.intel\"\nrole = \"observe\"\nfields = [\"time\"]\n\
                 where = [{ field = \"notice\", equals = \"N-1\" }]\n\
                 [[table]]\nname = \"terms\"\nkind = \"value\"\nttl = \"1h\"\n";
-    plugin(&dir, "term", "policy", rest, TERM);
-    palisade(&dir)
+    plugin(dir, "term", "policy", rest, TERM);
+    palisade(dir)
         .args(["plugin", "build", "term"])
         .assert()
         .code(0);
@@ -267,7 +270,7 @@ fn a_request_is_judged_after_the_timers_of_what_was_given() {
     ] {
         let given = [notice("10:00:00", "N-1"), notice(last, "N-2")].concat();
         fs::write(dir.join("given.ndjson"), given).unwrap();
-        palisade(&dir)
+        palisade(dir)
             .args([
                 "policy",
                 "check",
@@ -277,7 +280,7 @@ fn a_request_is_judged_after_the_timers_of_what_was_given() {
                 "request.ndjson",
             ])
             .arg("--plugins")
-            .arg(checkout().join("target/plugins/tests/term.wasm"))
+            .arg(dir.join("term/target/plugins/tests/term.wasm"))
             .assert()
             .stdout(contains(said))
             .code(code);
