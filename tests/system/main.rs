@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod captures;
+mod connections;
 mod dissector;
 mod events;
 mod handover;
@@ -10,4 +11,8 @@ mod invariants;
 mod ocsf;
 mod order;
 mod packs;
+mod recognition;
+mod recording;
+mod requirements;
 mod run;
+mod splits;

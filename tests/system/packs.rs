@@ -14,7 +14,7 @@ version = 1
 
 [[pack]]
 match = "palisade/*"
-capabilities = ["state"]
+capabilities = ["state", "timers"]
 
 [[pack.signed-by]]
 role = "vendor"

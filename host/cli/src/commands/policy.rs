@@ -30,6 +30,7 @@ impl Command {
 
 /// Says whether policies permit requests, and why
 ///
+/// What is given is settled first: timers that are due by the last event of it have fired.
 /// Every policy that subscribes to the kind of a request judges it; deny beats
 /// require-approval beats redact beats permit, and a policy that cannot decide denies. Exit
 /// code 1 says that a request is not permitted.
@@ -76,6 +77,8 @@ impl Check {
             failed: None,
         };
         for path in self.given.iter().chain([&self.request]) {
+            // What was given has happened before: timers that were due by then have fired.
+            engine.settle(&mut report)?;
             let name = path.display().to_string();
             let file = File::open(path).with_context(|| format!("open {name}"))?;
             let input = open(&name, file, &Limits::default())?;

@@ -11,6 +11,7 @@ mod inspect;
 mod new;
 mod pack;
 mod store;
+mod vectors;
 
 use std::path::{Path, PathBuf};
 

@@ -106,6 +106,33 @@ static size_t line_of(const uint8_t *bytes, size_t length) {
     return at;
 }
 
+/* Whether a greeting, which begins with 220, says that it is one of FTP. The name of its host
+ * does not count: mx.ftp.example may serve mail. */
+static uint8_t greeting(const uint8_t *bytes, size_t length) {
+    size_t line;
+    for (size_t at = 0; at < length; at += line + 1) {
+        line = line_of(bytes + at, length - at);
+        bool last = begins(bytes + at, line, "220 ");
+        size_t text = last || begins(bytes + at, line, "220-") ? 4 : 0;
+        size_t word = text;
+        bool host = false;
+        while (word < line && bytes[at + word] > ' ') {
+            host |= bytes[at + word] == '.';
+            word++;
+        }
+        /* A word that is not whole yet may become one. */
+        text = host || at + word == length ? word : text;
+        if (contains(bytes + at + text, line - text, "FTP")) {
+            return EXPORTS_PALISADE_PLUGIN_PARSE_RECOGNITION_YES;
+        }
+        if (last && at + line < length) {
+            /* The greeting is over; what the client says may tell. */
+            return EXPORTS_PALISADE_PLUGIN_PARSE_RECOGNITION_NO;
+        }
+    }
+    return EXPORTS_PALISADE_PLUGIN_PARSE_RECOGNITION_MORE;
+}
+
 static uint8_t prober(const struct palisade_chunk *chunk) {
     size_t line = line_of(chunk->bytes, chunk->length);
     if (chunk->to_client) {
@@ -119,14 +146,12 @@ static uint8_t prober(const struct palisade_chunk *chunk) {
         if (contains(chunk->bytes, chunk->length, "SMTP") || contains(chunk->bytes, chunk->length, "MAIL")) {
             return EXPORTS_PALISADE_PLUGIN_PARSE_RECOGNITION_NO;
         }
-        if (contains(chunk->bytes, chunk->length, "FTP")) {
-            return EXPORTS_PALISADE_PLUGIN_PARSE_RECOGNITION_YES;
-        }
-        return EXPORTS_PALISADE_PLUGIN_PARSE_RECOGNITION_MORE;
+        return greeting(chunk->bytes, chunk->length);
     }
     /* Commands that FTP alone has. USER and PASS are POP3's as well. */
     static const char *const own[] = {"AUTH TLS\r\n", "AUTH SSL\r\n", "FEAT\r\n", "SYST\r\n", "PASV\r\n",
-                                      "EPSV\r\n",     "TYPE I\r\n",   "PORT "};
+                                      "EPSV\r\n",     "TYPE ",       "PORT ",    "EPRT ",    "PWD\r\n",
+                                      "CWD ",         "STOR ",       "MKD "};
     static const char *const shared[] = {"USER ", "PASS ", "OPTS ", "CLNT ", "HOST "};
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
         if (begins(chunk->bytes, chunk->length, own[i])) {

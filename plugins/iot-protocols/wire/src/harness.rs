@@ -225,3 +225,4 @@ pub fn same_however_cut<E: PartialEq + std::fmt::Debug>(
 }
 
 pub mod capture;
+pub mod trial;

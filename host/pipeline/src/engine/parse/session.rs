@@ -9,7 +9,8 @@ use crate::engine::piece::{Order, Piece};
 
 /// The most bytes of a flow that recognition looks at, and that are held for it.
 pub(crate) const PROBE_BYTES: usize = 4 << 10;
-/// The most pieces of a flow that are held for recognition.
+/// The most pieces of a flow that are held for recognition; what follows on the last of
+/// them is added to it, so that nobody hides by sending byte by byte.
 pub(crate) const PROBE_PIECES: usize = 16;
 /// The most bytes that a parser may leave over in one direction.
 pub(crate) const KEPT_BYTES: usize = 64 << 10;
@@ -147,6 +148,35 @@ impl Probe {
             return true;
         }
         false
+    }
+
+    /// Adds a piece of a stream to the last one that is held, where no more pieces may be
+    /// held and it follows on that one. Whether it did; the bytes count as looked at if
+    /// those before them do.
+    pub(crate) fn append(&mut self, piece: &Piece, bytes: &[u8]) -> bool {
+        let total: usize = self.held.iter().map(|h| h.bytes.len()).sum();
+        let full = self.held.len() >= PROBE_PIECES && total < PROBE_BYTES;
+        let Some(last) = self.held.last_mut().filter(|_| full) else {
+            return false;
+        };
+        let follows = last.piece.direction == piece.direction
+            && piece.gap == 0
+            && !last.piece.end
+            && last.piece.offset + last.bytes.len() as u64 == piece.offset;
+        if !follows || piece.close {
+            return false;
+        }
+        last.bytes.extend_from_slice(bytes);
+        last.piece.end = piece.end;
+        (last.piece.order, last.piece.time) = (piece.order, piece.time);
+        if self.looked == self.held.len() {
+            let seen = &mut self.seen[index(piece.direction)];
+            let room = PROBE_BYTES.saturating_sub(seen.len());
+            seen.extend_from_slice(&bytes[..room.min(bytes.len())]);
+            self.asking = true;
+            self.asked.clear();
+        }
+        true
     }
 
     /// Holds a piece.

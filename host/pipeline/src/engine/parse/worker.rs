@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use hashbrown::HashMap;
+use palisade_events::Transport;
 use palisade_runtime::{ChunkDirection, Fault, FaultCause, Plugin};
 
 use super::instance::ParserInstance;
@@ -87,7 +88,9 @@ impl ParseWorker {
     /// Whether as much is held of a flow as may be, part of which nobody has looked at.
     fn waits(&self, flow: u64) -> bool {
         match self.sessions.get(&flow).map(|session| &session.state) {
-            Some(State::Probing(probe)) => probe.is_full() && probe.looked < probe.held.len(),
+            Some(State::Probing(probe)) => {
+                probe.is_full() && (probe.asking || probe.looked < probe.held.len())
+            }
             _ => false,
         }
     }
@@ -112,7 +115,13 @@ impl ParseWorker {
                 self.sessions.remove(&flow);
             }
             State::Probing(probe) if probe.is_full() && probe.looked == probe.held.len() => {
-                session.ignore();
+                let bytes = held.as_deref().unwrap_or_else(|| pieces.bytes(piece));
+                let asking = probe.asking;
+                if session.context.transport != Transport::Tcp || !probe.append(piece, bytes) {
+                    session.ignore();
+                } else if !asking {
+                    self.unknown.push(flow);
+                }
             }
             State::Probing(probe) => {
                 let bytes = held.unwrap_or_else(|| pieces.bytes(piece).to_vec());

@@ -100,6 +100,7 @@ fn write(message: &Message<'_>, role: Role, side: Side, out: &mut Tables) {
             direction::RESPONSE,
         ),
         Role::Neither => (neither(message), direction::UNKNOWN),
+        Role::Malformed(_) => malformed(message.code),
     };
     let registers = role == Role::Request && noted.path == "/rd" && message.code == 2;
     let mut row = out.event(Kind::DeviceMessage);
@@ -112,6 +113,10 @@ fn write(message: &Message<'_>, role: Role, side: Side, out: &mut Tables) {
         .bool(field!("encrypted"), false);
     if matches!(role, Role::Response(_)) {
         row.text(field!("status"), code);
+    }
+    if let Role::Malformed(fault) = role {
+        row.text(field!("status"), "malformed")
+            .attribute(attribute!("coap.expected"), fault.expected);
     }
     row.attribute(attribute!("coap.code"), code);
     if let Some(kind) = message.kind {
@@ -164,6 +169,14 @@ fn neither(message: &Message<'_>) -> &'static str {
         (0, Some(message::Type::Reset)) => "reset",
         (0, _) => "empty",
         (code, _) => code::signal(code).unwrap_or("unknown"),
+    }
+}
+
+fn malformed(code: u8) -> (&'static str, u8) {
+    match code::method(code) {
+        Some(method) => (method, direction::REQUEST),
+        None if code::is_response(code) => ("response", direction::RESPONSE),
+        None => (code::signal(code).unwrap_or("unknown"), direction::UNKNOWN),
     }
 }
 

@@ -89,6 +89,8 @@ pub mod option {
             252 => (1, 40),
             258 => (0, 1),
             292 => (0, 8),
+            // OCF's versions of content formats.
+            2_049 | 2_053 => (0, 2),
             _ => return None,
         })
     }
@@ -240,23 +242,44 @@ impl<'a> Message<'a> {
         })
     }
 
-    /// Whether the code is registered and so are all options, with values as long as
-    /// they may be: what tells CoAP from bytes that only begin like it.
+    /// What the header of a frame over TCP and its token say, without the rest.
+    #[must_use]
+    pub fn bare(frame: &Frame, bytes: &'a [u8]) -> Self {
+        let token = bytes.get(frame.header..frame.header + frame.token);
+        Self {
+            kind: None,
+            id: None,
+            code: frame.code,
+            token: token.unwrap_or_default(),
+            options: &[],
+            payload: &[],
+        }
+    }
+
+    /// Whether the code is registered and so are all options, with values as long as they
+    /// may be: what tells CoAP from bytes that only begin like it. Beside a registered one,
+    /// an option that is not counts if a receiver has to ignore it (RFC 7252, section
+    /// 5.4.1), or else a device could hide by adding one.
     #[must_use]
     pub fn is_plausible(&self) -> bool {
         let known = self.code == 0
             || crate::code::method(self.code).is_some()
             || crate::code::is_response(self.code);
-        known
-            && options(self.options).all(|opt| {
-                let text = matches!(
-                    opt.number,
-                    option::URI_HOST | 8 | option::URI_PATH | option::URI_QUERY | 20 | 35 | 39
-                );
-                option::lengths(opt.number)
-                    .is_some_and(|(least, most)| (least..=most).contains(&opt.value.len()))
-                    && (!text || std::str::from_utf8(opt.value).is_ok())
-            })
+        let (mut registered, mut strange) = (0, 0);
+        let sound = options(self.options).all(|opt| {
+            let text = matches!(
+                opt.number,
+                option::URI_HOST | 8 | option::URI_PATH | option::URI_QUERY | 20 | 35 | 39
+            );
+            let Some((least, most)) = option::lengths(opt.number) else {
+                strange += 1;
+                return opt.number.is_multiple_of(2);
+            };
+            registered += 1;
+            (least..=most).contains(&opt.value.len())
+                && (!text || std::str::from_utf8(opt.value).is_ok())
+        });
+        known && sound && strange <= registered
     }
 }
 

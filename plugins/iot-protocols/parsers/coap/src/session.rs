@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use iot_wire::{Run, Side, Step, Verdict};
+use iot_wire::{Fault, Run, Side, Step, Verdict};
 
 use crate::{
     code,
@@ -23,6 +23,9 @@ pub enum Role {
     Response(Option<u8>),
     /// Neither: empty messages and signals.
     Neither,
+    /// Over TCP, a message whose inside makes no sense, and what should have been there. Of
+    /// the message only code and token are known.
+    Malformed(Fault),
 }
 
 /// The state of one session, about 2 KiB at most.
@@ -198,7 +201,8 @@ impl Session {
             };
             match Message::framed(&frame, body) {
                 Ok(message) => emit(&message, self.role(run.side, &message)),
-                Err(fault) => return Step::Error(fault.shifted(at)),
+                // The next one is where it should be.
+                Err(fault) => emit(&Message::bare(&frame, body), Role::Malformed(fault)),
             }
             self.halves[run.side.index()].skip = frame.length - window as u64;
             at += window;

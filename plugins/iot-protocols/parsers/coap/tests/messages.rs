@@ -5,7 +5,8 @@ use coap::{
     message::{self, Message, option},
     session::{Role, Session, probe},
 };
-use iot_wire::harness::{Piece, Random, Replay, same_however_cut, storm};
+use iot_wire::harness::trial::{no_prefix_is_an_error, withstand};
+use iot_wire::harness::{Piece, Random, Replay, capture, same_however_cut, storm};
 use iot_wire::{Fault, Run, Side, Step, Verdict};
 
 fn run(stream: bool, bytes: &[u8]) -> Run<'_> {
@@ -54,6 +55,12 @@ fn recognition_rests_on_the_bytes() {
         OSCORE,
         "60 45 30 39 c0 ff 32 32",
         "50 01 00 01 61 61 51 63",
+        // A token of 8 bytes, the longest that there is.
+        "48 01 00 01 01 02 03 04 05 06 07 08 b1 61",
+        // An option that is not registered and that receivers ignore: 2048.
+        "40 01 00 01 b1 61 e1 06 e8 00",
+        // OCF's Accept-Content-Format-Version: registered and critical.
+        "40 01 00 01 b1 61 e2 06 e9 08 00",
     ] {
         assert_eq!(probe(&run(false, &hex(text))), Verdict::Yes, "{text}");
     }
@@ -244,9 +251,13 @@ fn over_tcp() -> Vec<Piece> {
 }
 
 fn play(pieces: &[Piece]) -> (Vec<String>, Step) {
+    play_over(true, pieces)
+}
+
+fn play_over(stream: bool, pieces: &[Piece]) -> (Vec<String>, Step) {
     let mut session = Session::default();
     let mut seen = Vec::new();
-    let mut replay = Replay::new(true, 5683, |run: &Run<'_>| {
+    let mut replay = Replay::new(stream, 5683, |run: &Run<'_>| {
         session.feed(run, |message, role| seen.push(line(message, role)))
     });
     for piece in pieces {
@@ -296,6 +307,29 @@ fn a_stream_is_recognised_by_its_csm() {
 }
 
 #[test]
+fn over_tcp_a_message_that_makes_no_sense_hides_no_other() {
+    let pieces = [Piece {
+        side: Side::ToServer,
+        // A CSM, a GET whose option is longer than its frame, a response likewise, a GET.
+        bytes: hex("30 e1 22 0b ff 21 01 cc b4 61 20 45 b9 61 21 01 cc b1 61"),
+    }];
+    let (seen, last) = same_however_cut(&pieces, play);
+    assert_eq!(last, Step::Done);
+    let malformed = |at| {
+        format!("Malformed(Fault {{ offset: {at}, expected: \"as long an option as it says\" }})")
+    };
+    assert_eq!(
+        seen,
+        [
+            "- 7.01 / 0 Neither".to_owned(),
+            format!("- 0.01 / 0 {}", malformed(4)),
+            format!("- 2.05 / 0 {}", malformed(3)),
+            "- 0.01 /a 0 Request".to_owned(),
+        ]
+    );
+}
+
+#[test]
 fn long_payloads_over_tcp_are_skipped_and_losses_in_them_stepped_over() {
     let mut session = Session::default();
     let mut seen = Vec::new();
@@ -334,5 +368,25 @@ fn hostile_bytes_do_no_harm() {
                 })
             }
         });
+    }
+}
+
+#[test]
+fn a_conversation_that_breaks_off_is_no_error() {
+    no_prefix_is_an_error(&over_tcp(), play);
+}
+
+#[test]
+fn recorded_conversations_split_cut_short_and_changed() {
+    for (name, least) in [
+        ("coap.pcap", 10),
+        ("coap-tcp.pcap", 1),
+        ("coap-on-dtls-port.pcap", 1),
+    ] {
+        let recorded = capture::recorded(name);
+        let known = withstand(&recorded, probe, |conversation, pieces| {
+            play_over(conversation.stream, pieces)
+        });
+        assert!(known >= least, "{name}: {known}");
     }
 }

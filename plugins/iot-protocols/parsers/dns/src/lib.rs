@@ -11,11 +11,11 @@ pub mod session;
 
 use std::fmt::Write as _;
 
-use iot_wire::{Run, Sessions};
+use iot_wire::{Fault, Run, Sessions, Side, direction};
 use palisade_sdk::{
-    Chunk, Kind, Outcome, Parser, Recognition, Settings, SettingsError, Tables, field,
+    Chunk, Kind, Outcome, Parser, Recognition, Settings, SettingsError, Tables, attribute, field,
 };
-use session::{Lookup, Session};
+use session::{Lookup, Seen, Session};
 
 /// The plugin.
 pub struct Dns {
@@ -38,8 +38,12 @@ impl Parser for Dns {
     fn parse(&mut self, chunk: &Chunk<'_>, out: &mut Tables) -> Outcome {
         let Self { sessions, mnemonic } = self;
         let session = sessions.of(chunk.session);
+        let run = Run::from(chunk);
         session
-            .feed(&Run::from(chunk), |lookup| write(lookup, mnemonic, out))
+            .feed(&run, |seen| match seen {
+                Seen::Lookup(lookup) => write(lookup, mnemonic, out),
+                Seen::Malformed(fault) => write_malformed(fault, run.side, out),
+            })
             .into()
     }
 
@@ -61,6 +65,24 @@ fn write(lookup: &Lookup<'_>, mnemonic: &mut String, out: &mut Tables) {
             .push_u32(field!("answers.ttl"), answer.ttl)
             .push_text(field!("answers.rdata"), &answer.rdata);
     }
+}
+
+/// A message over TCP that makes no sense: a `network.app`, since `network.dns` has no place
+/// for what is wrong.
+fn write_malformed(fault: &Fault, side: Side, out: &mut Tables) {
+    out.event(Kind::NetworkApp)
+        .text(field!("protocol"), "dns")
+        .text(field!("operation"), "message")
+        .text(field!("status"), "malformed")
+        .u8(
+            field!("direction"),
+            match side {
+                Side::ToServer => direction::REQUEST,
+                Side::ToClient => direction::RESPONSE,
+            },
+        )
+        .bool(field!("encrypted"), false)
+        .attribute(attribute!("dns.expected"), fault.expected);
 }
 
 fn written<'a>(buffer: &'a mut String, value: &impl std::fmt::Display) -> &'a str {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use domain::base::{Rtype, iana::OptRcode};
-use iot_wire::{Run, Step, Verdict};
+use iot_wire::{Fault, Run, Step, Verdict};
 
 use crate::message::{self, Answer, Contents, Header, Question};
 
@@ -21,6 +21,15 @@ pub struct Lookup<'a> {
     pub rcode: Option<OptRcode>,
     /// Answers.
     pub answers: &'a [Answer],
+}
+
+/// What a session gives.
+#[derive(Debug)]
+pub enum Seen<'a> {
+    /// A transaction.
+    Lookup(Lookup<'a>),
+    /// A message over TCP that makes no sense; what could be read of it came before.
+    Malformed(Fault),
 }
 
 /// The state of one session: at most 64 names.
@@ -92,8 +101,9 @@ fn judge(bytes: &[u8], port: u16, length: usize) -> Verdict {
 impl Session {
     /// Reads a datagram, or the messages of a stream. Transactions go to `emit` when
     /// their response is there, and without one when the session ends or too many wait.
-    /// What can be read of a malformed message is reported before its error.
-    pub fn feed(&mut self, run: &Run<'_>, mut emit: impl FnMut(&Lookup<'_>)) -> Step {
+    /// What can be read of a malformed message is reported before it is called so: over
+    /// UDP by an error, over TCP, where the next message is where it should be, by `emit`.
+    pub fn feed(&mut self, run: &Run<'_>, mut emit: impl FnMut(&Seen<'_>)) -> Step {
         let step = if run.stream {
             self.stream(run, &mut emit)
         } else if run.bytes.is_empty() {
@@ -101,7 +111,9 @@ impl Session {
         } else {
             self.message(run.bytes, run.port, &mut emit)
         };
-        if run.end && run.side == iot_wire::Side::ToClient {
+        // After an error over TCP nothing more is shown, so what waits would be lost.
+        let over = run.stream && matches!(step, Step::Error(_));
+        if over || (run.end && run.side == iot_wire::Side::ToClient) {
             while let Some((_, question)) = self.outstanding.pop_front() {
                 emit(&unanswered(&question));
             }
@@ -109,7 +121,7 @@ impl Session {
         step
     }
 
-    fn stream(&mut self, run: &Run<'_>, emit: &mut impl FnMut(&Lookup<'_>)) -> Step {
+    fn stream(&mut self, run: &Run<'_>, emit: &mut impl FnMut(&Seen<'_>)) -> Step {
         let lost = &mut self.lost[run.side.index()];
         *lost |= run.gap > 0;
         if *lost {
@@ -143,13 +155,17 @@ impl Session {
                 return wait(length - rest.len());
             };
             match self.message(bytes, run.port, emit) {
-                Step::Error(fault) => return Step::Error(fault.shifted(at + 2)),
-                _ => at += 2 + length,
+                Step::Error(fault) if length < 12 => {
+                    return Step::Error(fault.shifted(at + 2));
+                }
+                Step::Error(fault) => emit(&Seen::Malformed(fault)),
+                _ => {}
             }
+            at += 2 + length;
         }
     }
 
-    fn message(&mut self, bytes: &[u8], port: u16, emit: &mut impl FnMut(&Lookup<'_>)) -> Step {
+    fn message(&mut self, bytes: &[u8], port: u16, emit: &mut impl FnMut(&Seen<'_>)) -> Step {
         let Some(header) = Header::read(bytes) else {
             return Step::Error(iot_wire::Fault {
                 offset: 0,
@@ -173,7 +189,7 @@ impl Session {
         contents.fault.map_or(Step::Done, Step::Error)
     }
 
-    fn query(&mut self, id: u16, question: Option<&Question>, emit: &mut impl FnMut(&Lookup<'_>)) {
+    fn query(&mut self, id: u16, question: Option<&Question>, emit: &mut impl FnMut(&Seen<'_>)) {
         let Some(question) = question else { return };
         // A query that is sent again is still one.
         if self
@@ -201,26 +217,26 @@ impl Session {
     }
 }
 
-fn unanswered(question: &Question) -> Lookup<'_> {
-    Lookup {
+fn unanswered(question: &Question) -> Seen<'_> {
+    Seen::Lookup(Lookup {
         name: &question.name,
         rtype: question.rtype,
         rcode: None,
         answers: &[],
-    }
+    })
 }
 
-fn response(query: Option<Question>, contents: &Contents, emit: &mut impl FnMut(&Lookup<'_>)) {
+fn response(query: Option<Question>, contents: &Contents, emit: &mut impl FnMut(&Seen<'_>)) {
     let first = contents.answers.first();
     let (name, rtype) = match (contents.questions.first().or(query.as_ref()), first) {
         (Some(question), _) => (question.name.as_str(), question.rtype),
         (None, Some(answer)) => (answer.name.as_str(), answer.rtype),
         (None, None) => return,
     };
-    emit(&Lookup {
+    emit(&Seen::Lookup(Lookup {
         name,
         rtype,
         rcode: Some(contents.rcode),
         answers: &contents.answers,
-    });
+    }));
 }

@@ -1,6 +1,6 @@
 //! Whole captures of others.
 
-use dns::session::{Session, probe};
+use dns::session::{Seen, Session, probe};
 use iot_wire::harness::{Replay, capture};
 use iot_wire::{Run, Step, Verdict};
 
@@ -14,7 +14,10 @@ fn lookups(name: &str) -> Option<(Vec<String>, Vec<Step>)> {
             conversation.stream,
             conversation.server.1,
             |run: &Run<'_>| {
-                session.feed(run, |lookup| {
+                session.feed(run, |said| {
+                    let Seen::Lookup(lookup) = said else {
+                        panic!("{said:?}")
+                    };
                     let answers: Vec<_> = lookup
                         .answers
                         .iter()

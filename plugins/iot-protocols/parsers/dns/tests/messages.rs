@@ -1,7 +1,8 @@
 //! Hand-made messages: presentation, transactions, TCP, what is not DNS, hostile input.
 
-use dns::session::{Lookup, MAX_OUTSTANDING, Session, probe};
-use iot_wire::harness::{Piece, Replay, same_however_cut, storm};
+use dns::session::{MAX_OUTSTANDING, Seen, Session, probe};
+use iot_wire::harness::trial::{no_prefix_is_an_error, withstand};
+use iot_wire::harness::{Piece, Replay, capture, same_however_cut, storm};
 use iot_wire::{Run, Side, Step, Verdict};
 
 fn name(text: &str) -> Vec<u8> {
@@ -38,7 +39,13 @@ fn response(id: u16, asked: &str, rtype: u16, flags: u8, records: &[(u16, Vec<u8
     out
 }
 
-fn line(lookup: &Lookup<'_>) -> String {
+fn line(seen: &Seen<'_>) -> String {
+    let lookup = match seen {
+        Seen::Lookup(lookup) => lookup,
+        Seen::Malformed(fault) => {
+            return format!("expected {} at {}", fault.expected, fault.offset);
+        }
+    };
     let answers: Vec<_> = lookup
         .answers
         .iter()
@@ -361,21 +368,118 @@ fn over_tcp() -> Vec<Piece> {
     ]
 }
 
+fn play(pieces: &[Piece]) -> (Vec<String>, Step) {
+    play_over(true, 53, pieces)
+}
+
+fn play_over(stream: bool, port: u16, pieces: &[Piece]) -> (Vec<String>, Step) {
+    let mut session = Session::default();
+    let mut seen = Vec::new();
+    let mut replay = Replay::new(stream, port, |run: &Run<'_>| {
+        session.feed(run, |lookup| seen.push(line(lookup)))
+    });
+    for piece in pieces {
+        replay.push(piece.side, &piece.bytes);
+    }
+    replay.end();
+    let last = replay.last;
+    (seen, last)
+}
+
+/// A query whose name is these bytes.
+fn odd(encoded: &[u8]) -> Vec<u8> {
+    let mut out = query(9, "", 1);
+    out.splice(12..13, encoded.iter().copied());
+    out
+}
+
+#[test]
+fn names_that_never_end_or_are_too_long_are_errors_and_not_endless() {
+    let long = |label: u8, count: usize| -> Vec<u8> {
+        let mut out = [vec![label], vec![b'a'; label.into()]]
+            .concat()
+            .repeat(count);
+        out.push(0);
+        out
+    };
+    // 3 x 64 + 62 + 1 bytes are the 255 that RFC 1035 allows.
+    let longest = [long(63, 3)[..192].to_vec(), long(61, 1)].concat();
+    assert_eq!(longest.len(), 255);
+    assert_eq!(read(&odd(&longest)).1, Step::Done);
+    for (name, encoded) in [
+        (
+            "one byte too long",
+            [long(63, 3)[..192].to_vec(), long(62, 1)].concat(),
+        ),
+        ("far too long", long(63, 40)),
+        ("a pointer to itself", vec![0xc0, 12]),
+        ("two that point to each other", vec![0xc0, 14, 0xc0, 12]),
+        ("a label that leads back to itself", vec![1, b'a', 0xc0, 12]),
+        ("a pointer ahead", vec![0xc0, 40]),
+        ("a pointer past the end", vec![0xff, 0xff]),
+        ("a label of a reserved type", vec![0x80, 1, 0]),
+        ("a label past the end", vec![63, b'a']),
+    ] {
+        let (seen, step) = read(&odd(&encoded));
+        assert!(seen.is_empty(), "{name}: {seen:?}");
+        let Step::Error(fault) = step else {
+            panic!("{name}: {step:?}")
+        };
+        assert_eq!((fault.offset, fault.expected), (12, "a question"), "{name}");
+        assert_ne!(
+            probe(&run(false, Side::ToServer, 40_000, &odd(&encoded))),
+            Verdict::Yes,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn over_tcp_a_message_that_makes_no_sense_hides_no_other() {
+    let framed = |bytes: Vec<u8>| [(bytes.len() as u16).to_be_bytes().to_vec(), bytes].concat();
+    let pieces = [
+        Piece {
+            side: Side::ToServer,
+            bytes: [
+                framed(query(1, "a.test", 1)),
+                framed(odd(&[0xc0, 12])),
+                framed(query(2, "b.test", 1)),
+            ]
+            .concat(),
+        },
+        Piece {
+            side: Side::ToClient,
+            bytes: [
+                framed(response(1, "a.test", 1, 0, &[(1, vec![1, 2])])),
+                framed(response(2, "b.test", 1, 0, &[(1, vec![1, 2, 3, 4])])),
+            ]
+            .concat(),
+        },
+    ];
+    let (seen, last) = same_however_cut(&pieces, play);
+    assert_eq!(last, Step::Done);
+    assert_eq!(
+        seen,
+        [
+            "expected a question at 12",
+            "a.test A NOERROR [a.test A 60 \\# 2 0102]",
+            "expected data of the record's type at 36",
+            "b.test A NOERROR [b.test A 60 1.2.3.4]",
+        ]
+    );
+    // A frame without room for a header is no frame; what waits is reported.
+    let broken = Piece {
+        side: Side::ToServer,
+        bytes: [framed(query(1, "a.test", 1)), framed(vec![0; 3])].concat(),
+    };
+    let (seen, last) = play(&[broken]);
+    assert!(matches!(last, Step::Error(fault) if fault.expected == "a header of 12 bytes"));
+    assert_eq!(seen, ["a.test A - []"]);
+}
+
 #[test]
 fn messages_over_tcp_however_they_are_cut() {
-    let (seen, last) = same_however_cut(&over_tcp(), |pieces| {
-        let mut session = Session::default();
-        let mut seen = Vec::new();
-        let mut replay = Replay::new(true, 53, |run: &Run<'_>| {
-            session.feed(run, |lookup| seen.push(line(lookup)))
-        });
-        for piece in pieces {
-            replay.push(piece.side, &piece.bytes);
-        }
-        replay.end();
-        let last = replay.last;
-        (seen, last)
-    });
+    let (seen, last) = same_however_cut(&over_tcp(), play);
     assert_eq!(last, Step::Done);
     assert_eq!(
         seen,
@@ -438,5 +542,21 @@ fn hostile_bytes_do_no_harm() {
                 })
             }
         });
+    }
+}
+
+#[test]
+fn a_conversation_that_breaks_off_is_no_error() {
+    no_prefix_is_an_error(&over_tcp(), play);
+}
+
+#[test]
+fn recorded_conversations_split_cut_short_and_changed() {
+    for (name, least) in [("dns.pcap", 10), ("dns-amplification.pcap", 1)] {
+        let recorded = capture::recorded(name);
+        let known = withstand(&recorded, probe, |conversation, pieces| {
+            play_over(conversation.stream, conversation.server.1, pieces)
+        });
+        assert!(known >= least, "{name}: {known}");
     }
 }

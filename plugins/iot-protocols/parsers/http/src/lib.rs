@@ -4,6 +4,8 @@
 //! the data items are the header fields that carry credentials. HTTP/2 in clear is
 //! recognised and not read further.
 
+mod first_line;
+mod half;
 pub mod head;
 pub mod session;
 pub mod target;

@@ -5,18 +5,16 @@ use std::collections::VecDeque;
 
 use iot_wire::{Fault, Run, Side, Step, Verdict};
 
-use crate::head::{self, Body, Request, Response};
+use crate::first_line::{PREFACE, could_be_head, request_line};
+use crate::half::{Half, MAX_HEAD, State};
+use crate::head::{self, Request, Response};
+
+pub use crate::first_line::probe;
 
 /// Requests that wait for a response; beyond that the oldest is given up.
 pub const MAX_WAITING: usize = 64;
 /// Bytes of text that waiting requests hold together.
 pub const MAX_WAITING_BYTES: usize = 64 * 1024;
-/// Bytes of a head, or of the trailers of a body.
-pub const MAX_HEAD: usize = 32 * 1024;
-/// Bytes of the line that begins a chunk.
-const MAX_CHUNK_LINE: usize = 4 * 1024;
-/// How a client of HTTP/2 in clear begins (RFC 9113, section 3.4).
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A request with its response; without one when none came.
 #[derive(Debug)]
@@ -25,37 +23,6 @@ pub struct Exchange<'a> {
     pub request: &'a Request,
     /// The head of its final response.
     pub response: Option<&'a Response>,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum State {
-    /// Before or in a head.
-    #[default]
-    Head,
-    /// In a body, with so many bytes to come.
-    Body(u64),
-    /// Before the line that begins a chunk.
-    Chunk,
-    /// In a chunk, with so many bytes to come.
-    ChunkData(u64),
-    /// Before the line end that ends a chunk.
-    ChunkEnd,
-    /// After the last chunk, with so many bytes of trailers seen.
-    Trailers(usize),
-    /// In a body that ends with the connection.
-    UntilClose,
-    /// Bytes were lost where they mattered: waits for a run that begins with a head.
-    Lost,
-}
-
-/// One direction.
-#[derive(Debug, Default)]
-struct Half {
-    state: State,
-    /// Bytes of an incomplete head that hold no end of a head.
-    scanned: usize,
-    /// Where the next byte is expected in the stream.
-    next: u64,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -82,82 +49,11 @@ pub struct Session {
     given_up: usize,
 }
 
-/// Judges the first bytes of a direction.
-#[must_use]
-pub fn probe(run: &Run<'_>) -> Verdict {
-    let bytes = run.bytes;
-    match status_line(bytes) {
-        Verdict::No => {}
-        verdict => return verdict,
-    }
-    if bytes.starts_with(PREFACE) {
-        return Verdict::Yes;
-    }
-    if PREFACE.starts_with(bytes) {
-        return Verdict::More;
-    }
-    request_line(bytes)
-}
-
-fn status_line(bytes: &[u8]) -> Verdict {
-    let shape = b"HTTP/1.d ddd";
-    for (index, &wanted) in shape.iter().enumerate() {
-        match bytes.get(index) {
-            None => return Verdict::More,
-            Some(byte) if wanted == b'd' && byte.is_ascii_digit() => {}
-            Some(&byte) if byte == wanted => {}
-            Some(_) => return Verdict::No,
-        }
-    }
-    match bytes.get(shape.len()) {
-        None => Verdict::More,
-        Some(b' ' | b'\r' | b'\n') => Verdict::Yes,
-        Some(_) => Verdict::No,
-    }
-}
-
-/// A method of capital letters, a target without spaces, and `HTTP/1.`.
-fn request_line(bytes: &[u8]) -> Verdict {
-    let method = bytes
-        .iter()
-        .take(21)
-        .take_while(|&&b| b.is_ascii_uppercase() || b == b'-')
-        .count();
-    match bytes.get(method) {
-        None if method <= 20 => return Verdict::More,
-        Some(b' ') if (2..=20).contains(&method) => {}
-        _ => return Verdict::No,
-    }
-    let rest = bytes.get(method + 1..).unwrap_or_default();
-    match rest.first() {
-        None => return Verdict::More,
-        Some(first) if first.is_ascii_alphanumeric() || b"/*[%".contains(first) => {}
-        Some(_) => return Verdict::No,
-    }
-    let target = rest
-        .iter()
-        .take_while(|&&byte| byte > b' ' && byte != 0x7f)
-        .count();
-    let version = rest.get(target..).unwrap_or_default();
-    let shape = b" HTTP/1.";
-    if version.starts_with(shape) {
-        Verdict::Yes
-    } else if shape.starts_with(version) {
-        // A target can fill all that a host shows: then the method must do.
-        if bytes.len() >= 4_096 && rest.starts_with(b"/") {
-            Verdict::Yes
-        } else {
-            Verdict::More
-        }
-    } else {
-        Verdict::No
-    }
-}
-
 impl Session {
     /// Reads a run. Each exchange goes to `emit` when the head of its final response is
-    /// complete, and without a response when the server's direction ends or it cannot
-    /// be told any more which response is its own.
+    /// complete, and without a response when the server's direction ends, when the
+    /// connection makes no sense any more, or when it cannot be told which response is its
+    /// own.
     pub fn feed(&mut self, run: &Run<'_>, mut emit: impl FnMut(&Exchange<'_>)) -> Step {
         match self.mode {
             Mode::Http1 => {}
@@ -177,7 +73,9 @@ impl Session {
             _ => run.bytes.len(),
         };
         self.halves[run.side.index()].next = run.offset.saturating_add(consumed as u64);
-        if run.end && Some(run.side) == self.server() {
+        // After an error nothing more is shown, so what waits would be lost.
+        let over = matches!(step, Step::Error(_));
+        if over || (run.end && Some(run.side) == self.server()) {
             self.give_up_all(&mut emit);
         }
         step
@@ -224,12 +122,16 @@ impl Session {
                     Err(fault) => return Step::Error(fault.shifted(at)),
                 },
                 State::UntilClose => return Step::Done,
-                State::Lost => {
-                    if at > 0 || probe(run) != Verdict::Yes {
-                        return Step::Done;
+                State::Lost => match probe(run) {
+                    Verdict::Yes if at == 0 => half.state = State::Head,
+                    Verdict::More if at == 0 && !run.end => {
+                        return Step::Incomplete {
+                            consumed: 0,
+                            needed: 1,
+                        };
                     }
-                    half.state = State::Head;
-                }
+                    _ => return Step::Done,
+                },
             }
         }
     }
@@ -250,6 +152,11 @@ impl Session {
         if blank > 0 {
             self.halves[run.side.index()].scanned = 0;
             return Ok(at + blank);
+        }
+        let half = &mut self.halves[run.side.index()];
+        if !half.begun && !could_be_head(rest) {
+            half.state = State::Lost;
+            return Err(Step::Done);
         }
         let wait = |needed| {
             if run.end {
@@ -286,6 +193,14 @@ impl Session {
         }
         let half = &mut self.halves[run.side.index()];
         let Some(length) = head::end_of_head(rest, half.scanned) else {
+            let head = probe(&Run {
+                bytes: rest,
+                ..*run
+            });
+            if rest.len() > MAX_HEAD && !half.begun && head != Verdict::Yes {
+                half.state = State::Lost;
+                return Err(Step::Done);
+            }
             if rest.len() > MAX_HEAD {
                 let fault = Fault {
                     offset: MAX_HEAD,
@@ -302,13 +217,14 @@ impl Session {
             let (request, body) =
                 head::request(bytes).map_err(|fault| Step::Error(fault.shifted(at)))?;
             self.swapped = Some(swapped);
-            self.halves[run.side.index()].state = State::of(body);
+            self.halves[run.side.index()].begin(State::of(body));
             self.wait_for_response(request, emit);
             return Ok(at + length);
         }
         let (response, body) =
             head::response(bytes).map_err(|fault| Step::Error(fault.shifted(at)))?;
         self.swapped = Some(swapped);
+        self.halves[run.side.index()].begun = true;
         if (100..200).contains(&response.status) && response.status != 101 {
             return Ok(at + length);
         }
@@ -371,115 +287,5 @@ impl Session {
         }
         self.waiting_bytes = 0;
         self.given_up = 0;
-    }
-}
-
-impl State {
-    fn of(body: Body) -> Self {
-        match body {
-            Body::Length(0) => Self::Head,
-            Body::Length(length) => Self::Body(length),
-            Body::Chunked => Self::Chunk,
-            Body::UntilClose => Self::UntilClose,
-        }
-    }
-}
-
-impl Half {
-    fn after_body(&self) -> State {
-        if matches!(self.state, State::ChunkData(_)) {
-            State::ChunkEnd
-        } else {
-            State::Head
-        }
-    }
-
-    fn take(&mut self, count: u64) {
-        match &mut self.state {
-            State::Body(left) | State::ChunkData(left) => {
-                *left -= count;
-                if *left == 0 {
-                    self.state = self.after_body();
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// Steps over lost bytes if they lie within a body.
-    fn skip(&mut self, run: &Run<'_>) {
-        self.scanned = 0;
-        let lost = run
-            .offset
-            .checked_sub(self.next)
-            .filter(|_| run.gap < u32::MAX);
-        match (self.state, lost) {
-            (State::Body(left) | State::ChunkData(left), Some(lost)) if lost <= left => {
-                self.take(lost);
-            }
-            (State::UntilClose, _) => {}
-            _ => self.state = State::Lost,
-        }
-    }
-
-    /// Reads what stands between chunks; returns how many bytes, or `None` for too few.
-    fn between(&mut self, rest: &[u8]) -> Result<Option<usize>, Fault> {
-        match self.state {
-            State::ChunkEnd => {
-                let length = match rest {
-                    [b'\n', ..] => 1,
-                    [b'\r', b'\n', ..] => 2,
-                    [b'\r'] => return Ok(None),
-                    _ => {
-                        return Err(Fault {
-                            offset: 0,
-                            expected: "the end of a chunk",
-                        });
-                    }
-                };
-                self.state = State::Chunk;
-                Ok(Some(length))
-            }
-            State::Chunk => match httparse::parse_chunk_size(rest) {
-                Ok(httparse::Status::Complete((length, size))) => {
-                    self.state = if size == 0 {
-                        State::Trailers(0)
-                    } else {
-                        State::ChunkData(size)
-                    };
-                    Ok(Some(length))
-                }
-                Ok(httparse::Status::Partial) if rest.len() <= MAX_CHUNK_LINE => Ok(None),
-                _ => Err(Fault {
-                    offset: 0,
-                    expected: "the size of a chunk",
-                }),
-            },
-            State::Trailers(seen) => {
-                let Some(newline) = memchr::memchr(b'\n', rest) else {
-                    if rest.len() + seen > MAX_HEAD {
-                        return Err(Fault {
-                            offset: 0,
-                            expected: "at most 32 KiB of trailers",
-                        });
-                    }
-                    return Ok(None);
-                };
-                let line = rest.get(..newline).unwrap_or_default();
-                if seen.saturating_add(newline) > MAX_HEAD {
-                    return Err(Fault {
-                        offset: 0,
-                        expected: "at most 32 KiB of trailers",
-                    });
-                }
-                self.state = if line.trim_ascii().is_empty() {
-                    State::Head
-                } else {
-                    State::Trailers(seen + newline + 1)
-                };
-                Ok(Some(newline + 1))
-            }
-            _ => Ok(Some(0)),
-        }
     }
 }

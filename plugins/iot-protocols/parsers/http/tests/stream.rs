@@ -1,7 +1,8 @@
 //! Hand-made conversations: pairing, bodies, losses, leaving HTTP, hostile input.
 
 use http::session::{Exchange, MAX_WAITING, Session, probe};
-use iot_wire::harness::{Piece, Replay, same_however_cut, storm};
+use iot_wire::harness::trial::{no_prefix_is_an_error, withstand};
+use iot_wire::harness::{Piece, Replay, capture, same_however_cut, storm};
 use iot_wire::{Fault, Run, Side, Step, Verdict};
 
 fn line(exchange: &Exchange<'_>) -> String {
@@ -209,6 +210,72 @@ fn a_capture_that_began_in_mid_stream_still_tells_who_asks() {
 }
 
 #[test]
+fn a_capture_that_began_in_a_body_waits_for_the_next_head() {
+    let request = client("GET /next HTTP/1.1\nHost: a.test\n\n");
+    let response = server("HTTP/1.1 200 OK\nContent-Length: 0\n\n");
+    let bodies: [&[u8]; 4] = [
+        b"\x89PNG\r\n\x1a\n\0\0",
+        b"<html>\n<p>",
+        b"some prose\nand more of it\n\n",
+        &[b'a'; 40_000],
+    ];
+    for body in bodies {
+        let rest = Piece {
+            side: Side::ToClient,
+            bytes: body.to_vec(),
+        };
+        // The tail of a response, told by its server, or of a request, by its client.
+        let (seen, last) = play(&[rest.clone(), request.clone(), response.clone()]);
+        let text = String::from_utf8_lossy(&body[..9]);
+        assert_eq!(last, Step::Done, "{text}");
+        assert_eq!(seen, ["GET a.test /next \"-\" Some(200) \"-\""], "{text}");
+        let upload = Piece {
+            side: Side::ToServer,
+            ..rest
+        };
+        let old = server("HTTP/1.1 201 Created\nContent-Length: 0\n\n");
+        let (seen, last) = play(&[upload, old, request.clone(), response.clone()]);
+        assert_eq!((seen.len(), last), (1, Step::Done), "{text}: {seen:?}");
+    }
+}
+
+#[test]
+fn after_a_loss_a_head_may_come_in_pieces() {
+    let mut session = Session::default();
+    let mut seen = Vec::new();
+    let mut replay = Replay::new(true, 80, |run: &Run<'_>| {
+        session.feed(run, |exchange| seen.push(line(exchange)))
+    });
+    replay.push(Side::ToServer, b"GET /1 HTTP/1.1\r\nHos");
+    replay.lose(Side::ToServer, 30);
+    replay.push(Side::ToServer, b"t: a\r\n");
+    for byte in b"GET /2 HTTP/1.1\r\n\r\n" {
+        replay.push(Side::ToServer, &[*byte]);
+    }
+    replay.push(Side::ToClient, b"HTTP/1.1 204 No\r\n\r\n");
+    replay.end();
+    assert_eq!(replay.last, Step::Done);
+    drop(replay);
+    assert_eq!(seen, ["GET  /2 \"-\" Some(204) \"-\""]);
+}
+
+#[test]
+fn requests_that_wait_are_reported_where_the_connection_stops_making_sense() {
+    let asked = client("GET /a HTTP/1.1\n\nGET /b HTTP/1.1\n\n");
+    for broken in [client("GET /c HTTP/9.1\n\n"), server("HTTP/1.1 x\n\n")] {
+        let (seen, last) = same_however_cut(&[asked.clone(), broken], |pieces| {
+            let (seen, last) = play(pieces);
+            (seen, matches!(last, Step::Error(_)))
+        });
+        assert!(last);
+        assert_eq!(
+            seen,
+            ["GET  /a \"-\" None \"-\"", "GET  /b \"-\" None \"-\""]
+        );
+    }
+}
+
+#[test]
 fn losses_within_bodies_are_stepped_over_and_others_wait_for_the_next_head() {
     let mut session = Session::default();
     let mut seen = Vec::new();
@@ -339,4 +406,31 @@ fn hostile_bytes_do_no_harm() {
             })
         }
     });
+}
+
+#[test]
+fn a_conversation_that_breaks_off_is_no_error() {
+    let pieces = [
+        client("POST /a?b HTTP/1.1\nHost: a\nTransfer-Encoding: chunked\n\n3;x\nabc\n0\nA: b\n\n"),
+        server(
+            "HTTP/1.1 100 Continue\n\nHTTP/1.1 200 OK\nContent-Length: 2\n\nokHTTP/1.1 400 No\n\n",
+        ),
+    ];
+    no_prefix_is_an_error(&pieces, play);
+}
+
+#[test]
+fn recorded_conversations_split_cut_short_and_changed() {
+    for (name, least) in [
+        ("http.pcap", 10),
+        ("http-upgrade.pcap", 3),
+        ("http-redirect.pcap", 1),
+    ] {
+        let recorded = capture::recorded(name);
+        let known = withstand(&recorded, probe, |conversation, pieces| {
+            assert!(conversation.stream);
+            play(pieces)
+        });
+        assert!(known >= least, "{name}: {known}");
+    }
 }

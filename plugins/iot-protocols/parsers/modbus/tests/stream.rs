@@ -1,6 +1,7 @@
 //! Hand-made bytes: recognition, every function, cuts, losses, hostile input.
 
-use iot_wire::harness::{Piece, Replay, same_however_cut, storm};
+use iot_wire::harness::trial::{no_prefix_is_an_error, withstand};
+use iot_wire::harness::{Piece, Replay, capture, same_however_cut, storm};
 use iot_wire::{Fault, Run, Side, Step, Verdict};
 use modbus::{
     pdu::{self, Role, Values},
@@ -28,7 +29,7 @@ fn run(side: Side, port: u16, bytes: &[u8]) -> Run<'_> {
     }
 }
 
-fn summary(pieces: &[Piece]) -> (Vec<String>, Step) {
+fn play(pieces: &[Piece]) -> (Vec<String>, Step) {
     let mut session = Session::default();
     let mut seen = Vec::new();
     let mut replay = Replay::new(true, 502, |run: &Run<'_>| {
@@ -159,7 +160,7 @@ fn recognition_rests_on_the_bytes() {
 
 #[test]
 fn one_conversation_however_it_is_cut() {
-    let (seen, last) = same_however_cut(&conversation(), summary);
+    let (seen, last) = same_however_cut(&conversation(), play);
     assert_eq!(last, Step::Done);
     assert_eq!(
         seen,
@@ -364,4 +365,21 @@ fn hostile_bytes_do_no_harm() {
             })
         }
     });
+}
+
+#[test]
+fn a_conversation_that_breaks_off_is_no_error() {
+    no_prefix_is_an_error(&conversation(), play);
+}
+
+#[test]
+fn recorded_conversations_split_cut_short_and_changed() {
+    for (name, least) in [("modbus.pcap", 2)] {
+        let recorded = capture::recorded(name);
+        let known = withstand(&recorded, probe, |conversation, pieces| {
+            assert!(conversation.stream);
+            play(pieces)
+        });
+        assert!(known >= least, "{name}: {known}");
+    }
 }

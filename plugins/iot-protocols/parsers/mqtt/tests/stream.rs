@@ -1,5 +1,6 @@
 //! Hand-made packets: recognition, versions, cuts, losses, hostile input.
 
+use iot_wire::harness::trial::{no_prefix_is_an_error, withstand};
 use iot_wire::harness::{Piece, Replay, capture, same_however_cut, storm};
 use iot_wire::{Fault, Run, Side, Step, Verdict};
 use mqtt::{
@@ -319,4 +320,21 @@ fn the_capture_of_a_paho_client_is_read() {
         (count("connect"), count("publish"), count("pingreq")),
         (2, 3, 5)
     );
+}
+
+#[test]
+fn a_conversation_that_breaks_off_is_no_error() {
+    no_prefix_is_an_error(&conversation(), play);
+}
+
+#[test]
+fn recorded_conversations_split_cut_short_and_changed() {
+    for (name, least) in [("mqtt.pcap", 10), ("mqtt-on-tls-port.pcap", 1)] {
+        let recorded = capture::recorded(name);
+        let known = withstand(&recorded, probe, |conversation, pieces| {
+            assert!(conversation.stream);
+            play(pieces)
+        });
+        assert!(known >= least, "{name}: {known}");
+    }
 }

@@ -87,11 +87,7 @@ impl Handshake {
         match kind {
             1 => {
                 let hello = hello::client(body, dtls)?;
-                self.client_side = Some(side);
-                // A second hello, after a cookie or a retry, repeats the first.
-                self.ja4
-                    .get_or_insert_with(|| ja4::fingerprint(&hello, dtls));
-                self.client = Some(hello);
+                self.client(side, hello, dtls);
             }
             2 => {
                 let hello = hello::server(body)?;
@@ -123,6 +119,15 @@ impl Handshake {
     /// Takes a ChangeCipherSpec. In 1.3 it means nothing.
     pub fn change_cipher(&mut self, side: Side) {
         self.changed[side.index()] = true;
+    }
+
+    /// Takes the hello of a client.
+    pub fn client(&mut self, side: Side, hello: ClientHello, dtls: bool) {
+        self.client_side = Some(side);
+        // A second hello, after a cookie or a retry, repeats the first.
+        self.ja4
+            .get_or_insert_with(|| ja4::fingerprint(&hello, dtls));
+        self.client = Some(hello);
     }
 
     /// Whether handshake records of this direction are encrypted.

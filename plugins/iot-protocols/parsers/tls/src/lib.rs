@@ -11,6 +11,7 @@ pub mod hello;
 pub mod ja4;
 pub mod records;
 pub mod session;
+pub mod v2hello;
 
 use certificate::Certificate;
 use handshake::Report;

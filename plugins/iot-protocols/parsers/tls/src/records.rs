@@ -2,7 +2,7 @@
 
 use iot_wire::{Fault, Run, Side, Step, Verdict};
 
-use crate::handshake::Handshake;
+use crate::{handshake::Handshake, v2hello};
 
 /// Bytes of a handshake message that are read; longer ones are stepped over.
 pub const MAX_MESSAGE: usize = 32 * 1024;
@@ -32,6 +32,8 @@ pub struct Half {
     lost: bool,
     /// Handshake messages can no longer be told apart.
     adrift: bool,
+    /// Something was read.
+    begun: bool,
 }
 
 fn header(bytes: &[u8]) -> Result<Option<(u8, usize)>, Fault> {
@@ -64,6 +66,9 @@ fn header(bytes: &[u8]) -> Result<Option<(u8, usize)>, Fault> {
 /// as tells that it is more than a header's look.
 #[must_use]
 pub fn probe(bytes: &[u8]) -> Verdict {
+    if bytes.first().is_some_and(|first| first & 0x80 != 0) {
+        return v2hello::probe(bytes);
+    }
     let (kind, length) = match header(bytes) {
         Ok(Some(header)) => header,
         Ok(None) => {
@@ -156,6 +161,25 @@ impl Half {
             self.lost = false;
         }
         let mut at = 0;
+        if !self.begun && v2hello::probe(run.bytes) != Verdict::No && !run.bytes.is_empty() {
+            let whole = v2hello::length(run.bytes).map_or(2, |length| 2 + length);
+            let Some(hello) = run.bytes.get(..whole).filter(|hello| hello.len() > 2) else {
+                return if run.end {
+                    Step::Done
+                } else {
+                    Step::Incomplete {
+                        consumed: 0,
+                        needed: whole.saturating_sub(run.bytes.len()).max(1),
+                    }
+                };
+            };
+            match v2hello::read(hello) {
+                Ok(hello) => handshake.client(run.side, hello, false),
+                Err(fault) => return Step::Error(fault),
+            }
+            at = whole;
+        }
+        self.begun |= !run.bytes.is_empty();
         let step = loop {
             if handshake.is_over() {
                 break Step::Done;

@@ -1,7 +1,8 @@
 //! Handshakes of OpenSSL, recorded on loopback for these tests: a line per flight, `>`
 //! from the client and `<` from the server.
 
-use iot_wire::harness::{Piece, Replay, same_however_cut, storm};
+use iot_wire::harness::trial::{no_prefix_is_an_error, withstand};
+use iot_wire::harness::{Piece, Replay, capture, same_however_cut, storm};
 use iot_wire::{Fault, Run, Side, Step, Verdict};
 use tls::{
     handshake::Report,
@@ -34,6 +35,19 @@ fn recorded(name: &str) -> Vec<Piece> {
         .collect()
 }
 
+/// The first bytes of a client.
+fn run(stream: bool, bytes: &[u8]) -> Run<'_> {
+    Run {
+        side: Side::ToServer,
+        stream,
+        port: 80,
+        offset: 0,
+        gap: 0,
+        end: false,
+        bytes,
+    }
+}
+
 fn line(report: &Report<'_>) -> String {
     let cert = |cert: Option<&tls::certificate::Certificate>| {
         cert.map_or("-".to_owned(), |cert| {
@@ -61,6 +75,10 @@ fn line(report: &Report<'_>) -> String {
 }
 
 fn play(stream: bool, pieces: &[Piece]) -> (Vec<String>, Step) {
+    play_as(stream, pieces, line)
+}
+
+fn play_as(stream: bool, pieces: &[Piece], line: fn(&Report<'_>) -> String) -> (Vec<String>, Step) {
     let mut session = Session::default();
     let mut seen = Vec::new();
     let mut replay = Replay::new(stream, 443, |run: &Run<'_>| {
@@ -170,17 +188,7 @@ fn datagrams_whole_and_in_fragments() {
 
 #[test]
 fn recognition_rests_on_the_bytes() {
-    let judge = |stream, bytes: &[u8]| {
-        probe(&Run {
-            side: Side::ToServer,
-            stream,
-            port: 80,
-            offset: 0,
-            gap: 0,
-            end: false,
-            bytes,
-        })
-    };
+    let judge = |stream, bytes: &[u8]| probe(&run(stream, bytes));
     // The example of the requirement: a ClientHello to port 80.
     let hello = unhex("16030102000100 01fc0303".replace(' ', "").as_str());
     assert_eq!(judge(true, &hello), Verdict::Yes);
@@ -269,6 +277,71 @@ fn a_hello_without_an_answer_is_reported_with_what_was_offered() {
     );
 }
 
+/// The records of a flight with their content in records of at most `size` bytes.
+fn cut_records(flight: &[u8], size: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut rest = flight;
+    while let [kind, major, minor, high, low, content @ ..] = rest {
+        let (content, next) = content.split_at(usize::from(u16::from_be_bytes([*high, *low])));
+        for part in content.chunks(size) {
+            out.extend([*kind, *major, *minor]);
+            out.extend((part.len() as u16).to_be_bytes());
+            out.extend(part);
+        }
+        rest = next;
+    }
+    out
+}
+
+#[test]
+fn hellos_over_several_records_are_put_together() {
+    for name in ["tls12", "tls10", "tls12-null"] {
+        let mut pieces = recorded(name);
+        let (whole, _) = play(true, &pieces);
+        for size in [1, 2, 3, 5, 40] {
+            for flight in 0..2 {
+                let bytes = &recorded(name)[flight].bytes;
+                pieces[flight].bytes = cut_records(bytes, size);
+            }
+            assert_eq!(
+                play(true, &pieces),
+                (whole.clone(), Step::Done),
+                "{name} {size}"
+            );
+        }
+        // Recognised by what the first of them shows.
+        let parts = cut_records(&recorded(name)[0].bytes, 40);
+        assert_eq!(probe(&run(true, &parts)), Verdict::Yes, "{name}");
+    }
+}
+
+#[test]
+fn a_hello_of_ssl_2_that_offers_tls_is_one() {
+    // RFC 5246, appendix E.2: two suites of TLS, one of SSL 2.0, a challenge of 16 bytes.
+    let mut hello = unhex("8022010301000900000010000004000005010080");
+    hello.extend([0x7f; 16]);
+    let mut pieces = recorded("tls10");
+    pieces[0].bytes.clone_from(&hello);
+    let (seen, last) = same_however_cut(&pieces, |pieces| play(true, pieces));
+    assert_eq!(last, Step::Done);
+    assert!(
+        seen[0].starts_with("false TLS1.0 TLS_RSA_WITH_AES_128_CBC_SHA None"),
+        "{seen:?}"
+    );
+    let judge = |bytes: &[u8]| probe(&run(true, bytes));
+    assert_eq!(judge(&hello), Verdict::Yes);
+    for cut in 0..11 {
+        assert_eq!(judge(&hello[..cut]), Verdict::More, "{cut}");
+    }
+    no_prefix_is_an_error(&pieces[..1], |pieces| play(true, pieces));
+    // Nothing else that sets the first bit adds up to one.
+    for (at, value) in [(2, 2), (3, 0), (4, 9), (1, 99), (6, 10), (8, 5), (10, 15)] {
+        let mut other = hello.clone();
+        other[at] = value;
+        assert_eq!(judge(&other), Verdict::No, "{at}");
+    }
+}
+
 #[test]
 fn losses_leave_what_is_known() {
     let pieces = recorded("tls12");
@@ -297,19 +370,10 @@ fn losses_leave_what_is_known() {
 
 #[test]
 fn errors_say_where_and_what() {
-    let run = |bytes| Run {
-        side: Side::ToServer,
-        stream: true,
-        port: 443,
-        offset: 0,
-        gap: 0,
-        end: false,
-        bytes,
-    };
     let mut bytes = recorded("tls12")[0].bytes.clone();
     let length = bytes.len();
     bytes.extend(b"GET / HTTP/1.1");
-    let step = Session::default().feed(&run(&bytes), |_| {});
+    let step = Session::default().feed(&run(true, &bytes), |_| {});
     let expected = "a record type from 20 to 24";
     assert_eq!(
         step,
@@ -321,7 +385,7 @@ fn errors_say_where_and_what() {
     let mut short = recorded("tls12")[0].bytes.clone();
     // The session identifier claims more than the hello holds.
     short[43] = 0xff;
-    let step = Session::default().feed(&run(&short), |_| {});
+    let step = Session::default().feed(&run(true, &short), |_| {});
     assert!(matches!(step, Step::Error(fault) if fault.expected == "a session identifier"));
 }
 
@@ -342,5 +406,25 @@ fn hostile_bytes_do_no_harm() {
                 })
             }
         });
+    }
+}
+
+#[test]
+fn a_conversation_that_breaks_off_is_no_error() {
+    for name in ["tls12-client-cert", "tls13", "tls10", "tls12-null"] {
+        let mut pieces = recorded(name);
+        pieces.truncate(3);
+        no_prefix_is_an_error(&pieces, |pieces| play(true, pieces));
+    }
+}
+
+#[test]
+fn recorded_conversations_split_cut_short_and_changed() {
+    for (name, least) in [("tls.pcap", 5), ("tls-weak.pcap", 4), ("coap-dtls.pcap", 3)] {
+        let recorded = capture::recorded(name);
+        let known = withstand(&recorded, probe, |conversation, pieces| {
+            play_as(conversation.stream, pieces, |report| format!("{report:?}"))
+        });
+        assert!(known >= least, "{name}: {known}");
     }
 }

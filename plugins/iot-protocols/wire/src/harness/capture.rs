@@ -34,6 +34,19 @@ pub fn conversations(name: &str) -> Option<Vec<Conversation>> {
     Some(read(&bytes))
 }
 
+/// The conversations of one of this repository's own captures (`tests/captures`), in order
+/// of their first packet.
+///
+/// # Panics
+/// When there is none of that name.
+#[must_use]
+pub fn recorded(name: &str) -> Vec<Conversation> {
+    let captures = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../tests/captures");
+    let path = captures.join(name);
+    let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    read(&bytes)
+}
+
 /// The path of a file in the folder of test data; `None`, with a message, where it is
 /// missing.
 #[must_use]

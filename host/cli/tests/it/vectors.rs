@@ -1,0 +1,288 @@
+//! What `plugin test` and `policy check` make of plugins that stand beside one another, and
+//! of timers.
+
+use std::fs;
+use std::path::Path;
+
+use predicates::str::contains;
+
+use crate::palisade;
+
+/// Writes a plugin of one rule, `late`, in JavaScript.
+fn plugin(dir: &Path, name: &str, kind: &str, rest: &str, code: &str) {
+    fs::create_dir_all(dir.join(name)).unwrap();
+    let manifest = format!(
+        "[plugin]\nname = \"{name}\"\nversion = \"0.1.0\"\nkind = \"{kind}\"\nwit = \"0.1\"\n\
+         pack = \"tests\"\ndescription = \"For a test\"\n{rest}\n\
+         [[rule]]\nid = \"late\"\ntitle = \"Late\"\nseverity = \"low\"\n"
+    );
+    fs::write(dir.join(name).join("plugin.toml"), manifest).unwrap();
+    fs::write(dir.join(name).join("plugin.js"), code).unwrap();
+}
+
+fn vector(dir: &Path, name: &str, files: &[(&str, &str)]) {
+    let vector = dir.join("vectors").join(name);
+    fs::create_dir_all(&vector).unwrap();
+    for (file, text) in files {
+        fs::write(vector.join(file), text).unwrap();
+    }
+}
+
+/// An event of `network.app` at a time of day.
+fn app(time: &str, operation: &str) -> String {
+    format!(
+        "{{\"kind\":\"network.app\",\"time\":\"2025-06-01T{time}Z\",\
+         \"src\":{{\"ip\":\"10.0.0.1\"}},\"dst\":{{\"ip\":\"10.0.0.2\"}},\
+         \"protocol\":\"x\",\"operation\":\"{operation}\"}}\n"
+    )
+}
+
+const LATE: &str =
+    "{\"rule\":\"late\",\"severity\":\"low\",\"subject\":\"k\",\"summary\":\"a minute later\"}\n";
+
+/// Sets a timer a minute after each event `arm`, and reports when it fires.
+const ALARM: &str = r#"
+import { Text, u64s } from "palisade-sdk/batch.js";
+import { field } from "palisade-sdk/field.js";
+import { emit } from "palisade-sdk/findings.js";
+import timers from "palisade:plugin/timers@0.1.0";
+
+const TIME = field("time");
+const OPERATION = field("operation");
+
+export const plugin = {
+  configure(_list) {},
+};
+
+export const evaluate = {
+  evaluate(_subscription, _rows) {
+    const times = u64s(TIME);
+    const operations = new Text(OPERATION);
+    times.forEach((time, row) => {
+      if (operations.text(row) === "arm") timers.set("alarm", "k", Number(time) + 60e9);
+    });
+  },
+};
+
+export const onTimer = {
+  onTimer(fired) {
+    for (const { key } of fired) emit({ rule: "late", subject: key, summary: "a minute later" });
+  },
+};
+"#;
+
+#[test]
+fn what_a_timer_finds_counts_where_it_is_due_after_what_was_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let rest = "capabilities = [\"timers\"]\nexports = [\"on-timer\"]\n\
+                [[subscription]]\nkind = \"network.app\"\nfields = [\"time\", \"operation\"]\n";
+    plugin(dir, "alarm", "detector", rest, ALARM);
+    let alarm = dir.join("alarm");
+    let arm = app("10:00:00", "arm");
+    for (name, given, events, expected) in [
+        // It fires while the given events are settled, which is before the input.
+        (
+            "given-long-before",
+            [&arm[..], &app("10:02:00", "go")].concat(),
+            app("10:03:00", "go"),
+            "",
+        ),
+        // Due at the very time of the last given event.
+        (
+            "given-just-before",
+            [&arm[..], &app("10:01:00", "go")].concat(),
+            app("10:03:00", "go"),
+            "",
+        ),
+        // Set by what was given, due during the input.
+        (
+            "given-and-due-later",
+            [&arm[..], &app("10:00:59", "go")].concat(),
+            app("10:03:00", "go"),
+            LATE,
+        ),
+        (
+            "of-the-input",
+            String::new(),
+            [&arm[..], &app("10:03:00", "go")].concat(),
+            LATE,
+        ),
+        // The input ends before it is due.
+        ("never-due", String::new(), arm.clone(), ""),
+    ] {
+        vector(
+            &alarm,
+            name,
+            &[
+                ("given.ndjson", &given),
+                ("events.ndjson", &events),
+                ("expected.ndjson", expected),
+            ],
+        );
+    }
+    palisade(dir)
+        .args(["plugin", "test", "alarm"])
+        .assert()
+        .stdout(contains("5 passed, 0 failed"))
+        .code(0);
+}
+
+/// Reports every event that a parser made.
+const LISTENER: &str = r#"
+import { field } from "palisade-sdk/field.js";
+import { Text } from "palisade-sdk/batch.js";
+import { emit } from "palisade-sdk/findings.js";
+
+export const plugin = {
+  configure(_list) {},
+};
+
+export const evaluate = {
+  evaluate(_subscription, rows) {
+    const operations = new Text(field("operation"));
+    for (let row = 0; row < rows; row++) {
+      emit({ rule: "late", subject: operations.text(row), summary: "heard", rows: [row] });
+    }
+  },
+};
+"#;
+
+#[test]
+fn a_detector_is_tested_on_packets_with_the_parser_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    palisade(dir)
+        .args([
+            "plugin", "new", "--kind", "parser", "--lang", "c", "greeting",
+        ])
+        .assert()
+        .code(0);
+    let rest = "[[subscription]]\nkind = \"network.app\"\nfields = [\"operation\"]\n";
+    plugin(dir, "listener", "detector", rest, LISTENER);
+    plugin(dir, "talker", "detector", rest, LISTENER);
+    let listener = dir.join("listener");
+    let finding = |at: usize, operation: &str| {
+        format!(
+            "{{\"rule\":\"late\",\"severity\":\"low\",\"subject\":\"{operation}\",\
+             \"summary\":\"heard\",\"cites\":[\"input:{at}\"]}}\n"
+        )
+    };
+    vector(&listener, "greeted", &[]);
+    let packets = dir.join("greeting/vectors/greeting/input.pcap");
+    fs::copy(packets, listener.join("vectors/greeted/input.pcap")).unwrap();
+    let write =
+        |text: &str| fs::write(listener.join("vectors/greeted/expected.ndjson"), text).unwrap();
+    let test = |with: &[&str], said: &str, code: i32| {
+        palisade(dir)
+            .args(["plugin", "test", "listener"])
+            .args(with)
+            .assert()
+            .stdout(contains(said))
+            .code(code);
+    };
+    // Alone it hears nothing, since nobody parses.
+    write("");
+    test(&[], "1 passed, 0 failed", 0);
+    // What another plugin beside it reports does not count.
+    write(
+        &[
+            finding(3, "greet"),
+            finding(4, "hello"),
+            finding(5, "greet"),
+            finding(6, "hello"),
+        ]
+        .concat(),
+    );
+    test(&["--with", "greeting"], "1 passed, 0 failed", 0);
+    test(
+        &["--with", "greeting", "--with", "talker"],
+        "1 passed, 0 failed",
+        0,
+    );
+    test(&[], "0 passed, 1 failed", 1);
+    palisade(dir)
+        .args(["plugin", "test", "listener", "--with", "nobody"])
+        .assert()
+        .code(2)
+        .stderr(contains("nobody"));
+}
+
+/// Permits until a minute after the first notice.
+const TERM: &str = r#"
+import { u64s } from "palisade-sdk/batch.js";
+import { field } from "palisade-sdk/field.js";
+import state from "palisade:plugin/state@0.1.0";
+import timers from "palisade:plugin/timers@0.1.0";
+
+const TIME = field("time");
+
+export const plugin = {
+  configure(_list) {},
+};
+
+export const observe = {
+  observe(_subscription, _rows) {
+    timers.set("term", "k", Number(u64s(TIME)[0]) + 60e9);
+  },
+};
+
+export const onTimer = {
+  onTimer(_fired) {
+    state.put(0, "over", new Uint8Array([1]));
+  },
+};
+
+export const decide = {
+  decide(_subscription) {
+    const over = state.get(0, "over");
+    const verdict = { tag: over ? "deny" : "permit" };
+    const reason = over ? "the term is over" : "the term runs";
+    return [{ rule: "late", verdict, reason, obligations: [], events: [] }];
+  },
+};
+"#;
+
+#[test]
+fn a_request_is_judged_after_the_timers_of_what_was_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let rest = "capabilities = [\"state\", \"timers\"]\nexports = [\"observe\", \"on-timer\"]\n\
+                [[subscription]]\nkind = \"report.disclosure\"\nrole = \"decide\"\nfields = [\"time\"]\n\
+                [[subscription]]\nkind = \"report.intel\"\nrole = \"observe\"\nfields = [\"time\"]\n\
+                where = [{ field = \"notice\", equals = \"N-1\" }]\n\
+                [[table]]\nname = \"terms\"\nkind = \"value\"\nttl = \"1h\"\n";
+    plugin(dir, "term", "policy", rest, TERM);
+    palisade(dir)
+        .args(["plugin", "build", "term"])
+        .assert()
+        .code(0);
+    let notice = |time: &str, notice: &str| {
+        format!(
+            "{{\"kind\":\"report.intel\",\"time\":\"2025-06-01T{time}Z\",\"notice\":\"{notice}\"}}\n"
+        )
+    };
+    let request = "{\"kind\":\"report.disclosure\",\"time\":\"2025-06-01T10:01:01Z\",\"request\":\"r\",\"subjects\":[\"V-1\"]}\n";
+    fs::write(dir.join("request.ndjson"), request).unwrap();
+    for (last, said, code) in [
+        ("10:01:00", "the term is over", 1),
+        ("10:00:59", "the term runs", 0),
+    ] {
+        let given = [notice("10:00:00", "N-1"), notice(last, "N-2")].concat();
+        fs::write(dir.join("given.ndjson"), given).unwrap();
+        palisade(dir)
+            .args([
+                "policy",
+                "check",
+                "--given",
+                "given.ndjson",
+                "--request",
+                "request.ndjson",
+            ])
+            .arg("--plugins")
+            .arg(dir.join("term/target/plugins/tests/term.wasm"))
+            .assert()
+            .stdout(contains(said))
+            .code(code);
+    }
+}

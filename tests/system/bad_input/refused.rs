@@ -1,0 +1,149 @@
+//! What is no input at all.
+
+use std::path::PathBuf;
+
+use palisade_tests::capture;
+
+use super::{Bench, EVENT, gzip, zstd};
+
+#[test]
+fn what_is_no_input_is_refused_with_what_would_be() {
+    let Some(bench) = Bench::new() else { return };
+    let utf16 = |bytes: fn(u16) -> [u8; 2], mark: &str| -> Vec<u8> {
+        format!("{mark}{EVENT}")
+            .encode_utf16()
+            .flat_map(bytes)
+            .collect()
+    };
+    let pcap = std::fs::read(capture("modbus.pcap")).expect("the capture can be read");
+    let version = |major: u8| {
+        let mut wrong = pcap.clone();
+        wrong[4] = major;
+        wrong
+    };
+    let unknown: &[(&str, Vec<u8>, &str)] = &[
+        (
+            "text",
+            b"Jan 1 hello\n".to_vec(),
+            "begins with `Jan 1 hello\\n`",
+        ),
+        ("csv", b"a,b\n1,2\n".to_vec(), "begins with `a,b"),
+        (
+            "picture",
+            b"\x89PNG\r\n\x1a\n\0\0".to_vec(),
+            "begins with the bytes 89504e47",
+        ),
+        ("program", b"\x7fELF\x02".to_vec(), "it is a program"),
+        (
+            "colours",
+            b"\x1b[31mred\n".to_vec(),
+            "begins with `\\u{1b}[31mred",
+        ),
+        (
+            "json",
+            b"{\"a\":1}\n".to_vec(),
+            "no object in it has `event_type`",
+        ),
+        ("deep", vec![b'['; 1 << 20], "it is JSON, but no object"),
+        ("scalars", b"[1,2,3]".to_vec(), "it is JSON, but no object"),
+        (
+            "zeek columns",
+            b"#separator \\x09\n".to_vec(),
+            "LogAscii::use_json=T",
+        ),
+        (
+            "utf-16",
+            utf16(u16::to_le_bytes, "\u{feff}"),
+            "it is text in UTF-16; convert it to UTF-8",
+        ),
+        (
+            "utf-16, other order",
+            utf16(u16::to_be_bytes, "\u{feff}"),
+            "UTF-16",
+        ),
+        ("utf-16, unmarked", utf16(u16::to_le_bytes, ""), "UTF-16"),
+        ("nul", vec![0; 5000], "begins with `\\0\\0"),
+    ];
+    for (name, content, saw) in unknown {
+        for content in [content.clone(), gzip(content), zstd(content)] {
+            let ran = bench.bytes("case", &content);
+            assert_eq!(ran.code, Some(2), "{name}: {}", ran.stderr);
+            for says in [
+                *saw,
+                "accepted are pcap and pcapng captures, Suricata EVE JSON, Zeek JSON logs and Palisade NDJSON",
+                "gzip or zstd",
+            ] {
+                assert!(ran.stderr.contains(says), "{name}: {}", ran.stderr);
+            }
+            assert_eq!(ran.stderr.lines().count(), 1, "{name}: {}", ran.stderr);
+        }
+    }
+    let unreadable: &[(&str, Vec<u8>, &str)] = &[
+        ("empty", Vec::new(), "is empty; there is nothing to read"),
+        (
+            "blank",
+            b" \n\n\t\n".to_vec(),
+            "is empty; there is nothing to read",
+        ),
+        (
+            "empty gzip",
+            gzip(b""),
+            "is empty; there is nothing to read",
+        ),
+        (
+            "gzip, header only",
+            gzip(EVENT.as_bytes())[..11].to_vec(),
+            "the gzip data is cut off or damaged",
+        ),
+        (
+            "zstd, header only",
+            zstd(EVENT.as_bytes())[..6].to_vec(),
+            "the zstd data is cut off or damaged",
+        ),
+        (
+            "gzip, three times",
+            gzip(&gzip(&gzip(EVENT.as_bytes()))),
+            "at most 2 are undone",
+        ),
+        ("pcap, version 1", version(1), "version"),
+        ("pcap, version 3", version(3), "version"),
+        (
+            "pcap, half a header",
+            pcap[..20].to_vec(),
+            "24 bytes needed, 20 there",
+        ),
+        (
+            "pcap, magic only",
+            pcap[..4].to_vec(),
+            "24 bytes needed, 4 there",
+        ),
+    ];
+    for (name, content, says) in unreadable {
+        let ran = bench.bytes("case", content);
+        assert_eq!(ran.code, Some(2), "{name}: {}", ran.stderr);
+        assert!(
+            ran.stderr.contains("`") && ran.stderr.contains("case"),
+            "{name}: {}",
+            ran.stderr
+        );
+        assert!(ran.stderr.contains(says), "{name}: {}", ran.stderr);
+    }
+    for (path, says) in [
+        (
+            bench.folder.path().to_owned(),
+            "is a folder; name the files in it",
+        ),
+        (bench.folder.path().join("missing"), "No such file"),
+        // Address 0 of the process is not mapped: the file opens, and reading it fails.
+        (PathBuf::from("/proc/self/mem"), "Input/output error"),
+    ] {
+        let ran = bench.read(&[&path]);
+        assert_eq!(ran.code, Some(2), "{}: {}", path.display(), ran.stderr);
+        assert!(
+            ran.stderr.contains(says),
+            "{}: {}",
+            path.display(),
+            ran.stderr
+        );
+    }
+}
