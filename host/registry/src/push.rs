@@ -164,8 +164,8 @@ impl Registry {
     async fn list(&self, subject: &Reference, pushed: &Manifest) -> Result<(), RegistryError> {
         for _ in 0..LIST_ATTEMPTS {
             let what = || format!("list the referrers of {subject}");
-            let listed = self.client.pull_referrers(subject.inner(), None).await;
-            let mut index = listed.map_err(self.failed(what()))?;
+            let digest = subject.digest().unwrap_or_default();
+            let mut index = self.index_of_referrers(subject, digest).await?;
             if index
                 .manifests
                 .iter()
