@@ -9,5 +9,6 @@ mod icsnpp;
 mod invariants;
 mod ocsf;
 mod order;
+mod pack_changes;
 mod packs;
 mod run;

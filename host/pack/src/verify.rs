@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use crate::dsse::Envelope;
 use crate::statement::{
-    CERTIFICATE_PREDICATE, CHECKS, Certificate, SIGNATURE_PREDICATE, STATEMENT, Signed, Statement,
-    predicate_type,
+    CERTIFICATE_PREDICATE, CHECKS, Certificate, Peak, SIGNATURE_PREDICATE, STATEMENT, Signed,
+    Statement, predicate_type,
 };
 use crate::trust::{CertificateRule, PackRule, Revocations, Root, Trust};
 use crate::{KeyId, Pack, Refusal, Time};
@@ -55,6 +55,8 @@ pub struct Report {
     pub granted: BTreeSet<String>,
     /// The chain of reasons, in the order in which they were found.
     pub steps: Vec<Step>,
+    /// The certificates that count, by file name.
+    pub certificates: BTreeMap<String, Certificate>,
 }
 
 impl Report {
@@ -102,6 +104,7 @@ pub fn verify(pack: &Pack, trust: &Trust) -> Report {
         trusted: true,
         granted: BTreeSet::new(),
         steps: Vec::new(),
+        certificates: BTreeMap::new(),
     };
     report.good(format!(
         "{} files are what `pack.toml` says, and their digest is {}",
@@ -211,6 +214,15 @@ fn judge(pack: &Pack, trust: &Trust, root: &Root, rule: &PackRule, report: &mut 
         }
         let needed = threshold(&wanted.role, wanted.signatures);
         let keys = counted(&valid, trust, &wanted.role, report);
+        for (name, envelope) in &valid {
+            if trust.signers(&wanted.role, name, envelope).0.is_empty() {
+                continue;
+            }
+            if let Some((_, certificate)) = attested.certificates.get(name) {
+                let certificate = certificate.clone();
+                report.certificates.insert(name.clone(), certificate);
+            }
+        }
         if keys.len() >= needed {
             report.good(format!(
                 "certified by {} of role `{}` ({needed} needed)",
@@ -378,6 +390,14 @@ fn certified(
         return Err(Refusal::CertificateFailed {
             name: name(),
             check,
+        });
+    }
+    // Nobody is left out, and nobody is over the ceiling that is stated.
+    let holds = |plugin: &String| certificate.peaks.get(plugin).is_some_and(Peak::holds);
+    if !pack.manifest().plugins.keys().all(holds) {
+        return Err(Refusal::CertificateFailed {
+            name: name(),
+            check: "ceilings".into(),
         });
     }
     let capabilities = &pack.manifest().capabilities;

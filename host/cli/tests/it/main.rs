@@ -10,7 +10,9 @@ mod build;
 mod inspect;
 mod new;
 mod pack;
+mod reproducible;
 mod store;
+mod token;
 
 use std::path::{Path, PathBuf};
 

@@ -8,7 +8,7 @@ use crate::{MANIFEST, checkout, palisade};
 
 const PASSPHRASE: &str = "correct horse battery";
 
-const TRUST: &str = r#"
+pub(crate) const TRUST: &str = r#"
 version = 1
 
 [[pack]]
@@ -19,20 +19,20 @@ capabilities = ["state"]
 role = "vendor"
 "#;
 
-fn run(dir: &Path, args: &[&str]) -> assert_cmd::assert::Assert {
+pub(crate) fn run(dir: &Path, args: &[&str]) -> assert_cmd::assert::Assert {
     palisade(dir)
         .env("PALISADE_PASSPHRASE", PASSPHRASE)
         .args(args)
         .assert()
 }
 
-fn ok(dir: &Path, args: &[&str]) -> String {
+pub(crate) fn ok(dir: &Path, args: &[&str]) -> String {
     let output = run(dir, args).success().get_output().stdout.clone();
     String::from_utf8(output).unwrap()
 }
 
 /// A folder of a pack with one plugin, whose component carries its manifest and does nothing.
-fn project(dir: &Path, version: &str) {
+pub(crate) fn project(dir: &Path, version: &str) {
     std::fs::create_dir_all(dir.join(".palisade")).unwrap();
     let plugin = dir.join("guard/telnet");
     std::fs::create_dir_all(plugin.join("vectors/plain")).unwrap();
@@ -193,6 +193,56 @@ fn from_components_to_a_site_that_trusts_them() {
     run(dir, &["trust", "install", "revoked.json"])
         .code(2)
         .stderr(contains("was seen here before"));
+}
+
+#[test]
+fn what_is_loaded_is_delivered_and_runs_once_it_is_installed() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    project(dir, "1.0.0");
+    site(dir);
+    let pack = "target/packs/acme-guard-1.0.0.tar";
+    ok(dir, &["pack", "build", "guard"]);
+    ok(dir, &["pack", "sign", pack, "--key", "vendor"]);
+    ok(dir, &["pack", "install", pack]);
+    project(dir, "1.1.0");
+    let newer = "target/packs/acme-guard-1.1.0.tar";
+    ok(dir, &["pack", "build", "guard"]);
+    ok(dir, &["pack", "save", newer, "unsigned.tar"]);
+    ok(dir, &["pack", "sign", newer, "--key", "vendor"]);
+    ok(dir, &["pack", "save", newer, "saved.tar"]);
+    // Delivered without signature: it is there, and can neither run nor be installed.
+    ok(dir, &["pack", "load", "unsigned.tar"]);
+    let installed = |version: &str| {
+        let said = ok(dir, &["pack", "inspect", "acme/guard"]);
+        assert!(said.contains(version), "{said}");
+    };
+    installed("1.0.0");
+    std::fs::write(dir.join("none.ndjson"), "").unwrap();
+    let input = "none.ndjson";
+    run(dir, &["run", "--pack", "acme/guard@1.1.0", input])
+        .code(2)
+        .stderr(contains("no installed pack `acme/guard@1.1.0`"));
+    run(dir, &["pack", "install", "acme/guard@1.1.0"])
+        .code(1)
+        .stdout(contains("[signatures-missing]"));
+    let names = ok(dir, &["store", "list"]);
+    assert!(names.contains("delivered.acme.guard@1.1.0"), "{names}");
+    // With it, by its name; what was delivered survives the collector until then.
+    ok(dir, &["pack", "load", "saved.tar"]);
+    ok(dir, &["store", "gc", "--grace", "0s"]);
+    ok(dir, &["pack", "verify", "--offline", "acme/guard@1.1.0"]);
+    installed("1.0.0");
+    ok(dir, &["pack", "install", "acme/guard@1.1.0"]);
+    installed("1.1.0");
+    let names = ok(dir, &["store", "list"]);
+    assert!(!names.contains("delivered"), "{names}");
+    // A file without signatures does not take those of the installed version away.
+    ok(dir, &["pack", "load", "unsigned.tar"]);
+    ok(dir, &["pack", "verify", "acme/guard@1.1.0"]);
+    run(dir, &["pack", "load", "acme/guard"])
+        .code(2)
+        .stderr(contains("there is no file"));
 }
 
 #[test]

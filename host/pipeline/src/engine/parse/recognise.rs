@@ -109,7 +109,7 @@ impl ParseWorker {
                 &error.to_string(),
             )),
         };
-        self.charge(parser, began, chunks.len(), arena.len());
+        self.charge((parser, 0), began, chunks.len(), arena.len());
         match answers {
             Ok(answers) => {
                 for (flow, answer) in flows.iter().zip(answers) {
