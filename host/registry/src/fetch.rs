@@ -244,6 +244,36 @@ impl Fetch {
         (of == repository.repository()).then(|| value.clone())
     }
 
+    /// A token that lets a repository be pushed to, where the registry wants one. Passwords are
+    /// shown by the client that pushes.
+    ///
+    /// # Errors
+    /// When the registry does not answer in time, or gives none that can be used.
+    pub(crate) async fn token_to_push(
+        &self,
+        repository: &Reference,
+        what: &str,
+    ) -> Result<Option<String>, RegistryError> {
+        if matches!(self.credentials, Credentials::Token(_)) {
+            return Ok(None);
+        }
+        let ask = async {
+            let asked = self.http.get(format!("{}/", self.base)).send().await;
+            let response = asked.map_err(|e| self.failed(what, e.into()))?;
+            let challenge = response.headers().get(WWW_AUTHENTICATE);
+            let challenge = challenge.and_then(|text| text.to_str().ok());
+            let challenges = parse_challenges(challenge.unwrap_or_default()).unwrap_or_default();
+            match bearer(&challenges) {
+                None => Ok(None),
+                Some((realm, service)) => {
+                    let token = self.token(repository, "pull,push", &realm, service, what);
+                    token.await.map(Some)
+                }
+            }
+        };
+        self.in_time(what, ask).await
+    }
+
     /// Does what a challenge asks for; whether there is something new to show.
     async fn log_in(
         &self,
@@ -263,16 +293,10 @@ impl Fetch {
         };
         let value = if let Credentials::Token(token) = &self.credentials {
             format!("Bearer {token}")
-        } else if let Some(bearer) = asked("Bearer") {
-            let get = |name: &str| {
-                let mut of = bearer
-                    .params
-                    .iter()
-                    .filter(|(key, _)| key.eq_ignore_ascii_case(name));
-                of.next().map(|(_, value)| value.to_unescaped())
-            };
-            let realm = get("realm").ok_or_else(|| failed("it does not say where tokens are"))?;
-            let token = self.token(repository, &realm, get("service"), what).await?;
+        } else if let Some((realm, service)) = bearer(&challenges) {
+            let token = self
+                .token(repository, "pull", &realm, service, what)
+                .await?;
             format!("Bearer {token}")
         } else if let (Some(_), Credentials::Password { user, password }) =
             (asked("Basic"), &self.credentials)
@@ -295,11 +319,12 @@ impl Fetch {
         Ok(true)
     }
 
-    /// A token for pulling from a repository. The registry says where it is; the password goes
+    /// A token for these acts on a repository. The registry says where it is; the password goes
     /// there, so that must not be less safe than the registry itself.
     async fn token(
         &self,
         repository: &Reference,
+        acts: &str,
         realm: &str,
         service: Option<String>,
         what: &str,
@@ -314,7 +339,7 @@ impl Fetch {
         }
         url.query_pairs_mut().append_pair(
             "scope",
-            &format!("repository:{}:pull", repository.repository()),
+            &format!("repository:{}:{acts}", repository.repository()),
         );
         if let Some(service) = service {
             url.query_pairs_mut().append_pair("service", &service);
@@ -333,10 +358,10 @@ impl Fetch {
         let bytes = self.body(response, MAX_TOKEN, what).await?;
         let token: Token = serde_json::from_slice(&bytes)
             .map_err(|error| failed(format!("its token cannot be read: {error}")))?;
+        let token = token.token.or(token.access_token);
         token
-            .token
-            .or(token.access_token)
-            .ok_or_else(|| failed("it gives no token".into()))
+            .filter(|token| HeaderValue::from_str(token).is_ok())
+            .ok_or_else(|| failed("it gives no token, or one that is no text".into()))
     }
 
     fn failed(&self, what: &str, source: OciDistributionError) -> RegistryError {
@@ -346,4 +371,16 @@ impl Fetch {
             source: Box::new(source),
         }
     }
+}
+
+/// Where a challenge says that tokens are, and for which service.
+fn bearer(challenges: &[http_auth::ChallengeRef<'_>]) -> Option<(String, Option<String>)> {
+    let mut of_scheme = challenges.iter();
+    let bearer = of_scheme.find(|challenge| challenge.scheme.eq_ignore_ascii_case("Bearer"))?;
+    let get = |name: &str| {
+        let mut of = bearer.params.iter();
+        let found = of.find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.to_unescaped())
+    };
+    Some((get("realm")?, get("service")))
 }
