@@ -19,6 +19,7 @@
 //! that, so the documents are our own and only the ideas are theirs.
 
 mod canonical;
+mod certificate;
 mod component;
 pub mod content;
 mod diff;

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use palisade_events::Digest;
 use serde::Serialize;
 
+use crate::certificate::certified;
 use crate::dsse::Envelope;
 use crate::statement::{
-    CERTIFICATE_PREDICATE, CHECKS, Certificate, Peak, SIGNATURE_PREDICATE, STATEMENT, Signed,
-    Statement, predicate_type,
+    CERTIFICATE_PREDICATE, Certificate, SIGNATURE_PREDICATE, STATEMENT, Signed, Statement,
+    predicate_type,
 };
-use crate::trust::{CertificateRule, PackRule, Revocations, Root, Trust};
+use crate::trust::{PackRule, Revocations, Root, Trust};
 use crate::{KeyId, Pack, Refusal, Time};
 
 /// How far ahead of this site's time a statement may be dated: clocks differ.
@@ -331,90 +332,6 @@ fn counted(
         }
     }
     keys
-}
-
-fn certified(
-    name: &str,
-    envelope: &Envelope,
-    certificate: &Certificate,
-    wanted: &CertificateRule,
-    trust: &Trust,
-    pack: &Pack,
-) -> Result<(), Refusal> {
-    let name = || name.to_owned();
-    let digest = Digest::of(envelope.payload());
-    if let Some(reason) = trust
-        .revocations
-        .as_ref()
-        .ok()
-        .and_then(|l| l.certificates.get(&digest))
-    {
-        return Err(Refusal::CertificateRevoked {
-            name: name(),
-            reason: reason.clone(),
-        });
-    }
-    if certificate.issued.plus_days(wanted.max_age_days) < trust.now {
-        return Err(Refusal::CertificateOld {
-            name: name(),
-            when: certificate.issued.to_string(),
-            limit: wanted.max_age_days.to_string(),
-        });
-    }
-    if let Some(request) = &wanted.host {
-        let matches = certificate
-            .host
-            .parse()
-            .is_ok_and(|version| request.matches(&version));
-        if !matches {
-            return Err(Refusal::CertificateHost {
-                name: name(),
-                found: certificate.host.clone(),
-                wanted: request.to_string(),
-            });
-        }
-    }
-    let passed = |check: &str| {
-        let mut of_name = certificate.checks.iter().filter(|c| c.name == check);
-        of_name.clone().count() > 0 && of_name.all(|c| c.passed && c.cases > 0)
-    };
-    let failed = CHECKS.into_iter().find(|check| !passed(check));
-    let failed = failed.map(str::to_owned).or_else(|| {
-        certificate
-            .checks
-            .iter()
-            .find(|c| !c.passed)
-            .map(|c| c.name.clone())
-    });
-    if let Some(check) = failed {
-        return Err(Refusal::CertificateFailed {
-            name: name(),
-            check,
-        });
-    }
-    // Nobody is left out, and nobody is over the ceiling that is stated.
-    let holds = |plugin: &String| certificate.peaks.get(plugin).is_some_and(Peak::holds);
-    if !pack.manifest().plugins.keys().all(holds) {
-        return Err(Refusal::CertificateFailed {
-            name: name(),
-            check: "ceilings".into(),
-        });
-    }
-    let capabilities = &pack.manifest().capabilities;
-    if certificate.capabilities != *capabilities {
-        let shown = |set: &BTreeSet<String>| {
-            set.iter()
-                .map(String::as_str)
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
-        return Err(Refusal::CertificateCapabilities {
-            name: name(),
-            stated: shown(&certificate.capabilities),
-            found: shown(capabilities),
-        });
-    }
-    Ok(())
 }
 
 fn names(root: &Root, keys: &BTreeSet<KeyId>) -> String {

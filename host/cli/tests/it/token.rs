@@ -5,8 +5,8 @@ use std::process::Command;
 
 use predicates::str::contains;
 
-use crate::pack::project;
 use crate::palisade;
+use crate::site::project;
 
 const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
 const PIN: &str = "1234";
@@ -81,6 +81,14 @@ impl Token {
             .args(args)
             .assert()
     }
+
+    /// Signs the pack: with a public key, by an option, and its value.
+    fn sign(&self, pin: &str, by: [&str; 3]) -> assert_cmd::assert::Assert {
+        self.palisade(
+            pin,
+            &[&["pack", "sign", PACK, "--public"], &by[..]].concat(),
+        )
+    }
 }
 
 #[test]
@@ -88,18 +96,7 @@ fn a_key_in_a_token_signs() {
     let Some(token) = Token::with_pack() else {
         return;
     };
-    let sign = |pin: &str, module: &str| {
-        let args = [
-            "pack",
-            "sign",
-            PACK,
-            "--public",
-            "token.pub",
-            "--pkcs11",
-            module,
-        ];
-        token.palisade(pin, &args)
-    };
+    let sign = |pin: &str, module: &str| token.sign(pin, ["token.pub", "--pkcs11", module]);
     sign(PIN, MODULE).success();
     sign("9999", MODULE)
         .code(2)
@@ -111,17 +108,8 @@ fn a_key_in_a_token_signs() {
     token
         .palisade("correct horse battery", &["key", "new", "other"])
         .success();
-    let args = [
-        "pack",
-        "sign",
-        PACK,
-        "--public",
-        "other.pub",
-        "--pkcs11",
-        MODULE,
-    ];
     token
-        .palisade(PIN, &args)
+        .sign(PIN, ["other.pub", "--pkcs11", MODULE])
         .code(2)
         .stderr(contains("has the public key"));
     // What the token signed is what the site that trusts its key verifies; documents of any
@@ -146,7 +134,7 @@ fn a_key_in_a_token_signs() {
     ok("trust revocations --out revoked.json --expires 30d");
     std::fs::write(
         token.dir().join("trust.toml"),
-        format!("# {}\n{}", "x".repeat(5000), crate::pack::TRUST),
+        format!("# {}\n{}", "x".repeat(5000), crate::site::TRUST),
     )
     .unwrap();
     ok("trust policy trust.toml --out policy.json");
@@ -172,18 +160,7 @@ fn the_tool_of_opensc_signs_packs_as_a_command() {
     let command = "pkcs11-tool --module $MODULE --token-label signing --login --pin env:PIN \
                    --sign --mechanism EDDSA --label vendor --input-file /dev/stdin \
                    --output-file /dev/stdout";
-    let args = [
-        "pack",
-        "sign",
-        PACK,
-        "--public",
-        "token.pub",
-        "--key-command",
-        command,
-    ];
-    token.palisade(PIN, &args).success();
-    token
-        .palisade("9999", &args)
-        .code(2)
-        .stderr(contains("failed"));
+    let sign = ["token.pub", "--key-command", command];
+    token.sign(PIN, sign).success();
+    token.sign("9999", sign).code(2).stderr(contains("failed"));
 }

@@ -5,6 +5,7 @@ mod build;
 mod certify;
 mod compare;
 mod diff;
+mod examine;
 mod fuzz;
 mod guard;
 mod inspect;
