@@ -100,6 +100,49 @@ fn a_new_version_is_compared_by_what_it_says_of_a_capture() {
     assert!(said.contains("0 gained, 0 lost, 0 changed"), "{said}");
     let said = site.ends(2, &format!("pack diff {old} {new} --capture -"));
     assert!(said.contains("open -"), "{said}");
+    let said = site.ends(2, &format!("pack diff {old} {new} --networks n.toml"));
+    assert!(said.contains("--capture"), "{said}");
+}
+
+#[test]
+fn what_policies_decide_is_compared_too() {
+    let Some(site) = Site::new() else { return };
+    let old = site.pack("vuln-disclosure", "0.1.0");
+    let file = site.path().join("vuln-disclosure/pack.toml");
+    let mut text = std::fs::read_to_string(&file).expect("pack.toml");
+    let tool = "ab".repeat(32);
+    text.push_str(&format!(
+        "\n[settings.attack-tools]\nknown-tools = [\"{tool}\"]\n"
+    ));
+    std::fs::write(&file, text).expect("pack.toml is written");
+    let new = site.pack("vuln-disclosure", "0.2.0");
+    let request = |id: &str, sha256: &str| {
+        format!(
+            "{{\"kind\":\"report.disclosure\",\"time\":\"2025-05-02T10:00:00+08:00\",\"request\":\"{id}\",\
+             \"action\":\"share\",\"subject_kind\":\"rule-pack\",\"audience\":\"named\",\"subjects\":[\"p\"],\
+             \"publisher\":{{\"id\":\"x\",\"kind\":\"organisation\",\"country\":\"CN\",\"verified\":true}},\
+             \"recipients\":[{{\"id\":\"b\",\"kind\":\"organisation\",\"country\":\"CN\",\"verified\":true}}],\
+             \"planned_at\":\"2025-05-02T10:00:00+08:00\",\"channel_encrypted\":true,\"contains\":[\"detection-signature\"],\
+             \"attachments\":[{{\"sha256\":\"{sha256}\",\"mime\":\"text/plain\",\"at\":\"2025-05-02T09:00:00+08:00\"}}]}}\n"
+        )
+    };
+    let input = site.path().join("requests.ndjson");
+    let requests = request("D-1", &tool) + &request("D-2", &"cd".repeat(32));
+    std::fs::write(&input, requests).expect("requests are written");
+    let diff = format!("pack diff {old} {new} --capture requests.ndjson");
+    let said = site.ends(1, &format!("{diff} --format json"));
+    let decisions = &json(&said)["behaviour"]["decisions"];
+    assert_eq!(decisions["changed"], 1, "{decisions:#}");
+    assert_eq!(decisions["same"], 1, "{decisions:#}");
+    let changed = &decisions["first_changed"][0];
+    assert_eq!(changed["new"]["request"], "D-1");
+    assert!(changed["old"].to_string().contains("permit"), "{changed}");
+    assert!(changed["new"].to_string().contains("\"deny\""), "{changed}");
+    let said = site.ends(1, &diff);
+    assert!(
+        said.contains("decisions: 0 gained, 0 lost, 1 changed, 1 the same"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -107,6 +107,11 @@ pub(crate) struct Loaded {
 }
 
 impl GivenOptions {
+    /// Whether nothing is given.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.dataset.is_empty() && self.settings.is_none() && self.networks.is_none()
+    }
+
     /// What the options say that plugins are given.
     ///
     /// # Errors

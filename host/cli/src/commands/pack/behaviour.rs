@@ -80,13 +80,18 @@ impl BehaviourOptions {
     /// When an input cannot be read, a plugin cannot be loaded, or a version says too much.
     pub(super) fn compare(&self, old: &Pack, new: &Pack) -> Result<Option<Behaviour>> {
         if self.capture.is_empty() {
+            ensure!(
+                self.given.is_empty(),
+                "--dataset, --settings and --networks are for what runs; name an input with --capture"
+            );
             return Ok(None);
         }
         // Each is read twice, and before any work is done it is seen whether it can be.
         for path in &self.capture {
-            let file = File::open(path).with_context(|| format!("open {}", path.display()))?;
+            let found =
+                std::fs::metadata(path).with_context(|| format!("open {}", path.display()))?;
             ensure!(
-                file.metadata().is_ok_and(|metadata| metadata.is_file()),
+                found.is_file(),
                 "{} is no file; both versions read it, so it must be one",
                 path.display()
             );
