@@ -10,13 +10,18 @@ BUILD_PACKAGES=(
     npm:npm
 )
 # The independent dissector that whole-system tests compare with, the real broker that live
-# inputs are tried on, and a real registry with another program that reads it. What recording captures needs is installed by its own script.
+# inputs are tried on, a real registry with another program that reads it, a PKCS#11 token with
+# another program that uses it, and what shows another time to a program. What recording captures
+# needs is installed by its own script.
 TEST_PACKAGES=(
     tshark:tshark
     mosquitto:mosquitto
     mosquitto_pub:mosquitto-clients
     docker-registry:docker-registry
     skopeo:skopeo
+    softhsm2-util:softhsm2
+    pkcs11-tool:opensc
+    faketime:faketime
 )
 
 # Runs a command as root.

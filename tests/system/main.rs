@@ -10,6 +10,7 @@ mod icsnpp;
 mod invariants;
 mod ocsf;
 mod order;
+mod pack_changes;
 mod packs;
 mod recognition;
 mod recording;

@@ -25,13 +25,13 @@ max-age-days = 180
 "#;
 
 /// A folder with keys, a store and trust documents of its own.
-struct Site {
+pub(crate) struct Site {
     folder: tempfile::TempDir,
     program: PathBuf,
 }
 
 impl Site {
-    fn new() -> Option<Site> {
+    pub(crate) fn new() -> Option<Site> {
         let target = std::env::var_os("CARGO_TARGET_DIR")
             .map_or_else(|| root().join("target"), PathBuf::from);
         let program = target.join("release/palisade");
@@ -44,11 +44,11 @@ impl Site {
         Some(Site { folder, program })
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    fn run(&self, command: &str) -> Output {
+    pub(crate) fn run(&self, command: &str) -> Output {
         Command::new(&self.program)
             .args(command.split_whitespace())
             .current_dir(self.path())
@@ -61,7 +61,7 @@ impl Site {
     }
 
     /// Runs a command that ends with this code; what it writes, both streams.
-    fn ends(&self, code: i32, command: &str) -> String {
+    pub(crate) fn ends(&self, code: i32, command: &str) -> String {
         let output = self.run(command);
         let said = [output.stdout, output.stderr].concat();
         let said = String::from_utf8_lossy(&said).into_owned();
@@ -69,12 +69,12 @@ impl Site {
         said
     }
 
-    fn ok(&self, command: &str) -> String {
+    pub(crate) fn ok(&self, command: &str) -> String {
         self.ends(0, command)
     }
 
     /// Builds a pack of the repository in this version, signed and certified.
-    fn pack(&self, name: &str, version: &str) -> String {
+    pub(crate) fn pack(&self, name: &str, version: &str) -> String {
         let source = self.path().join(name);
         if !source.is_dir() {
             let from = root().join("plugins").join(name);
@@ -106,7 +106,7 @@ impl Site {
     }
 
     /// Keys, and a site that trusts the vendor's and the certifier's.
-    fn trusting(&self) {
+    pub(crate) fn trusting(&self) {
         for key in ["me", "vendor", "certifier"] {
             self.ok(&format!("key new {key}"));
         }
@@ -130,12 +130,12 @@ impl Site {
     }
 }
 
-fn components(pack: &str) -> PathBuf {
+pub(crate) fn components(pack: &str) -> PathBuf {
     root().join("target/plugins").join(pack)
 }
 
 /// Copies a folder without what is built in it.
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("a folder");
     for entry in std::fs::read_dir(from).expect("the folder can be read") {
         let path = entry.expect("the folder can be read").path();
@@ -167,6 +167,21 @@ fn from_the_vendor_to_the_operator_and_back_again() {
     let run = format!("run --pack palisade/iot-protocols {}", modbus.display());
     let said = site.ends(1, &run);
     assert!(said.contains("IOT-2.3c"), "{said}");
+    // Compiled code that was changed in the cache is not loaded: it is compiled anew.
+    let anew = || {
+        let said = site.ends(1, &run);
+        let line = said.lines().find(|line| line.contains(" compiled anew"));
+        let line = line.unwrap_or_else(|| panic!("{said}")).to_owned();
+        assert!(said.contains("IOT-2.3c"), "{said}");
+        line.split(" of ")
+            .next()
+            .and_then(|l| l.split(' ').next_back().map(str::to_owned))
+    };
+    assert_eq!(anew().as_deref(), Some("0"));
+    let changed = change_all(&site.path().join(".palisade/cache/code"));
+    assert!(changed >= 9, "{changed}");
+    assert_eq!(anew().as_deref(), Some("9"));
+    assert_eq!(anew().as_deref(), Some("0"));
     // What is in no pack does not run where trust is set up.
     let loose = components("iot-protocols");
     let said = site.ends(
@@ -245,19 +260,26 @@ impl Drop for Registry {
     }
 }
 
-/// The largest file below a folder.
-fn largest_of(folder: &Path) -> (u64, PathBuf) {
-    let mut largest = (0, PathBuf::new());
+/// Changes a byte in the middle of every file below a folder; how many there are.
+fn change_all(folder: &Path) -> usize {
+    let mut changed = 0;
     for entry in std::fs::read_dir(folder).expect("the folder can be read") {
         let path = entry.expect("the folder can be read").path();
-        let found = if path.is_dir() {
-            largest_of(&path)
-        } else {
-            (path.metadata().map_or(0, |data| data.len()), path)
-        };
-        largest = largest.max(found);
+        if path.is_dir() {
+            changed += change_all(&path);
+            continue;
+        }
+        let mut bytes = std::fs::read(&path).expect("the file");
+        // The key of the cache is no entry.
+        if bytes.len() < 1024 {
+            continue;
+        }
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(&path, bytes).expect("the file is changed");
+        changed += 1;
     }
-    largest
+    changed
 }
 
 #[test]
@@ -284,12 +306,19 @@ fn a_registry_carries_packs_and_cannot_change_them() {
     let by_digest = told["reference"].as_str().expect("a reference");
     site.ok(&format!("pack pull {by_digest} --out again.tar"));
 
-    let (_, blob) = largest_of(&site.path().join("registry"));
-    let mut bytes = std::fs::read(&blob).expect("the blob");
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    std::fs::write(&blob, bytes).expect("the blob is changed");
-    let said = site.ends(2, &format!("pack pull {place}:0.1.0 --out changed.tar"));
+    // A tag that is moved after it was verified leads elsewhere, and that is judged anew.
+    let other = site.pack("iot-protocols", "0.1.1");
+    site.ok(&format!("pack push {other} {place}:0.1.0"));
+    site.ok(&format!("pack pull {place}:0.1.0 --out moved.tar"));
+    let said = site.ends(1, "pack verify --offline moved.tar");
+    assert!(said.contains("[signatures-missing]"), "{said}");
+    site.ok(&format!("pack pull {by_digest} --out kept.tar"));
+    site.ok("pack verify --offline kept.tar");
+    site.ok(&format!("pack diff {pack} kept.tar"));
+
+    let changed = change_all(&site.path().join("registry"));
+    assert!(changed >= 2, "{changed}");
+    let said = site.ends(2, &format!("pack pull {by_digest} --out changed.tar"));
     assert!(said.contains("is not what it claims"), "{said}");
     assert!(!site.path().join("changed.tar").exists());
 }

@@ -15,6 +15,7 @@ mod places;
 mod results;
 mod signer;
 mod summary;
+mod token;
 mod vector;
 
 use std::process::ExitCode;

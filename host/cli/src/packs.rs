@@ -1,5 +1,6 @@
 //! Running packs of the store: each is verified again before anything of it is loaded.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -77,6 +78,14 @@ impl PackOptions {
     }
 }
 
+/// The capabilities with these names.
+pub(crate) fn named(names: &BTreeSet<String>) -> Vec<Capability> {
+    Capability::ALL
+        .into_iter()
+        .filter(|capability| names.contains(capability.name()))
+        .collect()
+}
+
 fn load(runtime: &Runtime, pack: &Pack, trust: &Trust, loaded: &mut Loaded) -> Result<()> {
     let report = palisade_pack::verify(pack, trust);
     if !report.trusted {
@@ -88,10 +97,21 @@ fn load(runtime: &Runtime, pack: &Pack, trust: &Trust, loaded: &mut Loaded) -> R
             .collect();
         bail!("it is refused: {}", refused.join("; "));
     }
-    let granted: Vec<Capability> = Capability::ALL
-        .into_iter()
-        .filter(|capability| report.granted.contains(capability.name()))
-        .collect();
+    let granted = named(&report.granted);
+    add(runtime, pack, &granted, loaded)
+}
+
+/// Loads the plugins of a pack with these capabilities, its datasets and its settings; what
+/// the operator gives comes first.
+///
+/// # Errors
+/// When one cannot be loaded.
+pub(crate) fn add(
+    runtime: &Runtime,
+    pack: &Pack,
+    granted: &[Capability],
+    loaded: &mut Loaded,
+) -> Result<()> {
     for name in pack.manifest().datasets.keys() {
         // The operator's own dataset of that name comes first.
         if loaded.given.datasets.iter().all(|d| d.name() != name) {
@@ -111,7 +131,7 @@ fn load(runtime: &Runtime, pack: &Pack, trust: &Trust, loaded: &mut Loaded) -> R
         settings.extend(loaded.given.settings.get(name).cloned().unwrap_or_default());
         let bytes = pack.content().file(&plugin.path)?;
         let place = format!("{}:{}", pack.manifest().full_title(), plugin.path);
-        loaded.add_granted(runtime, bytes, &place, Some(settings), &granted)?;
+        loaded.add_granted(runtime, bytes, &place, Some(settings), granted)?;
     }
     Ok(())
 }

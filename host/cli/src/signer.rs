@@ -1,14 +1,14 @@
-//! Where signatures come from: a key file with its passphrase, or a program that talks to a
-//! token.
+//! Where signatures come from: a key file with its passphrase, a program, or a token.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 use palisade_pack::{PrivateKey, PublicKey, Sign, Time};
 use zeroize::Zeroizing;
+
+use crate::token::{Program, Token};
 
 /// The largest key file.
 const MAX_KEY_BYTES: u64 = 64 << 10;
@@ -17,7 +17,7 @@ const MAX_KEY_BYTES: u64 = 64 << 10;
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SignerOptions {
     /// The key file to sign with
-    #[arg(long, value_name = "FILE", required_unless_present = "key_command")]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["key_command", "pkcs11"])]
     key: Option<PathBuf>,
     #[command(flatten)]
     passphrase: PassphraseOptions,
@@ -29,7 +29,15 @@ pub(crate) struct SignerOptions {
         requires = "public"
     )]
     key_command: Option<String>,
-    /// The public key of --key-command, as PEM
+    /// A PKCS#11 module, whose token has the private key of --public; the passphrase is its PIN
+    #[arg(
+        long,
+        value_name = "MODULE",
+        conflicts_with_all = ["key", "key_command"],
+        requires = "public"
+    )]
+    pkcs11: Option<PathBuf>,
+    /// The public key of --key-command or --pkcs11, as PEM
     #[arg(long, value_name = "FILE")]
     public: Option<PathBuf>,
 }
@@ -85,60 +93,26 @@ impl SignerOptions {
     /// What signs.
     ///
     /// # Errors
-    /// When the key file cannot be opened.
+    /// When the key file or the token cannot be opened.
     pub(crate) fn open(&self) -> Result<Box<dyn Sign>> {
-        match (&self.key, &self.key_command, &self.public) {
-            (Some(path), _, _) => {
+        match (&self.key, &self.key_command, &self.pkcs11, &self.public) {
+            (Some(path), _, _, _) => {
                 let text = Zeroizing::new(text(path)?);
                 let passphrase = self.passphrase.get(path, false)?;
                 let key = PrivateKey::from_file(&text, &passphrase)
                     .with_context(|| format!("open {}", path.display()))?;
                 Ok(Box::new(key))
             }
-            (None, Some(command), Some(path)) => Ok(Box::new(Token {
+            (None, Some(command), _, Some(path)) => Ok(Box::new(Program {
                 command: command.clone(),
                 public: public(path)?,
             })),
-            _ => bail!("give --key, or --key-command with --public"),
-        }
-    }
-}
-
-/// A key behind a program, such as one that talks PKCS#11.
-struct Token {
-    command: String,
-    public: PublicKey,
-}
-
-impl Sign for Token {
-    fn public(&self) -> &PublicKey {
-        &self.public
-    }
-
-    fn sign(&self, message: &[u8]) -> Result<[u8; 64], String> {
-        let run = || -> std::io::Result<std::process::Output> {
-            let mut child = Command::new("/bin/sh")
-                .args(["-c", &self.command])
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .spawn()?;
-            if let Some(mut stdin) = child.stdin.take() {
-                // A program that does not read to the end says so by its exit code.
-                let _ = stdin.write_all(message);
+            (None, None, Some(module), Some(path)) => {
+                let pin = |module: &Path| self.passphrase.get(module, false);
+                Ok(Box::new(Token::open(module, public(path)?, pin)?))
             }
-            child.wait_with_output()
-        };
-        let output = run().map_err(|e| format!("cannot run `{}`: {e}", self.command))?;
-        if !output.status.success() {
-            return Err(format!("`{}` failed: {}", self.command, output.status));
+            _ => bail!("give --key, or --key-command or --pkcs11 with --public"),
         }
-        let found = output.stdout.len();
-        output.stdout.try_into().map_err(|_| {
-            format!(
-                "`{}` wrote {found} bytes; a signature has exactly 64",
-                self.command
-            )
-        })
     }
 }
 

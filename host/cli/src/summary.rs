@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use palisade_events::{Action, Decision, Event, Verdict};
-use palisade_pipeline::engine::Summary;
+use palisade_pipeline::engine::{Notice, Summary};
 use palisade_pipeline::sources::LetterCounts;
 use serde_json::{Value, json};
 
@@ -70,6 +70,38 @@ pub(crate) fn decision_lines(request: &Event, decision: &Decision) -> Vec<String
         lines.push("    no rule applies".to_owned());
     }
     lines
+}
+
+/// Something that the operator should know, with the guest's backtrace in lines of its own.
+pub(crate) fn notice(notice: Notice) -> String {
+    match notice {
+        Notice::Input { name, problem } => format!("{name}: {problem}"),
+        Notice::Record { name, problem } => format!("{name}, {problem}"),
+        Notice::Unparsed {
+            parser,
+            flow,
+            problem,
+        } => format!("flow {flow:016x} is not parsed on by `{parser}`: {problem}"),
+        Notice::TooDeep { plugin, rule } => format!(
+            "plugin `{plugin}`: a finding of rule `{rule}` is refused: more than four findings \
+             would rest one on another"
+        ),
+        Notice::Quarantined { plugin } => {
+            format!("plugin `{plugin}` is in quarantine: it has faulted too often")
+        }
+        Notice::Fault {
+            plugin: _,
+            problem,
+            backtrace,
+        } => {
+            let mut text = problem;
+            for frame in backtrace {
+                text.push_str("\n    in ");
+                text.push_str(&frame);
+            }
+            text
+        }
+    }
 }
 
 /// A decision for a program.
@@ -210,6 +242,8 @@ pub(crate) fn json(done: &Summary) -> Value {
                 "faults": p.cost.faults,
                 "quarantined": p.quarantined,
                 "host_calls": p.cost.host_calls,
+                "peak_fuel": p.peaks().fuel,
+                "peak_memory": p.peaks().memory,
             })
         })
         .collect();

@@ -9,6 +9,8 @@ use palisade_events::Digest;
 use palisade_runtime::manifest::{Capability, Manifest, extract};
 use wasmparser::{Parser, Payload};
 
+use crate::Origin;
+
 /// The WIT package of plugins.
 const PACKAGE: &str = "palisade:plugin/";
 
@@ -23,6 +25,8 @@ pub struct PackedPlugin {
     pub manifest: Manifest,
     /// The interfaces that it imports, by full name.
     pub imports: BTreeSet<String>,
+    /// What it says it was made with and of.
+    pub origin: Origin,
 }
 
 impl PackedPlugin {
@@ -35,6 +39,7 @@ impl PackedPlugin {
             path: path.to_owned(),
             digest,
             imports: imports(bytes)?,
+            origin: Origin::read(bytes)?,
             manifest,
         })
     }

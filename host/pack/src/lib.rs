@@ -19,6 +19,7 @@
 //! that, so the documents are our own and only the ideas are theirs.
 
 mod canonical;
+mod certificate;
 mod component;
 pub mod content;
 mod diff;
@@ -27,6 +28,7 @@ mod key;
 mod labels;
 mod listing;
 mod manifest;
+mod origin;
 mod pack;
 mod path;
 mod refusal;
@@ -46,6 +48,7 @@ pub use listing::{Entry, Listing};
 pub use manifest::{
     Abi, DatasetEntry, DatasetSource, PACK_TOML, PackManifest, PackSource, PluginEntry,
 };
+pub use origin::Origin;
 pub use pack::Pack;
 pub use path::{MAX_PATH, PackPath};
 pub use refusal::Refusal;

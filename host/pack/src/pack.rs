@@ -105,7 +105,7 @@ impl Pack {
             }
         }
         check_settings(&manifest, &plugins)?;
-        if content.file(sbom::SBOM)? != sbom::write(&manifest, &content)? {
+        if content.file(sbom::SBOM)? != sbom::write(&manifest, &plugins, &content)? {
             return Err(Refusal::Overstated {
                 what: format!("with `{}`, the bill of materials is", sbom::SBOM),
                 stated: "another".into(),
@@ -184,7 +184,7 @@ impl Pack {
             changelog: source.changelog.clone(),
         };
         content.add(PACK_TOML, manifest.write()?.into_bytes())?;
-        content.add(sbom::SBOM, sbom::write(&manifest, &content)?)?;
+        content.add(sbom::SBOM, sbom::write(&manifest, &plugins, &content)?)?;
         Pack::open(content)
     }
 

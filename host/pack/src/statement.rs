@@ -69,6 +69,32 @@ pub struct Certificate {
     pub capabilities: BTreeSet<String>,
     /// What was run.
     pub checks: Vec<Check>,
+    /// The most that calls of each plugin needed, by its name.
+    pub peaks: BTreeMap<String, Peak>,
+}
+
+/// The most that calls of a plugin needed while it was certified, and what it may need: the
+/// host's limits, lowered by its manifest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Peak {
+    /// How many calls were counted.
+    pub calls: u64,
+    /// Units of fuel of one call.
+    pub fuel: u64,
+    /// The most that a call may use.
+    pub fuel_limit: u64,
+    /// Bytes of the memories of an instance.
+    pub memory: u64,
+    /// The most that an instance may have.
+    pub memory_limit: u64,
+}
+
+impl Peak {
+    /// Whether something was seen, and all of it within the limits.
+    pub fn holds(&self) -> bool {
+        self.calls > 0 && self.fuel <= self.fuel_limit && self.memory <= self.memory_limit
+    }
 }
 
 /// One check of a certificate.

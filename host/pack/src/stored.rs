@@ -3,7 +3,9 @@
 //! The listing is the blob that has the pack's digest; the files are blobs of their own, so
 //! that versions share what did not change. Attestations have a listing too. Names:
 //! `pack.<vendor>.<name>` is the installed version, `pack.<vendor>.<name>@<version>` each that
-//! is kept, and `attestations.<vendor>.<name>@<version>` what is attested of it.
+//! is kept, and `attestations.<vendor>.<name>@<version>` what is attested of it. What was only
+//! delivered has names of its own, so that it neither runs nor takes the place of anything:
+//! `delivered.<vendor>.<name>`, with a version as well, and `delivered-attestations.…`.
 
 use palisade_events::Digest;
 use palisade_store::{GetError, Name, NameError, NameParseError, PutError, Store};
@@ -36,7 +38,7 @@ pub enum StoredError {
     #[error("the pack cannot be named in the store: {0}")]
     BadName(#[from] NameParseError),
     /// No such pack.
-    #[error("the store has no pack `{0}`; see `palisade store list`, or install it")]
+    #[error("the store has no installed pack `{0}`; see `palisade store list`, or install it")]
     Absent(String),
 }
 
@@ -52,11 +54,58 @@ fn name(
     }
 }
 
-/// Puts a pack and its attestations into the store, and makes it the installed version.
+/// How far a pack of the store has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// It is here, and nothing more.
+    Delivered,
+    /// It was verified and accepted: its latest version runs.
+    Installed,
+}
+
+impl Stage {
+    /// What the names of packs and of their attestations begin with.
+    fn prefixes(self) -> (&'static str, &'static str) {
+        match self {
+            Stage::Delivered => ("delivered", "delivered-attestations"),
+            Stage::Installed => ("pack", "attestations"),
+        }
+    }
+}
+
+/// Puts a pack and its attestations into the store, and makes it the installed version; what
+/// was delivered of that version is then no longer apart.
 ///
 /// # Errors
 /// When the store cannot be written. Names are set last, so that no half pack has one.
 pub fn put(store: &Store, pack: &Pack) -> Result<(), StoredError> {
+    put_as(store, pack, Stage::Installed)?;
+    let manifest = pack.manifest();
+    let (packs, attested) = Stage::Delivered.prefixes();
+    let (vendor, title, version) = (&manifest.vendor, &manifest.name, &manifest.version);
+    // Of another content with the same version, it is still only delivered.
+    let versioned = name(packs, vendor, title, Some(version))?;
+    if store.name(&versioned)? == Some(pack.digest()) {
+        let latest = name(packs, vendor, title, None)?;
+        if store.name(&latest)? == Some(pack.digest()) {
+            store.remove_name(&latest)?;
+        }
+        store.remove_name(&versioned)?;
+        store.remove_name(&name(attested, vendor, title, Some(version))?)?;
+    }
+    Ok(())
+}
+
+/// Puts a pack and its attestations into the store as delivered: it can be looked at,
+/// verified and installed by its name, and does not run.
+///
+/// # Errors
+/// As [`put`].
+pub fn deliver(store: &Store, pack: &Pack) -> Result<(), StoredError> {
+    put_as(store, pack, Stage::Delivered)
+}
+
+fn put_as(store: &Store, pack: &Pack, stage: Stage) -> Result<(), StoredError> {
     let manifest = pack.manifest();
     let PackManifest {
         vendor,
@@ -84,24 +133,38 @@ pub fn put(store: &Store, pack: &Pack) -> Result<(), StoredError> {
         MAX_LISTING_BYTES,
     )?;
     let listing = store.put(pack.listing().encode().as_slice(), MAX_LISTING_BYTES)?;
+    let (packs, attestations) = stage.prefixes();
     store.set_name(
-        &name("attestations", vendor, pack_name, Some(version))?,
+        &name(attestations, vendor, pack_name, Some(version))?,
         &attested.digest,
     )?;
     store.set_name(
-        &name("pack", vendor, pack_name, Some(version))?,
+        &name(packs, vendor, pack_name, Some(version))?,
         &listing.digest,
     )?;
-    store.set_name(&name("pack", vendor, pack_name, None)?, &listing.digest)?;
+    store.set_name(&name(packs, vendor, pack_name, None)?, &listing.digest)?;
     Ok(())
 }
 
-/// Gets a pack by `vendor/name` or `vendor/name@version`. Every blob is checked against its
-/// digest, and the pack as a whole; whether it is trusted must be asked again.
+/// Gets an installed pack by `vendor/name` or `vendor/name@version`. Every blob is checked
+/// against its digest, and the pack as a whole; whether it is trusted must be asked again.
 ///
 /// # Errors
 /// When it is not there, or something of it was changed.
 pub fn get(store: &Store, title: &str) -> Result<Pack, StoredError> {
+    get_as(store, title, Stage::Installed)
+}
+
+/// The same of a pack that was only delivered.
+///
+/// # Errors
+/// As [`get`].
+pub fn get_delivered(store: &Store, title: &str) -> Result<Pack, StoredError> {
+    get_as(store, title, Stage::Delivered)
+}
+
+fn get_as(store: &Store, title: &str, stage: Stage) -> Result<Pack, StoredError> {
+    let (packs, attestations) = stage.prefixes();
     let absent = || StoredError::Absent(title.to_owned());
     let (full, version) = match title.split_once('@') {
         None => (title, None),
@@ -109,7 +172,7 @@ pub fn get(store: &Store, title: &str) -> Result<Pack, StoredError> {
     };
     let (vendor, pack) = full.split_once('/').ok_or_else(absent)?;
     let digest = store
-        .name(&name("pack", vendor, pack, version)?)?
+        .name(&name(packs, vendor, pack, version)?)?
         .ok_or_else(absent)?;
     let listing = listing(store, &digest)?;
     let mut content = Content::default();
@@ -122,7 +185,7 @@ pub fn get(store: &Store, title: &str) -> Result<Pack, StoredError> {
         }
         .into());
     }
-    let attested = name("attestations", vendor, pack, Some(&manifest.version))?;
+    let attested = name(attestations, vendor, pack, Some(&manifest.version))?;
     if let Some(attested) = store.name(&attested)? {
         let attested = self::listing(store, &attested)?;
         if let Some(stray) = attested

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use palisade_events::Digest;
 use serde::Serialize;
 
+use crate::certificate::certified;
 use crate::dsse::Envelope;
 use crate::statement::{
-    CERTIFICATE_PREDICATE, CHECKS, Certificate, SIGNATURE_PREDICATE, STATEMENT, Signed, Statement,
+    CERTIFICATE_PREDICATE, Certificate, SIGNATURE_PREDICATE, STATEMENT, Signed, Statement,
     predicate_type,
 };
-use crate::trust::{CertificateRule, PackRule, Revocations, Root, Trust};
+use crate::trust::{PackRule, Revocations, Root, Trust};
 use crate::{KeyId, Pack, Refusal, Time};
 
 /// How far ahead of this site's time a statement may be dated: clocks differ.
@@ -55,6 +56,8 @@ pub struct Report {
     pub granted: BTreeSet<String>,
     /// The chain of reasons, in the order in which they were found.
     pub steps: Vec<Step>,
+    /// The certificates that count, by file name.
+    pub certificates: BTreeMap<String, Certificate>,
 }
 
 impl Report {
@@ -102,6 +105,7 @@ pub fn verify(pack: &Pack, trust: &Trust) -> Report {
         trusted: true,
         granted: BTreeSet::new(),
         steps: Vec::new(),
+        certificates: BTreeMap::new(),
     };
     report.good(format!(
         "{} files are what `pack.toml` says, and their digest is {}",
@@ -211,6 +215,15 @@ fn judge(pack: &Pack, trust: &Trust, root: &Root, rule: &PackRule, report: &mut 
         }
         let needed = threshold(&wanted.role, wanted.signatures);
         let keys = counted(&valid, trust, &wanted.role, report);
+        for (name, envelope) in &valid {
+            if trust.signers(&wanted.role, name, envelope).0.is_empty() {
+                continue;
+            }
+            if let Some((_, certificate)) = attested.certificates.get(name) {
+                let certificate = certificate.clone();
+                report.certificates.insert(name.clone(), certificate);
+            }
+        }
         if keys.len() >= needed {
             report.good(format!(
                 "certified by {} of role `{}` ({needed} needed)",
@@ -319,82 +332,6 @@ fn counted(
         }
     }
     keys
-}
-
-fn certified(
-    name: &str,
-    envelope: &Envelope,
-    certificate: &Certificate,
-    wanted: &CertificateRule,
-    trust: &Trust,
-    pack: &Pack,
-) -> Result<(), Refusal> {
-    let name = || name.to_owned();
-    let digest = Digest::of(envelope.payload());
-    if let Some(reason) = trust
-        .revocations
-        .as_ref()
-        .ok()
-        .and_then(|l| l.certificates.get(&digest))
-    {
-        return Err(Refusal::CertificateRevoked {
-            name: name(),
-            reason: reason.clone(),
-        });
-    }
-    if certificate.issued.plus_days(wanted.max_age_days) < trust.now {
-        return Err(Refusal::CertificateOld {
-            name: name(),
-            when: certificate.issued.to_string(),
-            limit: wanted.max_age_days.to_string(),
-        });
-    }
-    if let Some(request) = &wanted.host {
-        let matches = certificate
-            .host
-            .parse()
-            .is_ok_and(|version| request.matches(&version));
-        if !matches {
-            return Err(Refusal::CertificateHost {
-                name: name(),
-                found: certificate.host.clone(),
-                wanted: request.to_string(),
-            });
-        }
-    }
-    let passed = |check: &str| {
-        let mut of_name = certificate.checks.iter().filter(|c| c.name == check);
-        of_name.clone().count() > 0 && of_name.all(|c| c.passed && c.cases > 0)
-    };
-    let failed = CHECKS.into_iter().find(|check| !passed(check));
-    let failed = failed.map(str::to_owned).or_else(|| {
-        certificate
-            .checks
-            .iter()
-            .find(|c| !c.passed)
-            .map(|c| c.name.clone())
-    });
-    if let Some(check) = failed {
-        return Err(Refusal::CertificateFailed {
-            name: name(),
-            check,
-        });
-    }
-    let capabilities = &pack.manifest().capabilities;
-    if certificate.capabilities != *capabilities {
-        let shown = |set: &BTreeSet<String>| {
-            set.iter()
-                .map(String::as_str)
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
-        return Err(Refusal::CertificateCapabilities {
-            name: name(),
-            stated: shown(&certificate.capabilities),
-            found: shown(capabilities),
-        });
-    }
-    Ok(())
 }
 
 fn names(root: &Root, keys: &BTreeSet<KeyId>) -> String {

@@ -53,6 +53,18 @@ pub enum RegistryError {
         /// The limit.
         limit: u64,
     },
+    /// Something takes too long.
+    #[error(
+        "cannot {what} at {registry}: it sends too slowly, less than is accepted in {} s; try again, or ask whoever runs it", .limit.as_secs()
+    )]
+    Slow {
+        /// What was being done.
+        what: String,
+        /// Host and port.
+        registry: String,
+        /// The time in which more should have come.
+        limit: std::time::Duration,
+    },
     /// There are more referrers or layers than what is accepted.
     #[error("{what} at {registry} lists {count} entries; at most {limit} are accepted")]
     TooMany {
@@ -86,6 +98,12 @@ pub enum RegistryError {
 }
 
 impl RegistryError {
+    /// Whether the registry says that it has no such thing.
+    pub(crate) fn is_absent(&self) -> bool {
+        matches!(self, RegistryError::Registry { source, .. }
+            if matches!(**source, OciDistributionError::ImageManifestNotFoundError(_)))
+    }
+
     /// Whether the same call may go through later: the connection broke, or the registry is busy.
     pub fn may_pass(&self) -> bool {
         match self {
@@ -97,6 +115,7 @@ impl RegistryError {
                 OciDistributionError::ServerError { code, .. } => passes(*code),
                 _ => false,
             },
+            RegistryError::Slow { .. } => true,
             _ => false,
         }
     }

@@ -16,6 +16,7 @@
 
 mod artifact;
 mod error;
+mod fetch;
 mod pull;
 mod push;
 mod reference;

@@ -2,16 +2,18 @@
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::time::{Duration, Instant};
 
-use futures_util::StreamExt as _;
-use oci_client::client::BlobResponse;
-use oci_client::manifest::{OCI_IMAGE_MEDIA_TYPE, OciDescriptor};
+use oci_client::manifest::{OCI_IMAGE_INDEX_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE, OciImageIndex};
+use reqwest::StatusCode;
 use sha2::{Digest as _, Sha256};
 
 use crate::artifact::{Descriptor, Manifest, Referrer};
 use crate::reference::is_sha256;
 use crate::registry::{Progress, Registry, hash_rest, sha256, written};
 use crate::{Reference, RegistryError};
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 impl Registry {
     /// Pulls the manifest of an artifact. A reference with a digest gets exactly that; one
@@ -24,20 +26,7 @@ impl Registry {
         let from = from
             .digest()
             .map_or_else(|| from.clone(), |digest| from.at(digest));
-        let pulled = self
-            .client
-            .pull_manifest_raw(from.inner(), &self.auth, &[OCI_IMAGE_MEDIA_TYPE])
-            .await;
-        let (bytes, _) = pulled.map_err(self.failed(format!("pull {from}")))?;
-        let size = bytes.len() as u64;
-        if size > self.limits.manifest {
-            return Err(RegistryError::TooLarge {
-                what: format!("the manifest of {from}"),
-                registry: self.host().to_owned(),
-                size,
-                limit: self.limits.manifest,
-            });
-        }
+        let bytes = self.manifest_of(&from, OCI_IMAGE_MEDIA_TYPE).await?;
         let digest = sha256(&bytes);
         if let Some(expected) = from.digest().filter(|expected| *expected != digest) {
             return Err(self.other("manifest", expected, digest));
@@ -56,16 +45,8 @@ impl Registry {
         digest: &str,
         artifact_type: Option<&str>,
     ) -> Result<Vec<Referrer>, RegistryError> {
+        let index = self.index_of_referrers(repository, digest).await?;
         let subject = repository.at(digest);
-        self.client
-            .store_auth_if_needed(subject.inner().resolve_registry(), &self.auth)
-            .await;
-        let listed = self
-            .client
-            .pull_referrers(subject.inner(), artifact_type)
-            .await;
-        let what = format!("list the referrers of {subject}");
-        let index = listed.map_err(self.failed(what))?;
         if index.manifests.len() > self.limits.referrers {
             return Err(RegistryError::TooMany {
                 what: format!("the list of referrers of {subject}"),
@@ -98,17 +79,12 @@ impl Registry {
         limit: u64,
     ) -> Result<Vec<u8>, RegistryError> {
         self.within(blob, limit)?;
-        let stream = self
-            .client
-            .pull_blob_stream(repository.inner(), &described(blob))
-            .await;
-        let mut stream = stream.map_err(self.failed(format!("pull {}", blob.digest)))?;
-        let mut bytes = Vec::new();
-        while let Some(part) = stream.next().await {
-            let part = part.map_err(|e| self.failed(format!("pull {}", blob.digest))(e.into()))?;
-            self.fits(blob, (bytes.len() + part.len()) as u64)?;
-            bytes.extend_from_slice(&part);
-        }
+        let what = format!("pull {}", blob.digest);
+        let path = format!("blobs/{}", blob.digest);
+        let bytes = self
+            .fetch
+            .small(repository, &path, "*/*", blob.size, &what)
+            .await?;
         let found = sha256(&bytes);
         if found != blob.digest {
             return Err(self.other("blob", &blob.digest, found));
@@ -136,20 +112,14 @@ impl Registry {
         let (mut hash, mut done) = resumed(file, blob.size)?;
         let mut tries = 0;
         while done < blob.size {
-            let before = done;
             let part = self
                 .part(repository, blob, file, &mut hash, &mut done, progress)
-                .await;
+                .await
+                .and_then(|()| match done < blob.size {
+                    true => Err(self.fetch.cut_off(&format!("pull {}", blob.digest))),
+                    false => Ok(()),
+                });
             match part {
-                Ok(()) if done < blob.size && done > before => {}
-                Ok(()) if done < blob.size => {
-                    clear(file)?;
-                    return Err(self.other(
-                        "blob",
-                        &format!("{} bytes of {}", blob.size, blob.digest),
-                        format!("{done} bytes"),
-                    ));
-                }
                 Ok(()) => {}
                 Err(error) if error.may_pass() && tries < self.limits.retries => {
                     tries += 1;
@@ -177,31 +147,22 @@ impl Registry {
         done: &mut u64,
         progress: &(dyn Fn(Progress<'_>) + Sync),
     ) -> Result<(), RegistryError> {
-        let what = || format!("pull {}", blob.digest);
-        self.client
-            .store_auth_if_needed(repository.inner().resolve_registry(), &self.auth)
-            .await;
-        let response = self
-            .client
-            .pull_blob_stream_partial(repository.inner(), &described(blob), *done, None)
+        let what = format!("pull {}", blob.digest);
+        let mut response = self
+            .fetch
+            .blob(repository, &blob.digest, *done, &what)
+            .await?;
+        // A registry that cannot send a part sends the whole.
+        if response.status() != StatusCode::PARTIAL_CONTENT {
+            clear(file)?;
+            (*hash, *done) = (Sha256::new(), 0);
+        }
+        let mut since = (Instant::now(), *done);
+        while let Some(part) = response
+            .chunk()
             .await
-            .map_err(self.failed(what()))?;
-        let mut stream = match response {
-            BlobResponse::Partial(stream) => stream,
-            // A registry that cannot send a part sends the whole.
-            BlobResponse::Full(stream) => {
-                clear(file)?;
-                (*hash, *done) = (Sha256::new(), 0);
-                stream
-            }
-        };
-        while let Some(part) = stream.next().await {
-            let part = match part {
-                Ok(part) => part,
-                // The stream's own check of the digest speaks as an error of reading, too.
-                Err(_) if *done == blob.size => return Ok(()),
-                Err(error) => return Err(self.failed(what())(error.into())),
-            };
+            .map_err(|error| self.failed(what.clone())(error.into()))?
+        {
             if let Err(error) = self.fits(blob, *done + part.len() as u64) {
                 clear(file)?;
                 return Err(error);
@@ -214,8 +175,68 @@ impl Registry {
                 done: *done,
                 total: blob.size,
             });
+            if since.0.elapsed() >= MINUTE {
+                if *done - since.1 < self.limits.pace {
+                    return Err(self.fetch.slow(&what, MINUTE));
+                }
+                since = (Instant::now(), *done);
+            }
         }
         Ok(())
+    }
+
+    /// The bytes of a manifest or an index, whatever they are.
+    async fn manifest_of(
+        &self,
+        from: &Reference,
+        accept: &'static str,
+    ) -> Result<Vec<u8>, RegistryError> {
+        let name = from.digest().or(from.tag()).unwrap_or("latest");
+        let (path, what) = (format!("manifests/{name}"), format!("pull {from}"));
+        self.fetch
+            .small(from, &path, accept, self.limits.manifest, &what)
+            .await
+    }
+
+    /// What the registry lists as attached to the artifact with this digest; where it knows
+    /// nothing of referrers, the list under the tag that stands for it (OCI Distribution 1.1,
+    /// "referrers tag schema"), or nothing.
+    pub(crate) async fn index_of_referrers(
+        &self,
+        repository: &Reference,
+        digest: &str,
+    ) -> Result<OciImageIndex, RegistryError> {
+        let what = format!("list the referrers of {}", repository.at(digest));
+        let path = format!("referrers/{digest}");
+        let limit = self.limits.manifest;
+        let accept = OCI_IMAGE_INDEX_MEDIA_TYPE;
+        let listed = self
+            .fetch
+            .small(repository, &path, accept, limit, &what)
+            .await;
+        let bytes = match listed {
+            Err(error) if error.is_absent() => {
+                let tag = repository.tagged(&digest.replace(':', "-"));
+                match self.manifest_of(&tag, accept).await {
+                    Err(error) if error.is_absent() => {
+                        return Ok(OciImageIndex {
+                            schema_version: 2,
+                            media_type: Some(accept.to_owned()),
+                            manifests: Vec::new(),
+                            artifact_type: None,
+                            annotations: None,
+                        });
+                    }
+                    other => other?,
+                }
+            }
+            other => other?,
+        };
+        serde_json::from_slice(&bytes).map_err(|error| RegistryError::Manifest {
+            what: format!("the answer to `{what}`"),
+            registry: self.host().to_owned(),
+            problem: error.to_string(),
+        })
     }
 
     fn within(&self, blob: &Descriptor, limit: u64) -> Result<(), RegistryError> {
@@ -249,15 +270,6 @@ impl Registry {
             expected: expected.to_owned(),
             found,
         }
-    }
-}
-
-fn described(blob: &Descriptor) -> OciDescriptor {
-    OciDescriptor {
-        media_type: blob.media_type.clone(),
-        digest: blob.digest.clone(),
-        size: blob.size as i64,
-        ..OciDescriptor::default()
     }
 }
 

@@ -10,6 +10,7 @@ use oci_client::manifest::{
     ImageIndexEntry, OCI_IMAGE_INDEX_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE, OciDescriptor,
     OciImageIndex, OciImageManifest, OciManifest,
 };
+use oci_client::token_cache::{RegistryOperation, RegistryToken, RegistryTokenType};
 use sha2::{Digest as _, Sha256};
 
 use crate::artifact::{Artifact, Content, Layer, Manifest};
@@ -74,6 +75,15 @@ impl Registry {
         self.client
             .store_auth_if_needed(to.inner().resolve_registry(), &self.auth)
             .await;
+        // The client would believe any token, however long it is and whatever is in it.
+        let what = format!("push to {}", to.repository());
+        if let Some(token) = self.fetch.token_to_push(to, &what).await? {
+            let token = RegistryTokenType::Bearer(RegistryToken::Token { token });
+            for act in [RegistryOperation::Pull, RegistryOperation::Push] {
+                let tokens = &self.client.tokens;
+                tokens.insert(to.inner(), act, token.clone()).await;
+            }
+        }
         let mut layers = Vec::with_capacity(artifact.layers.len());
         for layer in artifact.layers {
             layers.push(self.blob(to, layer, progress).await?);
@@ -164,8 +174,8 @@ impl Registry {
     async fn list(&self, subject: &Reference, pushed: &Manifest) -> Result<(), RegistryError> {
         for _ in 0..LIST_ATTEMPTS {
             let what = || format!("list the referrers of {subject}");
-            let listed = self.client.pull_referrers(subject.inner(), None).await;
-            let mut index = listed.map_err(self.failed(what()))?;
+            let digest = subject.digest().unwrap_or_default();
+            let mut index = self.index_of_referrers(subject, digest).await?;
             if index
                 .manifests
                 .iter()

@@ -11,12 +11,13 @@ use oci_client::secrets::RegistryAuth;
 use sha2::{Digest as _, Sha256};
 
 use crate::artifact::{Descriptor, Manifest};
+use crate::fetch::Fetch;
 use crate::reference::is_sha256;
 use crate::{Reference, RegistryError};
 
 /// How long a registry may take to let itself be connected to, and to send the next bytes.
-const CONNECT: Duration = Duration::from_secs(10);
-const READ: Duration = Duration::from_secs(60);
+pub(crate) const CONNECT: Duration = Duration::from_secs(10);
+pub(crate) const READ: Duration = Duration::from_secs(60);
 
 /// What a registry is told about who asks.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -57,6 +58,10 @@ pub struct Limits {
     pub referrers: usize,
     /// How often an interrupted transfer is taken up again.
     pub retries: u32,
+    /// How long a whole small answer may take, and how long a blob may take to begin.
+    pub answer: Duration,
+    /// Bytes of a blob that must come in every minute.
+    pub pace: u64,
 }
 
 impl Default for Limits {
@@ -66,6 +71,8 @@ impl Default for Limits {
             layers: 64,
             referrers: 256,
             retries: 4,
+            answer: Duration::from_secs(60),
+            pace: 256 << 10,
         }
     }
 }
@@ -83,7 +90,10 @@ pub struct Progress<'a> {
 
 /// One registry, as one user of it. Calls need a tokio runtime with I/O and time.
 pub struct Registry {
+    /// Pushes.
     pub(crate) client: Client,
+    /// Pulls.
+    pub(crate) fetch: Fetch,
     pub(crate) auth: RegistryAuth,
     pub(crate) limits: Limits,
     host: String,
@@ -106,8 +116,16 @@ impl Registry {
         // The second of two calls is refused because the first one was taken: just as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let host = reference.registry().to_owned();
+        let plain = plain_http || reference.is_loopback();
+        let fetch = Fetch::new(
+            reference.inner().resolve_registry(),
+            plain,
+            credentials.clone(),
+            &roots,
+            limits,
+        )?;
         let config = ClientConfig {
-            protocol: if plain_http || reference.is_loopback() {
+            protocol: if plain {
                 ClientProtocol::HttpsExcept(vec![host.clone()])
             } else {
                 ClientProtocol::Https
@@ -129,6 +147,7 @@ impl Registry {
             Client::try_from(config).map_err(|error| RegistryError::Setup(error.to_string()))?;
         Ok(Registry {
             client,
+            fetch,
             auth: match credentials {
                 Credentials::Anonymous => RegistryAuth::Anonymous,
                 Credentials::Password { user, password } => RegistryAuth::Basic(user, password),

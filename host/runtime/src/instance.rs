@@ -49,6 +49,24 @@ pub struct Instance {
     limits: Arc<Limits>,
     mode: Mode,
     calls: u64,
+    peaks: Peaks,
+}
+
+/// The most that calls needed of what is limited for each of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Peaks {
+    /// Units of fuel of one call, start and `configure` included; 0 outside deterministic mode.
+    pub fuel: u64,
+    /// Bytes of all linear memories of an instance together.
+    pub memory: u64,
+}
+
+impl Peaks {
+    /// Takes over what is higher in the other.
+    pub fn raise(&mut self, other: Peaks) {
+        self.fuel = self.fuel.max(other.fuel);
+        self.memory = self.memory.max(other.memory);
+    }
 }
 
 impl Instance {
@@ -65,6 +83,7 @@ impl Instance {
             limits,
             mode,
             calls: 0,
+            peaks: Peaks::default(),
         }
     }
 
@@ -102,6 +121,7 @@ impl Instance {
             parse,
             close,
         };
+        self.note_peaks();
         Ok(())
     }
 
@@ -118,6 +138,20 @@ impl Instance {
             self.store.set_fuel(self.limits.fuel)?;
         }
         Ok(())
+    }
+
+    /// Looks at what the call that has just ended needed.
+    fn note_peaks(&mut self) {
+        let fuel = match self.mode {
+            // A call that used up its fuel has none left.
+            Mode::Deterministic => self
+                .limits
+                .fuel
+                .saturating_sub(self.store.get_fuel().unwrap_or_default()),
+            Mode::Live | Mode::Unbounded => 0,
+        };
+        let memory = self.memory();
+        self.peaks.raise(Peaks { fuel, memory });
     }
 
     /// Runs one call: opens the books, calls, and commits or rolls back.
@@ -151,6 +185,7 @@ impl Instance {
             Ok(()) => body(&mut self.functions, &mut self.store),
             Err(error) => Err(error),
         };
+        self.note_peaks();
         match result {
             Ok(value) => {
                 let data = self.store.data_mut();
@@ -374,6 +409,11 @@ impl Instance {
     /// Bytes of its linear memories.
     pub fn memory(&self) -> u64 {
         self.store.data().usage.memory()
+    }
+
+    /// The most that its calls so far needed.
+    pub fn peaks(&self) -> Peaks {
+        self.peaks
     }
 
     /// How many calls it has taken.

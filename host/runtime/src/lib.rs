@@ -31,7 +31,7 @@ pub use call::{Effects, Filed, FiledFinding};
 pub use capability::{Capabilities, DatasetEntry, Hit, LogLevel, NoCapabilities, Refusal};
 pub use engine::{EPOCH, EngineError, Mode};
 pub use fault::{Fault, FaultCause};
-pub use instance::{Fired, Instance};
+pub use instance::{Fired, Instance, Peaks};
 pub use limits::Limits;
 pub use parsing::{Chunk, ChunkDirection, Outcome, Parsed, ParsedTable, Recognition};
 pub use plugin::{InstantiateError, LoadError, Plugin};

@@ -67,6 +67,9 @@ impl Limits {
         if let Some(calls) = asked.host_calls {
             limits.host_calls = limits.host_calls.min(calls);
         }
+        if let Some(fuel) = asked.fuel {
+            limits.fuel = limits.fuel.min(fuel);
+        }
         limits
     }
 }

@@ -72,5 +72,6 @@ pub(super) fn compile(
     Ok(Compiled {
         component: componentize(&module)?,
         files: Vec::new(),
+        crates: None,
     })
 }

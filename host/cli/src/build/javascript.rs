@@ -68,6 +68,7 @@ pub(super) fn compile(
     Ok(Compiled {
         component: std::fs::read(&out).with_context(|| format!("read {}", out.display()))?,
         files: Vec::new(),
+        crates: None,
     })
 }
 

@@ -8,7 +8,9 @@
 mod c;
 mod checkout;
 mod compiler;
+mod crates;
 mod javascript;
+mod origin;
 mod project;
 mod rust;
 mod stamp;
@@ -31,7 +33,7 @@ use stamp::{Inputs, Stamp};
 use toolchain::Toolchain;
 
 /// Raised when the same inputs give another component than before.
-const FORMAT: &str = "palisade plugin build 1";
+const FORMAT: &str = "palisade plugin build 2";
 
 /// Builds plugins.
 pub(crate) struct Builder {
@@ -152,7 +154,18 @@ impl Builder {
                 javascript::compile(project, &places, &self.checkout, &self.toolchain)?
             }
         };
-        let component = project.embed_manifest(&compiled.component)?;
+        let rust = &self.toolchain.rust.version;
+        let compiler = (project.language == Language::Rust)
+            .then(|| ("rustc", rust.strip_prefix("rustc ").unwrap_or(rust)))
+            .filter(|(_, version)| !version.is_empty());
+        let component = origin::embed(
+            &compiled.component,
+            project.language,
+            // Others name themselves in the modules that they write.
+            compiler,
+            compiled.crates.as_ref(),
+        )?;
+        let component = project.embed_manifest(&component)?;
         self.preflight(&component)?;
         write(&places.component, &component)?;
         let digest = Digest::of(&component);
@@ -240,6 +253,8 @@ struct Compiled {
     component: Vec<u8>,
     /// Files that it was made from, where only the compiler knows them.
     files: Vec<PathBuf>,
+    /// The crates that it was made of, where there are crates.
+    crates: Option<auditable_serde::VersionInfo>,
 }
 
 /// Makes a component of a core module that carries the description of its world. Imports

@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
 use super::compiler;
+use super::crates::Crates;
 use super::toolchain::{ADVICE, Toolchain};
 use super::{Checkout, Compiled, Places, Project, componentize};
 
@@ -28,9 +29,13 @@ pub(super) fn compile(
 ) -> Result<Compiled> {
     let manifest_path = project.dir.join("Cargo.toml");
     let mut module = None;
+    let mut crates = Crates::default();
     let mut cargo = cargo_build(&project.dir, places, checkout, toolchain);
     cargo.args(["--lib", "--message-format=json-render-diagnostics"]);
     compiler::run_with_lines(&mut cargo, ADVICE, |line| {
+        if let Ok(artifact) = serde_json::from_str(line) {
+            crates.note(artifact, places, &toolchain.rust);
+        }
         if let Ok(Message {
             reason,
             manifest_path: path,
@@ -59,6 +64,7 @@ pub(super) fn compile(
     Ok(Compiled {
         component: componentize(&bytes)?,
         files: sources(&module.with_extension("d"), project, places)?,
+        crates: Some(crates.list(project, &toolchain.rust)?),
     })
 }
 

@@ -4,7 +4,6 @@ use std::io::{BufWriter, Write as _};
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
@@ -76,10 +75,7 @@ impl Run {
         let mut config = self.host.config(&loaded.given);
         config.dead_letters = letters.clone();
         config.until = self.until.map(|until| until.0);
-        config.now = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .ok()
-            .and_then(|now| u64::try_from(now.as_nanos()).ok());
+        config.now = crate::host::clock();
         stop_on_signals(&config.stop)?;
         let limits = Limits::default();
         // Every input is looked at before the first is read: a wrong name costs no work.
@@ -224,36 +220,7 @@ impl Yield for Report {
     }
 
     fn notice(&mut self, notice: Notice) {
-        let text = match notice {
-            Notice::Input { name, problem } => format!("{name}: {problem}"),
-            Notice::Record { name, problem } => format!("{name}, {problem}"),
-            Notice::Unparsed {
-                parser,
-                flow,
-                problem,
-            } => {
-                format!("flow {flow:016x} is not parsed on by `{parser}`: {problem}")
-            }
-            Notice::TooDeep { plugin, rule } => format!(
-                "plugin `{plugin}`: a finding of rule `{rule}` is refused: more than four \
-                 findings would rest one on another"
-            ),
-            Notice::Quarantined { plugin } => {
-                format!("plugin `{plugin}` is in quarantine: it has faulted too often")
-            }
-            Notice::Fault {
-                plugin: _,
-                problem,
-                backtrace,
-            } => {
-                let mut text = problem;
-                for frame in backtrace {
-                    text.push_str("\n    in ");
-                    text.push_str(&frame);
-                }
-                text
-            }
-        };
+        let text = summary::notice(notice);
         self.progress.above(|| {
             // Nothing can be done about a closed stderr.
             for line in text.lines() {

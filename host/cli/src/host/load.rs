@@ -94,7 +94,10 @@ pub(super) fn read(
 }
 
 /// The components in a folder, at any depth, or the one file that is named.
-pub(super) fn components(path: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+///
+/// # Errors
+/// When a folder cannot be read.
+pub(crate) fn components(path: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     if !path.is_dir() {
         found.push(path.to_path_buf());
         return Ok(());

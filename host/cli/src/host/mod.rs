@@ -5,6 +5,7 @@ mod load;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
@@ -16,7 +17,8 @@ use palisade_runtime::compile::{ChildLimits, CodeCache, Compiler, CompilerComman
 use palisade_runtime::manifest::{Capability, Settings, parse_duration};
 use palisade_runtime::{Config, Limits, Mode, Plugin, Runtime};
 
-use self::load::{Read, components, read, read_all, text};
+pub(crate) use self::load::components;
+use self::load::{Read, read, read_all, text};
 use crate::packs::PackOptions;
 use crate::places::{Places, open_private};
 
@@ -38,17 +40,8 @@ pub(crate) struct HostOptions {
     #[command(flatten)]
     packs: PackOptions,
 
-    /// A dataset for the plugins that name it: NDJSON, one entry a line
-    #[arg(long, value_name = "NAME=FILE")]
-    dataset: Vec<String>,
-
-    /// Settings: a TOML file with a table for each plugin
-    #[arg(long, value_name = "FILE")]
-    settings: Option<PathBuf>,
-
-    /// Who owns which network: fills in owner and direction
-    #[arg(long, value_name = "FILE")]
-    networks: Option<PathBuf>,
+    #[command(flatten)]
+    given: GivenOptions,
 
     /// Worker threads; what comes out does not depend on it [default: one a core]
     #[arg(long, value_name = "N")]
@@ -81,8 +74,24 @@ pub(crate) struct HostOptions {
     no_code_cache: bool,
 }
 
+/// Options that say what plugins are given.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct GivenOptions {
+    /// A dataset for the plugins that name it: NDJSON, one entry a line
+    #[arg(long, value_name = "NAME=FILE")]
+    dataset: Vec<String>,
+
+    /// Settings: a TOML file with a table for each plugin
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+
+    /// Who owns which network: fills in owner and direction
+    #[arg(long, value_name = "FILE")]
+    networks: Option<PathBuf>,
+}
+
 /// What plugins are given.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Given {
     /// By name.
     pub(crate) datasets: Vec<Arc<Dataset>>,
@@ -104,12 +113,17 @@ pub(crate) struct Loaded {
     pub(crate) given: Given,
 }
 
-impl HostOptions {
+impl GivenOptions {
+    /// Whether nothing is given.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.dataset.is_empty() && self.settings.is_none() && self.networks.is_none()
+    }
+
     /// What the options say that plugins are given.
     ///
     /// # Errors
     /// When a file cannot be read or makes no sense, with line and field.
-    pub(crate) fn given(&self) -> Result<Given> {
+    pub(crate) fn read(&self) -> Result<Given> {
         let mut given = Given::default();
         for option in &self.dataset {
             let (name, path) = option
@@ -131,6 +145,16 @@ impl HostOptions {
             given.networks = Some(Arc::new(networks));
         }
         Ok(given)
+    }
+}
+
+impl HostOptions {
+    /// What the options say that plugins are given.
+    ///
+    /// # Errors
+    /// As [`GivenOptions::read`].
+    pub(crate) fn given(&self) -> Result<Given> {
+        self.given.read()
     }
 
     /// Loads the plugins.
@@ -168,19 +192,8 @@ impl HostOptions {
         self.packs.check_loose(&files)?;
         let mut loaded = Loaded::new(given);
         self.packs.load(&runtime, &mut loaded)?;
-        for read in read_all(&runtime, &loaded.given, &files) {
-            loaded.take(read?);
-        }
-        let name = |p: &Arc<Plugin>| (p.manifest().pack.clone(), p.manifest().name.clone());
-        loaded.plugins.sort_by_key(name);
-        if let Some(twice) = loaded
-            .plugins
-            .windows(2)
-            .find(|w| name(&w[0]) == name(&w[1]))
-        {
-            let (pack, name) = name(&twice[0]);
-            bail!("plugin `{name}` of pack `{pack}` is there twice; name one of the two files");
-        }
+        loaded.add_files(&runtime, &files)?;
+        loaded.sort()?;
         for name in loaded.given.settings.keys() {
             let known = loaded.plugins.iter().any(|p| &p.manifest().name == name);
             ensure!(
@@ -297,6 +310,32 @@ impl Loaded {
         Ok(())
     }
 
+    /// Loads the components in these files.
+    ///
+    /// # Errors
+    /// When one cannot be loaded.
+    pub(crate) fn add_files(&mut self, runtime: &Runtime, files: &[PathBuf]) -> Result<()> {
+        for read in read_all(runtime, &self.given, files) {
+            self.take(read?);
+        }
+        Ok(())
+    }
+
+    /// Puts the plugins in the order of their names.
+    ///
+    /// # Errors
+    /// When two have the same.
+    pub(crate) fn sort(&mut self) -> Result<()> {
+        let name = |p: &Arc<Plugin>| (p.manifest().pack.clone(), p.manifest().name.clone());
+        self.plugins.sort_by_key(name);
+        let twice = self.plugins.windows(2).find(|w| name(&w[0]) == name(&w[1]));
+        if let Some(twice) = twice {
+            let (pack, name) = name(&twice[0]);
+            bail!("plugin `{name}` of pack `{pack}` is there twice; name one of the two files");
+        }
+        Ok(())
+    }
+
     fn take(&mut self, read: Read) {
         match read {
             Read::Plugin { plugin, compiled } => {
@@ -315,6 +354,12 @@ impl Loaded {
         let plugins = self.plugins.clone();
         Ok(Engine::new(config, plugins, &self.given.datasets, log)?)
     }
+}
+
+/// What the clock says, in nanoseconds since 1970; nothing where it cannot be told.
+pub(crate) fn clock() -> Option<u64> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    now.ok().and_then(|now| u64::try_from(now.as_nanos()).ok())
 }
 
 /// Writes the messages of plugins to stderr, from `info` on.

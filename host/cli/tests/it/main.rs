@@ -10,7 +10,10 @@ mod build;
 mod inspect;
 mod new;
 mod pack;
+mod reproducible;
+mod site;
 mod store;
+mod token;
 mod vectors;
 
 use std::path::{Path, PathBuf};

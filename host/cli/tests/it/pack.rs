@@ -4,113 +4,8 @@ use std::path::Path;
 
 use predicates::str::contains;
 
-use crate::{MANIFEST, checkout, palisade};
-
-const PASSPHRASE: &str = "correct horse battery";
-
-const TRUST: &str = r#"
-version = 1
-
-[[pack]]
-match = "acme/*"
-capabilities = ["state"]
-
-[[pack.signed-by]]
-role = "vendor"
-"#;
-
-fn run(dir: &Path, args: &[&str]) -> assert_cmd::assert::Assert {
-    palisade(dir)
-        .env("PALISADE_PASSPHRASE", PASSPHRASE)
-        .args(args)
-        .assert()
-}
-
-fn ok(dir: &Path, args: &[&str]) -> String {
-    let output = run(dir, args).success().get_output().stdout.clone();
-    String::from_utf8(output).unwrap()
-}
-
-/// A folder of a pack with one plugin, whose component carries its manifest and does nothing.
-fn project(dir: &Path, version: &str) {
-    std::fs::create_dir_all(dir.join(".palisade")).unwrap();
-    let plugin = dir.join("guard/telnet");
-    std::fs::create_dir_all(plugin.join("vectors/plain")).unwrap();
-    let manifest = MANIFEST.replace("pack = \"tests\"", "pack = \"guard\"");
-    std::fs::write(plugin.join("plugin.toml"), &manifest).unwrap();
-    std::fs::write(plugin.join("vectors/plain/events.ndjson"), "").unwrap();
-    std::fs::write(
-        dir.join("guard/pack.toml"),
-        format!(
-            "vendor = \"acme\"\nname = \"guard\"\nversion = \"{version}\"\ndescription = \"Test\"\n\
-             licence = \"Apache-2.0\"\nrequirements = [\"IOT-2.3c\"]\n"
-        ),
-    )
-    .unwrap();
-    let component = wasm_encoder::Component::new().finish();
-    let component = palisade_runtime::manifest::embed(&component, &manifest).unwrap();
-    std::fs::create_dir_all(dir.join("target/plugins/guard")).unwrap();
-    std::fs::write(dir.join("target/plugins/guard/telnet.wasm"), component).unwrap();
-}
-
-/// A root document, a revocation list and a policy, signed and installed.
-fn site(dir: &Path) {
-    for name in ["root", "vendor", "stranger"] {
-        ok(dir, &["key", "new", name]);
-    }
-    ok(
-        dir,
-        &[
-            "trust",
-            "root",
-            "--out",
-            "root.json",
-            "--expires",
-            "365d",
-            "--key",
-            "root=root.pub",
-            "--key",
-            "vendor=vendor.pub",
-            "--role",
-            "root=1:root",
-            "--role",
-            "policy=1:root",
-            "--role",
-            "revocation=1:root",
-            "--role",
-            "vendor=1:vendor",
-        ],
-    );
-    ok(
-        dir,
-        &[
-            "trust",
-            "revocations",
-            "--out",
-            "revoked.json",
-            "--expires",
-            "30d",
-        ],
-    );
-    std::fs::write(dir.join("trust.toml"), TRUST).unwrap();
-    ok(
-        dir,
-        &["trust", "policy", "trust.toml", "--out", "policy.json"],
-    );
-    for document in ["root.json", "revoked.json", "policy.json"] {
-        ok(dir, &["trust", "sign", document, "--key", "root"]);
-    }
-    let refused = run(dir, &["trust", "install", "root.json"]).code(2);
-    let text = String::from_utf8(refused.get_output().stderr.clone()).unwrap();
-    let pin = text
-        .split_whitespace()
-        .find(|w| w.len() == 64)
-        .unwrap()
-        .to_owned();
-    ok(dir, &["trust", "install", "root.json", "--pin", &pin]);
-    ok(dir, &["trust", "install", "revoked.json"]);
-    ok(dir, &["trust", "install", "policy.json"]);
-}
+use crate::site::{TRUST, ok, project, run, site};
+use crate::{checkout, palisade};
 
 #[test]
 fn from_components_to_a_site_that_trusts_them() {
@@ -193,6 +88,56 @@ fn from_components_to_a_site_that_trusts_them() {
     run(dir, &["trust", "install", "revoked.json"])
         .code(2)
         .stderr(contains("was seen here before"));
+}
+
+#[test]
+fn what_is_loaded_is_delivered_and_runs_once_it_is_installed() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    project(dir, "1.0.0");
+    site(dir);
+    let pack = "target/packs/acme-guard-1.0.0.tar";
+    ok(dir, &["pack", "build", "guard"]);
+    ok(dir, &["pack", "sign", pack, "--key", "vendor"]);
+    ok(dir, &["pack", "install", pack]);
+    project(dir, "1.1.0");
+    let newer = "target/packs/acme-guard-1.1.0.tar";
+    ok(dir, &["pack", "build", "guard"]);
+    ok(dir, &["pack", "save", newer, "unsigned.tar"]);
+    ok(dir, &["pack", "sign", newer, "--key", "vendor"]);
+    ok(dir, &["pack", "save", newer, "saved.tar"]);
+    // Delivered without signature: it is there, and can neither run nor be installed.
+    ok(dir, &["pack", "load", "unsigned.tar"]);
+    let installed = |version: &str| {
+        let said = ok(dir, &["pack", "inspect", "acme/guard"]);
+        assert!(said.contains(version), "{said}");
+    };
+    installed("1.0.0");
+    std::fs::write(dir.join("none.ndjson"), "").unwrap();
+    let input = "none.ndjson";
+    run(dir, &["run", "--pack", "acme/guard@1.1.0", input])
+        .code(2)
+        .stderr(contains("no installed pack `acme/guard@1.1.0`"));
+    run(dir, &["pack", "install", "acme/guard@1.1.0"])
+        .code(1)
+        .stdout(contains("[signatures-missing]"));
+    let names = ok(dir, &["store", "list"]);
+    assert!(names.contains("delivered.acme.guard@1.1.0"), "{names}");
+    // With it, by its name; what was delivered survives the collector until then.
+    ok(dir, &["pack", "load", "saved.tar"]);
+    ok(dir, &["store", "gc", "--grace", "0s"]);
+    ok(dir, &["pack", "verify", "--offline", "acme/guard@1.1.0"]);
+    installed("1.0.0");
+    ok(dir, &["pack", "install", "acme/guard@1.1.0"]);
+    installed("1.1.0");
+    let names = ok(dir, &["store", "list"]);
+    assert!(!names.contains("delivered"), "{names}");
+    // A file without signatures does not take those of the installed version away.
+    ok(dir, &["pack", "load", "unsigned.tar"]);
+    ok(dir, &["pack", "verify", "acme/guard@1.1.0"]);
+    run(dir, &["pack", "load", "acme/guard"])
+        .code(2)
+        .stderr(contains("there is no file"));
 }
 
 #[test]

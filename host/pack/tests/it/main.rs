@@ -9,5 +9,7 @@ mod content;
 mod documents;
 mod labels;
 mod lifecycle;
+mod origin;
 mod site;
 mod statements;
+mod threats;

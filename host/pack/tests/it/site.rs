@@ -6,7 +6,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use palisade_pack::dsse::Envelope;
 use palisade_pack::statement::{
-    CERTIFICATE_PREDICATE, CHECKS, Certificate, Check, SIGNATURE_PREDICATE, Signed, Statement,
+    CERTIFICATE_PREDICATE, CHECKS, Certificate, Check, Peak, SIGNATURE_PREDICATE, Signed, Statement,
 };
 use palisade_pack::trust::{Policy, Revocations, Role, Root, RootKey, Trust, TrustDir};
 use palisade_pack::{Content, Pack, PackSource, PrivateKey, Report, Sign as _, Time, verify};
@@ -252,8 +252,23 @@ pub(crate) fn certificate_of(pack: &Pack) -> Certificate {
                 details: String::new(),
             })
             .into(),
+        peaks: pack
+            .manifest()
+            .plugins
+            .keys()
+            .map(|name| (name.clone(), PEAK))
+            .collect(),
     }
 }
+
+/// What a plugin of a test needs.
+const PEAK: Peak = Peak {
+    calls: 1,
+    fuel: 10,
+    fuel_limit: 20,
+    memory: 1 << 16,
+    memory_limit: 1 << 20,
+};
 
 pub(crate) fn certificate(pack: &Pack, change: impl FnOnce(&mut Certificate)) -> Envelope {
     let mut predicate = certificate_of(pack);

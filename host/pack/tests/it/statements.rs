@@ -266,6 +266,20 @@ fn certificates_that_do_not_count() {
                 c.checks.push(twice);
             }),
         ),
+        // Over a ceiling, never called, or left out.
+        (
+            "certificate-failed",
+            by(|c| c.peaks.get_mut("telnet").unwrap().fuel = 21),
+        ),
+        (
+            "certificate-failed",
+            by(|c| c.peaks.get_mut("telnet").unwrap().memory = 2 << 20),
+        ),
+        (
+            "certificate-failed",
+            by(|c| c.peaks.get_mut("telnet").unwrap().calls = 0),
+        ),
+        ("certificate-failed", by(|c| c.peaks.clear())),
         (
             "certificate-capabilities",
             by(|c| c.capabilities.extend(["state".to_owned()])),

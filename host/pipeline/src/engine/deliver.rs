@@ -278,6 +278,7 @@ impl Engine {
                 summary.parse.chunks += cost.chunks;
                 summary.parse.bytes += cost.bytes;
                 summary.parse.events += cost.events;
+                summary.parse.peaks.raise(cost.peaks);
                 summary.yielded += cost.events;
             }
             for (parser, fault) in &output.faults {

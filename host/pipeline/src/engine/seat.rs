@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use palisade_runtime::{Capabilities, Effects, Fault, Fired, Instance, NoCapabilities, Plugin};
+use palisade_runtime::{
+    Capabilities, Effects, Fault, Fired, Instance, NoCapabilities, Peaks, Plugin,
+};
 
 use super::route::Placement;
 
@@ -22,6 +24,8 @@ pub struct Cost {
     pub faults: u64,
     /// Log messages that were dropped.
     pub log_dropped: u64,
+    /// The most that a call needed, in any of its instances.
+    pub peaks: Peaks,
 }
 
 impl Cost {
@@ -33,6 +37,7 @@ impl Cost {
         self.host_calls += other.host_calls;
         self.faults += other.faults;
         self.log_dropped += other.log_dropped;
+        self.peaks.raise(other.peaks);
     }
 }
 
@@ -111,6 +116,7 @@ impl Seat {
         let result = body(instance);
         cost.time += began.elapsed();
         cost.calls += 1;
+        cost.peaks.raise(instance.peaks());
         match &result {
             Ok(Some(effects)) => {
                 cost.events += events as u64;

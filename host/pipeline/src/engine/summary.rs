@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use palisade_events::Kind;
+use palisade_runtime::Peaks;
 
 use super::parse::ParseCost;
 use super::seat::Cost;
@@ -21,6 +22,15 @@ pub struct PluginSummary {
     pub cost: Cost,
     /// What it cost, of parsers.
     pub parse: ParseCost,
+}
+
+impl PluginSummary {
+    /// The most that a call needed, of whichever kind the plugin is.
+    pub fn peaks(&self) -> Peaks {
+        let mut peaks = self.cost.peaks;
+        peaks.raise(self.parse.peaks);
+        peaks
+    }
 }
 
 /// What a run did.

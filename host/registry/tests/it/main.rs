@@ -1,6 +1,7 @@
 //! Transfers with a real registry (Debian's `docker-registry`) on loopback, and with relays
 //! before it that break off or lie.
 
+mod hostile;
 mod relay;
 mod server;
 mod transfers;

@@ -223,6 +223,8 @@ pub struct RequestedLimits {
     pub findings: Option<u32>,
     /// Host calls of one call.
     pub host_calls: Option<u64>,
+    /// Fuel of one call, in deterministic mode.
+    pub fuel: Option<u64>,
 }
 
 /// Bytes at a fixed place by which a protocol can be told cheaply.

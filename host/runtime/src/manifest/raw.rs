@@ -128,6 +128,7 @@ pub(super) struct RawLimits {
     pub call_time: Option<String>,
     pub findings: Option<u32>,
     pub host_calls: Option<u64>,
+    pub fuel: Option<u64>,
 }
 
 #[derive(Deserialize)]

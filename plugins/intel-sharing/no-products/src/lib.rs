@@ -1,18 +1,23 @@
 //! TI-7.2: intelligence that was received under an agreement may not go into products, be sold
 //! or resold (不得…用于产品研发、商业销…). A rule pack that is derived from it stays with its
 //! recipient.
+//!
+//! Where something comes from is told by earlier events: notices (`report.intel`), and what
+//! the host made of what (`control.ops`: a data segment of a notice or a feed, a pack of data
+//! segments). The same content that came from elsewhere before the notice did is free.
+
+mod provenance;
 
 use palisade_sdk::kinds::{
-    Audience, ContentFlag, DisclosureAction, ReportDisclosure, ReportIntel, SubjectKind,
+    Audience, ContentFlag, ControlOps, DisclosureAction, ReportDisclosure, ReportIntel, SubjectKind,
 };
 use palisade_sdk::{
-    Batch, Judgement, Observe, Policy, Settings, SettingsError, Table, export_policy,
+    Batch, Judgement, Observe, Policy, Settings, SettingsError, export_policy, field,
 };
 
+use provenance::Origin;
+
 const RULE: &str = "TI-7.2";
-const NOTICES: Table = Table(0);
-/// Longer ids do not fit a key of the table.
-const MAX_ID: usize = 256;
 
 /// The plugin.
 pub struct NoProducts;
@@ -38,7 +43,21 @@ impl Policy for NoProducts {
             return Vec::new();
         }
         let stays = request.audience == Audience::Internal && request.recipients.is_empty();
-        vec![match origin(&request) {
+        let marked = request.contains.contains(&ContentFlag::IntelDerivedData);
+        let received = request.subject_kind == SubjectKind::ThreatIntel;
+        let origin = match provenance::of_all(&request.subjects) {
+            // The mark and the kind say that it was received, whatever else is known.
+            Origin::Unknown | Origin::Independent(_) if marked || received => {
+                Some("shared intelligence".to_owned())
+            }
+            Origin::Notice(words) | Origin::TooFar(words) => Some(words),
+            Origin::Independent(source) => {
+                let reason = format!("it comes from {source}, and not through a notice");
+                return vec![Judgement::permit(RULE, reason)];
+            }
+            Origin::Unknown => None,
+        };
+        vec![match origin {
             Some(_) if stays => {
                 Judgement::permit(RULE, "it stays with the recipient of the notice")
             }
@@ -51,30 +70,18 @@ impl Policy for NoProducts {
     }
 }
 
-/// The shared intelligence that the request traces back to, in words.
-fn origin(request: &ReportDisclosure) -> Option<String> {
-    let subject = request.subjects.iter().find_map(|id| {
-        let agreement = (!id.is_empty() && id.len() <= MAX_ID)
-            .then(|| NOTICES.get(id))
-            .flatten()?;
-        let agreement = String::from_utf8_lossy(&agreement).into_owned();
-        let short: String = id.chars().take(64).collect();
-        Some(format!("notice {short} under agreement {agreement}"))
-    });
-    let marked = request.contains.contains(&ContentFlag::IntelDerivedData);
-    let received = request.subject_kind == SubjectKind::ThreatIntel;
-    subject.or_else(|| (marked || received).then(|| "shared intelligence".to_owned()))
-}
-
 impl Observe for NoProducts {
     fn observe(&mut self, batch: &Batch) {
-        for notice in batch.rows::<ReportIntel>(&batch.all()) {
-            let id = &notice.notice;
-            // A longer id cannot be asked for either; the mark of the content remains.
-            if !id.is_empty() && id.len() <= MAX_ID {
-                let agreement: String = notice.agreement.chars().take(64).collect();
-                NOTICES.put(id, agreement.as_bytes());
+        let times = batch.u64s(field!("time"));
+        if batch.subscription() == 1 {
+            for (notice, time) in batch.rows::<ReportIntel>(&batch.all()).iter().zip(times) {
+                provenance::note_notice(&notice.notice, &notice.agreement, time);
             }
+            return;
+        }
+        for (made, time) in batch.rows::<ControlOps>(&batch.all()).iter().zip(times) {
+            let digest = made.object_digest.as_deref();
+            provenance::note_made(&made.object, digest, &made.grounds, time);
         }
     }
 }

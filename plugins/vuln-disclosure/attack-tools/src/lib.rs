@@ -1,16 +1,24 @@
 //! RMSV Article 9(4): programs and tools made to exploit vulnerabilities for harm may be neither
 //! published nor provided. A rule that recognises an attack performs none, and passes.
+//!
+//! An artefact that was once found to be an attack program, by a scanner, by a setting or in an
+//! earlier request, stays one whatever a later request says of it.
 
 use palisade_sdk::kinds::{
-    Audience, ContentFlag, DisclosureAction, Party, ReportDisclosure, SubjectKind,
+    Audience, ContentFlag, DisclosureAction, NetworkFile, Party, ReportDisclosure, SubjectKind,
 };
 use palisade_sdk::{
-    ApprovalAsk, Batch, Judgement, Policy, Settings, SettingsError, export_policy, field,
+    ApprovalAsk, Batch, Judgement, Observe, Policy, Settings, SettingsError, Table, export_policy,
+    field,
 };
 
 const RULE: &str = "RMSV-9.4";
 /// 2021-09-01 00:00 UTC+08:00: the regulation is in force (Article 16).
 const IN_FORCE: u64 = 1_630_425_600_000_000_000;
+
+const CLASSIFIED: Table = Table(0);
+/// Longer digests do not fit a key of the table.
+const MAX_DIGEST: usize = 256;
 
 /// The plugin.
 pub struct AttackTools {
@@ -32,9 +40,8 @@ impl AttackTools {
     fn held(&self, request: &ReportDisclosure) -> Held {
         let contains = |flag| request.contains.contains(&flag);
         let known = request.attachments.iter().any(|file| {
-            self.known
-                .iter()
-                .any(|known| known.eq_ignore_ascii_case(&file.sha256))
+            let listed = |known: &String| known.eq_ignore_ascii_case(&file.sha256);
+            self.known.iter().any(listed) || is_tool(&file.sha256)
         });
         let exploit = request.subject_kind == SubjectKind::Exploit;
         if known || contains(ContentFlag::ExploitCode) {
@@ -49,6 +56,19 @@ impl AttackTools {
         } else {
             Held::Harmless
         }
+    }
+}
+
+/// Whether an artefact was found to be an attack program before.
+fn is_tool(sha256: &str) -> bool {
+    sha256.len() <= MAX_DIGEST && CLASSIFIED.get(&sha256.to_ascii_lowercase()).is_some()
+}
+
+/// Remembers that an artefact is an attack program, and who says so.
+fn remember(sha256: &str, by: &str) {
+    if !sha256.is_empty() && sha256.len() <= MAX_DIGEST {
+        let by: String = by.chars().take(128).collect();
+        CLASSIFIED.put(&sha256.to_ascii_lowercase(), by.as_bytes());
     }
 }
 
@@ -85,6 +105,12 @@ impl Policy for AttackTools {
         let Some(request) = batch.rows::<ReportDisclosure>(&[0]).pop() else {
             return Vec::new();
         };
+        // Whatever becomes of the request: that is what its files are.
+        if request.contains.contains(&ContentFlag::ExploitCode) {
+            for file in &request.attachments {
+                remember(&file.sha256, "a request");
+            }
+        }
         let concerned = matches!(
             request.subject_kind,
             SubjectKind::Vulnerability | SubjectKind::Exploit | SubjectKind::RulePack
@@ -121,4 +147,15 @@ impl Policy for AttackTools {
     }
 }
 
-export_policy!(AttackTools);
+impl Observe for AttackTools {
+    fn observe(&mut self, batch: &Batch) {
+        for file in batch.rows::<NetworkFile>(&batch.all()) {
+            remember(
+                &file.sha256,
+                file.scan_family.as_deref().unwrap_or("a scanner"),
+            );
+        }
+    }
+}
+
+export_policy!(AttackTools, observe);

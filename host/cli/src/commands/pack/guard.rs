@@ -126,10 +126,9 @@ fn request(pack: &Pack, mut asked: Map<String, Value>) -> Value {
     let labels = &pack.manifest().labels;
     let time = now().to_string();
     let mut subjects: Vec<&str> = labels.derived_from.iter().map(String::as_str).collect();
-    let title = pack.manifest().full_title();
-    if subjects.is_empty() {
-        subjects.push(&title);
-    }
+    // By name and digest, as earlier events may say what it was made of.
+    let (title, digest) = (pack.manifest().full_title(), pack.digest().to_string());
+    subjects.extend([title.as_str(), digest.as_str()]);
     let mut contains: Vec<Value> = match asked.remove("contains") {
         Some(Value::Array(said)) => said,
         _ => Vec::new(),

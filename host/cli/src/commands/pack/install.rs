@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 use palisade_pack::stored;
 
-use super::open::open;
+use super::open::open_to_install;
 use super::verify::tell;
 use crate::commands::store::Which;
 use crate::commands::trust::WhichTrust;
@@ -19,7 +19,7 @@ use crate::signer::now;
 /// have, need to be asked for.
 #[derive(Debug, Args)]
 pub(crate) struct Install {
-    /// An archive, a folder, or vendor/name@version of the store
+    /// An archive, a folder, or vendor/name[@version] of the store, such as `pack load` left it
     pack: String,
     /// Accept capabilities that the installed version does not have
     #[arg(long)]
@@ -36,7 +36,7 @@ pub(crate) struct Install {
 impl Install {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
         let format = context.format("pack install", &[Format::Table, Format::Json])?;
-        let pack = open(context, &self.which, &self.pack)?;
+        let pack = open_to_install(context, &self.which, &self.pack)?;
         let trust = self.trust.open(context)?;
         let report = palisade_pack::verify(&pack, &trust.load(now())?);
         let mut out = context.output();

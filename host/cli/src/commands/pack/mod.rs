@@ -1,12 +1,16 @@
 //! `palisade pack`: from built components to a pack that a site may trust.
 
+mod behaviour;
 mod build;
 mod certify;
+mod compare;
 mod diff;
+mod examine;
 mod fuzz;
 mod guard;
 mod inspect;
 mod install;
+mod load;
 mod open;
 mod pull;
 mod push;
@@ -28,10 +32,11 @@ pub(crate) enum Command {
     Sign(sign::Sign),
     Certify(Box<certify::Certify>),
     Verify(verify::Verify),
-    Diff(diff::Diff),
+    Diff(Box<diff::Diff>),
     Push(Box<push::Push>),
     Pull(pull::Pull),
     Save(save::Save),
+    Load(load::Load),
     Install(install::Install),
 }
 
@@ -47,6 +52,7 @@ impl Command {
             Self::Push(command) => command.run(context),
             Self::Pull(command) => command.run(context),
             Self::Save(command) => command.run(context),
+            Self::Load(command) => command.run(context),
             Self::Install(command) => command.run(context),
         }
     }

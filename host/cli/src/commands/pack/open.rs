@@ -7,13 +7,14 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
-use palisade_pack::{Content, Pack, stored};
+use palisade_pack::stored::{self, StoredError};
+use palisade_pack::{Content, Pack};
 
 use crate::commands::store::Which;
 use crate::context::Context;
 
 /// Reads a pack from a folder or archive, or from the store by `vendor/name[@version]` when
-/// there is no such file.
+/// there is no such file: what is installed, or what was only delivered.
 ///
 /// # Errors
 /// When it cannot be read or is refused.
@@ -22,10 +23,31 @@ pub(crate) fn open(context: &Context, which: &Which, place: &str) -> Result<Pack
     if path.exists() {
         return Pack::open(content(path)?).with_context(|| format!("read {place}"));
     }
-    let stored = || -> Result<Pack> { Ok(stored::get(&which.open(context)?, place)?) };
+    let stored = || -> Result<Pack> {
+        let store = which.open(context)?;
+        match stored::get(&store, place) {
+            Err(StoredError::Absent(_)) => Ok(stored::get_delivered(&store, place)?),
+            other => Ok(other?),
+        }
+    };
     stored().with_context(|| {
         format!("there is no file or folder {place}, and no such pack in the store")
     })
+}
+
+/// The same for what is to be installed: of the store, what was delivered comes first, as it may
+/// bring newer certificates of the version that is installed.
+///
+/// # Errors
+/// As [`open`].
+pub(super) fn open_to_install(context: &Context, which: &Which, place: &str) -> Result<Pack> {
+    if !Path::new(place).exists() {
+        let delivered = stored::get_delivered(&which.open(context)?, place);
+        if !matches!(delivered, Err(StoredError::Absent(_))) {
+            return Ok(delivered?);
+        }
+    }
+    open(context, which, place)
 }
 
 fn content(path: &Path) -> Result<Content> {

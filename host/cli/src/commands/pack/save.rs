@@ -12,7 +12,7 @@ use crate::exit::Exit;
 
 /// Write a pack with its attestations into one file, for a site without network
 ///
-/// There, `palisade pack verify FILE` judges it and `palisade pack install FILE` takes it over.
+/// There, `palisade pack load FILE` takes it over, or `palisade pack install FILE` at once.
 #[derive(Debug, Args)]
 pub(crate) struct Save {
     /// vendor/name[@version] of the store, or a folder

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use palisade_pack::{Report, Verdict};
 
+use super::certify::tell_peaks;
 use super::open::open;
 use crate::commands::store::Which;
 use crate::commands::trust::WhichTrust;
@@ -72,6 +73,13 @@ pub(super) fn tell(out: &mut Output, report: &Report) -> Result<()> {
             .map(|code| format!("  [{code}]"))
             .unwrap_or_default();
         out.line(&format!("{sign}  {}{code}", step.text))?;
+    }
+    for (name, certificate) in &report.certificates {
+        out.line(&format!(
+            "certificate {name}, issued {} with host {}:",
+            certificate.issued, certificate.host
+        ))?;
+        tell_peaks(out, certificate)?;
     }
     let verdict = if report.trusted {
         "may run here"

@@ -55,6 +55,8 @@ struct EffectiveLimits {
     call_time_ms: u128,
     findings: u32,
     host_calls: u64,
+    /// In deterministic mode.
+    fuel: u64,
 }
 
 impl Inspect {
@@ -135,6 +137,7 @@ fn inspect(component: &[u8]) -> Result<(Inspection, Manifest)> {
             call_time_ms: limits.call_time.as_millis(),
             findings: limits.findings,
             host_calls: limits.host_calls,
+            fuel: limits.fuel,
         },
         manifest: toml::from_str(text)?,
     };
@@ -200,11 +203,12 @@ fn show(out: &mut Output, inspection: &Inspection, manifest: &Manifest) -> Resul
     fact(
         "limits",
         format!(
-            "{} memory, {} ms a call, {} findings and {} host calls a call",
+            "{} memory; a call {} ms, {} findings, {} host calls, {} fuel where it is counted",
             size(limits.memory_bytes),
             limits.call_time_ms,
             limits.findings,
-            limits.host_calls
+            limits.host_calls,
+            limits.fuel
         ),
     );
     if !manifest.datasets.is_empty() {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use palisade_events::{Batch, Decision, Event, Finding, Kind};
-use palisade_pipeline::engine::{EngineConfig, Notice, Output as Yield, Poison};
+use palisade_pipeline::engine::{EngineConfig, Notice, Output as Yield, PluginSummary, Poison};
 use palisade_runtime::Runtime;
 use palisade_runtime::manifest::World;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
@@ -296,6 +296,18 @@ impl Bench<'_> {
         rows: usize,
         fresh: bool,
     ) -> Result<Vec<String>> {
+        let (lines, _) = self.measured(subject, vector, rows, fresh)?;
+        Ok(lines)
+    }
+
+    /// The same, with what the plugin cost.
+    pub(crate) fn measured(
+        &self,
+        subject: &Subject,
+        vector: &Vector,
+        rows: usize,
+        fresh: bool,
+    ) -> Result<(Vec<String>, PluginSummary)> {
         let config = EngineConfig {
             batch_rows: rows,
             fresh,
@@ -321,13 +333,15 @@ impl Bench<'_> {
         collect.begun = true;
         let (name, bytes) = trial::input(vector)?;
         trial::read(&mut engine, name, bytes, &mut collect)?;
-        engine.finish(&mut collect)?;
+        let done = engine.finish(&mut collect)?;
         ensure!(
             collect.problems.is_empty(),
             "{}",
             collect.problems.join("; ")
         );
-        Ok(collect.lines)
+        let mut plugins = done.plugins.into_iter();
+        let summary = plugins.find(|plugin| plugin.name == subject.name);
+        Ok((collect.lines, summary.unwrap_or_default()))
     }
 }
 

@@ -154,7 +154,7 @@ impl ParseWorker {
                 &error.to_string(),
             )),
         };
-        self.charge(parser, began, chunks.len(), arena.len());
+        self.charge((parser, instance), began, chunks.len(), arena.len());
         match answer {
             Ok(parsed) => self.accept((parser, instance), parsed, &chunks, &arena, origins, pieces),
             Err(fault) => self.blame(parser, instance, fault, queue, pieces),

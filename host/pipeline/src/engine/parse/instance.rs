@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use palisade_runtime::{Fault, Instance, InstantiateError, NoCapabilities, Plugin};
+use palisade_runtime::{Fault, Instance, InstantiateError, NoCapabilities, Peaks, Plugin};
 
 /// The most sessions of an instance, so that a trap costs few flows their parser.
 pub(crate) const SESSIONS: usize = 64;
@@ -63,6 +63,14 @@ impl ParserInstance {
                 problem: "no instance".into(),
             }),
         }
+    }
+
+    /// The most that calls of the instance needed; nothing where there is none.
+    pub(crate) fn peaks(&self) -> Peaks {
+        self.instance
+            .as_ref()
+            .map(Instance::peaks)
+            .unwrap_or_default()
     }
 
     /// Throws the instance away after a fault. Its sessions keep their places and numbers.

@@ -76,7 +76,10 @@ impl ParseWorker {
     }
 
     pub(super) fn close_numbers(&mut self, seat: Seat, numbers: Vec<u32>) {
-        if let Err(fault) = self.instances[seat.parser][seat.instance].close(&numbers) {
+        let closed = self.instances[seat.parser][seat.instance].close(&numbers);
+        let peaks = self.instances[seat.parser][seat.instance].peaks();
+        self.out.costs[seat.parser].peaks.raise(peaks);
+        if let Err(fault) = closed {
             self.out.faults.push((seat.parser, fault));
             self.discard(seat.parser, seat.instance);
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use palisade_events::Segment;
-use palisade_runtime::Fault;
+use palisade_runtime::{Fault, Peaks};
 
 use crate::engine::piece::Order;
 
@@ -70,4 +70,6 @@ pub struct ParseCost {
     pub bytes: u64,
     /// Events that it made.
     pub events: u64,
+    /// The most that a call needed, in any of its instances.
+    pub peaks: Peaks,
 }

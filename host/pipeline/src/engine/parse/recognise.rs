@@ -113,7 +113,7 @@ impl ParseWorker {
                 &error.to_string(),
             )),
         };
-        self.charge(parser, began, chunks.len(), arena.len());
+        self.charge((parser, 0), began, chunks.len(), arena.len());
         match answers {
             Ok(answers) => {
                 for (flow, answer) in flows.iter().zip(answers) {

@@ -194,12 +194,21 @@ impl ParseWorker {
         self.retired[parser].load(Ordering::Relaxed)
     }
 
-    pub(super) fn charge(&mut self, parser: usize, began: Instant, chunks: usize, bytes: usize) {
+    /// Books a call of a parser's instance.
+    pub(super) fn charge(
+        &mut self,
+        (parser, instance): (usize, usize),
+        began: Instant,
+        chunks: usize,
+        bytes: usize,
+    ) {
+        let peaks = self.instances[parser][instance].peaks();
         let cost = &mut self.out.costs[parser];
         cost.time += began.elapsed();
         cost.calls += 1;
         cost.chunks += chunks as u64;
         cost.bytes += bytes as u64;
+        cost.peaks.raise(peaks);
     }
 }
 

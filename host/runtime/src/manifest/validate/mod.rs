@@ -126,6 +126,7 @@ pub(super) fn manifest(raw: RawManifest) -> Result<Manifest, ManifestError> {
             .transpose()?,
         findings: raw.limits.findings,
         host_calls: raw.limits.host_calls,
+        fuel: raw.limits.fuel,
     };
     let manifest = Manifest {
         name: plugin.name,
