@@ -23,8 +23,8 @@ flock 9
 . "$here/rust.sh"
 # shellcheck source=javascript.sh
 . "$here/javascript.sh"
-# shellcheck source=ocsf.sh
-. "$here/ocsf.sh"
+# shellcheck source=schemas.sh
+. "$here/schemas.sh"
 
 say() { printf 'setup: %s\n' "$*"; }
 fail() {
@@ -35,7 +35,7 @@ fail() {
 install_packages "${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
 setup_rust
 setup_javascript
-setup_ocsf
+setup_schemas
 
 quote() { printf '"%s"' "$(printf '%s' "$1" | sed 's/[\\"]/\\&/g')"; }
 env=

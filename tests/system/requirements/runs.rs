@@ -63,14 +63,19 @@ fn parsers_say_of_the_bytes_of_examples_what_their_vectors_take_for_granted() {
         let own = example.vector.join("settings.toml");
         let own = std::fs::read_to_string(own).unwrap_or_default();
         std::fs::write(&settings, format!("[cleartext]\n{own}")).expect("a file can be written");
-        // Who the device is, the operator says; the devices' side is the local one.
+        // Who the device is and what is the platform's, the operator says.
         let device = given["owner"]["device"].as_str().expect("a device");
         let source = given["src"]["ip"].as_str().expect("an address");
         let lateral = given["direction"] == "lateral";
-        let mut text = format!("[[network]]\ncidr = \"{source}/32\"\ndevice = \"{device}\"\n");
-        if lateral {
-            text += "[[network]]\ncidr = \"10.50.4.0/24\"\n";
-        }
+        let own = if lateral {
+            "10.50.4.0/24"
+        } else {
+            "10.9.0.0/16"
+        };
+        let text = format!(
+            "[[network]]\ncidr = \"{source}/32\"\ndevice = \"{device}\"\nlocal = {lateral}\n\
+             [[network]]\ncidr = \"{own}\"\n"
+        );
         std::fs::write(&networks, text).expect("a file can be written");
         let paths = [&networks, &settings, &file].map(|path| path.to_str().expect("UTF-8"));
         let options = [
@@ -93,11 +98,17 @@ fn parsers_say_of_the_bytes_of_examples_what_their_vectors_take_for_granted() {
         let flow = events.iter().find(|e| e["phase"] == "recognised");
         let flow = flow.unwrap_or_else(|| panic!("{name}: nobody recognised it: {events:?}"));
         let vector = example.input();
-        for field in ["app_proto", "encrypted", "owner", "src", "dst", "transport"] {
+        for field in [
+            "app_proto",
+            "encrypted",
+            "owner",
+            "direction",
+            "src",
+            "dst",
+            "transport",
+        ] {
             assert_eq!(flow[field], vector[0][field], "{name}: {field}");
         }
-        let direction = if lateral { "lateral" } else { "outbound" };
-        assert_eq!(flow["direction"], direction, "{name}");
         if let Some((_, client)) = example.expect.split_once("client ") {
             let client = client.split(' ').next().unwrap_or_default();
             let connect = events.iter().find(|event| event["operation"] == "connect");

@@ -89,7 +89,8 @@ pub struct Place {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Resolved {
     /// Whose traffic it is: that of the local side; of two local sides the source's, or
-    /// the destination's when the source has no owner.
+    /// the destination's when the source has no owner. Where the local side has neither owner
+    /// nor tenant it is the other's, such as a device's that reports to a platform.
     pub owner: Owner,
     /// Which way it goes.
     pub direction: Direction,
@@ -235,9 +236,14 @@ fn judge(src: (IpAddress, &Belonging), dst: (IpAddress, &Belonging)) -> (Directi
         (false, true) => Direction::Inbound,
         (false, false) => Direction::Unknown,
     };
-    let says =
-        |said: &Belonging| said.has_owner() || said.tenant.is_some() || said.segment.is_some();
+    let owned = |said: &Belonging| said.has_owner() || said.tenant.is_some();
+    let says = |said: &Belonging| owned(said) || said.segment.is_some();
     let side = match (from, to) {
+        (true, _) if owned(src.1) => Side::Src,
+        (_, true) if owned(dst.1) => Side::Dst,
+        // A platform that is nobody's, and a device from outside that reports to it.
+        (true, false) if owned(dst.1) => Side::Dst,
+        (false, true) if owned(src.1) => Side::Src,
         (true, _) if says(src.1) => Side::Src,
         (_, true) if says(dst.1) => Side::Dst,
         (true, _) | (_, true) => Side::Neither,

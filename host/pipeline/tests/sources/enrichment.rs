@@ -41,6 +41,15 @@ segment = "guests"
 [[network]]
 mac = "00:0c:29:ab:cd:ef"
 device = "d-mac"
+
+[[network]]
+cidr = "172.20.0.0/16"
+segment = "platform"
+
+[[network]]
+cidr = "172.21.0.9"
+local = false
+device = "d-9"
 "#;
 
 fn enriched(networks: &Arc<Networks>, text: &str) -> Vec<Event> {
@@ -96,6 +105,10 @@ fn owner_and_direction_of_a_batch() {
         (flow("10.9.0.1", "192.0.2.1", ""), "unknown partner - t"),
         (flow("10.9.0.1", "10.3.0.7", ""), "inbound cust-1 d-7 t"),
         (flow("192.0.2.1", "192.0.2.2", ""), "unknown - - t"),
+        (flow("172.21.0.9", "172.20.0.1", ""), "inbound - d-9 t"),
+        (flow("172.20.0.1", "172.21.0.9", ""), "outbound - d-9 t"),
+        (flow("10.3.0.7", "172.21.0.9", ""), "outbound cust-1 d-7 t"),
+        (flow("172.20.0.1", "192.0.2.1", ""), "outbound - - t"),
         (flow("10.20.0.1", "192.0.2.2", ""), "outbound cust-1 - t2"),
         (flow("10.20.0.2", "192.0.2.2", ""), "outbound cust-1 - t2"),
         (flow("10.1.1.1", "224.0.0.251", ""), "lateral cust-1 - t"),
