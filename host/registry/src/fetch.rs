@@ -1,7 +1,7 @@
 //! Asking a registry for something, within limits.
 //!
-//! Everything that comes from a registry when something is pulled comes through here: the client
-//! library that pushes reads whole answers into memory, however long they are.
+//! Everything that comes from a registry comes through here, because the client of the library
+//! that knows its documents reads whole answers into memory, however long they are.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use http_auth::parse_challenges;
 use oci_client::errors::OciDistributionError;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, RANGE, WWW_AUTHENTICATE};
-use reqwest::{Certificate, Client, Response, StatusCode, Url};
+use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, Url};
 use serde::Deserialize;
 
 use crate::registry::{CONNECT, Credentials, READ};
@@ -21,13 +21,13 @@ const REDIRECTS: usize = 5;
 const MAX_TOKEN: u64 = 64 << 10;
 const MAX_REASON: u64 = 8 << 10;
 
-/// Pulls from one registry as one user of it.
+/// Talks to one registry as one user of it.
 pub(crate) struct Fetch {
-    http: Client,
+    pub(crate) http: Client,
     base: String,
     credentials: Credentials,
     limits: Limits,
-    /// What the registry wants to see, once it has said so.
+    /// What the registry wants to see for which leave, once it has said so.
     authorization: Mutex<Option<(String, HeaderValue)>>,
 }
 
@@ -113,7 +113,7 @@ impl Fetch {
         self.in_time(what, get).await
     }
 
-    async fn in_time<T>(
+    pub(crate) async fn in_time<T>(
         &self,
         what: &str,
         work: impl Future<Output = Result<T, RegistryError>>,
@@ -141,12 +141,12 @@ impl Fetch {
         self.failed(what, OciDistributionError::IoError(early))
     }
 
-    fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         let after = self.base.split("://").nth(1).unwrap_or_default();
         after.trim_end_matches("/v2")
     }
 
-    /// An answer that is a success; what else it is becomes an error.
+    /// The answer to a request for something of a repository, if it is a success.
     async fn get(
         &self,
         repository: &Reference,
@@ -155,16 +155,52 @@ impl Fetch {
         from: Option<u64>,
         what: &str,
     ) -> Result<Response, RegistryError> {
-        let url = format!("{}/{}/{path}", self.base, repository.repository());
-        let send = || {
-            let mut request = self.http.get(&url).header(ACCEPT, accept);
-            if let Some(authorization) = self.known(repository) {
-                request = request.header(AUTHORIZATION, authorization);
+        let url = self.url(repository, path);
+        let request = || {
+            let request = self.http.get(&url).header(ACCEPT, accept);
+            match from {
+                Some(from) => request.header(RANGE, format!("bytes={from}-")),
+                None => request,
             }
-            if let Some(from) = from {
-                request = request.header(RANGE, format!("bytes={from}-"));
+        };
+        let accepted = [
+            StatusCode::OK,
+            StatusCode::PARTIAL_CONTENT,
+            StatusCode::RANGE_NOT_SATISFIABLE,
+        ];
+        let response = self
+            .ask(repository, "pull", what, &accepted, request)
+            .await?;
+        if response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
+            return Err(self.cut_off(what));
+        }
+        Ok(response)
+    }
+
+    /// Where something of a repository is.
+    pub(crate) fn url(&self, repository: &Reference, path: &str) -> String {
+        format!("{}/{}/{path}", self.base, repository.repository())
+    }
+
+    /// The answer to a request that needs leave for these acts, if it has one of these statuses;
+    /// what else it is becomes an error.
+    pub(crate) async fn ask(
+        &self,
+        repository: &Reference,
+        acts: &'static str,
+        what: &str,
+        accepted: &[StatusCode],
+        request: impl Fn() -> RequestBuilder,
+    ) -> Result<Response, RegistryError> {
+        let send = || async {
+            let mut request = request().build()?;
+            // What was shown to the registry is nobody else's to see.
+            if let Some(authorization) = self.known(repository, acts)
+                && self.is_here(request.url())
+            {
+                request.headers_mut().insert(AUTHORIZATION, authorization);
             }
-            request.send()
+            self.http.execute(request).await
         };
         let mut response = send().await.map_err(|e| self.failed(what, e.into()))?;
         // A token may be missing, or have run out.
@@ -172,29 +208,31 @@ impl Fetch {
             && let Some(challenge) = response.headers().get(WWW_AUTHENTICATE)
         {
             let challenge = challenge.to_str().unwrap_or_default().to_owned();
-            if self.log_in(repository, &challenge, what).await? {
+            if self.log_in(repository, acts, &challenge, what).await? {
                 response = send().await.map_err(|e| self.failed(what, e.into()))?;
             }
         }
-        let status = response.status();
-        if status == StatusCode::RANGE_NOT_SATISFIABLE {
-            return Err(self.cut_off(what));
-        }
-        if status == StatusCode::OK || status == StatusCode::PARTIAL_CONTENT {
+        if accepted.contains(&response.status()) {
             return Ok(response);
         }
+        let url = response.url().to_string();
         Err(self.failed(
             what,
-            match status {
+            match response.status() {
                 StatusCode::UNAUTHORIZED => OciDistributionError::UnauthorizedError { url },
                 StatusCode::NOT_FOUND => OciDistributionError::ImageManifestNotFoundError(url),
-                _ => OciDistributionError::ServerError {
+                status => OciDistributionError::ServerError {
                     code: status.as_u16(),
                     url,
                     message: self.reason(response).await,
                 },
             },
         ))
+    }
+
+    /// Whether an address is the registry's own.
+    fn is_here(&self, url: &Url) -> bool {
+        Url::parse(&self.base).is_ok_and(|base| base.origin() == url.origin())
     }
 
     /// What the registry says of a failure, as far as it is of use.
@@ -238,46 +276,17 @@ impl Fetch {
         Ok(bytes)
     }
 
-    fn known(&self, repository: &Reference) -> Option<HeaderValue> {
+    fn known(&self, repository: &Reference, acts: &str) -> Option<HeaderValue> {
         let known = self.authorization.lock().ok()?;
         let (of, value) = known.as_ref()?;
-        (of == repository.repository()).then(|| value.clone())
-    }
-
-    /// A token that lets a repository be pushed to, where the registry wants one. Passwords are
-    /// shown by the client that pushes.
-    ///
-    /// # Errors
-    /// When the registry does not answer in time, or gives none that can be used.
-    pub(crate) async fn token_to_push(
-        &self,
-        repository: &Reference,
-        what: &str,
-    ) -> Result<Option<String>, RegistryError> {
-        if matches!(self.credentials, Credentials::Token(_)) {
-            return Ok(None);
-        }
-        let ask = async {
-            let asked = self.http.get(format!("{}/", self.base)).send().await;
-            let response = asked.map_err(|e| self.failed(what, e.into()))?;
-            let challenge = response.headers().get(WWW_AUTHENTICATE);
-            let challenge = challenge.and_then(|text| text.to_str().ok());
-            let challenges = parse_challenges(challenge.unwrap_or_default()).unwrap_or_default();
-            match bearer(&challenges) {
-                None => Ok(None),
-                Some((realm, service)) => {
-                    let token = self.token(repository, "pull,push", &realm, service, what);
-                    token.await.map(Some)
-                }
-            }
-        };
-        self.in_time(what, ask).await
+        (*of == leave(repository, acts)).then(|| value.clone())
     }
 
     /// Does what a challenge asks for; whether there is something new to show.
     async fn log_in(
         &self,
         repository: &Reference,
+        acts: &'static str,
         challenge: &str,
         what: &str,
     ) -> Result<bool, RegistryError> {
@@ -294,9 +303,7 @@ impl Fetch {
         let value = if let Credentials::Token(token) = &self.credentials {
             format!("Bearer {token}")
         } else if let Some((realm, service)) = bearer(&challenges) {
-            let token = self
-                .token(repository, "pull", &realm, service, what)
-                .await?;
+            let token = self.token(repository, acts, &realm, service, what).await?;
             format!("Bearer {token}")
         } else if let (Some(_), Credentials::Password { user, password }) =
             (asked("Basic"), &self.credentials)
@@ -310,11 +317,11 @@ impl Fetch {
         };
         let mut value = HeaderValue::try_from(value).map_err(|_| failed("its token is no text"))?;
         value.set_sensitive(true);
-        if self.known(repository).as_ref() == Some(&value) {
+        if self.known(repository, acts).as_ref() == Some(&value) {
             return Ok(false);
         }
         if let Ok(mut known) = self.authorization.lock() {
-            *known = Some((repository.repository().to_owned(), value));
+            *known = Some((leave(repository, acts), value));
         }
         Ok(true)
     }
@@ -337,10 +344,8 @@ impl Fetch {
         if !safe {
             return Err(failed("it sends for tokens to a place without TLS".into()));
         }
-        url.query_pairs_mut().append_pair(
-            "scope",
-            &format!("repository:{}:{acts}", repository.repository()),
-        );
+        url.query_pairs_mut()
+            .append_pair("scope", &leave(repository, acts));
         if let Some(service) = service {
             url.query_pairs_mut().append_pair("service", &service);
         }
@@ -364,13 +369,18 @@ impl Fetch {
             .ok_or_else(|| failed("it gives no token, or one that is no text".into()))
     }
 
-    fn failed(&self, what: &str, source: OciDistributionError) -> RegistryError {
+    pub(crate) fn failed(&self, what: &str, source: OciDistributionError) -> RegistryError {
         RegistryError::Registry {
             what: what.to_owned(),
             registry: self.host().to_owned(),
             source: Box::new(source),
         }
     }
+}
+
+/// What a token is leave for, as registries write it.
+fn leave(repository: &Reference, acts: &str) -> String {
+    format!("repository:{}:{acts}", repository.repository())
 }
 
 /// Where a challenge says that tokens are, and for which service.

@@ -12,7 +12,8 @@
 //!
 //! Sources: OCI Image Format 1.1 (manifests, `artifactType`, `subject`) and OCI Distribution
 //! 1.1 (referrers, and the tag that stands in for them where a registry does not list them).
-//! The protocol itself is `oci-client`'s; this crate adds the parts that it leaves to its user.
+//! Documents, references and errors are `oci-client`'s. Its client is not used: it reads whatever a
+//! registry sends into memory.
 
 mod artifact;
 mod error;
@@ -21,6 +22,7 @@ mod pull;
 mod push;
 mod reference;
 mod registry;
+mod send;
 
 pub use artifact::{Artifact, Content, Descriptor, Layer, Manifest, Referrer};
 pub use error::RegistryError;

@@ -1,24 +1,18 @@
 //! Bringing artifacts to a registry.
 
 use std::fs::File;
-use std::io::{Read as _, Seek as _};
+use std::io::{Cursor, Read, Seek as _};
 
-use bytes::Bytes;
-use futures_util::{Stream, stream};
-use oci_client::errors::OciDistributionError;
 use oci_client::manifest::{
     ImageIndexEntry, OCI_IMAGE_INDEX_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE, OciDescriptor,
     OciImageIndex, OciImageManifest, OciManifest,
 };
-use oci_client::token_cache::{RegistryOperation, RegistryToken, RegistryTokenType};
 use sha2::{Digest as _, Sha256};
 
 use crate::artifact::{Artifact, Content, Layer, Manifest};
 use crate::registry::{Progress, Registry, TITLE, hash_rest, sha256, written};
 use crate::{Reference, RegistryError};
 
-/// How much of a file is read and sent at a time.
-const PART: usize = 1 << 20;
 /// How often the list of referrers is written again when somebody else writes it as well.
 const LIST_ATTEMPTS: usize = 5;
 
@@ -72,18 +66,6 @@ impl Registry {
         subject: Option<OciDescriptor>,
         progress: &(dyn Fn(Progress<'_>) + Sync),
     ) -> Result<Manifest, RegistryError> {
-        self.client
-            .store_auth_if_needed(to.inner().resolve_registry(), &self.auth)
-            .await;
-        // The client would believe any token, however long it is and whatever is in it.
-        let what = format!("push to {}", to.repository());
-        if let Some(token) = self.fetch.token_to_push(to, &what).await? {
-            let token = RegistryTokenType::Bearer(RegistryToken::Token { token });
-            for act in [RegistryOperation::Pull, RegistryOperation::Push] {
-                let tokens = &self.client.tokens;
-                tokens.insert(to.inner(), act, token.clone()).await;
-            }
-        }
         let mut layers = Vec::with_capacity(artifact.layers.len());
         for layer in artifact.layers {
             layers.push(self.blob(to, layer, progress).await?);
@@ -117,15 +99,13 @@ impl Registry {
         bytes: Vec<u8>,
         media_type: &'static str,
     ) -> Result<(), RegistryError> {
+        let name = match (to.digest(), to.tag()) {
+            (Some(digest), _) => digest,
+            (None, tag) => tag.unwrap_or_default(),
+        };
         let what = format!("push the manifest of {to}");
-        let media_type = media_type
-            .parse()
-            .map_err(|_| RegistryError::Setup(format!("`{media_type}` is no header")))?;
-        let pushed = self
-            .client
-            .push_manifest_raw(to.inner(), bytes, media_type)
-            .await;
-        pushed.map(drop).map_err(self.failed(what))
+        let sent = self.fetch.send_manifest(to, name, bytes, media_type, &what);
+        sent.await
     }
 
     async fn blob(
@@ -135,29 +115,23 @@ impl Registry {
         progress: &(dyn Fn(Progress<'_>) + Sync),
     ) -> Result<OciDescriptor, RegistryError> {
         let (digest, total) = measured(&layer.content)?;
-        let what = || format!("push {digest} to {}", to.repository());
-        let known = self.client.blob_exists(to.inner(), &digest).await;
-        if !known.map_err(self.failed(what()))? {
-            match layer.content {
-                Content::Bytes(bytes) => {
-                    let sent = self.client.push_blob(to.inner(), bytes, &digest).await;
-                    sent.map_err(self.failed(what()))?;
-                }
-                Content::File(file) => {
-                    let parts = parts(file);
-                    let sent = self
-                        .client
-                        .push_blob_stream(to.inner(), parts, &digest, Some(total))
-                        .await;
-                    sent.map_err(self.failed(what()))?;
-                }
-            }
+        let what = format!("push {digest} to {}", to.repository());
+        let sent = |done| {
+            progress(Progress {
+                digest: &digest,
+                done,
+                total,
+            });
+        };
+        if !self.fetch.has_blob(to, &digest, &what).await? {
+            let blob: Box<dyn Read + Send> = match layer.content {
+                Content::Bytes(bytes) => Box::new(Cursor::new(bytes)),
+                Content::File(file) => Box::new(file),
+            };
+            let upload = self.fetch.send_blob(to, &digest, blob, &what, sent);
+            upload.await?;
         }
-        progress(Progress {
-            digest: &digest,
-            done: total,
-            total,
-        });
+        sent(total);
         Ok(OciDescriptor {
             media_type: layer.media_type,
             digest,
@@ -238,13 +212,4 @@ fn measured(content: &Content) -> Result<(String, u64), RegistryError> {
             })
         }
     }
-}
-
-/// The bytes of a file, a part at a time. Reads block for as long as a disk takes.
-fn parts(file: File) -> impl Stream<Item = Result<Bytes, OciDistributionError>> + Send + 'static {
-    stream::try_unfold(file, |mut file| async move {
-        let mut part = Vec::with_capacity(PART);
-        (&mut file).take(PART as u64).read_to_end(&mut part)?;
-        Ok((!part.is_empty()).then(|| (Bytes::from(part), file)))
-    })
 }

@@ -3,11 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use oci_client::Client;
-use oci_client::client::{Certificate, CertificateEncoding, ClientConfig, ClientProtocol};
 use oci_client::errors::OciDistributionError;
 use oci_client::manifest::{OciDescriptor, OciImageManifest};
-use oci_client::secrets::RegistryAuth;
 use sha2::{Digest as _, Sha256};
 
 use crate::artifact::{Descriptor, Manifest};
@@ -90,11 +87,7 @@ pub struct Progress<'a> {
 
 /// One registry, as one user of it. Calls need a tokio runtime with I/O and time.
 pub struct Registry {
-    /// Pushes.
-    pub(crate) client: Client,
-    /// Pulls.
     pub(crate) fetch: Fetch,
-    pub(crate) auth: RegistryAuth,
     pub(crate) limits: Limits,
     host: String,
 }
@@ -120,39 +113,12 @@ impl Registry {
         let fetch = Fetch::new(
             reference.inner().resolve_registry(),
             plain,
-            credentials.clone(),
+            credentials,
             &roots,
             limits,
         )?;
-        let config = ClientConfig {
-            protocol: if plain {
-                ClientProtocol::HttpsExcept(vec![host.clone()])
-            } else {
-                ClientProtocol::Https
-            },
-            extra_root_certificates: roots
-                .into_iter()
-                .map(|data| Certificate {
-                    encoding: CertificateEncoding::Pem,
-                    data,
-                })
-                .collect(),
-            platform_resolver: None,
-            read_timeout: Some(READ),
-            connect_timeout: Some(CONNECT),
-            user_agent: concat!("palisade/", env!("CARGO_PKG_VERSION")),
-            ..ClientConfig::default()
-        };
-        let client =
-            Client::try_from(config).map_err(|error| RegistryError::Setup(error.to_string()))?;
         Ok(Registry {
-            client,
             fetch,
-            auth: match credentials {
-                Credentials::Anonymous => RegistryAuth::Anonymous,
-                Credentials::Password { user, password } => RegistryAuth::Basic(user, password),
-                Credentials::Token(token) => RegistryAuth::Bearer(token),
-            },
             limits,
             host,
         })

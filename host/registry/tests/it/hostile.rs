@@ -377,6 +377,55 @@ fn endless_reasons_are_cut() {
 }
 
 #[test]
+fn who_pushes_is_not_held_up_or_fed_without_end_either() {
+    let before = peak();
+    let busy = Hostile::start(|_, to| {
+        head(to, "500 Internal Server Error", "")?;
+        endless(to)
+    });
+    // Takes the upload without saying where.
+    let nowhere = Hostile::start(|path, to| {
+        let known = !path.contains("/uploads/");
+        head(
+            to,
+            if known {
+                "404 Not Found"
+            } else {
+                "202 Accepted"
+            },
+            "",
+        )?;
+        endless(to)
+    });
+    let refusing = Hostile::start(|path, to| {
+        let known = path.contains("/blobs/");
+        head(to, if known { "200 OK" } else { "400 Bad Request" }, "")?;
+        endless(to)
+    });
+    let silent_one = Hostile::start(|_, to| drip(to));
+    let push = |hostile: &Hostile| {
+        let registry = hostile.connect(Credentials::Anonymous);
+        let to = reference(hostile.port, "acme/pack:1.0");
+        let pushed = artifact(Content::Bytes("hello".into()));
+        let error = block_on(registry.push(&to, pushed, &silent)).unwrap_err();
+        assert!(error.to_string().len() < 10_000);
+        error
+    };
+    assert!(push(&busy).may_pass());
+    let error = push(&nowhere).to_string();
+    assert!(
+        error.contains("no place where the upload goes on"),
+        "{error}"
+    );
+    let error = push(&refusing).to_string();
+    assert!(error.contains("code: 400"), "{error}");
+    let began = Instant::now();
+    let error = push(&silent_one);
+    assert!(began.elapsed() < Duration::from_secs(30), "{error}");
+    assert!(peak() - before < 256 << 20);
+}
+
+#[test]
 fn an_index_with_too_many_entries_or_none_that_can_be_read() {
     let many = Hostile::start(|_, to| {
         head(to, "200 OK", "")?;
