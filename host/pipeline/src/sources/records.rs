@@ -266,8 +266,7 @@ impl<R: Read> Records<R> {
     /// What is left at the end of the input, unless it is blank.
     fn rest(&mut self, fault: Option<Fault>) -> Option<Record> {
         let end = self.buffer.len();
-        let rest = &self.buffer[self.start..];
-        if rest.trim_ascii().is_empty() && self.long.is_none() {
+        if self.is_blank(end) {
             self.start = end;
             self.scanned = end;
             return None;
@@ -281,6 +280,13 @@ impl<R: Read> Records<R> {
         Some(self.cut(end, end, self.line - lines, fault))
     }
 
+    /// Whether the record up to `end` is blank. One that is too long is not, since its beginning
+    /// may have been dropped.
+    fn is_blank(&self, end: usize) -> bool {
+        let record = &self.buffer[self.start..end];
+        self.long.is_none() && record.len() <= self.max && record.trim_ascii().is_empty()
+    }
+
     fn next_line(&mut self) -> Option<Record> {
         loop {
             let Some(found) = memchr(b'\n', &self.buffer[self.scanned..]) else {
@@ -290,7 +296,7 @@ impl<R: Read> Records<R> {
             let end = self.scanned + found;
             let line = self.line;
             self.line += 1;
-            if self.long.is_none() && self.buffer[self.start..end].trim_ascii().is_empty() {
+            if self.is_blank(end) {
                 self.start = end + 1;
                 self.scanned = end + 1;
                 continue;

@@ -129,6 +129,15 @@ fn what_is_no_document_is_told() {
 }
 
 #[test]
+fn a_blank_line_can_be_too_long() {
+    for step in [1, 100] {
+        let found = all(b"a\n  \n   \nb", Framing::Lines, 2, step);
+        let too_long = "3@5    (the record is 3 bytes long, and at most 2 are taken)";
+        assert_eq!(found, ["1@0 a", too_long, "4@9 b"], "{step}");
+    }
+}
+
+#[test]
 fn an_error_comes_after_what_was_read_before_it() {
     struct Broken(bool);
     impl Read for Broken {
