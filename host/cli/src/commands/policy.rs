@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, ensure};
 use clap::{Args, Subcommand};
 use palisade_pipeline::sources::{DeadLetters, Limits, SourcePolicy, open};
-use palisade_runtime::manifest::World;
 
 use super::run::Report;
 use crate::context::Context;
@@ -58,15 +57,7 @@ impl Check {
             "policy check",
             &[Format::Table, Format::Ndjson, Format::Json],
         )?;
-        let mut loaded = self.host.load(self.host.given()?)?;
-        loaded
-            .plugins
-            .retain(|p| p.manifest().world == World::Policy);
-        ensure!(
-            !loaded.plugins.is_empty(),
-            "none of the plugins is a policy, so nothing could permit the request; name one with \
-             --plugins"
-        );
+        let loaded = self.host.load_policies("request")?;
         let config = self.host.config(&loaded.given);
         let mut engine = loaded.engine(config, &crate::host::log_to_stderr())?;
         let mut report = Report {

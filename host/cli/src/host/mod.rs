@@ -14,7 +14,7 @@ use palisade_pipeline::datasets::{Dataset, DatasetLimits};
 use palisade_pipeline::engine::{Engine, EngineConfig, OnFault};
 use palisade_pipeline::enrich::Networks;
 use palisade_runtime::compile::{ChildLimits, CodeCache, Compiler, CompilerCommand};
-use palisade_runtime::manifest::{Capability, Settings, parse_duration};
+use palisade_runtime::manifest::{Capability, Settings, World, parse_duration};
 use palisade_runtime::{Config, Limits, Mode, Plugin, Runtime};
 
 pub(crate) use self::load::components;
@@ -201,6 +201,23 @@ impl HostOptions {
                 "the settings have a table `{name}`, but no such plugin is loaded"
             );
         }
+        Ok(loaded)
+    }
+
+    /// Loads the plugins and keeps the policies among them, which are to judge `what`.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), and when none of them is a policy.
+    pub(crate) fn load_policies(&self, what: &str) -> Result<Loaded> {
+        let mut loaded = self.load(self.given()?)?;
+        loaded
+            .plugins
+            .retain(|p| p.manifest().world == World::Policy);
+        ensure!(
+            !loaded.plugins.is_empty(),
+            "none of the plugins is a policy, so nothing could permit the {what}; name some with \
+             --plugins"
+        );
         Ok(loaded)
     }
 

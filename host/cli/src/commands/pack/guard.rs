@@ -10,7 +10,6 @@ use palisade_events::{Decision, Event, Finding};
 use palisade_pack::{Pack, Tlp};
 use palisade_pipeline::engine::{Notice, Output as Yield, Poison};
 use palisade_pipeline::sources::{Limits, SourcePolicy, open};
-use palisade_runtime::manifest::World;
 use serde_json::{Map, Value, json};
 
 use crate::host::HostOptions;
@@ -81,15 +80,7 @@ impl Guard {
     }
 
     fn ask(&self, request: &Value, out: &mut Output) -> Result<bool> {
-        let mut loaded = self.host.load(self.host.given()?)?;
-        loaded
-            .plugins
-            .retain(|p| p.manifest().world == World::Policy);
-        ensure!(
-            !loaded.plugins.is_empty(),
-            "none of the plugins is a policy, so nothing could permit the push; name some with \
-             --plugins"
-        );
+        let loaded = self.host.load_policies("push")?;
         let config = self.host.config(&loaded.given);
         let mut engine = loaded.engine(config, &crate::host::log_to_stderr())?;
         let mut decided = Decided::default();
@@ -101,6 +92,8 @@ impl Guard {
         }
         inputs.push(("request".to_owned(), serde_json::to_vec(request)?));
         for (name, bytes) in inputs {
+            // What was given has happened before: timers that were due by then have fired.
+            engine.settle(&mut decided)?;
             let input = open(&name, Cursor::new(bytes), &Limits::default())?;
             let source = engine.source(&name, "default")?;
             engine.read(input, SourcePolicy::vectors(source), &mut decided)?;
