@@ -3,7 +3,9 @@
 //     export const parse = parser({ probe, parse, close });
 //
 // A parser keeps no bytes. What it leaves with `incomplete` comes again ahead of the next
-// bytes of that direction, whether they are in this call or a later one.
+// bytes of that direction, whether they are in this call or a later one. Datagrams, which is
+// whatever does not come by TCP, stand alone: nothing of one comes again, and a bad or
+// incomplete one is counted and passed over. Forget nothing because of it; anybody can forge one.
 
 import { field } from "./field.js";
 
@@ -11,7 +13,10 @@ import { field } from "./field.js";
 export const done = () => ({ tag: "done" });
 /** The bytes from `consumed` on come again, with at least `needed` more (0: unknown). */
 export const incomplete = (consumed, needed = 0) => ({ tag: "incomplete", consumed, needed });
-/** The stream makes no sense from `offset` on; `message` says what was expected there. */
+/**
+ * The chunk makes no sense from `offset` on; `message` says what was expected there. A stream is
+ * parsed no further, a datagram is passed over.
+ */
 export const error = (offset, message) => ({ tag: "error", offset, message });
 /** From `offset` on the session speaks something else and is recognised afresh. */
 export const handover = (offset) => ({ tag: "handover", offset });
@@ -204,11 +209,12 @@ export function parser({ probe, parse, close }) {
         events.begin(at);
         const missing = (before?.wanted ?? 0) - seen.bytes.length;
         const outcome = missing > 0 && !chunk.end ? incomplete(0, missing) : parse(seen, events);
-        if (outcome.tag === "incomplete" && last.get(key(chunk)) > at) {
+        const datagram = chunk.transport !== "tcp";
+        if (outcome.tag === "incomplete" && !datagram && last.get(key(chunk)) > at) {
           const bytes = seen.bytes.subarray(outcome.consumed);
           leftovers.set(key(chunk), { bytes, offset: seen.offset + outcome.consumed, wanted: bytes.length + outcome.needed });
         }
-        if (outcome.tag === "error" || outcome.tag === "handover") over.add(chunk.session);
+        if (outcome.tag === "handover" || (outcome.tag === "error" && !datagram)) over.add(chunk.session);
         return answer(outcome, seen.bytes.length, carried);
       });
       return { outcomes, tables: events.finish() };

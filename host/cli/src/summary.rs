@@ -82,6 +82,14 @@ pub(crate) fn notice(notice: Notice) -> String {
             flow,
             problem,
         } => format!("flow {flow:016x} is not parsed on by `{parser}`: {problem}"),
+        Notice::Datagram {
+            parser,
+            flow,
+            problem,
+        } => format!(
+            "flow {flow:016x}: `{parser}` passes over a datagram and goes on: {problem}; others \
+             of the flow are only counted"
+        ),
         Notice::TooDeep { plugin, rule } => format!(
             "plugin `{plugin}`: a finding of rule `{rule}` is refused: more than four findings \
              would rest one on another"
@@ -160,6 +168,7 @@ pub(crate) fn print(done: &Summary, loaded: &Loaded, letters: LetterCounts) -> R
         ),
         ("records that became no event", done.bad_records),
         ("flows that are parsed no further", done.unparsed),
+        ("datagrams that were passed over", done.bad_datagrams),
         ("faults of plugins", done.faults),
         (
             "events left out because a plugin faults on them",
@@ -261,6 +270,7 @@ pub(crate) fn json(done: &Summary) -> Value {
         "faults": done.faults,
         "too_deep": done.too_deep,
         "unparsed": done.unparsed,
+        "bad_datagrams": done.bad_datagrams,
         "clamped": done.clamped,
         "elapsed": nanos(done.elapsed),
         "ingest": nanos(done.ingest),

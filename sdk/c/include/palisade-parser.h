@@ -5,14 +5,18 @@
  *     }
  *
  * A parser keeps no bytes. What it leaves with palisade_incomplete comes again ahead of
- * the next bytes of that direction, whether they are in this call or a later one.
+ * the next bytes of that direction, whether they are in this call or a later one. Datagrams,
+ * which is whatever does not come by TCP, stand alone: nothing of one comes again, and a bad or
+ * incomplete one is counted and passed over. Forget nothing because of it; anybody can forge
+ * one.
  */
 #ifndef PALISADE_PARSER_H
 #define PALISADE_PARSER_H
 
 #include "palisade.h"
 
-/* A run of bytes of one direction of one session. A datagram is always one chunk. */
+/* A run of bytes of one direction of one session: of a stream where it came by TCP, otherwise
+ * one datagram, as much of it as the capture holds. */
 struct palisade_chunk {
     uint32_t session;  /* unique for the life of the instance */
     bool to_client;    /* else from the side that opened the flow */
@@ -37,7 +41,8 @@ struct palisade_outcome {
 struct palisade_outcome palisade_done(void);
 /* The bytes from `consumed` on come again, with at least `needed` more (0: unknown). */
 struct palisade_outcome palisade_incomplete(size_t consumed, size_t needed);
-/* The stream makes no sense from `offset` on; `message` says what was expected there. */
+/* The chunk makes no sense from `offset` on; `message` says what was expected there. A stream is
+ * parsed no further, a datagram is passed over. */
 struct palisade_outcome palisade_error(size_t offset, const char *message);
 /* From `offset` on the session speaks something else and is recognised afresh. */
 struct palisade_outcome palisade_handover(size_t offset);

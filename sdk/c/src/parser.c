@@ -121,12 +121,22 @@ static void answer(exports_palisade_plugin_parse_outcome_t *to, const struct pal
     }
 }
 
+/* Datagrams stand alone: nothing of one comes again, and a bad one ends nothing. */
+static bool is_datagram(const exports_palisade_plugin_parse_chunk_t *chunk) {
+    return chunk->transport != PALISADE_TRANSPORT_TCP;
+}
+
+/* Whether what was said of a chunk ends its session. */
+static bool ends(const exports_palisade_plugin_parse_chunk_t *chunk, uint8_t tag) {
+    return tag == EXPORTS_PALISADE_PLUGIN_PARSE_OUTCOME_HANDOVER ||
+           (tag == EXPORTS_PALISADE_PLUGIN_PARSE_OUTCOME_ERROR && !is_datagram(chunk));
+}
+
 /* Whether an earlier chunk of the call ended the session. */
 static bool is_over(const exports_palisade_plugin_parse_list_chunk_t *chunks,
                     const exports_palisade_plugin_parse_list_outcome_t *outcomes, size_t at) {
     for (size_t i = 0; i < at; i++) {
-        if (chunks->ptr[i].session == chunks->ptr[at].session &&
-            outcomes->ptr[i].tag >= EXPORTS_PALISADE_PLUGIN_PARSE_OUTCOME_ERROR) {
+        if (chunks->ptr[i].session == chunks->ptr[at].session && ends(&chunks->ptr[i], outcomes->ptr[i].tag)) {
             return true;
         }
     }
@@ -162,12 +172,13 @@ void palisade_parse(exports_palisade_plugin_parse_list_chunk_t *chunks, guest_li
         events.chunk = (uint32_t)at;
         struct palisade_outcome outcome =
             enough ? parser(&seen, &events) : palisade_incomplete(0, before->wanted - seen.length);
-        if (outcome.tag == EXPORTS_PALISADE_PLUGIN_PARSE_OUTCOME_INCOMPLETE && another_follows(chunks, at)) {
+        if (outcome.tag == EXPORTS_PALISADE_PLUGIN_PARSE_OUTCOME_INCOMPLETE && !is_datagram(&chunks->ptr[at]) &&
+            another_follows(chunks, at)) {
             keep(before != NULL ? before : new_leftover(&seen), &seen, outcome.at, outcome.needed);
         } else if (before != NULL) {
             before->used = false;
         }
-        any_over |= outcome.tag >= EXPORTS_PALISADE_PLUGIN_PARSE_OUTCOME_ERROR;
+        any_over |= ends(&chunks->ptr[at], outcome.tag);
         answer(&parsed->outcomes.ptr[at], &outcome, seen.length, carried);
     }
     events_into(&events, &parsed->tables);

@@ -30,7 +30,8 @@ pub trait Parser: Sized {
     fn close(&mut self, session: u32);
 }
 
-/// A run of bytes of one direction of one session. A datagram is always one chunk.
+/// A run of bytes of one direction of one session: of a stream where it came by TCP, otherwise
+/// one datagram, as much of it as the capture holds.
 #[derive(Debug, Clone, Copy)]
 pub struct Chunk<'a> {
     /// The session; unique for the life of the instance.
@@ -51,20 +52,32 @@ pub struct Chunk<'a> {
     pub bytes: &'a [u8],
 }
 
+impl Chunk<'_> {
+    /// Whether this is a datagram and no part of a stream. Datagrams stand alone: nothing of
+    /// one comes again with the next, and a bad one ends nothing.
+    #[must_use]
+    pub fn is_datagram(&self) -> bool {
+        self.transport != Transport::Tcp
+    }
+}
+
 /// Why parsing of a direction pauses or ends, and what becomes of its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// Every byte of the chunk is done with.
     Done,
     /// The bytes from `consumed` on come again, with at least `needed` more (0: unknown),
-    /// if the session goes on. At most 64 KiB are kept.
+    /// if the session goes on. At most 64 KiB are kept. No more comes of a datagram: one that
+    /// is incomplete is a bad one, as with `Error`.
     Incomplete {
         /// Bytes of the chunk that are done with.
         consumed: usize,
         /// How many more are needed at least.
         needed: usize,
     },
-    /// The stream makes no sense from this offset on; the session is parsed no further.
+    /// The chunk makes no sense from this offset on. A stream is parsed no further. A bad
+    /// datagram is counted and passed over: forget nothing because of it, since anybody can
+    /// forge one.
     Error {
         /// Offset in the chunk.
         offset: usize,
@@ -79,7 +92,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The stream makes no sense from `offset` on.
+    /// The chunk makes no sense from `offset` on.
     pub fn error(offset: usize, message: impl Into<String>) -> Self {
         Outcome::Error {
             offset,

@@ -2,7 +2,8 @@
 //!
 //! A call may hold several chunks of one direction of a session. What the parser leaves
 //! of one comes again ahead of the next, so that a parser never sees where the call was
-//! cut, and a message that grows chunk by chunk is looked at once it can be whole.
+//! cut, and a message that grows chunk by chunk is looked at once it can be whole. Only
+//! streams go on like that: a datagram is seen alone, and none ends its session by an error.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -62,7 +63,7 @@ pub(crate) fn parse<P: Parser>(
         out.begin_chunk(at);
         // Across a gap nothing continues.
         let leftover = leftovers.remove(&key).filter(|_| chunk.gap == 0);
-        let more = last.get(&key).is_some_and(|last| *last > at);
+        let more = !chunk.is_datagram() && last.get(&key).is_some_and(|last| *last > at);
         let answer = match leftover {
             None => {
                 let outcome = plugin.parse(chunk, out);
@@ -87,10 +88,12 @@ pub(crate) fn parse<P: Parser>(
                 continued(plugin, chunk, leftover, more.then_some(&mut leftovers), out)
             }
         };
-        if matches!(
-            answer.outcome,
-            Outcome::Error { .. } | Outcome::Handover { .. }
-        ) {
+        let ends = match answer.outcome {
+            Outcome::Error { .. } => !chunk.is_datagram(),
+            Outcome::Handover { .. } => true,
+            Outcome::Done | Outcome::Incomplete { .. } => false,
+        };
+        if ends {
             over.insert(chunk.session);
         }
         answers.push(answer);

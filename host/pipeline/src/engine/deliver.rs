@@ -10,7 +10,7 @@ use palisade_runtime::manifest::World;
 use super::config::EngineError;
 use super::evaluate::{EvaluateOutput, Poison};
 use super::failure::{Consequence, OnFault};
-use super::output::{Notice, Output};
+use super::output::{Notice, Output, TOLD_DATAGRAMS};
 use super::parse::ParseOutput;
 use super::place::{Cause, Place, Rank};
 use super::route::{Placed, Routed};
@@ -263,13 +263,25 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let mut failures: Vec<_> = parsed.iter().flat_map(|output| &output.failures).collect();
         failures.sort_by_key(|failure| failure.order);
+        self.summary.bad_datagrams += parsed.iter().map(|output| output.bad_datagrams).sum::<u64>();
         for failure in failures {
-            self.summary.unparsed += 1;
-            out.notice(Notice::Unparsed {
-                parser: self.parsers[failure.parser].manifest().name.clone(),
-                flow: failure.flow,
-                problem: failure.message.clone(),
-            });
+            let parser = self.parsers[failure.parser].manifest().name.clone();
+            let (flow, problem) = (failure.flow, failure.message.clone());
+            if failure.ends {
+                self.summary.unparsed += 1;
+                out.notice(Notice::Unparsed {
+                    parser,
+                    flow,
+                    problem,
+                });
+            } else if self.told_datagrams < TOLD_DATAGRAMS {
+                self.told_datagrams += 1;
+                out.notice(Notice::Datagram {
+                    parser,
+                    flow,
+                    problem,
+                });
+            }
         }
         for output in parsed {
             for (summary, cost) in self.summary.plugins.iter_mut().zip(&output.costs) {

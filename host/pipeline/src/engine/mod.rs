@@ -44,7 +44,7 @@ mod workers;
 pub use config::{EngineConfig, EngineError, Stop};
 pub use evaluate::Poison;
 pub use failure::OnFault;
-pub use output::{Notice, Output};
+pub use output::{Notice, Output, TOLD_DATAGRAMS};
 pub use parse::ParseCost;
 pub use run::Engine;
 pub use seat::Cost;

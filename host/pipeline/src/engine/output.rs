@@ -4,6 +4,9 @@ use palisade_events::{Batch, Decision, Event, Finding};
 
 use super::evaluate::Poison;
 
+/// Flows of a run of which a bad datagram is told; beyond them datagrams are only counted.
+pub const TOLD_DATAGRAMS: usize = 64;
+
 /// Something that the operator should know.
 #[derive(Clone, Debug)]
 pub enum Notice {
@@ -26,6 +29,17 @@ pub enum Notice {
         /// The parser.
         parser: String,
         /// The flow, as its parser's failure names it.
+        flow: u64,
+        /// Why.
+        problem: String,
+    },
+    /// A datagram was passed over: its parser makes no sense of it. Told of the first of a flow,
+    /// and of at most [`TOLD_DATAGRAMS`] flows of a run; all are counted
+    /// in the [`Summary`](super::Summary).
+    Datagram {
+        /// The parser.
+        parser: String,
+        /// The flow, which is parsed on.
         flow: u64,
         /// Why.
         problem: String,

@@ -47,6 +47,8 @@ pub struct Engine {
     pub(super) retired: Arc<[AtomicBool]>,
     pub(super) watermark: Watermark,
     pub(super) summary: Summary,
+    /// Notices of bad datagrams so far.
+    pub(super) told_datagrams: usize,
     slot: u16,
 }
 
@@ -124,6 +126,7 @@ impl Engine {
             findings: Findings::default(),
             epoch: None,
             summary,
+            told_datagrams: 0,
             slot: 0,
         })
     }

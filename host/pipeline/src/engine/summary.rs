@@ -62,6 +62,8 @@ pub struct Summary {
     pub too_deep: u64,
     /// Flows that are parsed no further.
     pub unparsed: u64,
+    /// Datagrams that were passed over because their parser makes no sense of them.
+    pub bad_datagrams: u64,
     /// Events whose time lies too far ahead of the clock.
     pub clamped: u64,
     /// Wall-clock time of the run.

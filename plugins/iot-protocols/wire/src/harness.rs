@@ -23,7 +23,7 @@ pub struct Replay<F> {
     offsets: [u64; 2],
     gaps: [u32; 2],
     over: bool,
-    /// How the session ended early, if it did.
+    /// How a stream ended early, if it did; of datagrams, what was said of the last bad one.
     pub last: Step,
 }
 
@@ -81,6 +81,7 @@ impl<F: FnMut(&Run<'_>) -> Step> Replay<F> {
         match step {
             Step::Done => self.offsets[index] += all.len() as u64,
             Step::Incomplete { consumed, needed } => {
+                assert!(self.stream, "no more comes of a datagram");
                 assert!(
                     consumed <= all.len(),
                     "consumed {consumed} of {}",
@@ -100,7 +101,8 @@ impl<F: FnMut(&Run<'_>) -> Step> Replay<F> {
                     "{fault:?} lies past {}",
                     all.len()
                 );
-                self.over = true;
+                // After a bad datagram comes the next.
+                self.over = self.stream;
                 self.last = step;
             }
             Step::Handover(offset) => {

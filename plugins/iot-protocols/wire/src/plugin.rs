@@ -1,6 +1,6 @@
 //! Between the types here and those of the SDK.
 
-use palisade_sdk::{Chunk, Direction, Outcome, Recognition, Transport};
+use palisade_sdk::{Chunk, Direction, Outcome, Recognition};
 
 use crate::{Run, Side, Step, Verdict};
 
@@ -11,7 +11,7 @@ impl<'a> From<&Chunk<'a>> for Run<'a> {
                 Direction::ToServer => Side::ToServer,
                 Direction::ToClient => Side::ToClient,
             },
-            stream: chunk.transport == Transport::Tcp,
+            stream: !chunk.is_datagram(),
             port: chunk.port,
             offset: chunk.offset,
             gap: chunk.gap,

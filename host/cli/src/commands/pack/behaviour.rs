@@ -69,6 +69,7 @@ struct Ran {
     decisions: u64,
     faults: u64,
     unparsed: u64,
+    bad_datagrams: u64,
     bad_records: u64,
     broken_inputs: u64,
 }
@@ -185,6 +186,7 @@ impl Ran {
             decisions: done.decisions,
             faults: done.faults,
             unparsed: done.unparsed,
+            bad_datagrams: done.bad_datagrams,
             bad_records: done.bad_records,
             broken_inputs: done.broken_inputs,
         }
@@ -200,6 +202,7 @@ impl Ran {
         for (name, n) in [
             ("faults of plugins", self.faults),
             ("flows that are parsed no further", self.unparsed),
+            ("datagrams that were passed over", self.bad_datagrams),
             ("records that became no event", self.bad_records),
             (
                 "inputs that could not be read to their end",

@@ -19,7 +19,7 @@ use crate::signer::{SignerOptions, now, time};
 /// Run everything that can be run of a pack and sign the results
 ///
 /// Capabilities and purity by imports, limits, all vectors, determinism (twice, bounded by fuel,
-/// at shuffled batch sizes, byte for byte), ceilings of fuel and memory, and changed inputs.
+/// at shuffled sizes of batches and epochs, byte for byte), ceilings of fuel and memory, and changed inputs.
 /// Nothing is signed unless all is passed.
 #[derive(Debug, Args)]
 pub(crate) struct Certify {

@@ -12,20 +12,19 @@ use palisade_pack::{Pack, PackedPlugin};
 use palisade_runtime::{Limits, Runtime};
 
 use super::fuzz::{Seeded, changed};
-use crate::commands::plugin::test::{Bench, Subject};
+use crate::commands::plugin::test::{Bench, Cut, Subject, WHOLE};
 use crate::commands::plugin::trial::Component;
 use crate::host::runtime;
 use crate::vector::{self, Vector};
 
-/// Batch sizes in an order that no plugin expects, each with what it is run with: one instance
-/// or a new one for every call.
-const SHUFFLED: [(usize, bool); 6] = [
-    (13, true),
-    (1024, false),
-    (1, false),
-    (256, true),
-    (7, false),
-    (1, true),
+/// Sizes of batches and epochs in an order that no plugin expects.
+const SHUFFLED: [Cut; 6] = [
+    Cut::new(13, WHOLE, true),
+    Cut::new(1024, 1, false),
+    Cut::new(1, WHOLE, false),
+    Cut::new(256, 3, true),
+    Cut::new(7, 5, false),
+    Cut::new(1, WHOLE, true),
 ];
 /// Changed inputs of each vector.
 const FUZZ_CASES: usize = 16;
@@ -102,11 +101,10 @@ impl<'p> Examination<'p> {
         &self,
         plugin: &PackedPlugin,
         vector: &Vector,
-        rows: usize,
-        fresh: bool,
+        cut: Cut,
     ) -> Result<Vec<String>> {
         let subject = self.subject(plugin)?;
-        let measured = bench(&self.exact).measured(&subject, vector, rows, fresh);
+        let measured = bench(&self.exact).measured(&subject, vector, cut);
         let (lines, cost) = measured.inspect_err(|error| {
             let mut failed = self.failed.borrow_mut();
             failed
@@ -225,7 +223,7 @@ impl<'p> Examination<'p> {
         }
         Ok(done(
             check,
-            "every vector gives what it must, at three batch sizes and with new instances",
+            "every vector gives what it must, at three batch sizes, at four of epochs and with new instances",
         ))
     }
 
@@ -233,17 +231,19 @@ impl<'p> Examination<'p> {
         let mut check = started("determinism");
         for (plugin, path, vector) in self.each()? {
             let mut first: Option<Vec<String>> = None;
-            for (rows, fresh) in SHUFFLED.into_iter().chain(SHUFFLED) {
+            for cut in SHUFFLED.into_iter().chain(SHUFFLED) {
                 check.cases += 1;
-                match (self.once(plugin, &vector, rows, fresh), &first) {
+                match (self.once(plugin, &vector, cut), &first) {
                     (Ok(lines), None) => first = Some(lines),
                     (Ok(lines), Some(expected)) if lines == *expected => {}
                     (Ok(_), _) => fail(
                         &mut check,
                         &format!(
-                            "`{}` {}: batches of {rows} differ",
+                            "`{}` {}: batches of {} and epochs of {} differ",
                             plugin.manifest.name,
-                            name(&path)
+                            name(&path),
+                            cut.rows,
+                            cut.epoch
                         ),
                     ),
                     (Err(error), _) => fail(
@@ -255,7 +255,7 @@ impl<'p> Examination<'p> {
         }
         Ok(done(
             check,
-            "byte-identical twice over, at five batch sizes in mixed order",
+            "byte-identical twice over, at five batch sizes and four of epochs in mixed order",
         ))
     }
 
@@ -288,7 +288,7 @@ impl<'p> Examination<'p> {
                     input,
                     ..vector.clone()
                 };
-                if let Err(error) = self.once(plugin, &vector, 64, false) {
+                if let Err(error) = self.once(plugin, &vector, Cut::new(64, WHOLE, false)) {
                     fail(
                         &mut check,
                         &format!(

@@ -20,8 +20,37 @@ use crate::host::runtime;
 use crate::output::{Format, Output};
 use crate::vector::{self, Vector};
 
-/// Batch sizes at which every vector must give the same.
-const BATCH_SIZES: [usize; 3] = [1, 7, 1024];
+/// How an input is cut, which must not show in what comes out.
+#[derive(Clone, Copy)]
+pub(crate) struct Cut {
+    /// The most rows of a batch.
+    pub(crate) rows: usize,
+    /// Packets or events of an epoch.
+    pub(crate) epoch: usize,
+    /// A new instance for every call.
+    pub(crate) fresh: bool,
+}
+
+impl Cut {
+    pub(crate) const fn new(rows: usize, epoch: usize, fresh: bool) -> Cut {
+        Cut { rows, epoch, fresh }
+    }
+}
+
+/// Longer than any vector.
+pub(crate) const WHOLE: usize = 16_384;
+
+/// Ways in which every vector must give the same.
+const CUTS: [Cut; 8] = [
+    Cut::new(1, WHOLE, false),
+    Cut::new(1, 1, true),
+    Cut::new(7, WHOLE, true),
+    Cut::new(7, 3, false),
+    Cut::new(1024, WHOLE, false),
+    Cut::new(1024, WHOLE, true),
+    Cut::new(1024, 5, true),
+    Cut::new(1024, 1, false),
+];
 /// Slots of the sources, in the order in which they are read.
 const GIVEN: u64 = 1;
 /// Set to `1` it writes what comes out to `expected.ndjson`.
@@ -30,8 +59,8 @@ const BLESS: &str = "PALISADE_BLESS";
 /// Run the vectors of plugins
 ///
 /// Every folder in `vectors/` beside plugin.toml is run through the same pipeline as by
-/// `palisade run`, at batch sizes 1, 7 and 1,024, each with long-lived instances and with a new
-/// instance for every call; all must give what `expected.ndjson` says. PALISADE_BLESS=1 writes
+/// `palisade run`, at batch sizes 1, 7 and 1,024 and epochs of 1, 3, 5 and 16,384 packets or
+/// events, with long-lived instances and with a new instance for every call; all must give what `expected.ndjson` says. PALISADE_BLESS=1 writes
 /// that file anew.
 #[derive(Debug, Args)]
 pub(crate) struct Test {
@@ -244,28 +273,28 @@ impl Bench<'_> {
     pub(crate) fn check(&self, subject: &Subject, dir: &Path) -> Result<Option<String>> {
         let vector = Vector::read(dir)?;
         let mut first: Option<Vec<String>> = None;
-        for rows in BATCH_SIZES {
-            for fresh in [false, true] {
-                let lines = self.once(subject, &vector, rows, fresh)?;
-                let Some(expected) = &first else {
-                    first = Some(lines);
-                    continue;
+        for cut in CUTS {
+            let (lines, _) = self.measured(subject, &vector, cut)?;
+            let Some(expected) = &first else {
+                first = Some(lines);
+                continue;
+            };
+            if *expected != lines {
+                let Cut { rows, epoch, fresh } = cut;
+                let instance = if fresh {
+                    "a new instance for every call"
+                } else {
+                    "one instance"
                 };
-                if *expected != lines {
-                    let instance = if fresh {
-                        "a new instance for every call"
-                    } else {
-                        "one instance"
-                    };
-                    let values: Vec<_> = expected
-                        .iter()
-                        .filter_map(|l| serde_json::from_str(l).ok())
-                        .collect();
-                    let difference = vector::difference(&values, &lines).unwrap_or_default();
-                    return Ok(Some(format!(
-                        "batches of {rows} and {instance} give something else than batches of 1:\n{difference}"
-                    )));
-                }
+                let values: Vec<_> = expected
+                    .iter()
+                    .filter_map(|l| serde_json::from_str(l).ok())
+                    .collect();
+                let difference = vector::difference(&values, &lines).unwrap_or_default();
+                return Ok(Some(format!(
+                    "batches of {rows}, epochs of {epoch} and {instance} give something else than \
+                     batches of 1 and one epoch:\n{difference}"
+                )));
             }
         }
         let lines = first.unwrap_or_default();
@@ -288,29 +317,17 @@ impl Bench<'_> {
         Ok(vector::difference(expected, &lines))
     }
 
-    /// One run of a vector, as golden lines.
-    pub(crate) fn once(
-        &self,
-        subject: &Subject,
-        vector: &Vector,
-        rows: usize,
-        fresh: bool,
-    ) -> Result<Vec<String>> {
-        let (lines, _) = self.measured(subject, vector, rows, fresh)?;
-        Ok(lines)
-    }
-
-    /// The same, with what the plugin cost.
+    /// One run of a vector, as golden lines, with what the plugin cost.
     pub(crate) fn measured(
         &self,
         subject: &Subject,
         vector: &Vector,
-        rows: usize,
-        fresh: bool,
+        cut: Cut,
     ) -> Result<(Vec<String>, PluginSummary)> {
         let config = EngineConfig {
-            batch_rows: rows,
-            fresh,
+            batch_rows: cut.rows,
+            epoch: cut.epoch,
+            fresh: cut.fresh,
             workers: 2,
             ..EngineConfig::default()
         };
@@ -405,7 +422,7 @@ impl Yield for Collect {
             )),
             Notice::Fault { problem, .. } => self.problems.push(problem),
             // What a parser cannot parse is part of what it must do.
-            Notice::Quarantined { .. } | Notice::Unparsed { .. } => {}
+            Notice::Quarantined { .. } | Notice::Unparsed { .. } | Notice::Datagram { .. } => {}
         }
     }
 

@@ -181,25 +181,31 @@ impl ParseWorker {
                 continue;
             }
             last[origin.place][index(origin.direction)] = i;
+            let (flow, order) = (origin.flow, origin.order);
+            let datagram = is_datagram(&chunks[i]);
             match outcome {
-                Outcome::Done | Outcome::Incomplete { .. } => {}
+                Outcome::Done => {}
+                // No more comes of it; behind the end of a flow there is nothing to miss.
+                Outcome::Incomplete { .. } if datagram && chunks[i].length > 0 => {
+                    self.bad_datagram(parser, flow, order, "it ends within a message".to_owned());
+                }
+                Outcome::Incomplete { .. } => {}
                 Outcome::Error { offset, message } => {
-                    let datagram = chunks[i].transport == Transport::Udp;
-                    stopped[origin.place] = !datagram;
-                    self.out.failures.push(ParseFailure {
-                        flow: origin.flow,
-                        order: origin.order,
-                        parser,
-                        message: format!(
-                            "byte {}: {message}",
-                            chunks[i].offset + u64::from(*offset)
-                        ),
-                    });
-                    // Datagrams stand alone: a bad one says nothing of the next.
-                    if !datagram {
-                        let flow = origin.flow;
-                        self.give_up(flow);
+                    let at = chunks[i].offset + u64::from(*offset);
+                    let message = format!("byte {at}: {message}");
+                    if datagram {
+                        self.bad_datagram(parser, flow, order, message);
+                        continue;
                     }
+                    stopped[origin.place] = true;
+                    self.out.failures.push(ParseFailure {
+                        flow,
+                        order,
+                        parser,
+                        ends: true,
+                        message,
+                    });
+                    self.give_up(flow);
                 }
                 Outcome::Handover { offset } => {
                     stopped[origin.place] = true;
@@ -209,7 +215,7 @@ impl ParseWorker {
         }
         for (place, sides) in last.iter().enumerate() {
             for i in sides.iter().copied().filter(|i| *i != usize::MAX) {
-                if !stopped[place] {
+                if !stopped[place] && !is_datagram(&chunks[i]) {
                     self.keep(parser, i, &parsed.outcomes[i], chunks, arena, &origins);
                 }
             }
@@ -225,6 +231,24 @@ impl ParseWorker {
                 outcomes: &parsed.outcomes,
             };
             self.hand_over(i, offset, &call, pieces);
+        }
+    }
+
+    /// Counts a datagram that makes no sense. The flow goes on, and the first of it is told:
+    /// who forges datagrams by the thousand shall not fill what a person reads.
+    fn bad_datagram(&mut self, parser: usize, flow: u64, order: Order, message: String) {
+        self.out.bad_datagrams += 1;
+        let Some(session) = self.sessions.get_mut(&flow) else {
+            return;
+        };
+        if !std::mem::replace(&mut session.told, true) {
+            self.out.failures.push(ParseFailure {
+                flow,
+                order,
+                parser,
+                ends: false,
+                message,
+            });
         }
     }
 
@@ -248,6 +272,7 @@ impl ParseWorker {
                 flow: origin.flow,
                 order: origin.order,
                 parser,
+                ends: true,
                 message: format!("keeps {kept} bytes, of which {missing} never came or do not fit"),
             });
             self.give_up(origin.flow);
@@ -309,6 +334,12 @@ impl ParseWorker {
 
 pub(super) fn bytes_of<'a>(chunk: &Chunk, arena: &'a [u8]) -> &'a [u8] {
     &arena[chunk.start as usize..(chunk.start + chunk.length) as usize]
+}
+
+/// Whether a chunk is no part of a stream: nothing of it comes again, and none ends its session
+/// by being bad.
+pub(super) fn is_datagram(chunk: &Chunk) -> bool {
+    chunk.transport != Transport::Tcp
 }
 
 /// The last `kept` bytes of a direction up to chunk `i`, in order, and how many of them this

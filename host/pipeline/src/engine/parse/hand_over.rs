@@ -2,15 +2,15 @@
 
 use palisade_runtime::Outcome;
 
-use super::feed::{Call, bytes_of, left_over};
+use super::feed::{Call, bytes_of, is_datagram, left_over};
 use super::session::{State, index};
 use super::worker::ParseWorker;
 use crate::engine::piece::{Piece, Pieces};
 
 impl ParseWorker {
     /// Begins recognition of a flow afresh, from within chunk `i` of a call. What its parser
-    /// kept of the other direction belongs to what comes now: a client may speak the new
-    /// protocol before the answer that changes to it has come.
+    /// kept of the other direction of a stream belongs to what comes now: a client may speak
+    /// the new protocol before the answer that changes to it has come.
     pub(super) fn hand_over(&mut self, i: usize, offset: usize, call: &Call<'_>, pieces: &Pieces) {
         let (chunks, origins) = (call.chunks, call.origins);
         let flow = origins[i].flow;
@@ -21,7 +21,8 @@ impl ParseWorker {
             let left = self.instances[seat.parser][seat.instance].leave(seat.place);
             self.close_numbers(seat, left.into_iter().collect());
         }
-        let kept = self.kept_of_other(i, call);
+        let datagram = is_datagram(&chunks[i]);
+        let kept = (!datagram).then(|| self.kept_of_other(i, call)).flatten();
         let Some(session) = self.sessions.get_mut(&flow) else {
             return;
         };
@@ -42,7 +43,11 @@ impl ParseWorker {
                 continue;
             }
             let piece = Piece {
-                offset: chunks[j].offset + skip as u64,
+                offset: if datagram {
+                    0
+                } else {
+                    chunks[j].offset + skip as u64
+                },
                 end: chunks[j].end,
                 ..piece_at(j, call)
             };

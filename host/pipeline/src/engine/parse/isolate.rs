@@ -55,6 +55,7 @@ impl ParseWorker {
                     flow,
                     order,
                     parser,
+                    ends: true,
                     message: message.to_owned(),
                 });
                 self.give_up(flow);

@@ -20,7 +20,7 @@ pub(crate) struct Recognised {
     pub parser: usize,
 }
 
-/// A flow that is parsed no further.
+/// Bytes of a flow that its parser could not read.
 #[derive(Clone, Debug)]
 pub(crate) struct ParseFailure {
     /// The flow.
@@ -29,6 +29,8 @@ pub(crate) struct ParseFailure {
     pub order: Order,
     /// Position of the parser.
     pub parser: usize,
+    /// The flow is parsed no further. Otherwise it was a datagram, the first bad one of its flow.
+    pub ends: bool,
     /// What it expected, or how it faulted.
     pub message: String,
 }
@@ -49,8 +51,10 @@ pub(crate) struct ParseOutput {
     pub tables: Vec<ParsedRows>,
     /// Flows that were recognised.
     pub recognised: Vec<Recognised>,
-    /// Flows that are parsed no further.
+    /// Flows that are parsed no further, and the first bad datagram of each that goes on.
     pub failures: Vec<ParseFailure>,
+    /// Datagrams that their parsers could not read.
+    pub bad_datagrams: u64,
     /// Faults of parsers, with the parser's position.
     pub faults: Vec<(usize, Fault)>,
     /// For each parser: time in the guest, calls, chunks, bytes.

@@ -190,6 +190,7 @@ impl ParseWorker {
                 flow,
                 order,
                 parser,
+                ends: true,
                 message: format!("{} sessions are open already", SESSIONS * MAX_INSTANCES),
             });
             return;

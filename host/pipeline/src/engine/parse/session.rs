@@ -89,6 +89,8 @@ pub(crate) struct Session {
     pub(crate) state: State,
     pub(crate) sides: [Side; 2],
     pub(crate) handovers: u8,
+    /// That a datagram of it was bad has been told.
+    pub(crate) told: bool,
     /// What events of the flow are stamped with.
     pub(crate) context: Arc<FlowContext>,
 }
@@ -99,6 +101,7 @@ impl Session {
             state: State::Probing(Probe::default()),
             sides: [Side::default(), Side::default()],
             handovers: 0,
+            told: false,
             context,
         }
     }

@@ -32,10 +32,22 @@ pub enum Seen<'a> {
     Malformed(Fault),
 }
 
+/// A query that waits for its response.
+#[derive(Debug)]
+struct Pending {
+    id: u16,
+    question: Question,
+    /// Its message made sense to the end. Others make room first.
+    sound: bool,
+    /// A response that makes no sense, and may be forged, was reported; the right one may come
+    /// yet.
+    told: bool,
+}
+
 /// The state of one session: at most 64 names.
 #[derive(Debug, Default)]
 pub struct Session {
-    outstanding: VecDeque<(u16, Question)>,
+    outstanding: VecDeque<Pending>,
     /// Over TCP: per direction, bytes were lost and no message boundary is known.
     lost: [bool; 2],
 }
@@ -114,8 +126,8 @@ impl Session {
         // After an error over TCP nothing more is shown, so what waits would be lost.
         let over = run.stream && matches!(step, Step::Error(_));
         if over || (run.end && run.side == iot_wire::Side::ToClient) {
-            while let Some((_, question)) = self.outstanding.pop_front() {
-                emit(&unanswered(&question));
+            while let Some(pending) = self.outstanding.pop_front() {
+                pending.give_up(&mut emit);
             }
         }
         step
@@ -179,41 +191,64 @@ impl Session {
                     emit(&unanswered(question));
                 }
             }
-            (false, _) => self.query(header.id, contents.questions.first(), emit),
+            (false, _) => self.query(header.id, &contents, emit),
             (true, 5353) => response(None, &contents, emit),
             (true, _) => {
-                let query = self.answered(header.id, contents.questions.first());
+                let query = self.answered(header.id, &contents);
                 response(query, &contents, emit);
             }
         }
         contents.fault.map_or(Step::Done, Step::Error)
     }
 
-    fn query(&mut self, id: u16, question: Option<&Question>, emit: &mut impl FnMut(&Seen<'_>)) {
-        let Some(question) = question else { return };
+    fn query(&mut self, id: u16, contents: &Contents, emit: &mut impl FnMut(&Seen<'_>)) {
+        let Some(question) = contents.questions.first() else {
+            return;
+        };
+        let sound = contents.fault.is_none();
         // A query that is sent again is still one.
-        if self
-            .outstanding
-            .iter()
-            .any(|(known, asked)| *known == id && asked == question)
-        {
+        let mut known = self.outstanding.iter_mut();
+        if let Some(known) = known.find(|p| p.id == id && p.question == *question) {
+            known.sound |= sound;
             return;
         }
-        if self.outstanding.len() >= MAX_OUTSTANDING
-            && let Some((_, oldest)) = self.outstanding.pop_front()
-        {
-            emit(&unanswered(&oldest));
+        if self.outstanding.len() >= MAX_OUTSTANDING {
+            let place = self.outstanding.iter().position(|p| !p.sound);
+            if let Some(pending) = self.outstanding.remove(place.unwrap_or(0)) {
+                pending.give_up(emit);
+            }
         }
-        self.outstanding.push_back((id, question.clone()));
+        self.outstanding.push_back(Pending {
+            id,
+            question: question.clone(),
+            sound,
+            told: false,
+        });
     }
 
     /// The query that a response answers: the same identifier and, where the response
-    /// repeats it, the same question.
-    fn answered(&mut self, id: u16, question: Option<&Question>) -> Option<Question> {
-        let place = self.outstanding.iter().position(|(known, asked)| {
-            *known == id && question.is_none_or(|question| question == asked)
-        })?;
-        self.outstanding.remove(place).map(|(_, question)| question)
+    /// repeats it, the same question. After a response that makes no sense it waits on.
+    fn answered(&mut self, id: u16, contents: &Contents) -> Option<Question> {
+        let question = contents.questions.first();
+        let place = self
+            .outstanding
+            .iter()
+            .position(|p| p.id == id && question.is_none_or(|question| *question == p.question))?;
+        if contents.fault.is_none() {
+            return self.outstanding.remove(place).map(|p| p.question);
+        }
+        let pending = self.outstanding.get_mut(place)?;
+        pending.told = true;
+        Some(pending.question.clone())
+    }
+}
+
+impl Pending {
+    /// Reports it without a response, unless it was reported with one that makes no sense.
+    fn give_up(self, emit: &mut impl FnMut(&Seen<'_>)) {
+        if !self.told {
+            emit(&unanswered(&self.question));
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
 
 /// An encrypted record of TLS 1.3 this long is more than an alert: a Finished needs 53
 /// bytes at least, an alert 19.
-const LONGER_THAN_ALERT: usize = 40;
+pub const LONGER_THAN_ALERT: usize = 40;
 
 /// A handshake, over or given up.
 #[derive(Debug)]
@@ -116,6 +116,25 @@ impl Handshake {
             .is_some_and(|hello| matches!(hello.version, 0x0304 | 0x7f00..=0x7fff | 0xfefc))
     }
 
+    /// Whether a server's choice was seen.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        self.server.is_some()
+    }
+
+    /// Length of the connection id in records of this direction, if both hellos were seen to
+    /// agree on any: who receives them names it (RFC 9146, section 3).
+    #[must_use]
+    pub fn connection_id(&self, side: Side) -> Option<usize> {
+        let of_client = self.client.as_ref()?.connection_id?;
+        let of_server = self.server.as_ref()?.connection_id?;
+        Some(if self.client_side == Some(side) {
+            of_server
+        } else {
+            of_client
+        })
+    }
+
     /// Takes a ChangeCipherSpec. In 1.3 it means nothing.
     pub fn change_cipher(&mut self, side: Side) {
         self.changed[side.index()] = true;
@@ -168,8 +187,16 @@ impl Handshake {
         self.refused || self.is_established()
     }
 
-    fn is_established(&self) -> bool {
+    /// Whether both sides have finished.
+    #[must_use]
+    pub fn is_established(&self) -> bool {
         self.finished == [true; 2] && self.server.is_some()
+    }
+
+    /// Whether a side has refused in clear.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.refused
     }
 
     /// What the handshake amounts to.

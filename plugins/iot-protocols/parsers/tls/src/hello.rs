@@ -20,6 +20,8 @@ pub struct ClientHello {
     pub sni: Option<String>,
     /// First protocol that it offers (RFC 7301).
     pub alpn: Option<String>,
+    /// Length of the connection id that it wants to be written to with (RFC 9146).
+    pub connection_id: Option<usize>,
     /// What JA4 is made of.
     pub offer: Offer,
 }
@@ -46,6 +48,8 @@ pub struct ServerHello {
     pub cipher: u16,
     /// The protocol that it chose, where it says so in clear.
     pub alpn: Option<String>,
+    /// As the client's.
+    pub connection_id: Option<usize>,
     /// It asks the client to try again.
     pub retry: bool,
 }
@@ -113,6 +117,7 @@ pub fn client(body: &[u8], dtls: bool) -> Result<ClientHello, Fault> {
                     hello.version = best;
                 }
             }
+            54 => hello.connection_id = connection_id(&mut data),
             _ => {}
         }
     }
@@ -142,6 +147,7 @@ pub fn server(body: &[u8]) -> Result<ServerHello, Fault> {
         match kind {
             16 => hello.alpn = protocol(&mut data).map(|name| text(name, MAX_NAME).into_owned()),
             43 => hello.version = data.u16("a version").unwrap_or(hello.version),
+            54 => hello.connection_id = connection_id(&mut data),
             _ => {}
         }
     }
@@ -170,6 +176,10 @@ fn extension(bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
         let kind = reader.u16("an extension").ok()?;
         Some((kind, long(&mut reader, "an extension").ok()?))
     })
+}
+
+fn connection_id(data: &mut Reader<'_>) -> Option<usize> {
+    short(data, "a connection id").ok().map(<[u8]>::len)
 }
 
 fn server_name(data: &mut Reader<'_>) -> Option<String> {

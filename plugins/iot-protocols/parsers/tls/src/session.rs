@@ -21,6 +21,8 @@ struct Open {
     records: [records::Half; 2],
     datagrams: [datagrams::Half; 2],
     ended: [bool; 2],
+    /// It went to `emit` as refused.
+    told: bool,
 }
 
 /// Judges the first bytes of a stream, or the first datagram.
@@ -36,6 +38,9 @@ pub fn probe(run: &Run<'_>) -> Verdict {
 impl Session {
     /// Reads a run. The handshake goes to `emit` once, when both sides have finished,
     /// when one refuses, or when both directions end.
+    ///
+    /// What comes in clear in a datagram may be forged. One that makes no sense ends nothing,
+    /// and a handshake that is refused there but comes to its end goes to `emit` again.
     pub fn feed(&mut self, run: &Run<'_>, emit: impl FnOnce(&Report<'_>)) -> Step {
         if self.reported {
             return Step::Done;
@@ -49,9 +54,15 @@ impl Session {
             open.datagrams[side].feed(run.side, run.bytes, handshake)
         };
         open.ended[side] |= run.end;
-        let over = matches!(step, Step::Error(_)) || open.ended == [true; 2];
-        if handshake.is_over() || (over && handshake.is_seen()) {
+        let broken = run.stream && matches!(step, Step::Error(_));
+        let ended = broken || open.ended == [true; 2];
+        let established = handshake.is_established();
+        let refused = handshake.is_refused();
+        if established || (!open.told && (refused || (ended && handshake.is_seen()))) {
             emit(&handshake.report(!run.stream));
+            open.told = true;
+        }
+        if established || ended || (refused && run.stream) {
             self.reported = true;
             self.open = None;
         }
