@@ -77,6 +77,32 @@ test("errors and handovers end the session and count in the chunk", () => {
   ]);
 });
 
+test("datagrams stand alone", () => {
+  const datagram = (session, text) => [session, text, { transport: "udp" }];
+  const { outcomes, tables } = run(
+    datagram(1, "a\n"),
+    datagram(1, "kept\n!\n"),
+    datagram(1, "b\ncut off"),
+    datagram(1, "\nc\n"),
+    datagram(2, "STARTTLS\n"),
+    datagram(2, "never\n"),
+    [3, "!\n"],
+    [3, "never\n"],
+  );
+  assert.deepEqual(texts(column(tables[0], OPERATION)), ["a", "kept", "b", "", "c"]);
+  assert.deepEqual(tables[0].chunks, [0, 1, 2, 3, 3]);
+  assert.deepEqual(outcomes, [
+    { tag: "done" },
+    { tag: "error", val: { offset: 5, message: "a line" } },
+    { tag: "incomplete", val: { kept: 7, needed: 1 } },
+    { tag: "done" },
+    { tag: "handover", val: 9 },
+    { tag: "done" },
+    { tag: "error", val: { offset: 0, message: "a line" } },
+    { tag: "done" },
+  ]);
+});
+
 test("text is encoded as UTF-8", () => {
   for (const text of ["", "plain", "grüße", "接続", "🛡️"]) {
     assert.deepEqual(encode(text), new TextEncoder().encode(text));

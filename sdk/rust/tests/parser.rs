@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use palisade_sdk::testing::{Harness, chunk, json};
 use palisade_sdk::{
     Chunk, Direction, Kind, Outcome, Parser, Recognition, Settings, SettingsError, Tables,
-    attribute, export_parser, field,
+    Transport, attribute, export_parser, field,
 };
 
 const MANIFEST: &str = r#"
@@ -200,4 +200,48 @@ fn what_is_left_over_comes_again_before_the_next_chunk_of_the_call() {
         }
     );
     assert_eq!(parsed.outcomes[4], Outcome::Done);
+}
+
+#[test]
+fn datagrams_stand_alone() {
+    let mut plugin = Harness::<Lines>::parser(MANIFEST, &[]).unwrap();
+    let datagram = |session, bytes| Chunk {
+        transport: Transport::Udp,
+        ..of(session, bytes)
+    };
+    let parsed = plugin.parse(&[
+        datagram(1, b"a\n"),
+        datagram(1, b"kept\n\xff\n"),
+        datagram(1, b"b\ncut off"),
+        datagram(1, b"\nc\n"),
+        datagram(2, b"d\nSTARTTLS\n"),
+        datagram(2, b"never\n"),
+        of(3, b"\xff\n"),
+        of(3, b"never\n"),
+    ]);
+    let operations: Vec<_> = parsed
+        .events
+        .iter()
+        .map(|event| (event.chunk, event.fields["operation"].as_str().unwrap()))
+        .collect();
+    // The line that stands before what makes no sense counts.
+    let expected = [(0, "a"), (1, "kept"), (2, "b"), (3, ""), (3, "c"), (4, "d")];
+    assert_eq!(operations, expected);
+    let rest = Outcome::Incomplete {
+        consumed: 2,
+        needed: 1,
+    };
+    assert_eq!(
+        parsed.outcomes,
+        [
+            Outcome::Done,
+            Outcome::error(5, "want UTF-8"),
+            rest,
+            Outcome::Done,
+            Outcome::Handover { offset: 11 },
+            Outcome::Done,
+            Outcome::error(0, "want UTF-8"),
+            Outcome::Done,
+        ]
+    );
 }

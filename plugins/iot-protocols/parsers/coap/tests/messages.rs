@@ -390,3 +390,33 @@ fn recorded_conversations_split_cut_short_and_changed() {
         assert!(known >= least, "{name}: {known}");
     }
 }
+
+#[test]
+fn after_a_datagram_that_makes_no_sense_requests_wait_on() {
+    let bad = [
+        "40",
+        "80 01 00 01",
+        "49 01 00 01",
+        "40 21 00 01",
+        "40 01 00 01 b4 61",
+        "60 45 30 39 ff",
+        "60 45 30 39 f0",
+        "40 00 00 01 00",
+    ];
+    let said = |text: &str, side| Piece {
+        side,
+        bytes: hex(text),
+    };
+    let sound = [
+        said(GET, Side::ToServer),
+        said("60 45 30 39 c0 ff 32 32", Side::ToClient),
+    ];
+    let mut pieces = vec![sound[0].clone()];
+    for text in bad {
+        pieces.extend([said(text, Side::ToServer), said(text, Side::ToClient)]);
+    }
+    pieces.push(sound[1].clone());
+    let (seen, last) = play_over(false, &pieces);
+    assert!(matches!(last, Step::Error(_)), "{last:?}");
+    assert_eq!((seen, Step::Done), play_over(false, &sound));
+}

@@ -560,3 +560,60 @@ fn recorded_conversations_split_cut_short_and_changed() {
         assert!(known >= least, "{name}: {known}");
     }
 }
+
+/// Sides and datagrams on port 53, to their end.
+fn datagrams(said: &[(Side, Vec<u8>)]) -> (Vec<String>, Step) {
+    let pieces: Vec<_> = said
+        .iter()
+        .map(|(side, bytes)| Piece {
+            side: *side,
+            bytes: bytes.clone(),
+        })
+        .collect();
+    play_over(false, 53, &pieces)
+}
+
+#[test]
+fn after_a_datagram_that_makes_no_sense_queries_wait_on() {
+    let (client, server) = (Side::ToServer, Side::ToClient);
+    // A response that says nothing but which query it answers.
+    let mut bare = query(1, "a.test", 1)[..12].to_vec();
+    bare[2..6].copy_from_slice(&[0x81, 0x85, 0, 0]);
+    let forged = response(1, "a.test", 1, 0, &[(1, vec![6])]);
+    let asked = (client, query(1, "a.test", 1));
+    let (seen, last) = datagrams(&[
+        asked.clone(),
+        (client, b"\0\x01stray".to_vec()),
+        (server, odd(&[0xc0, 12])),
+        (server, forged.clone()),
+        (client, vec![0xff; 3]),
+        (server, bare),
+    ]);
+    assert!(matches!(last, Step::Error(_)), "{last:?}");
+    assert_eq!(
+        seen,
+        [
+            "a.test A NOERROR [a.test A 60 \\# 1 06]",
+            "a.test A REFUSED []"
+        ]
+    );
+    // Where no other comes, what could be read of it is what there is.
+    let (seen, _) = datagrams(&[asked, (server, forged)]);
+    assert_eq!(seen, ["a.test A NOERROR [a.test A 60 \\# 1 06]"]);
+}
+
+#[test]
+fn queries_that_make_no_sense_make_room_first() {
+    let mut said = vec![(Side::ToServer, query(7, "a.test", 1))];
+    for id in 100..100 + 2 * MAX_OUTSTANDING as u16 {
+        // Says that a record follows.
+        let mut bad = query(id, "b.test", 1);
+        bad[11] = 1;
+        said.push((Side::ToServer, bad));
+    }
+    said.push((Side::ToClient, response(7, "a.test", 1, 3, &[])));
+    let (seen, _) = datagrams(&said);
+    let of = |name: &str| -> Vec<_> { seen.iter().filter(|l| l.starts_with(name)).collect() };
+    assert_eq!(of("a.test"), ["a.test A NXDOMAIN []"]);
+    assert_eq!(of("b.test").len(), 2 * MAX_OUTSTANDING);
+}

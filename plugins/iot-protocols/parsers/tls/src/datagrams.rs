@@ -84,25 +84,25 @@ fn is_version(version: u16) -> bool {
 }
 
 /// How long the connection id is with which `rest` begins. No record says so: it is what was
-/// agreed on or, where that was not seen or does not fit, the shortest with which the record
+/// agreed on or, where that was not seen or leaves no room, the shortest with which the record
 /// ends where the datagram does, or where the next record begins.
 fn id_length(rest: &[u8], agreed: Option<usize>) -> Option<usize> {
-    let fits = |id: &usize| {
-        let Some(&[high, low]) = rest.get(*id..).and_then(<[u8]>::first_chunk::<2>) else {
-            return false;
-        };
+    // What follows the record, if it fits.
+    let next = |id: usize| {
+        let &[high, low] = rest.get(id..)?.first_chunk::<2>()?;
         let length = usize::from(u16::from_be_bytes([high, low]));
-        let next = rest.get(id + 2 + length..);
-        length > TAG
-            && next.is_some_and(|next| match next {
-                [] => true,
-                [kind, high, low, ..] => {
-                    is_kind(*kind) && is_version(u16::from_be_bytes([*high, *low]))
-                }
-                _ => false,
-            })
+        rest.get(id + 2 + length..).filter(|_| length > TAG)
     };
-    agreed.into_iter().chain(0..=255).find(fits)
+    let ends = |id: &usize| match next(*id) {
+        Some([]) => true,
+        Some([kind, high, low, ..]) => {
+            is_kind(*kind) && is_version(u16::from_be_bytes([*high, *low]))
+        }
+        _ => false,
+    };
+    agreed
+        .filter(|id| next(*id).is_some())
+        .or_else(|| (0..=255).find(ends))
 }
 
 /// Whether a record is in the form of DTLS 1.3, by its first byte.
