@@ -3,6 +3,7 @@
 mod bad_input;
 mod captures;
 mod connections;
+mod datagrams;
 mod dissector;
 mod events;
 mod handover;

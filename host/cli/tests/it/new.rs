@@ -79,6 +79,7 @@ fn every_template_builds_and_passes_its_test_at_once() {
     a_vector_that_comes_out_otherwise_is_shown(&dir);
     what_a_plugin_costs_is_measured(&dir);
     a_wrong_import_is_told_when_it_is_built(&dir);
+    datagrams_stand_alone_in_every_language(&dir);
     // A run without --plugins must not find them.
     for name in &names {
         let inside = checkout().join("target/plugins/local").join(name);
@@ -173,6 +174,78 @@ fn what_a_plugin_costs_is_measured(dir: &Path) {
         .assert()
         .code(2)
         .stderr(contains("was shown nothing"));
+}
+
+/// The SDK of each language puts chunks before the parser: what is bad or cut off in one datagram
+/// hides no other, and is not joined with it.
+fn datagrams_stand_alone_in_every_language(dir: &Path) {
+    let said = [
+        (true, "GREET ada\n"),
+        (true, "junk\n"),
+        (false, "HELLO ada\n"),
+        (true, "GREET cut"),
+        (true, " off\n"),
+        (false, "junk\n"),
+        (true, "GREET grace\n"),
+        (false, "HELLO gr"),
+        (false, "HELLO grace\n"),
+    ];
+    let expected = ["greet ada", "hello ada", "greet grace", "hello grace"];
+    for lang in LANGUAGES {
+        let project = dir.join(format!("parser-{lang}"));
+        let manifest = project.join("plugin.toml");
+        let text = fs::read_to_string(&manifest).unwrap();
+        let changed = text.replace("transports = [\"tcp\"]", "transports = [\"udp\"]");
+        assert_ne!(changed, text);
+        fs::write(&manifest, changed).unwrap();
+        let vector = project.join("vectors/datagrams");
+        fs::create_dir(&vector).unwrap();
+        fs::write(vector.join("input.pcap"), datagrams(7777, &said)).unwrap();
+        // It is written only if it is the same for every size of epochs and batches.
+        palisade(dir)
+            .args(["plugin", "test", "--only", "/datagrams"])
+            .arg(&project)
+            .env("PALISADE_BLESS", "1")
+            .assert()
+            .code(0);
+        let text = fs::read_to_string(vector.join("expected.ndjson")).unwrap();
+        let parsed: Vec<String> = text
+            .lines()
+            .map(|line| {
+                let event: serde_json::Value = serde_json::from_str(line).unwrap();
+                let name = &event["attributes"][format!("parser-{lang}.name")];
+                let [operation, name] = [&event["operation"], name].map(|v| v.as_str().unwrap());
+                format!("{operation} {name}")
+            })
+            .collect();
+        assert_eq!(parsed, expected, "{lang}");
+    }
+}
+
+/// A capture of datagrams from a client (`true`) and a server, without checksums.
+fn datagrams(port: u16, said: &[(bool, &str)]) -> Vec<u8> {
+    let mut out = Vec::new();
+    // pcap 2.4 in microseconds, raw IP.
+    for field in [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 65_535, 101] {
+        out.extend(field.to_le_bytes());
+    }
+    for (at, (client, text)) in said.iter().enumerate() {
+        let length = text.len() as u16;
+        let mut packet = vec![0x45, 0];
+        packet.extend((28 + length).to_be_bytes());
+        packet.extend([0, 0, 0x40, 0, 64, 17, 0, 0]);
+        let ends = [([10, 0, 0, 1], 40_000), ([10, 0, 0, 2], port)];
+        let [from, to] = if *client { ends } else { [ends[1], ends[0]] };
+        packet.extend([from.0, to.0].concat());
+        packet.extend([from.1, to.1, 8 + length, 0].map(u16::to_be_bytes).concat());
+        packet.extend(text.bytes());
+        let size = packet.len() as u32;
+        for field in [1_750_000_000, at as u32 * 1_000, size, size] {
+            out.extend(field.to_le_bytes());
+        }
+        out.extend(packet);
+    }
+    out
 }
 
 fn a_wrong_import_is_told_when_it_is_built(dir: &Path) {

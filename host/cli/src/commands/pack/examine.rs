@@ -97,12 +97,7 @@ impl<'p> Examination<'p> {
     }
 
     /// One run of a vector, bounded by fuel.
-    fn once(
-        &self,
-        plugin: &PackedPlugin,
-        vector: &Vector,
-        cut: Cut,
-    ) -> Result<Vec<String>> {
+    fn once(&self, plugin: &PackedPlugin, vector: &Vector, cut: Cut) -> Result<Vec<String>> {
         let subject = self.subject(plugin)?;
         let measured = bench(&self.exact).measured(&subject, vector, cut);
         let (lines, cost) = measured.inspect_err(|error| {
