@@ -76,8 +76,8 @@ impl Outcome {
     fn said(&self) -> Vec<Value> {
         let mut events: Vec<Value> = self.parsed().into_iter().cloned().collect();
         for event in &mut events {
-            let fields = event.as_object_mut().expect("an event is an object");
-            fields.retain(|name, _| !["time", "ingest_time", "seq", "id"].contains(&name.as_str()));
+            let fields = event.as_object_mut().expect("an object");
+            fields.retain(|name, _| !["time", "ingest_time", "seq"].contains(&name.as_str()));
         }
         events
     }
@@ -126,8 +126,17 @@ fn outcome(traffic: &Traffic, (options, pipe): Form) -> Option<Outcome> {
     let json = |line: &str| serde_json::from_str(line).expect("JSON");
     let summary: Value = json(&text("summary.json"));
     assert_eq!(summary["faults"], 0, "{stderr}");
+    let event = |line: &str| {
+        let mut event = json(line);
+        // The file's name, which is another each time.
+        event.as_object_mut().expect("an object").remove("source");
+        event
+    };
+    let mut events: Vec<Value> = text("events.ndjson").lines().map(event).collect();
+    // They are written batch by batch; their numbers say in what order they come.
+    events.sort_by_key(|event| event["seq"].as_u64());
     Some(Outcome {
-        events: text("events.ndjson").lines().map(json).collect(),
+        events,
         summary,
         stderr,
     })
