@@ -263,7 +263,10 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let mut failures: Vec<_> = parsed.iter().flat_map(|output| &output.failures).collect();
         failures.sort_by_key(|failure| failure.order);
-        self.summary.bad_datagrams += parsed.iter().map(|output| output.bad_datagrams).sum::<u64>();
+        self.summary.bad_datagrams += parsed
+            .iter()
+            .map(|output| output.bad_datagrams)
+            .sum::<u64>();
         for failure in failures {
             let parser = self.parsers[failure.parser].manifest().name.clone();
             let (flow, problem) = (failure.flow, failure.message.clone());

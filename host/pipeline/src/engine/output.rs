@@ -34,8 +34,8 @@ pub enum Notice {
         problem: String,
     },
     /// A datagram was passed over: its parser makes no sense of it. Told of the first of a flow,
-    /// and of at most [`TOLD_DATAGRAMS`] flows of a run; all are counted
-    /// in the [`Summary`](super::Summary).
+    /// and of at most [`TOLD_DATAGRAMS`] flows of a run; all are counted in the
+    /// [`Summary`](super::Summary).
     Datagram {
         /// The parser.
         parser: String,

@@ -19,8 +19,8 @@ use crate::signer::{SignerOptions, now, time};
 /// Run everything that can be run of a pack and sign the results
 ///
 /// Capabilities and purity by imports, limits, all vectors, determinism (twice, bounded by fuel,
-/// at shuffled sizes of batches and epochs, byte for byte), ceilings of fuel and memory, and changed inputs.
-/// Nothing is signed unless all is passed.
+/// at shuffled sizes of batches and epochs, byte for byte), ceilings of fuel and memory, and changed
+/// inputs. Nothing is signed unless all is passed.
 #[derive(Debug, Args)]
 pub(crate) struct Certify {
     /// An archive or folder; the certificate is added to it

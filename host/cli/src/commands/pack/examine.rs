@@ -218,7 +218,7 @@ impl<'p> Examination<'p> {
         }
         Ok(done(
             check,
-            "every vector gives what it must, at three batch sizes, at four of epochs and with new instances",
+            "every vector gives what it must, at three batch sizes, four of epochs and with new instances",
         ))
     }
 

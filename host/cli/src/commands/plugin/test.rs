@@ -60,8 +60,8 @@ const BLESS: &str = "PALISADE_BLESS";
 ///
 /// Every folder in `vectors/` beside plugin.toml is run through the same pipeline as by
 /// `palisade run`, at batch sizes 1, 7 and 1,024 and epochs of 1, 3, 5 and 16,384 packets or
-/// events, with long-lived instances and with a new instance for every call; all must give what `expected.ndjson` says. PALISADE_BLESS=1 writes
-/// that file anew.
+/// events, with long-lived instances and with a new instance for every call; all must give what
+/// `expected.ndjson` says. PALISADE_BLESS=1 writes that file anew.
 #[derive(Debug, Args)]
 pub(crate) struct Test {
     /// Folders of plugins

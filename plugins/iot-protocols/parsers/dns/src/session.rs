@@ -227,9 +227,13 @@ impl Session {
     }
 
     /// The query that a response answers: the same identifier and, where the response
-    /// repeats it, the same question. After a response that makes no sense it waits on.
+    /// repeats it, the same question. After a response that makes no sense, which has to repeat
+    /// it, the query waits on.
     fn answered(&mut self, id: u16, contents: &Contents) -> Option<Question> {
         let question = contents.questions.first();
+        if contents.fault.is_some() && question.is_none() {
+            return None;
+        }
         let place = self
             .outstanding
             .iter()

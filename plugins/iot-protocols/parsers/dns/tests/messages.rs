@@ -580,11 +580,15 @@ fn after_a_datagram_that_makes_no_sense_queries_wait_on() {
     let mut bare = query(1, "a.test", 1)[..12].to_vec();
     bare[2..6].copy_from_slice(&[0x81, 0x85, 0, 0]);
     let forged = response(1, "a.test", 1, 0, &[(1, vec![6])]);
+    // Responses whose question never ends, or that end after the header.
+    let mut endless = forged[..12].to_vec();
+    endless.extend([0xc0, 12]);
     let asked = (client, query(1, "a.test", 1));
     let (seen, last) = datagrams(&[
         asked.clone(),
         (client, b"\0\x01stray".to_vec()),
-        (server, odd(&[0xc0, 12])),
+        (server, endless.clone()),
+        (server, endless[..12].to_vec()),
         (server, forged.clone()),
         (client, vec![0xff; 3]),
         (server, bare),
@@ -597,6 +601,9 @@ fn after_a_datagram_that_makes_no_sense_queries_wait_on() {
             "a.test A REFUSED []"
         ]
     );
+    // What says nothing is no response.
+    let (seen, _) = datagrams(&[asked.clone(), (server, endless)]);
+    assert_eq!(seen, ["a.test A - []"]);
     // Where no other comes, what could be read of it is what there is.
     let (seen, _) = datagrams(&[asked, (server, forged)]);
     assert_eq!(seen, ["a.test A NOERROR [a.test A 60 \\# 1 06]"]);

@@ -49,7 +49,9 @@ fn asks_for_id(length: usize) -> Vec<u8> {
 }
 
 fn id(length: usize) -> Vec<u8> {
-    (0..length).map(|at| 0x91_u8.wrapping_add(at as u8)).collect()
+    (0..length)
+        .map(|at| 0x91_u8.wrapping_add(at as u8))
+        .collect()
 }
 
 fn hello(kind: u8, sequence: u16, extensions: &[Vec<u8>]) -> Vec<u8> {
@@ -69,7 +71,9 @@ fn hello(kind: u8, sequence: u16, extensions: &[Vec<u8>]) -> Vec<u8> {
 
 /// Encrypted content of so many bytes.
 fn sealed(length: usize) -> Vec<u8> {
-    (0..length).map(|at| (at as u8).wrapping_mul(57) | 1).collect()
+    (0..length)
+        .map(|at| (at as u8).wrapping_mul(57) | 1)
+        .collect()
 }
 
 fn said(side: Side, records: &[Vec<u8>]) -> Piece {
@@ -129,7 +133,10 @@ fn play(pieces: &[Piece]) -> (Vec<String>, Step) {
         session.feed(run, |report| {
             assert!(report.dtls);
             let established = report.established;
-            seen.push(format!("{} {} {established:?}", report.version, report.cipher));
+            seen.push(format!(
+                "{} {} {established:?}",
+                report.version, report.cipher
+            ));
         })
     });
     for piece in pieces {
@@ -280,7 +287,10 @@ fn a_forged_refusal_hides_no_handshake() {
         let mut forged = pieces.clone();
         forged.splice(at..at, [alert.clone(), alert.clone()]);
         let (seen, _) = play(&forged);
-        assert!(seen.len() == 2 && seen[0].ends_with("Some(false)"), "{seen:?}");
+        assert!(
+            seen.len() == 2 && seen[0].ends_with("Some(false)"),
+            "{seen:?}"
+        );
         assert_eq!(seen[1], PSK);
     }
     // A refusal that nothing follows is told once.
@@ -312,7 +322,10 @@ fn dtls_1_3_is_read_with_its_acknowledgements_and_ids() {
         };
         let ack = record(26, 0, &[0; 18]);
         let pieces = [
-            said(CLIENT, &[hello(1, 0, &ids(vec![version(&[2, 0xfe, 0xfc])]))]),
+            said(
+                CLIENT,
+                &[hello(1, 0, &ids(vec![version(&[2, 0xfe, 0xfc])]))],
+            ),
             said(
                 SERVER,
                 &[
