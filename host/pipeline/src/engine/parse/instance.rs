@@ -78,6 +78,13 @@ impl ParserInstance {
         self.instance = None;
     }
 
+    /// Gives back the memory of an instance that serves no session.
+    pub(crate) fn drop_idle(&mut self) {
+        if self.live == 0 {
+            self.instance = None;
+        }
+    }
+
     /// Tells the instance that sessions are over; a parser that faults in this has lost its
     /// memory of all others too.
     pub(crate) fn close(&mut self, sessions: &[u32]) -> Result<(), Fault> {

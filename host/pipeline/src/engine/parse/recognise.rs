@@ -104,6 +104,7 @@ impl ParseWorker {
         if self.instances[parser].is_empty() {
             self.add_instance(parser);
         }
+        self.called = Some(parser);
         self.budgets[parser].call();
         let began = Instant::now();
         let answers = match self.instances[parser][0].get() {
