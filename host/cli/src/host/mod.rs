@@ -25,8 +25,10 @@ use crate::places::{Places, open_private};
 
 /// The largest compiled code that is kept.
 const MAX_CODE: usize = 128 << 20;
-/// Bytes of memory that all plugins may have together, for each worker.
+/// Bytes of memory that all plugins may have together, and that one may in all its instances,
+/// for each worker.
 const GUEST_MEMORY: u64 = 192 << 20;
+const PLUGIN_MEMORY: u64 = 128 << 20;
 /// Where `palisade plugin build` puts components.
 const BUILT: &str = "target/plugins";
 /// The pack there that nobody wants to run by default.
@@ -297,7 +299,10 @@ fn runtime_for(
         } else {
             Mode::Live
         },
-        limits: Limits::default(),
+        limits: Limits {
+            plugin_memory: PLUGIN_MEMORY * workers,
+            ..Limits::default()
+        },
         guest_memory: GUEST_MEMORY * workers,
         pool: true,
         compiler: compiler()?,

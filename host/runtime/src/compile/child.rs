@@ -150,6 +150,10 @@ fn explain(status: std::process::ExitStatus, message: &[u8], limits: &ChildLimit
             "it used more than {} s of CPU time",
             limits.cpu_seconds
         )),
+        // The handler of the standard library says so before it aborts.
+        Some(SIGABRT) if message.contains("overflowed its stack") => {
+            CompileError::Limit("it is nested so deep that the stack was used up".into())
+        }
         Some(SIGABRT) => CompileError::Limit(format!(
             "it needed more than {} bytes of memory",
             limits.memory

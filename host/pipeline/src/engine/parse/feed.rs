@@ -12,7 +12,7 @@ use super::instance::SESSIONS;
 use super::output::ParseFailure;
 use super::session::{KEPT_BYTES, State, index};
 use super::tables::{RowOrigin, table_segment};
-use super::worker::{ParseWorker, Queued, instantiation_fault};
+use super::worker::{ParseWorker, Queued};
 use crate::engine::piece::{Order, Pieces};
 
 /// WIT's limits on one call of `parse`.
@@ -150,13 +150,8 @@ impl ParseWorker {
         self.called = Some(parser);
         self.budgets[parser].call();
         let began = Instant::now();
-        let answer = match self.instances[parser][instance].get() {
-            Ok(guest) => guest.parse(&chunks, &arena),
-            Err(error) => Err(instantiation_fault(
-                &self.parsers[parser],
-                &error.to_string(),
-            )),
-        };
+        let guest = self.instance(parser, instance);
+        let answer = guest.and_then(|guest| guest.parse(&chunks, &arena));
         self.charge((parser, instance), began, chunks.len(), arena.len());
         match answer {
             Ok(parsed) => {

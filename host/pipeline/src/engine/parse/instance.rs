@@ -78,7 +78,8 @@ impl ParserInstance {
         self.instance = None;
     }
 
-    /// Gives back the memory of an instance that serves no session.
+    /// Gives back the memory of an instance that serves no session. What it remembers of those
+    /// that are over counts for nothing.
     pub(crate) fn drop_idle(&mut self) {
         if self.live == 0 {
             self.instance = None;

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use hashbrown::HashMap;
 use palisade_events::Transport;
-use palisade_runtime::{ChunkDirection, Fault, FaultCause, Panicked, Plugin, contain};
+use palisade_runtime::{ChunkDirection, Fault, Instance, Panicked, Plugin, contain};
 
 use super::instance::ParserInstance;
 use super::output::{ParseCost, ParseFailure, ParseOutput};
@@ -208,6 +208,25 @@ impl ParseWorker {
         }
     }
 
+    /// An instance of a parser, made when there is none. Where memory is scarce, instances that
+    /// serve no session make room for it.
+    pub(super) fn instance(
+        &mut self,
+        parser: usize,
+        instance: usize,
+    ) -> Result<&mut Instance, Fault> {
+        let name = &self.parsers[parser].manifest().name;
+        if let Err(error) = self.instances[parser][instance].get() {
+            if !self.parsers[parser].is_memory_scarce() {
+                return Err(error.into_fault(name));
+            }
+            let all = self.instances.iter_mut().flatten();
+            all.for_each(ParserInstance::drop_idle);
+        }
+        let made = self.instances[parser][instance].get();
+        made.map_err(|error| error.into_fault(name))
+    }
+
     pub(super) fn add_instance(&mut self, parser: usize) -> usize {
         self.instances[parser].push(ParserInstance::new(Arc::clone(&self.parsers[parser])));
         self.queues[parser].push(Vec::new());
@@ -260,15 +279,5 @@ impl ParseWorker {
         cost.chunks += chunks as u64;
         cost.bytes += bytes as u64;
         cost.peaks.raise(peaks);
-    }
-}
-
-/// That a parser could not be started, as a fault.
-pub(super) fn instantiation_fault(parser: &Plugin, message: &str) -> Fault {
-    Fault {
-        plugin: parser.manifest().name.clone(),
-        export: "instantiate",
-        cause: FaultCause::Trap(message.to_owned()),
-        backtrace: Vec::new(),
     }
 }
