@@ -20,6 +20,7 @@ use palisade_events::{
     Values,
 };
 use palisade_pipeline::capabilities::Shard;
+use palisade_pipeline::partition::PartitionKey;
 use palisade_pipeline::state::{DEFAULT_BYTES, Holds, Rows, Span, TableSpec, Tables};
 use palisade_runtime::manifest::{Capability, Settings};
 use palisade_runtime::{Config, Plugin, Runtime, View};
@@ -220,7 +221,13 @@ fn state(criterion: &mut Criterion) {
         let plugin = plugin(&runtime, &component, ways);
         let new = || {
             let log = Arc::new(|_: &str, _, _: &str| {});
-            let shard = Shard::new(plugin.manifest(), DEFAULT_BYTES, &[], log);
+            let shard = Shard::new(
+                plugin.manifest(),
+                DEFAULT_BYTES,
+                PartitionKey::default(),
+                &[],
+                log,
+            );
             match plugin.instantiate(Box::new(shard)) {
                 Ok(instance) => instance,
                 Err((error, _)) => panic!("{error}"),

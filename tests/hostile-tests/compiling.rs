@@ -8,7 +8,7 @@ use palisade_runtime::manifest::Settings;
 use palisade_runtime::{Config, LoadError, Runtime};
 use palisade_tests::{root, skip};
 
-use crate::assembled::{Core, with_parts};
+use crate::assembled::{Core, component, manifest, with_parts};
 
 /// The program that compiles.
 pub(crate) fn program() -> Option<PathBuf> {
@@ -110,4 +110,115 @@ fn a_compile_bomb_ends_at_its_memory() {
     };
     let says = "compiling was stopped: it needed more than 167772160 bytes of memory";
     assert_eq!(error.to_string(), says);
+}
+
+/// What a program that works on a component says, and the most memory that it had itself. Its
+/// compiler process is not counted.
+fn peak(arguments: &[&str], component: &[u8]) -> Option<(String, u64)> {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("bomb.wasm");
+    std::fs::write(&path, component).expect("room for a component");
+    let mut child = std::process::Command::new(program()?)
+        .args(arguments)
+        .arg(&path)
+        .env("XDG_CACHE_HOME", dir.path())
+        .env("XDG_STATE_HOME", dir.path())
+        .current_dir(dir.path())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    while child.try_wait().expect("a child").is_none() {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
+        peak = peak.max(kilobytes.unwrap_or(0u64) << 10);
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let output = child.wait_with_output().expect("it has ended");
+    assert_eq!(output.status.code(), Some(2));
+    Some((String::from_utf8_lossy(&output.stderr).into_owned(), peak))
+}
+
+/// Components of which each instantiates the one before twice: a few bytes a step.
+fn doubling(steps: usize) -> Vec<u8> {
+    let mut text = String::from("(component $c0)");
+    for step in 1..=steps {
+        let before = step - 1;
+        text.push_str(&format!(
+            "(component $c{step} (alias outer 1 $c{before} (component $b)) \
+             (instance (instantiate $b)) (instance (instantiate $b)))"
+        ));
+    }
+    text.push_str(&format!("(instance (instantiate $c{steps}))"));
+    component(&text, &manifest(""))
+}
+
+/// Types of instances of which each exports the one before twice.
+fn doubling_types(steps: usize) -> Vec<u8> {
+    let mut text = String::from("(type $t0 (instance (export \"f\" (func))))");
+    for step in 1..=steps {
+        let before = step - 1;
+        text.push_str(&format!(
+            "(type $t{step} (instance (alias outer 1 $t{before} (type $b)) \
+             (export \"a\" (instance (type $b))) (export \"b\" (instance (type $b)))))"
+        ));
+    }
+    text.push_str(&format!("(import \"i\" (instance (type $t{steps})))"));
+    component(&text, &manifest(""))
+}
+
+/// A type of instances within one another, as raw bytes: its reader would use up its stack.
+fn nested_types(depth: usize) -> Vec<u8> {
+    let mut data = vec![1];
+    for _ in 0..depth {
+        // An instance type of one declaration, which is a type.
+        data.extend([0x42, 0x01, 0x01]);
+    }
+    data.extend([0x42, 0x00]);
+    let mut bytes = component("", &manifest(""));
+    wasm_encoder::ComponentSection::append_to_component(
+        &wasm_encoder::RawSection { id: 7, data: &data },
+        &mut bytes,
+    );
+    bytes
+}
+
+#[test]
+fn a_component_that_stands_for_millions_of_parts_takes_no_memory_of_the_host() {
+    let bomb = doubling(21);
+    assert!(bomb.len() < 4_096, "{} bytes", bomb.len());
+    for (bomb, says) in [
+        (bomb, "instances or more; at most 256 are compiled"),
+        (doubling_types(18), "exports and the like or more"),
+        (nested_types(1_000_000), "nested so deep"),
+    ] {
+        let capture = palisade_tests::capture("modbus.pcap");
+        let capture = capture.to_str().expect("a plain path");
+        for arguments in [&["plugin", "inspect"][..], &["run", capture, "--plugins"]] {
+            let Some((said, peak)) = peak(arguments, &bomb) else {
+                return;
+            };
+            assert!(said.contains(says), "{arguments:?}: {said}");
+            assert!(peak < 200 << 20, "{arguments:?}: {peak} bytes");
+        }
+    }
+}
+
+#[test]
+fn parts_of_a_component_are_counted_before_it_is_compiled() {
+    // Each step adds as many instances as all before it.
+    let Some(runtime) = runtime(ChildLimits::default()) else {
+        return;
+    };
+    let load = |bytes: &[u8]| match runtime.load(bytes, &[], &Settings::new()) {
+        Err(error) => error.to_string(),
+        Ok(_) => panic!("it has no exports"),
+    };
+    let within = load(&doubling(6));
+    assert!(within.contains("does not export"), "{within}");
+    let over = load(&doubling(8));
+    assert!(over.contains("instances or more; at most 256"), "{over}");
 }

@@ -246,16 +246,24 @@ pub(crate) fn run_with(
         let mut lines = lines.lock().expect("nobody panics with the lock");
         lines.push(format!("{plugin}: {text}"));
     });
-    let mut engine = Engine::new(
-        EngineConfig {
-            workers: 1,
-            ..config
-        },
-        plugins.iter().map(|p| (*p).clone()).collect(),
-        &[],
-        &sink,
-    )
-    .expect("the engine starts");
+    let config = EngineConfig {
+        workers: 1,
+        ..config
+    };
+    let (mut seen, ended) = run_logging(plugins, events, config, &sink);
+    seen.log = std::mem::take(&mut *log.lock().expect("nobody panics with the lock"));
+    (seen, ended)
+}
+
+/// The same with as many workers as it says, and a log of the test's own.
+pub(crate) fn run_logging(
+    plugins: &[&Arc<Plugin>],
+    events: Events,
+    config: EngineConfig,
+    sink: &LogSink,
+) -> (Seen, Result<(), EngineError>) {
+    let plugins = plugins.iter().map(|p| (*p).clone()).collect();
+    let mut engine = Engine::new(config, plugins, &[], sink).expect("the engine starts");
     let mut seen = Seen::default();
     let bytes = events.bytes();
     let input = open("input", std::io::Cursor::new(bytes), &ReadLimits::default())
@@ -264,7 +272,6 @@ pub(crate) fn run_with(
     let read = engine.read(input, SourcePolicy::vectors(source), &mut seen);
     let ended = read.and_then(|()| engine.finish(&mut seen));
     let ended = ended.map(|summary| seen.summary = summary);
-    seen.log = std::mem::take(&mut *log.lock().expect("nobody panics with the lock"));
     (seen, ended)
 }
 

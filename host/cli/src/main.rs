@@ -11,6 +11,7 @@ mod exit;
 mod host;
 mod output;
 mod packs;
+mod partition_key;
 mod places;
 mod results;
 mod signer;
@@ -23,7 +24,19 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
-    match commands::Cli::parse().run() {
+    // What a panic says may quote what is hostile; where one is contained, it is told as the
+    // fault or the error that it becomes.
+    std::panic::set_hook(Box::new(|info| {
+        if !palisade_runtime::note_panic(info) {
+            output::warn(&format!(
+                "this is a defect of Palisade, please report it: {info}"
+            ));
+        }
+    }));
+    let command = commands::Cli::parse();
+    let done = palisade_runtime::contain(|| command.run())
+        .unwrap_or_else(|panicked| Err(anyhow::anyhow!("the host panicked: {panicked}")));
+    match done {
         Ok(exit) => exit.into(),
         Err(error) if output::is_broken_pipe(&error) => exit::Exit::Done.into(),
         Err(error) => {

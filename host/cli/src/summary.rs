@@ -258,6 +258,7 @@ pub(crate) fn json(done: &Summary) -> Value {
         .collect();
     json!({
         "events": kinds,
+        "partition_key": done.partition_key,
         "packets": done.packets,
         "packets_skipped": done.packets_skipped,
         "bytes": done.bytes,

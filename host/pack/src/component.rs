@@ -67,6 +67,9 @@ impl PackedPlugin {
     }
 }
 
+/// The most imports that are read; no world of plugins has as many.
+const MAX_IMPORTS: usize = 1_000;
+
 /// Imports of the outermost component.
 fn imports(component: &[u8]) -> Result<BTreeSet<String>, String> {
     let mut found = BTreeSet::new();
@@ -79,6 +82,9 @@ fn imports(component: &[u8]) -> Result<BTreeSet<String>, String> {
                 for import in section {
                     let import = import.map_err(|e| e.to_string())?;
                     found.insert(import.name.name.to_owned());
+                    if found.len() > MAX_IMPORTS {
+                        return Err(format!("it imports more than {MAX_IMPORTS} interfaces"));
+                    }
                 }
             }
             _ => {}

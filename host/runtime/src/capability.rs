@@ -55,13 +55,17 @@ pub type Refusal = String;
 /// one call of the guest; [`rollback`](Capabilities::rollback) undoes it instead. Rows are
 /// valid rows of the view, tables and datasets are positions in the manifest that exist there
 /// (both checked by the runtime). Semantics and limits are those of the WIT documentation.
+///
+/// A panic in any of these is that plugin's fault: the call is rolled back and its instance
+/// thrown away.
 pub trait Capabilities: Send {
     /// A call begins, on behalf of this tenant.
     fn begin(&mut self, tenant: &str);
     /// It returned; what it wrote takes effect.
     fn commit(&mut self);
-    /// It faulted; what it wrote is undone.
-    fn rollback(&mut self);
+    /// It faulted; what it wrote is undone. `false`: a panic came in the middle of a write or of
+    /// this, so that it is not known what remains; these capabilities must be replaced.
+    fn rollback(&mut self) -> bool;
 
     /// `state.count`.
     fn count(&mut self, view: &View, table: usize, rows: &[u32]) -> Result<Vec<u64>, Refusal>;
@@ -129,7 +133,9 @@ fn none<T>() -> Result<T, Refusal> {
 impl Capabilities for NoCapabilities {
     fn begin(&mut self, _: &str) {}
     fn commit(&mut self) {}
-    fn rollback(&mut self) {}
+    fn rollback(&mut self) -> bool {
+        true
+    }
     fn count(&mut self, _: &View, _: usize, _: &[u32]) -> Result<Vec<u64>, Refusal> {
         none()
     }

@@ -1,5 +1,6 @@
 //! The wasmtime engines and the clock that their deadlines run on.
 
+use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -9,15 +10,29 @@ use wasmtime::{
 };
 
 use crate::Limits;
+use crate::account::Account;
 
 /// Length of an epoch: a call's deadline is kept to within one of these.
 pub const EPOCH: Duration = Duration::from_millis(5);
 
 /// The most memory that a pooled slot holds; plugins with a larger limit get on-demand memory.
 const POOLED_MEMORY: usize = 64 << 20;
-const POOLED_INSTANCES: u32 = 512;
-/// Bytes of a slot's memory, and of its table, that stay in place for its next instance.
-const KEPT: usize = 256 << 10;
+const POOLED_INSTANCES: u32 = 256;
+/// Tables for each instance of the pool.
+const TABLES: u32 = 2;
+/// Bytes of a slot's memory, and of each of its tables, that stay in place for its next
+/// instance: they never go back to the kernel.
+const KEPT_MEMORY: usize = 128 << 10;
+const KEPT_TABLE: usize = 16 << 10;
+/// What the pool keeps of an instance that is gone.
+const KEPT: u64 = (KEPT_MEMORY + TABLES as usize * KEPT_TABLE) as u64;
+
+/// How many instances the pool has room for, so that what it keeps is at most an eighth of what
+/// guests may have in all.
+fn pooled_instances(guest_memory: u64) -> u32 {
+    let afforded = guest_memory / 8 / KEPT;
+    u32::try_from(afforded).map_or(POOLED_INSTANCES, |n| n.min(POOLED_INSTANCES))
+}
 
 /// Whether calls are bounded by time alone or by fuel as well.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -56,41 +71,53 @@ pub(crate) fn config(mode: Mode, limits: &Limits) -> Config {
 pub(crate) struct Engines {
     pub(crate) pooled: Option<Engine>,
     pub(crate) on_demand: Engine,
+    /// What the instances of all plugins draw their memory from.
+    pub(crate) account: Arc<Account>,
     _clock: Clock,
 }
 
 impl Engines {
-    pub(crate) fn new(mode: Mode, limits: &Limits, pool: bool) -> Result<Engines, EngineError> {
+    pub(crate) fn new(
+        mode: Mode,
+        limits: &Limits,
+        guest_memory: u64,
+        pool: bool,
+    ) -> Result<Engines, EngineError> {
         let on_demand = Engine::new(&config(mode, limits)).map_err(EngineError)?;
         // A machine that refuses the pool's address space still runs, a little slower.
-        let pooled = pool.then(|| Self::pooled(mode, limits).ok()).flatten();
+        let instances = pooled_instances(guest_memory);
+        let pooled = (pool && instances > 0)
+            .then(|| Self::pooled(mode, limits, instances).ok())
+            .flatten();
+        let kept = pooled.as_ref().map_or(0, |_| u64::from(instances) * KEPT);
         let mut weak = vec![on_demand.weak()];
         weak.extend(pooled.as_ref().map(Engine::weak));
         Ok(Engines {
             pooled,
             on_demand,
+            account: Account::of_all(guest_memory - kept),
             _clock: Clock::start(weak),
         })
     }
 
-    fn pooled(mode: Mode, limits: &Limits) -> wasmtime::Result<Engine> {
+    fn pooled(mode: Mode, limits: &Limits, instances: u32) -> wasmtime::Result<Engine> {
         let mut pool = PoolingAllocationConfig::default();
-        pool.total_component_instances(POOLED_INSTANCES)
-            .total_core_instances(POOLED_INSTANCES * 2)
-            .total_memories(POOLED_INSTANCES)
-            .total_tables(POOLED_INSTANCES * 2)
+        pool.total_component_instances(instances)
+            .total_core_instances(instances * 4)
+            .total_memories(instances)
+            .total_tables(instances * TABLES)
             .max_core_instances_per_component(limits.parts)
             .max_memories_per_component(limits.parts)
             .max_tables_per_component(limits.parts)
             .max_memory_size(POOLED_MEMORY)
             .table_elements(limits.table_elements as usize)
             .max_unused_warm_slots(16)
-            .table_keep_resident(KEPT);
+            .table_keep_resident(KEPT_TABLE);
         if PoolingAllocationConfig::is_pagemap_scan_available() {
             // Of a slot's pages only those that were written are cleared for the next
             // instance; without this, giving them back to the kernel is cheaper.
             pool.pagemap_scan(Enabled::Yes)
-                .linear_memory_keep_resident(KEPT);
+                .linear_memory_keep_resident(KEPT_MEMORY);
         }
         let mut config = config(mode, limits);
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));

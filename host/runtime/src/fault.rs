@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::contain::Panicked;
 use crate::text::plain;
 
 /// What went wrong in a call.
@@ -31,6 +32,28 @@ pub enum FaultCause {
     #[error("asked for {wanted} table elements; the limit is {limit}")]
     Table {
         /// What all its tables would have held.
+        wanted: u64,
+        /// What they may hold.
+        limit: u64,
+    },
+    /// All instances of the plugin together have no memory left.
+    #[error(
+        "asked for more memory than its instances may have together: {wanted} bytes; the limit is \
+         {limit}, over all workers"
+    )]
+    PluginMemory {
+        /// What all its instances would have held.
+        wanted: u64,
+        /// What they may hold.
+        limit: u64,
+    },
+    /// All plugins together have no memory left.
+    #[error(
+        "asked for more memory than all plugins may have together: {wanted} bytes; the limit is \
+         {limit}"
+    )]
+    GuestMemory {
+        /// What the instances of all plugins would have held.
         wanted: u64,
         /// What they may hold.
         limit: u64,
@@ -97,12 +120,39 @@ pub enum FaultCause {
         /// What is wrong.
         problem: String,
     },
+    /// The host panicked in what it did for the plugin.
+    #[error("made the host panic in `{function}`: {problem}{}", forgotten(*.lost))]
+    Panic {
+        /// The host function or export.
+        function: &'static str,
+        /// What the panic said, and where.
+        problem: String,
+        /// It is not known what of the call remains in the plugin's state and timers, so that
+        /// they must be made anew.
+        lost: bool,
+    },
     /// What a parser returned does not fit what it was given or what it declared.
     #[error("returned something that does not fit: {0}")]
     Result(String),
 }
 
+fn forgotten(lost: bool) -> &'static str {
+    match lost {
+        true => "; what the plugin remembered may be damaged, it begins anew without it",
+        false => "",
+    }
+}
+
 impl FaultCause {
+    /// A panic in this function, of which nothing remains.
+    pub(crate) fn panic(function: &'static str, panicked: &Panicked) -> FaultCause {
+        FaultCause::Panic {
+            function,
+            problem: panicked.to_string(),
+            lost: false,
+        }
+    }
+
     /// A short name for counters.
     pub fn name(&self) -> &'static str {
         match self {
@@ -112,6 +162,9 @@ impl FaultCause {
             FaultCause::Stack(_) => "stack",
             FaultCause::Memory { .. } => "memory",
             FaultCause::Table { .. } => "table",
+            FaultCause::PluginMemory { .. } => "plugin-memory",
+            FaultCause::GuestMemory { .. } => "guest-memory",
+            FaultCause::Panic { .. } => "panic",
             FaultCause::Parts(_) => "parts",
             FaultCause::Lifted(_) => "lifted",
             FaultCause::HostCalls(_) => "host-calls",
@@ -152,6 +205,41 @@ const MAX_TEXT: usize = 1024;
 const MAX_NAME: usize = 256;
 
 impl Fault {
+    /// The host has panicked in what it did for a plugin outside of a call, and what it wrote
+    /// for the plugin was undone.
+    pub fn of_panic(plugin: &str, export: &'static str, panicked: &Panicked) -> Fault {
+        Fault {
+            plugin: plugin.to_owned(),
+            export,
+            cause: FaultCause::panic(export, panicked),
+            backtrace: Vec::new(),
+        }
+    }
+
+    /// Whether the plugin's capabilities can no longer be trusted and must be made anew.
+    pub fn is_state_lost(&self) -> bool {
+        matches!(self.cause, FaultCause::Panic { lost: true, .. })
+    }
+
+    /// The same, when what the call did could not be undone.
+    pub fn with_state_lost(mut self) -> Fault {
+        self.cause = match self.cause {
+            FaultCause::Panic {
+                function, problem, ..
+            } => FaultCause::Panic {
+                function,
+                problem,
+                lost: true,
+            },
+            other => FaultCause::Panic {
+                function: self.export,
+                problem: format!("undoing a call failed after this fault: it {other}"),
+                lost: true,
+            },
+        };
+        self
+    }
+
     /// Tells what a wasmtime error means under these limits.
     pub(crate) fn from_error(
         plugin: &str,

@@ -14,7 +14,7 @@ use crate::manifest::Manifest;
 use crate::parsing::{self, Chunk, Parsed, Recognition};
 use crate::plugin::{Exports, InstantiateError};
 use crate::text::plain;
-use crate::{Fault, FaultCause, Mode, View};
+use crate::{Fault, FaultCause, Mode, View, contain};
 
 /// A timer that fired.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +50,8 @@ pub struct Instance {
     mode: Mode,
     calls: u64,
     peaks: Peaks,
+    /// A call has faulted.
+    spent: bool,
 }
 
 /// The most that calls needed of what is limited for each of them.
@@ -84,6 +86,7 @@ impl Instance {
             mode,
             calls: 0,
             peaks: Peaks::default(),
+            spent: false,
         }
     }
 
@@ -91,8 +94,10 @@ impl Instance {
         &mut self,
         pre: &InstancePre<HostState>,
         exports: &Exports,
+        overhead: u64,
     ) -> wasmtime::Result<()> {
         self.arm()?;
+        self.store.data_mut().usage.draw(overhead)?;
         let instance = pre.instantiate(&mut self.store)?;
         let store = &mut self.store;
         let mut get = |index: &ComponentExportIndex| {
@@ -126,7 +131,8 @@ impl Instance {
     }
 
     /// Ends the instance and gives back what it was instantiated with; state and timers
-    /// outlive an instance, also one that has faulted.
+    /// outlive an instance, also one that has faulted, unless the fault says that
+    /// [they are lost](Fault::is_state_lost).
     pub fn into_capabilities(self) -> Box<dyn Capabilities> {
         self.store.into_data().into_capabilities()
     }
@@ -177,33 +183,65 @@ impl Instance {
         body: impl FnOnce(&mut Functions, &mut Store<HostState>) -> wasmtime::Result<R>,
         keep: impl FnOnce(&Effects) -> bool,
     ) -> Result<(R, Option<Effects>), Fault> {
+        if self.spent {
+            return Err(self.fault(export, FaultCause::Trap("its instance is spent".into())));
+        }
         self.calls += 1;
-        let store = &mut self.store;
-        let state = store.data_mut();
-        state.begin(export, subscription as usize, view, tenant);
-        let result = match self.arm() {
-            Ok(()) => body(&mut self.functions, &mut self.store),
-            Err(error) => Err(error),
-        };
+        let mut committing = false;
+        let ran = contain(|| {
+            let state = self.store.data_mut();
+            state.begin(export, subscription as usize, view, tenant);
+            self.arm()?;
+            let value = body(&mut self.functions, &mut self.store)?;
+            let state = self.store.data_mut();
+            if !state.effects().is_none_or(keep) {
+                return Ok((value, None));
+            }
+            committing = true;
+            Ok((value, Some(state.commit())))
+        });
         self.note_peaks();
-        match result {
-            Ok(value) => {
-                let data = self.store.data_mut();
-                if data.effects().is_none_or(keep) {
-                    return Ok((value, Some(data.commit())));
+        let fault = match ran {
+            Ok(Ok((value, Some(effects)))) => return Ok((value, Some(effects))),
+            Ok(Ok((value, None))) => {
+                if self.roll_back() {
+                    return Ok((value, None));
                 }
-                data.rollback();
-                Ok((value, None))
+                let problem = "a call that was to be undone was not".into();
+                self.fault(export, FaultCause::Trap(problem))
+                    .with_state_lost()
             }
-            Err(error) => {
-                self.store.data_mut().rollback();
-                Err(Fault::from_error(
-                    &self.manifest.name,
-                    export,
-                    &self.limits,
-                    &error,
-                ))
+            Ok(Err(error)) => {
+                let name = &self.manifest.name;
+                let fault = Fault::from_error(name, export, &self.limits, &error);
+                match self.roll_back() {
+                    true => fault,
+                    false => fault.with_state_lost(),
+                }
             }
+            Err(panicked) => {
+                let fault = Fault::of_panic(&self.manifest.name, export, &panicked);
+                match self.roll_back() && !committing {
+                    true => fault,
+                    false => fault.with_state_lost(),
+                }
+            }
+        };
+        self.spent = true;
+        Err(fault)
+    }
+
+    /// Undoes the call; whether it is certain that nothing of it remains.
+    fn roll_back(&mut self) -> bool {
+        contain(|| self.store.data_mut().rollback()).unwrap_or(false)
+    }
+
+    fn fault(&self, export: &'static str, cause: FaultCause) -> Fault {
+        Fault {
+            plugin: self.manifest.name.clone(),
+            export,
+            cause,
+            backtrace: Vec::new(),
         }
     }
 

@@ -11,10 +11,12 @@
     reason = "errors here say what and where, and are not on a hot path"
 )]
 
+mod account;
 mod bindings;
 mod call;
 mod capability;
 pub mod compile;
+mod contain;
 mod engine;
 mod fault;
 mod instance;
@@ -29,12 +31,13 @@ mod view;
 
 pub use call::{Effects, Filed, FiledFinding};
 pub use capability::{Capabilities, DatasetEntry, Hit, LogLevel, NoCapabilities, Refusal};
+pub use contain::{Panicked, contain, note_panic};
 pub use engine::{EPOCH, EngineError, Mode};
 pub use fault::{Fault, FaultCause};
 pub use instance::{Fired, Instance, Peaks};
 pub use limits::Limits;
 pub use parsing::{Chunk, ChunkDirection, Outcome, Parsed, ParsedTable, Recognition};
 pub use plugin::{InstantiateError, LoadError, Plugin};
-pub use preflight::{PreflightError, preflight};
+pub use preflight::{Inspected, PreflightError, inspect};
 pub use runtime::{CodeOrigin, Config, Runtime};
 pub use view::View;

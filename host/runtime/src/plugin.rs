@@ -6,6 +6,7 @@ use palisade_events::{Digest, Mask};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
 use wasmtime::{Engine, PoolConcurrencyLimitError, Store};
 
+use crate::account::Account;
 use crate::bindings::{self, interface};
 use crate::call::HostState;
 use crate::capability::Capabilities;
@@ -16,8 +17,9 @@ use crate::limits::Limits;
 use crate::manifest::{
     Capability, Manifest, ManifestError, OptionalExport, Settings, Subscription, World,
 };
-use crate::preflight::{self, Edge, PreflightError};
-use crate::{Fault, Mode, manifest};
+use crate::preflight::{self, PreflightError};
+use crate::runtime::Code;
+use crate::{Fault, FaultCause, Mode, Panicked, contain, manifest};
 
 /// Why a component does not become a plugin.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +54,9 @@ pub enum LoadError {
     /// The operator's settings do not fit the manifest.
     #[error(transparent)]
     Settings(#[from] manifest::SettingsError),
+    /// The host has panicked over it.
+    #[error("the host panicked while it loaded the component: {0}")]
+    Panicked(Panicked),
 }
 
 /// Why a plugin could not be instantiated.
@@ -126,6 +131,12 @@ pub struct Plugin {
     fallback: OnceLock<Option<Linked>>,
     component: Component,
     engines: Arc<Engines>,
+    /// The interfaces that it imports.
+    imports: Vec<String>,
+    /// What all its instances draw their memory from.
+    account: Arc<Account>,
+    /// What the host keeps for each instance.
+    overhead: u64,
 }
 
 impl Plugin {
@@ -133,7 +144,7 @@ impl Plugin {
     pub(crate) fn link(
         engines: Arc<Engines>,
         mode: Mode,
-        component: Component,
+        code: Code,
         (digest, size): (Digest, usize),
         manifest: Manifest,
         granted: Vec<Capability>,
@@ -141,7 +152,11 @@ impl Plugin {
         limits: &Limits,
     ) -> Result<Plugin, LoadError> {
         let limits = limits.lowered(&manifest.limits);
-        let edge = Edge::of(component.engine(), &component);
+        let Code {
+            component,
+            edge,
+            overhead,
+        } = code;
         preflight::check(&edge, &manifest, &granted).map_err(|source| LoadError::Preflight {
             plugin: manifest.name.clone(),
             source,
@@ -159,14 +174,17 @@ impl Plugin {
             size,
             settings: values.into_iter().map(Into::into).collect(),
             manifest: Arc::new(manifest),
-            limits: Arc::new(limits),
             masks,
             mode,
             granted,
             main,
             fallback: OnceLock::new(),
             component,
+            account: Account::of_plugin(limits.plugin_memory, &engines.account),
+            limits: Arc::new(limits),
             engines,
+            imports: edge.imports.into_iter().map(|(name, _)| name).collect(),
+            overhead,
         })
     }
 
@@ -191,12 +209,19 @@ impl Plugin {
     }
 
     /// The interfaces that it imports, by full name.
-    pub fn imports(&self) -> Vec<String> {
-        let engine = self.component.engine();
-        let ty = self.component.component_type();
-        ty.imports(engine)
-            .map(|(name, _)| name.to_owned())
-            .collect()
+    pub fn imports(&self) -> &[String] {
+        &self.imports
+    }
+
+    /// Bytes that all its instances hold together at the moment.
+    pub fn memory(&self) -> u64 {
+        self.account.used()
+    }
+
+    /// Whether its instances, or those of all plugins, hold more than half of what they may, so
+    /// that instances which nobody needs should be dropped.
+    pub fn is_memory_scarce(&self) -> bool {
+        self.account.is_scarce()
     }
 
     /// Makes an instance and configures it. Instances come from the pool, or from ordinary
@@ -253,6 +278,7 @@ impl Plugin {
             Arc::clone(&self.limits),
             Arc::clone(&self.masks),
             capabilities,
+            Arc::clone(&self.account),
         );
         let mut store = Store::new(&linked.engine, state);
         store.limiter(|state| &mut state.usage);
@@ -264,7 +290,10 @@ impl Plugin {
             Arc::clone(&self.limits),
             self.mode,
         );
-        if let Err(error) = instance.start(&linked.pre, &linked.exports) {
+        let started = contain(|| instance.start(&linked.pre, &linked.exports, self.overhead));
+        if let Err(error) = started
+            .unwrap_or_else(|panicked| Err(FaultCause::panic("instantiate", &panicked).into()))
+        {
             let full = error.is::<PoolConcurrencyLimitError>();
             let plugin = self.manifest.name.clone();
             let error = if full {

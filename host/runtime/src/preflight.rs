@@ -5,8 +5,9 @@
 
 mod edge;
 
+use crate::Limits;
 use crate::bindings::{PACKAGE, VERSION, interface};
-use crate::compile::CompileError;
+use crate::compile::Compiler;
 use crate::manifest::{Capability, Manifest, OptionalExport, World, extract};
 use crate::plugin::LoadError;
 
@@ -60,27 +61,42 @@ pub enum PreflightError {
     },
 }
 
-/// Reads the manifest of a component and compares its imports and exports with it and with
-/// what this host offers, as if everything that the manifest asks for were granted. Nothing is
-/// compiled and nothing of the component runs: for builds, which should not leave a component
-/// that no host loads.
+/// What a component is, without compiling it.
+#[derive(Debug)]
+pub struct Inspected {
+    /// Its manifest.
+    pub manifest: Manifest,
+    /// Names of what it imports.
+    pub imports: Vec<String>,
+    /// Names of what it exports.
+    pub exports: Vec<String>,
+    /// Why no host of this version would link it, if everything that it asks for were granted.
+    pub refusal: Option<PreflightError>,
+}
+
+/// Reads the manifest of a component and what it imports and exports, which is validated where
+/// the compiler works, within its limits. Nothing is compiled and nothing of the component runs.
 ///
 /// # Errors
-/// What [`Runtime::load`](crate::Runtime::load) would say of the manifest, of the imports and
-/// of the exports, and when the bytes are no valid component.
-pub fn preflight(component: &[u8]) -> Result<Manifest, LoadError> {
+/// What [`Runtime::load`](crate::Runtime::load) would say of the manifest, and when the bytes
+/// are no valid component or made of too much.
+pub fn inspect(
+    compiler: &Compiler,
+    limits: &Limits,
+    component: &[u8],
+) -> Result<Inspected, LoadError> {
     let manifest = Manifest::parse(extract(component)?)?;
-    let edge = Edge::of_bytes(component).map_err(|problem| LoadError::Compile {
+    let edge = compiler.edge(limits, component);
+    let edge = edge.map_err(|source| LoadError::Compile {
         plugin: manifest.name.clone(),
-        source: CompileError::Invalid(problem),
+        source,
     })?;
-    match check(&edge, &manifest, &manifest.capabilities) {
-        Ok(()) => Ok(manifest),
-        Err(source) => Err(LoadError::Preflight {
-            plugin: manifest.name,
-            source,
-        }),
-    }
+    Ok(Inspected {
+        refusal: check(&edge, &manifest, &manifest.capabilities).err(),
+        imports: edge.imports.into_iter().map(|(name, _)| name).collect(),
+        exports: edge.exports,
+        manifest,
+    })
 }
 
 /// Checks a component against its manifest and what is granted.

@@ -6,12 +6,13 @@ use palisade_events::Digest;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use crate::Mode;
-use crate::compile::{CodeCache, CodeKey, CompileError, Compiler};
+use crate::compile::{Artifact, CodeCache, CodeKey, CompileError, Compiler};
 use crate::engine::{EngineError, Engines};
 use crate::limits::Limits;
 use crate::manifest::{Capability, Manifest, Settings, extract};
 use crate::plugin::{LoadError, Plugin};
+use crate::preflight::Edge;
+use crate::{Mode, contain};
 
 /// How a runtime is set up.
 pub struct Config {
@@ -19,6 +20,9 @@ pub struct Config {
     pub mode: Mode,
     /// The operator's limits; a manifest can only lower them.
     pub limits: Limits,
+    /// Bytes of memories and tables that all instances of all plugins may have together, with
+    /// what the pool keeps for the next instances. Growing beyond is a fault.
+    pub guest_memory: u64,
     /// Whether instances come from a pool of memory that is set aside, as far as it goes.
     pub pool: bool,
     /// Who compiles what is not in the cache.
@@ -33,6 +37,7 @@ impl Default for Config {
         Config {
             mode: Mode::Live,
             limits: Limits::default(),
+            guest_memory: 384 << 20,
             pool: true,
             compiler: Compiler::InProcess,
             cache: None,
@@ -62,7 +67,12 @@ impl Runtime {
     /// When wasmtime cannot run on this machine.
     pub fn new(config: Config) -> Result<Runtime, EngineError> {
         Ok(Runtime {
-            engines: Arc::new(Engines::new(config.mode, &config.limits, config.pool)?),
+            engines: Arc::new(Engines::new(
+                config.mode,
+                &config.limits,
+                config.guest_memory,
+                config.pool,
+            )?),
             config,
         })
     }
@@ -79,6 +89,16 @@ impl Runtime {
     /// # Errors
     /// See [`LoadError`]; nothing of the component has run then.
     pub fn load(
+        &self,
+        component: &[u8],
+        grants: &[Capability],
+        settings: &Settings,
+    ) -> Result<(Plugin, CodeOrigin), LoadError> {
+        contain(|| self.load_component(component, grants, settings))
+            .unwrap_or_else(|panicked| Err(LoadError::Panicked(panicked)))
+    }
+
+    fn load_component(
         &self,
         component: &[u8],
         grants: &[Capability],
@@ -110,43 +130,54 @@ impl Runtime {
         Ok((plugin, origin))
     }
 
-    fn code(
-        &self,
-        component: &[u8],
-        digest: &Digest,
-    ) -> Result<(Component, CodeOrigin), CompileError> {
+    fn code(&self, component: &[u8], digest: &Digest) -> Result<(Code, CodeOrigin), CompileError> {
         let engine = self.engines.main();
         let key = CodeKey::new(&digest.0, engine);
         let reason = match &self.config.cache {
             None => "no cache".to_owned(),
             Some(cache) => match cache.get(&key) {
                 Err(error) => error.to_string(),
-                Ok(code) => match self.own(&code) {
-                    Ok(component) => return Ok((component, CodeOrigin::Cached)),
+                Ok(artifact) => match self.own(&artifact) {
+                    Ok(code) => return Ok((code, CodeOrigin::Cached)),
                     Err(error) => error.to_string(),
                 },
             },
         };
-        let code = self.config.compiler.compile(
+        let artifact = self.config.compiler.compile(
             engine,
             self.config.mode,
             &self.config.limits,
             component,
         )?;
-        let loaded = self.own(&code)?;
+        let loaded = self.own(&artifact)?;
         if let Some(cache) = &self.config.cache {
             // A cache that cannot be written costs time at the next start and nothing else.
-            let _ = cache.put(&key, &code);
+            let _ = cache.put(&key, &artifact);
         }
         Ok((loaded, CodeOrigin::Compiled(reason)))
     }
 
     /// Loads code for the pool, or for ordinary memory where the component is too large for
     /// a place in the pool: what it may have is for its limits to say, at instantiation.
-    fn own(&self, code: &[u8]) -> Result<Component, CompileError> {
-        load_own_code(self.engines.main(), code)
-            .or_else(|refused| load_own_code(&self.engines.on_demand, code).map_err(|_| refused))
+    fn own(&self, artifact: &[u8]) -> Result<Code, CompileError> {
+        let artifact = Artifact::read(artifact).map_err(CompileError::Load)?;
+        let load = |engine| load_own_code(engine, artifact.code);
+        let component = load(self.engines.main())
+            .or_else(|refused| load(&self.engines.on_demand).map_err(|_| refused))?;
+        Ok(Code {
+            component,
+            edge: artifact.edge,
+            overhead: artifact.overhead,
+        })
     }
+}
+
+/// Code that is loaded, and what is known of it.
+pub(crate) struct Code {
+    pub(crate) component: Component,
+    pub(crate) edge: Edge,
+    /// Bytes that the host keeps for each instance.
+    pub(crate) overhead: u64,
 }
 
 /// Loads machine code that this host compiled.

@@ -58,7 +58,7 @@ impl Check {
             &[Format::Table, Format::Ndjson, Format::Json],
         )?;
         let loaded = self.host.load_policies("request")?;
-        let config = self.host.config(&loaded.given);
+        let config = self.host.config(&loaded.given)?;
         let mut engine = loaded.engine(config, &crate::host::log_to_stderr())?;
         let mut report = Report {
             results: Results::new(context.output(), format, &loaded.plugins),

@@ -72,7 +72,7 @@ impl Run {
             Some(path) => DeadLetters::open(path, MAX_DEAD_LETTERS)
                 .with_context(|| format!("open the dead-letter file {}", path.display()))?,
         };
-        let mut config = self.host.config(&loaded.given);
+        let mut config = self.host.config(&loaded.given)?;
         config.dead_letters = letters.clone();
         config.until = self.until.map(|until| until.0);
         config.now = crate::host::clock();

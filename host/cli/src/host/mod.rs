@@ -20,10 +20,15 @@ use palisade_runtime::{Config, Limits, Mode, Plugin, Runtime};
 pub(crate) use self::load::components;
 use self::load::{Read, read, read_all, text};
 use crate::packs::PackOptions;
+use crate::partition_key::partition_key;
 use crate::places::{Places, open_private};
 
 /// The largest compiled code that is kept.
-const MAX_CODE: usize = 512 << 20;
+const MAX_CODE: usize = 128 << 20;
+/// Bytes of memory that all plugins may have together, and that one may in all its instances,
+/// for each worker.
+const GUEST_MEMORY: u64 = 192 << 20;
+const PLUGIN_MEMORY: u64 = 128 << 20;
 /// Where `palisade plugin build` puts components.
 const BUILT: &str = "target/plugins";
 /// The pack there that nobody wants to run by default.
@@ -64,6 +69,12 @@ pub(crate) struct HostOptions {
     /// deny); or `stop` the run
     #[arg(long, value_name = "MODE", default_value = "skip", value_parser = on_fault)]
     on_fault: OnFault,
+
+    /// The secret that divides keys into parts, a line of 32 hexadecimal digits; where state
+    /// tables are full, runs repeat under the same one [default: your own, made once in
+    /// $XDG_STATE_HOME/palisade/partition.key]
+    #[arg(long, value_name = "FILE")]
+    partition_key: Option<PathBuf>,
 
     /// Bound calls by fuel as well, so that they end at the same instruction everywhere
     #[arg(long)]
@@ -162,7 +173,7 @@ impl HostOptions {
     /// # Errors
     /// When there is none, or one of them cannot be loaded.
     pub(crate) fn load(&self, given: Given) -> Result<Loaded> {
-        let runtime = runtime(self.deterministic, self.no_code_cache)?;
+        let runtime = runtime_for(self.deterministic, self.no_code_cache, self.workers)?;
         let mut files = Vec::new();
         if self.plugins.is_empty() && self.packs.is_empty() {
             let built = Path::new(BUILT);
@@ -222,19 +233,23 @@ impl HostOptions {
     }
 
     /// The engine's settings.
-    pub(crate) fn config(&self, given: &Given) -> EngineConfig {
+    ///
+    /// # Errors
+    /// When there is no partition key that can be used.
+    pub(crate) fn config(&self, given: &Given) -> Result<EngineConfig> {
         let mut config = EngineConfig {
             batch_rows: self.batch_rows.clamp(1, 1024),
             epoch: self.epoch.max(1),
             fresh: self.fresh_instances,
             networks: given.networks.clone(),
             on_fault: self.on_fault,
+            partition_key: partition_key(self.partition_key.as_deref())?,
             ..EngineConfig::default()
         };
         if let Some(workers) = self.workers {
             config.workers = workers;
         }
-        config
+        Ok(config)
     }
 }
 
@@ -259,6 +274,15 @@ fn on_fault(text: &str) -> Result<OnFault, String> {
 /// # Errors
 /// When the cache of compiled code cannot be opened, or wasmtime does not run here.
 pub(crate) fn runtime(deterministic: bool, no_code_cache: bool) -> Result<Runtime> {
+    runtime_for(deterministic, no_code_cache, None)
+}
+
+/// The same for so many workers; one a core where that is not said.
+fn runtime_for(
+    deterministic: bool,
+    no_code_cache: bool,
+    workers: Option<usize>,
+) -> Result<Runtime> {
     let cache = if no_code_cache {
         None
     } else {
@@ -267,22 +291,35 @@ pub(crate) fn runtime(deterministic: bool, no_code_cache: bool) -> Result<Runtim
             .with_context(|| format!("open the cache of compiled code {}", path.display()))?;
         Some(cache)
     };
-    let program = std::env::current_exe().context("find this program's own file")?;
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = workers.unwrap_or_else(cores).clamp(2, 256) as u64;
     Ok(Runtime::new(Config {
         mode: if deterministic {
             Mode::Deterministic
         } else {
             Mode::Live
         },
-        limits: Limits::default(),
+        limits: Limits {
+            plugin_memory: PLUGIN_MEMORY * workers,
+            ..Limits::default()
+        },
+        guest_memory: GUEST_MEMORY * workers,
         pool: true,
-        compiler: Compiler::Child(CompilerCommand {
-            program,
-            arguments: vec!["compile-component".into()],
-            limits: ChildLimits::default(),
-        }),
+        compiler: compiler()?,
         cache,
     })?)
+}
+
+/// This program in a process of its own, with limits.
+///
+/// # Errors
+/// When this program's own file cannot be found.
+pub(crate) fn compiler() -> Result<Compiler> {
+    Ok(Compiler::Child(CompilerCommand {
+        program: std::env::current_exe().context("find this program's own file")?,
+        arguments: vec!["compile-component".into()],
+        limits: ChildLimits::default(),
+    }))
 }
 
 impl Loaded {

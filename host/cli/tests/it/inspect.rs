@@ -174,7 +174,7 @@ fn what_is_no_plugin_is_refused() {
             "palisade plugin build",
         ),
         ("twice.wasm", twice, "exactly one is allowed"),
-        ("invalid.wasm", invalid, "it is broken WebAssembly"),
+        ("invalid.wasm", invalid, "the component does not compile"),
         (
             "unknown.wasm",
             component(&unknown),

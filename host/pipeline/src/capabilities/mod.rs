@@ -1,6 +1,8 @@
 //! State, timers, datasets and log of one plugin on one shard, as the runtime asks for them.
 
 mod log;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -9,6 +11,7 @@ use palisade_runtime::manifest::{Manifest, Subscription, TableKind};
 use palisade_runtime::{Capabilities, DatasetEntry, Fired, Hit, LogLevel, Refusal, View};
 
 use crate::datasets::{Dataset, Scratch};
+use crate::partition::PartitionKey;
 use crate::predicates::Membership;
 use crate::state::{Holds, PartitionedBy, Rows, Span, TableSpec, Tables};
 use crate::timers::Timers;
@@ -23,6 +26,8 @@ pub struct Shard {
     /// By position in the manifest; `None`: not loaded.
     datasets: Vec<Option<Arc<Dataset>>>,
     log: LogSink,
+    /// A write has begun and not returned: a panic came between.
+    writing: bool,
 }
 
 impl Shard {
@@ -31,17 +36,27 @@ impl Shard {
     pub fn new(
         manifest: &Manifest,
         state_bytes: u64,
+        key: PartitionKey,
         datasets: &[Arc<Dataset>],
         log: LogSink,
     ) -> Shard {
         let find = |name: &String| datasets.iter().find(|d| d.name() == name).map(Arc::clone);
         Shard {
             plugin: manifest.name.clone(),
-            tables: Tables::partitioned(specs(manifest), state_bytes, partition(manifest)),
+            tables: Tables::partitioned(specs(manifest), state_bytes, partition(manifest), key),
             timers: Timers::default(),
             datasets: manifest.datasets.iter().map(find).collect(),
             log,
+            writing: false,
         }
+    }
+
+    /// Runs a body that writes to tables or timers, noting whether it returned.
+    fn write<R>(&mut self, body: impl FnOnce(&mut Shard) -> R) -> R {
+        self.writing = true;
+        let result = body(self);
+        self.writing = false;
+        result
     }
 
     fn dataset(&self, position: usize) -> Result<&Arc<Dataset>, Refusal> {
@@ -102,22 +117,33 @@ fn refusal(error: impl std::fmt::Display) -> Refusal {
 
 impl Capabilities for Shard {
     fn begin(&mut self, tenant: &str) {
-        self.tables.begin(tenant);
-        self.timers.begin(tenant);
+        self.write(|shard| {
+            shard.tables.begin(tenant);
+            shard.timers.begin(tenant);
+        });
     }
 
     fn commit(&mut self) {
-        self.tables.commit();
-        self.timers.commit();
+        self.write(|shard| {
+            shard.tables.commit();
+            shard.timers.commit();
+        });
     }
 
-    fn rollback(&mut self) {
-        self.tables.rollback();
-        self.timers.rollback();
+    fn rollback(&mut self) -> bool {
+        if self.writing {
+            return false;
+        }
+        self.write(|shard| {
+            shard.tables.rollback();
+            shard.timers.rollback();
+        });
+        true
     }
 
     fn count(&mut self, view: &View, table: usize, of: &[u32]) -> Result<Vec<u64>, Refusal> {
-        self.tables.count(table, rows(view, of)).map_err(refusal)
+        let count = |shard: &mut Shard| shard.tables.count(table, rows(view, of));
+        self.write(count).map_err(refusal)
     }
 
     fn sum(
@@ -128,7 +154,8 @@ impl Capabilities for Shard {
         of: &[u32],
     ) -> Result<Vec<u64>, Refusal> {
         let rows = rows(view, of);
-        self.tables.sum(table, values, rows).map_err(refusal)
+        let sum = |shard: &mut Shard| shard.tables.sum(table, values, rows);
+        self.write(sum).map_err(refusal)
     }
 
     fn distinct(
@@ -139,43 +166,53 @@ impl Capabilities for Shard {
         of: &[u32],
     ) -> Result<Vec<u64>, Refusal> {
         let rows = rows(view, of);
-        self.tables.distinct(table, values, rows).map_err(refusal)
+        let distinct = |shard: &mut Shard| shard.tables.distinct(table, values, rows);
+        self.write(distinct).map_err(refusal)
     }
 
     fn first(&mut self, view: &View, table: usize, of: &[u32]) -> Result<Vec<u8>, Refusal> {
-        self.tables.first(table, rows(view, of)).map_err(refusal)
+        let first = |shard: &mut Shard| shard.tables.first(table, rows(view, of));
+        self.write(first).map_err(refusal)
     }
 
     fn citations(&mut self, view: &View, table: usize, row: u32) -> Result<Vec<u64>, Refusal> {
         let row = view.batch_row(row);
-        let cited = self.tables.citations(table, view.batch(), row);
-        cited.map_err(refusal)
+        let cited = |shard: &mut Shard| shard.tables.citations(table, view.batch(), row);
+        self.write(cited).map_err(refusal)
     }
 
     fn get(&mut self, table: usize, key: &str) -> Result<Option<Arc<[u8]>>, Refusal> {
-        self.tables.get(table, key).map_err(refusal)
+        self.write(|shard| shard.tables.get(table, key))
+            .map_err(refusal)
     }
 
     fn put(&mut self, table: usize, key: &str, value: Vec<u8>) -> Result<(), Refusal> {
-        self.tables.put(table, key, value).map_err(refusal)
+        self.write(|shard| shard.tables.put(table, key, value))
+            .map_err(refusal)
     }
 
     fn remove(&mut self, table: usize, key: &str) -> Result<(), Refusal> {
-        self.tables.remove(table, key).map_err(refusal)
+        self.write(|shard| shard.tables.remove(table, key))
+            .map_err(refusal)
     }
 
     fn set_timer(&mut self, name: &str, key: &str, due: u64) -> Result<(), Refusal> {
-        self.timers.set(name, key, due).map_err(refusal)
+        self.write(|shard| shard.timers.set(name, key, due))
+            .map_err(refusal)
     }
 
     fn cancel_timer(&mut self, name: &str, key: &str) -> Result<(), Refusal> {
-        self.timers.cancel(name, key).map_err(refusal)
+        self.write(|shard| shard.timers.cancel(name, key))
+            .map_err(refusal)
     }
 
     fn fire(&mut self, watermark: u64) -> Vec<(String, Vec<Fired>)> {
-        self.tables.advance(watermark);
-        let firings = self.timers.advance(watermark).into_iter();
+        let firings = self.write(|shard| {
+            shard.tables.advance(watermark);
+            shard.timers.advance(watermark)
+        });
         firings
+            .into_iter()
             .map(|firing| {
                 let timers = firing.timers.into_iter().map(|timer| Fired {
                     name: timer.name,

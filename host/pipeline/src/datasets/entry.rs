@@ -161,7 +161,8 @@ fn cidr(value: &str) -> Result<(String, Option<Network>), String> {
     }
     let network = Network {
         address: IpAddress::from(address),
-        length: length + 128 - bits,
+        // In this order: the sum of both lengths is beyond a byte.
+        length: length + (128 - bits),
     };
     let masked = network.masked();
     if masked != network {

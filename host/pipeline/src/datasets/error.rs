@@ -41,6 +41,14 @@ pub enum DatasetError {
         /// What is wrong, and what to write.
         problem: String,
     },
+    /// The host has panicked over it.
+    #[error("dataset `{dataset}`: the host panicked while it read it: {source}")]
+    Panicked {
+        /// The dataset.
+        dataset: String,
+        /// What the panic said.
+        source: palisade_runtime::Panicked,
+    },
     /// Too many entries have one value.
     #[error(
         "dataset `{dataset}`, line {line}, field `value`: more than {MAX_SAME_VALUE} entries \

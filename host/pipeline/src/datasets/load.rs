@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::Read;
 
 use palisade_events::{AttributeValue, Attributes, Digest, Timestamp};
+use palisade_runtime::contain;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::Value;
 
@@ -55,6 +56,20 @@ impl Dataset {
                 limit: limits.bytes,
             });
         }
+        let read = contain(|| Dataset::parse_lines(name, bytes, limits));
+        read.unwrap_or_else(|source| {
+            Err(DatasetError::Panicked {
+                dataset: name.to_owned(),
+                source,
+            })
+        })
+    }
+
+    fn parse_lines(
+        name: &str,
+        bytes: &[u8],
+        limits: &DatasetLimits,
+    ) -> Result<Dataset, DatasetError> {
         let mut entries = Vec::new();
         let mut networks = Vec::new();
         let mut lines = Vec::new();

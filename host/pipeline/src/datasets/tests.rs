@@ -374,7 +374,83 @@ fn too_many_matches_in_one_call_are_refused() {
     assert_eq!(refused, Err(QueryError::TooManyHits(MAX_HITS)));
 }
 
+#[test]
+fn a_network_of_one_address_is_looked_up_and_loaded() {
+    let dataset = dataset(&[
+        ("cidr", "::1/128"),
+        ("cidr", "192.0.2.1/32"),
+        ("cidr", "::/0"),
+    ]);
+    assert_eq!(dataset.lookup("::1/128"), [0]);
+    assert_eq!(dataset.lookup("192.0.2.1/32"), [1]);
+    assert_eq!(dataset.lookup("::/0"), [2]);
+    for absent in [
+        "::1/129",
+        "::1/255",
+        "192.0.2.1/33",
+        "::ffff:192.0.2.1/128",
+        "::2/128",
+    ] {
+        assert!(dataset.lookup(absent).is_empty(), "{absent}");
+    }
+    assert_eq!(
+        hits(&dataset, &addresses(&["::1", "192.0.2.1"]), 0),
+        [(0, 0), (0, 2), (1, 1)]
+    );
+}
+
+/// Values near those that a dataset may have, of every kind.
+fn values() -> impl Strategy<Value = (EntryKind, String)> {
+    let address = prop_oneof![
+        any::<[u8; 4]>().prop_map(|ip| std::net::Ipv4Addr::from(ip).to_string()),
+        any::<u128>().prop_map(|ip| std::net::Ipv6Addr::from(ip).to_string()),
+        any::<u32>().prop_map(|ip| {
+            std::net::Ipv6Addr::from(0xffff_0000_0000 | u128::from(ip)).to_string()
+        }),
+        Just("::".to_owned()),
+        Just("0.0.0.0".to_owned()),
+    ];
+    let text = "[ -~\\PC]{0,12}|[a-z0-9.*@:/-]{1,20}";
+    let value = (address, any::<u8>(), text).prop_flat_map(|(address, length, text)| {
+        prop_oneof![
+            Just(address.clone()),
+            Just(format!("{address}/{length}")),
+            Just(format!("{address}/{text}")),
+            Just(text),
+        ]
+    });
+    (prop::sample::select(EntryKind::ALL.to_vec()), value)
+}
+
 proptest! {
+    /// A panic while loading is an error of its own, so nothing else than this finds it.
+    #[test]
+    fn what_is_loaded_is_found_by_its_value_and_nothing_panics(
+        entries in prop::collection::vec(values(), 1..8),
+        asked in prop::collection::vec(values(), 1..8),
+    ) {
+        let line = |(kind, value): &(EntryKind, String)| {
+            let value = serde_json::to_string(value).unwrap();
+            format!("{{\"kind\":\"{}\",\"value\":{value}}}\n", kind.name())
+        };
+        // One by one, so that what is refused does not refuse the rest.
+        let good: String = entries.iter().map(line).filter(|line| match parse(line) {
+            Ok(_) => true,
+            Err(DatasetError::Panicked { .. }) => panic!("{line}"),
+            Err(_) => false,
+        }).collect();
+        let dataset = parse(&good).unwrap();
+        for (position, entry) in (0u32..).zip(dataset.entries()) {
+            prop_assert!(dataset.lookup(&entry.value).contains(&position));
+        }
+        for (_, value) in entries.iter().chain(&asked) {
+            for found in dataset.lookup(value) {
+                prop_assert_eq!(&*dataset.entries()[found as usize].value, value.as_str());
+            }
+            dataset.matches(&texts(&[value]), [(0, 0)].into_iter()).unwrap();
+        }
+    }
+
     #[test]
     fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = Dataset::parse("x", &bytes, &DatasetLimits::default());

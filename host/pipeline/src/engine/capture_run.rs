@@ -47,6 +47,7 @@ impl Engine {
             let mut ingest = Ingest::new(
                 self.workers.pieces(),
                 !self.parsers.is_empty(),
+                self.config.partition_key,
                 networks.as_deref(),
             );
             for _ in 0..self.config.epoch {

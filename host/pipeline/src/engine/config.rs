@@ -12,6 +12,7 @@ use super::workers::WorkerError;
 use crate::capture::ReadLimits;
 use crate::enrich::{EnrichError, Networks};
 use crate::flow::FlowConfig;
+use crate::partition::PartitionKey;
 use crate::sources::{DeadLetters, Limits};
 
 /// Highest slot of an input; those above are for findings.
@@ -37,6 +38,9 @@ pub struct EngineConfig {
     /// A new instance of detectors and policies for every call: for tests, which must see the
     /// same output.
     pub fresh: bool,
+    /// The secret that divides keys into parts and flows among workers. What comes out depends
+    /// on it where state tables are full, and in estimates of distinct values.
+    pub partition_key: PartitionKey,
     /// The flow table's limits.
     pub flow: FlowConfig,
     /// Limits on reading captures.
@@ -64,6 +68,7 @@ impl Default for EngineConfig {
             now: None,
             until: None,
             fresh: false,
+            partition_key: PartitionKey::default(),
             flow: FlowConfig::default(),
             read: ReadLimits::default(),
             limits: Limits::default(),

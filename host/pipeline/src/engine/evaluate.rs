@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use palisade_events::{Batch, Judgement, Verdict};
-use palisade_runtime::manifest::{OptionalExport, Role};
-use palisade_runtime::{Capabilities, Effects, Fault, Fired, Plugin};
+use palisade_runtime::manifest::{OptionalExport, Role, World};
+use palisade_runtime::{Effects, Fault, Fired, Panicked, Plugin, contain};
 
 use super::draft::{Draft, Occasion, attribution, draft, is_placed};
 use super::isolate::Budget;
 use super::place::{Cause, Place, Rank, TimerCause};
 use super::route::{Routed, Shown, Tick, Turn};
-use super::seat::{Cost, Seat};
+use super::seat::{Cost, Provide, Seat};
+use crate::partition::PartitionKey;
 
 /// An event that a plugin could not be shown.
 #[derive(Clone, Debug)]
@@ -45,8 +46,9 @@ pub(crate) struct EvaluateOutput {
 
 /// Evaluates the shard of one worker.
 pub(crate) struct EvaluateWorker {
-    number: usize,
-    workers: usize,
+    /// Its number, and how many there are.
+    share: (usize, usize),
+    key: PartitionKey,
     seats: Vec<Seat>,
     /// A new instance for every call, which must not change what comes out.
     fresh: bool,
@@ -55,20 +57,20 @@ pub(crate) struct EvaluateWorker {
 impl EvaluateWorker {
     /// A worker for its share of these plugins' events.
     pub(crate) fn new(
-        number: usize,
-        workers: usize,
+        share: (usize, usize),
+        key: PartitionKey,
         plugins: &[Arc<Plugin>],
-        mut capabilities: impl FnMut(usize) -> Box<dyn Capabilities>,
+        capabilities: &Provide,
         fresh: bool,
     ) -> EvaluateWorker {
         let seats = plugins
             .iter()
             .enumerate()
-            .map(|(index, plugin)| Seat::new(Arc::clone(plugin), index, capabilities(index)))
+            .map(|(index, plugin)| Seat::new(Arc::clone(plugin), index, Arc::clone(capabilities)))
             .collect();
         EvaluateWorker {
-            number,
-            workers,
+            share,
+            key,
             seats,
             fresh,
         }
@@ -85,13 +87,9 @@ impl EvaluateWorker {
                 continue;
             }
             let began = Instant::now();
-            let turns = routed.turns(
-                index,
-                seat.plugin.manifest(),
-                seat.placement,
-                self.number,
-                self.workers,
-            );
+            let (plugin, placement) = (Arc::clone(&seat.plugin), seat.placement);
+            let (key, share) = (self.key, self.share);
+            let turns = contain(|| routed.turns(index, plugin.manifest(), placement, key, share));
             out.routing += began.elapsed();
             let mut call = Call {
                 budget: Budget::new(seat.plugin.limits().call_time),
@@ -100,10 +98,24 @@ impl EvaluateWorker {
                 fresh: self.fresh,
                 out: &mut out,
             };
+            let turns = match turns {
+                Ok(turns) => turns,
+                Err(panicked) if plugin.manifest().world == World::Policy => {
+                    // It would not be asked, and nobody would deny in its stead.
+                    std::panic::resume_unwind(Box::new(panicked.to_string()));
+                }
+                Err(panicked) => {
+                    call.broke(Place::tick(0), &panicked);
+                    continue;
+                }
+            };
             for turn in turns {
-                match turn {
-                    Turn::Show(shown) => call.show(&shown),
-                    Turn::Watermark(tick) => call.fire(tick),
+                let taken = contain(|| match &turn {
+                    Turn::Show(shown) => call.show(shown),
+                    Turn::Watermark(tick) => call.fire(*tick),
+                });
+                if let Err(panicked) = taken {
+                    call.broke(turn.place(), &panicked);
                 }
             }
         }
@@ -126,7 +138,13 @@ impl Call<'_> {
         match self.seat.plugin.manifest().subscriptions[shown.subscription].role {
             Role::Decide => {
                 for row in 0..shown.view.len() {
-                    self.decide(&shown.slice(row, row + 1));
+                    let asked = shown.slice(row, row + 1);
+                    let (batch, at) = (asked.view.batch().clone(), asked.view.batch_row(0));
+                    self.out.requests.push((asked.place(0), batch, at));
+                    if let Err(panicked) = contain(|| self.decide(&asked)) {
+                        let name = &self.seat.plugin.manifest().name;
+                        self.deny(&asked, Fault::of_panic(name, "decide", &panicked));
+                    }
                 }
             }
             Role::Evaluate => self.evaluate(shown),
@@ -164,9 +182,7 @@ impl Call<'_> {
 
     /// Asks a policy about one request. A fault is a deny.
     fn decide(&mut self, shown: &Shown) {
-        let (batch, row) = (shown.view.batch().clone(), shown.view.batch_row(0));
         let place = shown.place(0);
-        self.out.requests.push((place, batch, row));
         let view = shown.view.clone();
         let asked = self.run(1, |instance| {
             instance.decide(shown.subscription as u32, view).map(Some)
@@ -179,24 +195,43 @@ impl Call<'_> {
                     self.out.judgements.push((rank, judgement));
                 }
             }
-            Err(fault) => {
-                let judgement = Judgement {
-                    by: attribution(&self.seat.plugin, ""),
-                    verdict: Verdict::Deny,
-                    reason: format!("the policy could not decide: {fault}"),
-                    obligations: Vec::new(),
-                    events: Vec::new(),
-                };
-                let rank = self.rank(place, &cause);
-                self.out.judgements.push((rank, judgement));
-                self.poison(shown, 0, fault);
-            }
+            Err(fault) => self.deny(shown, fault),
         }
+    }
+
+    /// Denies a request that the policy could not judge.
+    fn deny(&mut self, shown: &Shown, fault: Fault) {
+        let judgement = Judgement {
+            by: attribution(&self.seat.plugin, ""),
+            verdict: Verdict::Deny,
+            reason: format!("the policy could not decide: {fault}"),
+            obligations: Vec::new(),
+            events: Vec::new(),
+        };
+        let rank = self.rank(shown.place(0), &Cause::Row(shown.subscription));
+        self.out.judgements.push((rank, judgement));
+        self.poison(shown, 0, fault);
+    }
+
+    /// The host has panicked outside of a call, at this place: what was to come of it is lost,
+    /// and what follows is shown all the same.
+    fn broke(&mut self, place: Place, panicked: &Panicked) {
+        let name = &self.seat.plugin.manifest().name;
+        let fault = Fault::of_panic(name, "evaluate", panicked);
+        let rank = self.rank(place, &Cause::Row(0));
+        self.out.faults.push((rank, fault));
     }
 
     /// Advances the plugin's tables and tells it which of its timers are due.
     fn fire(&mut self, tick: Tick) {
-        let due = self.seat.due(tick.watermark);
+        let due = match self.seat.due(tick.watermark) {
+            Ok(due) => due,
+            Err(fault) => {
+                let rank = self.rank(Place::tick(tick.seq), &Cause::Timer(None));
+                self.out.faults.push((rank, fault));
+                return;
+            }
+        };
         // What has no use for timers may have tables.
         if !self.seat.plugin.manifest().exports(OptionalExport::OnTimer) {
             return;

@@ -9,6 +9,7 @@ use palisade_runtime::ChunkDirection;
 use super::piece::{Order, Piece, Pieces};
 use crate::enrich::{Networks, Place};
 use crate::flow::{Chunk, Direction, FlowInfo, FlowSink, FlowUpdate, Phase, TransportKind};
+use crate::partition::PartitionKey;
 
 /// News of a flow, with its place in the input; becomes a `network.flow` event.
 #[derive(Clone, Debug)]
@@ -41,8 +42,8 @@ pub(crate) struct FlowNews {
 #[derive(Debug, Default)]
 pub(crate) struct FlowState {
     context: Option<Arc<FlowContext>>,
-    /// Whether its parser worker knows it.
-    known: bool,
+    /// The parser worker that knows it.
+    worker: Option<usize>,
 }
 
 /// Collects an epoch of packets.
@@ -55,18 +56,26 @@ pub(crate) struct Ingest<'a> {
     pub pieces: Vec<Pieces>,
     /// Whether there is any parser.
     pub parsing: bool,
+    /// Chooses the worker of a flow.
+    key: PartitionKey,
     packet: u64,
     part: u32,
 }
 
 impl<'a> Ingest<'a> {
     /// Collects into these lists, one for each worker.
-    pub(crate) fn new(pieces: Vec<Pieces>, parsing: bool, networks: Option<&'a Networks>) -> Self {
+    pub(crate) fn new(
+        pieces: Vec<Pieces>,
+        parsing: bool,
+        key: PartitionKey,
+        networks: Option<&'a Networks>,
+    ) -> Self {
         Ingest {
             networks,
             news: Vec::new(),
             pieces,
             parsing,
+            key,
             packet: 0,
             part: 0,
         }
@@ -82,10 +91,6 @@ impl<'a> Ingest<'a> {
             record: packet,
             part: self.part,
         }
-    }
-
-    fn worker(&self, flow: u64) -> usize {
-        (flow % self.pieces.len() as u64) as usize
     }
 }
 
@@ -121,9 +126,8 @@ impl FlowSink for Ingest<'_> {
             syn_only: update.syn_only,
             first_bytes: update.first_bytes.to_vec(),
         });
-        if update.phase == Phase::End && state.known {
+        if let (Phase::End, Some(worker)) = (update.phase, state.worker) {
             let order = self.order(update.packet);
-            let worker = self.worker(info.id);
             let piece = Piece {
                 flow: info.id,
                 order,
@@ -146,13 +150,14 @@ impl FlowSink for Ingest<'_> {
             return;
         }
         let order = self.order(chunk.packet);
-        let context = if state.known {
-            None
-        } else {
-            state.known = true;
-            state.context.clone()
+        let (worker, context) = match state.worker {
+            Some(worker) => (worker, None),
+            None => {
+                let worker = self.key.worker(flow.id, self.pieces.len());
+                state.worker = Some(worker);
+                (worker, state.context.clone())
+            }
         };
-        let worker = self.worker(flow.id);
         let piece = Piece {
             flow: flow.id,
             order,

@@ -10,7 +10,7 @@ use palisade_runtime::manifest::{
 };
 
 use super::place::Place;
-use crate::partition::part_of;
+use crate::partition::{PartitionKey, part_of};
 use crate::predicates::{Answers, Filters};
 
 /// Where a plugin's events are evaluated.
@@ -76,6 +76,16 @@ pub(crate) enum Turn {
     Show(Shown),
     /// The watermark has come to here.
     Watermark(Tick),
+}
+
+impl Turn {
+    /// Where it stands.
+    pub(crate) fn place(&self) -> Place {
+        match self {
+            Turn::Show(shown) => shown.place(0),
+            Turn::Watermark(tick) => tick.place(),
+        }
+    }
 }
 
 /// A batch of an epoch.
@@ -213,15 +223,15 @@ impl Routed {
         })
     }
 
-    /// What the plugin at `index`, which is of the level, gets of this epoch on this worker,
-    /// in order.
+    /// What the plugin at `index`, which is of the level, gets of this epoch on this worker, of
+    /// so many, in order.
     pub(crate) fn turns(
         &self,
         index: usize,
         manifest: &Manifest,
         placement: Placement,
-        worker: usize,
-        workers: usize,
+        key: PartitionKey,
+        share @ (worker, workers): (usize, usize),
     ) -> Vec<Turn> {
         if let Placement::One(home) = placement
             && home % workers != worker
@@ -246,7 +256,7 @@ impl Routed {
                 let rows = match placement {
                     Placement::Partitioned if workers > 1 => {
                         let mine =
-                            partition(batch, rows.as_deref(), &spec.partition_by, worker, workers);
+                            partition(key, batch, rows.as_deref(), &spec.partition_by, share);
                         Some(mine)
                     }
                     _ => rows,
@@ -322,17 +332,17 @@ fn interleave(shows: Vec<Shown>, ticks: &[Tick]) -> Vec<Turn> {
 
 /// The rows whose partition fields choose this worker.
 fn partition(
+    key: PartitionKey,
     batch: &Batch,
     rows: Option<&[u32]>,
     fields: &[(String, FieldId)],
-    worker: usize,
-    workers: usize,
+    (worker, workers): (usize, usize),
 ) -> Arc<[u32]> {
     let columns: Vec<_> = fields
         .iter()
         .filter_map(|(_, id)| batch.column(*id).ok())
         .collect();
-    let mine = |row: &u32| usize::from(part_of(&columns, *row as usize)) % workers == worker;
+    let mine = |row: &u32| usize::from(part_of(key, &columns, *row as usize)) % workers == worker;
     match rows {
         Some(rows) => rows.iter().copied().filter(mine).collect(),
         None => (0..batch.len() as u32).filter(mine).collect(),

@@ -17,6 +17,7 @@ use super::merge::Protocol;
 use super::output::Output;
 use super::parse::ParseWorker;
 use super::route::{Placed, Routed, Tick};
+use super::seat::Provide;
 use super::summary::{PluginSummary, Summary};
 use super::trickle::Trickle;
 use super::watermark::Watermark;
@@ -87,18 +88,18 @@ impl Engine {
         let filters = Arc::new(Filters::new(filters));
         let workers = config.workers.clamp(1, 256);
         let retired: Arc<[AtomicBool]> = parsers.iter().map(|_| AtomicBool::new(false)).collect();
+        let key = config.partition_key;
+        let provide: Provide = {
+            let (plugins, datasets, log) = (plugins.clone(), datasets.to_vec(), Arc::clone(log));
+            Arc::new(move |index| {
+                let (manifest, log) = (plugins[index].manifest(), Arc::clone(&log));
+                Box::new(Shard::new(manifest, DEFAULT_BYTES, key, &datasets, log))
+            })
+        };
         let shards = (0..workers)
             .map(|number| {
-                let evaluate = EvaluateWorker::new(
-                    number,
-                    workers,
-                    &plugins,
-                    |index| {
-                        let (manifest, log) = (plugins[index].manifest(), Arc::clone(log));
-                        Box::new(Shard::new(manifest, DEFAULT_BYTES, datasets, log))
-                    },
-                    config.fresh,
-                );
+                let share = (number, workers);
+                let evaluate = EvaluateWorker::new(share, key, &plugins, &provide, config.fresh);
                 let parse = ParseWorker::new(parsers.clone(), Arc::clone(&retired));
                 (parse, evaluate)
             })
@@ -109,6 +110,7 @@ impl Engine {
         };
         let summary = Summary {
             plugins: parsers.iter().chain(&plugins).map(named).collect(),
+            partition_key: key.identity(),
             ..Summary::default()
         };
         Ok(Engine {

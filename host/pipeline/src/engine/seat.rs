@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use palisade_runtime::{
-    Capabilities, Effects, Fault, Fired, Instance, NoCapabilities, Peaks, Plugin,
-};
+use palisade_runtime::{Capabilities, Effects, Fault, Fired, Instance, Peaks, Plugin, contain};
 
 use super::route::Placement;
 
@@ -41,6 +39,9 @@ impl Cost {
     }
 }
 
+/// Makes the capabilities of the plugin at a position: anew, with nothing in them.
+pub(crate) type Provide = Arc<dyn Fn(usize) -> Box<dyn Capabilities> + Send + Sync>;
+
 /// One plugin on one worker.
 pub(crate) struct Seat {
     pub(crate) plugin: Arc<Plugin>,
@@ -48,20 +49,21 @@ pub(crate) struct Seat {
     instance: Option<Instance>,
     /// State, timers and datasets while there is no instance to hold them.
     capabilities: Option<Box<dyn Capabilities>>,
+    /// Where others come from when those can no longer be trusted.
+    provide: Provide,
+    index: usize,
     said: u64,
 }
 
 impl Seat {
-    pub(crate) fn new(
-        plugin: Arc<Plugin>,
-        index: usize,
-        capabilities: Box<dyn Capabilities>,
-    ) -> Seat {
+    pub(crate) fn new(plugin: Arc<Plugin>, index: usize, provide: Provide) -> Seat {
         Seat {
             placement: Placement::of(plugin.manifest(), index),
             plugin,
             instance: None,
-            capabilities: Some(capabilities),
+            capabilities: Some(provide(index)),
+            provide,
+            index,
             said: 0,
         }
     }
@@ -73,11 +75,39 @@ impl Seat {
     }
 
     /// Takes the timers that are due, by tenant.
-    pub(crate) fn due(&mut self, watermark: u64) -> Vec<(String, Vec<Fired>)> {
-        match (&mut self.instance, &mut self.capabilities) {
+    ///
+    /// # Errors
+    /// When the host panics over them; the plugin then has neither timers nor state.
+    pub(crate) fn due(&mut self, watermark: u64) -> Result<Vec<(String, Vec<Fired>)>, Fault> {
+        let due = contain(|| match (&mut self.instance, &mut self.capabilities) {
             (Some(instance), _) => instance.capabilities().fire(watermark),
             (None, Some(capabilities)) => capabilities.fire(watermark),
             (None, None) => Vec::new(),
+        });
+        due.map_err(|panicked| {
+            self.begin_anew();
+            let name = &self.plugin.manifest().name;
+            Fault::of_panic(name, "on-timer", &panicked).with_state_lost()
+        })
+    }
+
+    /// Makes everything that the plugin has on this worker anew.
+    fn begin_anew(&mut self) {
+        let spent = self.instance.take();
+        // What is dropped may be half written, and is of no use to anybody.
+        let _ = contain(|| drop(spent));
+        self.capabilities = Some((self.provide)(self.index));
+    }
+
+    /// What remains after a fault: capabilities, if they can be trusted.
+    fn after(&mut self, fault: &Fault) {
+        if fault.is_state_lost() {
+            self.begin_anew();
+        } else if let Some(instance) = self.instance.take() {
+            match contain(|| instance.into_capabilities()) {
+                Ok(capabilities) => self.capabilities = Some(capabilities),
+                Err(_) => self.begin_anew(),
+            }
         }
     }
 
@@ -98,16 +128,16 @@ impl Seat {
             Some(instance) => instance,
             None => {
                 // One of the two always holds them.
-                let capabilities = self
-                    .capabilities
-                    .take()
-                    .unwrap_or_else(|| Box::new(NoCapabilities));
+                let capabilities = self.capabilities.take();
+                let capabilities = capabilities.unwrap_or_else(|| (self.provide)(self.index));
                 match self.plugin.instantiate(capabilities) {
                     Ok(instance) => self.instance.insert(instance),
                     Err((error, capabilities)) => {
                         self.capabilities = Some(capabilities);
                         cost.faults += 1;
-                        return Err(error.into_fault(&self.plugin.manifest().name));
+                        let fault = error.into_fault(&self.plugin.manifest().name);
+                        self.after(&fault);
+                        return Err(fault);
                     }
                 }
             }
@@ -124,11 +154,9 @@ impl Seat {
                 cost.log_dropped += u64::from(effects.log_dropped);
             }
             Ok(None) => {}
-            Err(_) => {
+            Err(fault) => {
                 cost.faults += 1;
-                if let Some(instance) = self.instance.take() {
-                    self.capabilities = Some(instance.into_capabilities());
-                }
+                self.after(fault);
             }
         }
         result

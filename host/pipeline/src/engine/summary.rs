@@ -36,6 +36,9 @@ impl PluginSummary {
 /// What a run did.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
+    /// Which [partition key](crate::partition::PartitionKey::identity) the run had: what runs
+    /// must have in common to be compared where state tables are full.
+    pub partition_key: String,
     /// Packets of captures.
     pub packets: u64,
     /// Packets that were no part of a flow, by reason.

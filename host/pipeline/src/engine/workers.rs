@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
+use palisade_runtime::{Panicked, contain};
+
 use super::evaluate::{EvaluateOutput, EvaluateWorker};
 use super::parse::{ParseOutput, ParseWorker};
 use super::piece::Pieces;
@@ -17,6 +19,7 @@ enum Job {
 enum Done {
     Parsed(Box<ParseOutput>, Pieces),
     Evaluated(Box<EvaluateOutput>),
+    Panicked(Panicked),
 }
 
 struct Worker {
@@ -31,6 +34,9 @@ pub enum WorkerError {
     /// A thread could not be started.
     #[error("cannot start a worker thread: {0}")]
     Start(std::io::Error),
+    /// The host panicked on a worker, and no plugin is to blame.
+    #[error("worker {0} panicked: {1}")]
+    Panicked(usize, Panicked),
     /// A thread ended by itself.
     #[error("worker {0} has ended unexpectedly; this is a defect of Palisade, please report it")]
     Gone(usize),
@@ -56,7 +62,8 @@ impl Workers {
             let (report, done) = sync_channel(2);
             let body = move || {
                 for job in work {
-                    let result = match job {
+                    // What one plugin provokes is contained further down; this ends the run.
+                    let result = contain(|| match job {
                         Job::Parse(pieces) => {
                             let output = parse.parse(&pieces);
                             Done::Parsed(Box::new(output), pieces)
@@ -64,7 +71,8 @@ impl Workers {
                         Job::Evaluate(routed) => {
                             Done::Evaluated(Box::new(evaluate.evaluate(&routed)))
                         }
-                    };
+                    });
+                    let result = result.unwrap_or_else(Done::Panicked);
                     if report.send(result).is_err() {
                         return;
                     }
@@ -116,6 +124,9 @@ impl Workers {
                     self.spare.push(pieces);
                     outputs.push(*output);
                 }
+                Ok(Done::Panicked(panicked)) => {
+                    return Err(WorkerError::Panicked(number, panicked));
+                }
                 _ => return Err(WorkerError::Gone(number)),
             }
         }
@@ -141,6 +152,9 @@ impl Workers {
         for (number, worker) in self.workers.iter().enumerate() {
             match worker.done.recv() {
                 Ok(Done::Evaluated(output)) => outputs.push(*output),
+                Ok(Done::Panicked(panicked)) => {
+                    return Err(WorkerError::Panicked(number, panicked));
+                }
                 _ => return Err(WorkerError::Gone(number)),
             }
         }

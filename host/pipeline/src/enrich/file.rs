@@ -28,6 +28,9 @@ pub enum NetworksError {
     /// It is too large.
     #[error("networks.toml has {0} bytes; at most {MAX_BYTES} are read")]
     Size(usize),
+    /// The host has panicked over it.
+    #[error("networks.toml: the host panicked while it read it: {0}")]
+    Panicked(palisade_runtime::Panicked),
     /// Entries are wrong.
     #[error("networks.toml has {} wrong entries:{}", .0.len(), list(.0))]
     Entries(Vec<Problem>),

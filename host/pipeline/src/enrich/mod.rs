@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use palisade_events::{Digest, Direction, IpAddress, Owner};
+use palisade_runtime::contain;
 
 pub use batch::EnrichError;
 pub use file::{NetworksError, Problem};
@@ -125,7 +126,8 @@ impl Networks {
     /// # Errors
     /// With every entry that is wrong, where it is, and what would be right.
     pub fn parse(text: &str) -> Result<Self, NetworksError> {
-        file::parse(text)
+        contain(|| file::parse(text))
+            .unwrap_or_else(|panicked| Err(NetworksError::Panicked(panicked)))
     }
 
     /// The BLAKE3 digest of the text that was read.

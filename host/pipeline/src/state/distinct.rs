@@ -11,6 +11,7 @@ use super::series::EXACT_ENTRIES;
 use super::sketch::{REGISTERS, Registers, Sketch, place};
 use super::spec::Span;
 use super::values::{Value, Values};
+use crate::partition::PartitionKey;
 
 /// Into how many parts the window of a sketch is cut.
 pub const SKETCH_PARTS: u64 = 16;
@@ -116,6 +117,7 @@ impl Distinct {
     pub(super) fn add(
         &mut self,
         span: Span,
+        secret: PartitionKey,
         at: Citation,
         value: Fingerprint,
         undo: &mut Vec<Undo>,
@@ -129,11 +131,11 @@ impl Distinct {
                 values.see(known, value, at, undo);
                 return self.count();
             }
-            let sketch = sketch(span, values);
+            let sketch = sketch(span, secret, values);
             let exact = std::mem::replace(&mut self.form, sketch);
             undo.push(Undo::Form(Box::new(exact)));
         }
-        self.add_sketched(span, at, value, undo);
+        self.add_sketched(span, at, (secret, value), undo);
         self.count()
     }
 
@@ -143,7 +145,13 @@ impl Distinct {
         self.count()
     }
 
-    fn add_sketched(&mut self, span: Span, at: Citation, value: Fingerprint, undo: &mut Vec<Undo>) {
+    fn add_sketched(
+        &mut self,
+        span: Span,
+        at: Citation,
+        (secret, value): (PartitionKey, Fingerprint),
+        undo: &mut Vec<Undo>,
+    ) {
         let Form::Sketch {
             parts,
             union,
@@ -156,7 +164,7 @@ impl Distinct {
         if added {
             undo.push(Undo::PartAdded(part as u32));
         }
-        let (register, rank) = place(sketched(value));
+        let (register, rank) = place(sketched(secret, value));
         let was = parts[part].registers[register];
         if was >= rank {
             return;
@@ -308,12 +316,12 @@ fn part(parts: &mut VecDeque<Part>, number: u64) -> (usize, bool) {
     (place, true)
 }
 
-fn sketch(span: Span, values: &Values) -> Form {
+fn sketch(span: Span, secret: PartitionKey, values: &Values) -> Form {
     let mut parts = VecDeque::with_capacity(SKETCH_PARTS as usize + 1);
     let mut last = VecDeque::with_capacity(MAX_CITATIONS);
     for value in values.newest_first() {
         let (at, _) = part(&mut parts, value.seen.time / width(span));
-        let (register, rank) = place(sketched(value.fingerprint));
+        let (register, rank) = place(sketched(secret, value.fingerprint));
         let register = &mut parts[at].registers[register];
         *register = rank.max(*register);
         if last.len() < MAX_CITATIONS {

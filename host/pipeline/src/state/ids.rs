@@ -7,7 +7,7 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 
 use super::key::{Id, KeyColumns};
 use super::spec::PartitionedBy;
-use crate::partition::part_of;
+use crate::partition::{PartitionKey, part_of};
 
 /// Not looked for yet.
 const UNKNOWN: Id = [0, 0];
@@ -51,6 +51,7 @@ struct Set {
 pub(super) struct Ids {
     pub(super) hasher: KeyHasher,
     partition: PartitionedBy,
+    secret: PartitionKey,
     batch: Option<Batch>,
     /// The columns that choose the part, and the parts by row.
     choosing: Vec<Column>,
@@ -62,10 +63,11 @@ pub(super) struct Ids {
 }
 
 impl Ids {
-    pub(super) fn new(partition: PartitionedBy) -> Ids {
+    pub(super) fn new(partition: PartitionedBy, secret: PartitionKey) -> Ids {
         Ids {
             hasher: KeyHasher::new(),
             partition,
+            secret,
             batch: None,
             choosing: Vec::new(),
             parts: Vec::new(),
@@ -133,7 +135,7 @@ impl Ids {
             return 0;
         };
         if *part == NO_PART {
-            *part = part_of(&self.choosing, row);
+            *part = part_of(self.secret, &self.choosing, row);
         }
         u32::from(*part)
     }

@@ -3,6 +3,7 @@
 use palisade_events::{Batch, Column, ColumnType, FieldId, Values};
 
 use super::distinct::Fingerprint;
+use crate::partition::PartitionKey;
 
 /// What stands for a key in comparisons: its SipHash-1-3-128 under a secret. Nobody who does
 /// not know the secret can find two keys with equal ids, and by chance none have.
@@ -175,14 +176,16 @@ pub(super) fn fingerprint(values: &Values, at: usize, buffer: &mut Vec<u8>) -> F
     Fingerprint::Digest(low, high)
 }
 
-/// The first 64 bits of the digest of what a fingerprint stands for.
-pub(super) fn sketched(fingerprint: Fingerprint) -> u64 {
+/// The hash of what a fingerprint stands for, for a sketch. Keyed, or whoever chooses the values
+/// could choose those that a sketch does not tell apart.
+pub(super) fn sketched(secret: PartitionKey, fingerprint: Fingerprint) -> u64 {
     match fingerprint {
-        Fingerprint::Digest(low, _) => low,
-        Fingerprint::Number(number) => {
-            let mut bytes = [NUMBER; 9];
-            bytes[1..].copy_from_slice(&number.to_le_bytes());
-            digest(&bytes)[0]
+        Fingerprint::Number(number) => secret.number(number),
+        Fingerprint::Digest(low, high) => {
+            let mut bytes = [0; 16];
+            bytes[..8].copy_from_slice(&low.to_le_bytes());
+            bytes[8..].copy_from_slice(&high.to_le_bytes());
+            secret.bytes(&bytes)
         }
     }
 }

@@ -16,6 +16,7 @@ use super::rows::Rows;
 use super::series::{One, Series};
 use super::spec::{Holds, PartitionedBy, TableSpec};
 use super::visit::{Keyed, RUN, Visit};
+use crate::partition::PartitionKey;
 
 /// Bytes that the tables of a plugin may take together, where the operator says nothing.
 pub const DEFAULT_BYTES: u64 = 64 << 20;
@@ -61,6 +62,7 @@ pub struct Tables {
     undated: Vec<(usize, Box<[u8]>)>,
     undated_before: usize,
     ids: Ids,
+    secret: PartitionKey,
     key: Vec<u8>,
     keyed: Keyed,
 }
@@ -69,18 +71,26 @@ impl Tables {
     /// Empty tables that may take `bytes` together ([`DEFAULT_BYTES`] as a rule, 1 MiB at
     /// least).
     pub fn new(specs: Vec<TableSpec>, bytes: u64) -> Tables {
-        Tables::partitioned(specs, bytes, PartitionedBy::nothing())
+        let (by, secret) = (PartitionedBy::nothing(), PartitionKey::default());
+        Tables::partitioned(specs, bytes, by, secret)
     }
 
     /// As [`new`](Tables::new), for one worker of several. Keys are divided into parts, each of
-    /// which has its share of the bytes and of each table's keys, whatever worker has it.
-    pub fn partitioned(specs: Vec<TableSpec>, bytes: u64, by: PartitionedBy) -> Tables {
+    /// which has its share of the bytes and of each table's keys, whatever worker has it. The
+    /// secret chooses a key's part, and what a sketch makes of a value.
+    pub fn partitioned(
+        specs: Vec<TableSpec>,
+        bytes: u64,
+        by: PartitionedBy,
+        secret: PartitionKey,
+    ) -> Tables {
         let parts = by.parts();
         let table = |spec| AnyTable::new(spec, parts);
         Tables {
             tables: specs.into_iter().map(table).collect(),
             ledger: Ledger::new(bytes.max(LEAST_BYTES), parts),
-            ids: Ids::new(by),
+            ids: Ids::new(by, secret),
+            secret,
             tenants: HashMap::new(),
             current: None,
             watermark: 0,
@@ -200,6 +210,7 @@ impl Tables {
         rows: Rows<'_>,
     ) -> Result<Vec<u64>, StateError> {
         let mut buffer = Vec::new();
+        let secret = self.secret;
         self.apply(
             table,
             Holds::Distinct,
@@ -216,7 +227,7 @@ impl Tables {
                     let mut count = distinct.read(span, at.time, undo);
                     for value in there {
                         let value = fingerprint(&values.values, value, &mut buffer);
-                        count = distinct.add(span, at, value, undo);
+                        count = distinct.add(span, secret, at, value, undo);
                     }
                     count
                 })
@@ -361,7 +372,7 @@ impl Tables {
 
     /// Everything in the tables, as text, in the order of touches.
     #[cfg(test)]
-    pub(super) fn contents(&self) -> Vec<String> {
+    pub(crate) fn contents(&self) -> Vec<String> {
         let contents = |any: &AnyTable| each!(any, table => format!("{:?}", table.contents()));
         self.tables.iter().map(contents).collect()
     }

@@ -18,9 +18,9 @@ pub(crate) mod types;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, LinkerInstance};
 
-use crate::FaultCause;
 use crate::call::HostState;
 use crate::manifest::{Capability, Manifest, World};
+use crate::{FaultCause, contain};
 
 /// The WIT package and its version, as import and export names have them.
 pub(crate) const PACKAGE: &str = "palisade:plugin";
@@ -61,6 +61,15 @@ pub(crate) fn link(
     Ok(())
 }
 
+/// A panic of a host function is a fault of the guest that called it; it never goes through the
+/// guest's frames.
+fn contained<R>(
+    name: &'static str,
+    body: impl FnOnce() -> Result<R, FaultCause>,
+) -> Result<R, FaultCause> {
+    contain(body).unwrap_or_else(|panicked| Err(FaultCause::panic(name, &panicked)))
+}
+
 /// Defines a host function that counts as a host call of the running call.
 fn function<P, R, F>(
     instance: &mut LinkerInstance<'_, HostState>,
@@ -78,7 +87,7 @@ where
         move |mut store: StoreContextMut<'_, HostState>, p: P| {
             let state = store.data_mut();
             state.count_host_call()?;
-            Ok((body(state, p)?,))
+            Ok((contained(name, || body(state, p))?,))
         },
     )
 }
@@ -98,7 +107,7 @@ where
         move |mut store: StoreContextMut<'_, HostState>, p: P| {
             let state = store.data_mut();
             state.count_host_call()?;
-            Ok(body(state, p)?)
+            Ok(contained(name, || body(state, p))?)
         },
     )
 }

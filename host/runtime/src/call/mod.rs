@@ -10,6 +10,7 @@ use palisade_events::{
     Action, Attributes, Attribution, Column, Digest, FieldId, Judgement, Mask, Severity,
 };
 
+use crate::account::Account;
 use crate::bindings::types;
 use crate::capability::Capabilities;
 use crate::limits::{Limits, Usage};
@@ -100,9 +101,10 @@ impl HostState {
         limits: Arc<Limits>,
         masks: Arc<[Mask]>,
         capabilities: Box<dyn Capabilities>,
+        account: Arc<Account>,
     ) -> HostState {
         HostState {
-            usage: Usage::new(&limits),
+            usage: Usage::new(&limits, account),
             digest,
             manifest,
             limits,
@@ -149,10 +151,10 @@ impl HostState {
         self.call.as_ref().map(|call| &call.effects)
     }
 
-    /// Closes the books; nothing of the call remains.
-    pub(crate) fn rollback(&mut self) {
-        self.capabilities.rollback();
+    /// Closes the books; nothing of the call remains, unless this says no.
+    pub(crate) fn rollback(&mut self) -> bool {
         self.call = None;
+        self.capabilities.rollback()
     }
 
     pub(crate) fn into_capabilities(self) -> Box<dyn Capabilities> {

@@ -13,7 +13,7 @@ use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 use wasmtime::Engine;
 
 const MAGIC: &[u8; 8] = b"PALCODE\0";
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Magic, format, component digest, engine hash, length of the code.
 const HEADER: usize = 8 + 4 + 32 + 32 + 8;
 const MAC: usize = 32;

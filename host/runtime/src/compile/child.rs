@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-use super::{CompileError, MAX_MESSAGE};
+use super::{Artifact, CompileError, MAX_MESSAGE, ShapeLimits};
 use crate::text::plain_lines;
 use crate::{Limits, Mode};
 
@@ -26,7 +26,7 @@ pub struct ChildLimits {
     pub wall: Duration,
     /// Address space in bytes.
     pub memory: u64,
-    /// Bytes of compiled code.
+    /// Bytes of compiled code, which the parent takes twice while it loads it.
     pub output: usize,
 }
 
@@ -37,7 +37,7 @@ impl Default for ChildLimits {
             cpu_seconds: 120,
             wall: Duration::from_secs(180),
             memory: 4 << 30,
-            output: 512 << 20,
+            output: 128 << 20,
         }
     }
 }
@@ -54,23 +54,26 @@ pub struct CompilerCommand {
 }
 
 /// The arguments by which parent and child agree on what to compile for.
-fn arguments(mode: Mode, limits: &Limits, child: &ChildLimits) -> Vec<String> {
+fn arguments(mode: Option<Mode>, limits: &Limits, child: &ChildLimits) -> Vec<String> {
     vec![
         match mode {
-            Mode::Live => "live".into(),
-            Mode::Deterministic => "deterministic".into(),
-            Mode::Unbounded => "unbounded".into(),
+            None => "preflight".into(),
+            Some(Mode::Live) => "live".into(),
+            Some(Mode::Deterministic) => "deterministic".into(),
+            Some(Mode::Unbounded) => "unbounded".into(),
         },
         limits.stack.to_string(),
         child.cpu_seconds.to_string(),
         child.memory.to_string(),
         child.component.to_string(),
+        limits.shape.to_argument(),
     ]
 }
 
+/// An artifact of the component; without a mode it has no code.
 pub(super) fn compile(
     command: &CompilerCommand,
-    mode: Mode,
+    mode: Option<Mode>,
     limits: &Limits,
     component: &[u8],
 ) -> Result<Vec<u8>, CompileError> {
@@ -147,6 +150,10 @@ fn explain(status: std::process::ExitStatus, message: &[u8], limits: &ChildLimit
             "it used more than {} s of CPU time",
             limits.cpu_seconds
         )),
+        // The handler of the standard library says so before it aborts.
+        Some(SIGABRT) if message.contains("overflowed its stack") => {
+            CompileError::Limit("it is nested so deep that the stack was used up".into())
+        }
         Some(SIGABRT) => CompileError::Limit(format!(
             "it needed more than {} bytes of memory",
             limits.memory
@@ -168,24 +175,27 @@ fn read_bounded(pipe: impl Read, limit: usize) -> Vec<u8> {
     out
 }
 
-/// The whole life of a compiler process: a component on stdin, compiled code on stdout, or a
+/// The whole life of a compiler process: a component on stdin, an artifact on stdout, or a
 /// message on stderr and exit code 1. `arguments` are those that the parent added.
 ///
 /// # Errors
 /// What the caller must print to stderr before it exits with code 1.
 pub fn child_main(arguments: &[String]) -> Result<(), String> {
-    let [mode, stack, cpu, memory, size] = arguments else {
-        return Err("a compiler process takes five arguments from its parent".into());
+    let [mode, stack, cpu, memory, size, shape] = arguments else {
+        return Err("a compiler process takes six arguments from its parent".into());
     };
     let number = |text: &String| text.parse::<u64>().map_err(|e| format!("`{text}`: {e}"));
     let mode = match mode.as_str() {
-        "live" => Mode::Live,
-        "deterministic" => Mode::Deterministic,
-        "unbounded" => Mode::Unbounded,
+        "preflight" => None,
+        "live" => Some(Mode::Live),
+        "deterministic" => Some(Mode::Deterministic),
+        "unbounded" => Some(Mode::Unbounded),
         other => return Err(format!("unknown mode `{other}`")),
     };
+    let shape = ShapeLimits::from_argument(shape).ok_or("the limits on components are damaged")?;
     let limits = Limits {
         stack: number(stack)? as usize,
+        shape,
         ..Limits::default()
     };
     for (resource, value) in [
@@ -209,12 +219,15 @@ pub fn child_main(arguments: &[String]) -> Result<(), String> {
     if component.len() as u64 > size {
         return Err(format!("the component has more than {size} bytes"));
     }
-    let engine = wasmtime::Engine::new(&crate::engine::config(mode, &limits))
-        .map_err(|e| format!("{e:#}"))?;
-    let code = engine
-        .precompile_component(&component)
-        .map_err(|e| format!("{e:#}"))?;
+    let artifact = match mode {
+        None => Artifact::without_code(&limits.shape, &component)?,
+        Some(mode) => {
+            let engine = wasmtime::Engine::new(&crate::engine::config(mode, &limits))
+                .map_err(|e| format!("{e:#}"))?;
+            Artifact::compile(&engine, &limits.shape, &component)?
+        }
+    };
     std::io::stdout()
-        .write_all(&code)
+        .write_all(&artifact)
         .map_err(|e| format!("cannot write the code: {e}"))
 }

@@ -1,17 +1,25 @@
 //! From the bytes of a component to code that runs.
 //!
 //! Compiling is the one step in which hostile input meets a compiler, so it happens in a child
-//! process with limits on time, memory and output (see [`Compiler::Child`]). Compiled code is
-//! cached under a MAC, because loading it is trusting it.
+//! process with limits on time, memory and output (see [`Compiler::Child`]). So is everything
+//! else that reads its types: the child counts what the component is made of, says what it
+//! imports and exports, and compiles. Its answer is cached under a MAC, because loading
+//! compiled code is trusting it.
 
+mod artifact;
 mod cache;
 mod child;
+mod shape;
 
 pub use cache::{CacheError, CodeCache, CodeKey};
 pub use child::{ChildLimits, CompilerCommand, child_main};
+pub use shape::ShapeLimits;
+
+pub(crate) use artifact::Artifact;
 
 use wasmtime::Engine;
 
+use crate::preflight::Edge;
 use crate::text::plain_lines;
 use crate::{Limits, Mode};
 
@@ -58,7 +66,7 @@ pub enum CompileError {
 }
 
 impl Compiler {
-    /// Compiled code for this engine's settings.
+    /// An artifact for this engine's settings.
     pub(crate) fn compile(
         &self,
         engine: &Engine,
@@ -67,10 +75,25 @@ impl Compiler {
         component: &[u8],
     ) -> Result<Vec<u8>, CompileError> {
         match self {
-            Compiler::InProcess => engine
-                .precompile_component(component)
-                .map_err(|e| CompileError::Invalid(plain_lines(&format!("{e:#}"), MAX_MESSAGE))),
-            Compiler::Child(command) => child::compile(command, mode, limits, component),
+            Compiler::InProcess => {
+                Artifact::compile(engine, &limits.shape, component).map_err(invalid)
+            }
+            Compiler::Child(command) => child::compile(command, Some(mode), limits, component),
         }
     }
+
+    /// What a component imports and exports, validated but not compiled.
+    pub(crate) fn edge(&self, limits: &Limits, component: &[u8]) -> Result<Edge, CompileError> {
+        let artifact = match self {
+            Compiler::InProcess => {
+                Artifact::without_code(&limits.shape, component).map_err(invalid)?
+            }
+            Compiler::Child(command) => child::compile(command, None, limits, component)?,
+        };
+        Ok(Artifact::read(&artifact).map_err(CompileError::Load)?.edge)
+    }
+}
+
+fn invalid(problem: String) -> CompileError {
+    CompileError::Invalid(plain_lines(&problem, MAX_MESSAGE))
 }

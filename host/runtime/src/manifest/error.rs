@@ -14,6 +14,9 @@ pub enum ManifestError {
         /// What is wrong and what to write instead.
         problem: String,
     },
+    /// The host has panicked over it.
+    #[error("plugin.toml: the host panicked while it read it: {0}")]
+    Panicked(crate::Panicked),
     /// The component carries no manifest.
     #[error(
         "the component has no `{}` section; build it with `palisade plugin build`",

@@ -17,6 +17,8 @@ use std::time::Duration;
 pub use duration::duration as parse_duration;
 pub use error::ManifestError;
 use palisade_events::{FieldId, Kind, Mask, Severity};
+
+use crate::contain;
 pub use predicate::{Predicate, Test, Value};
 pub use section::{MAX_SECTION_BYTES, SECTION, embed, extract};
 pub use settings::{SettingSpec, SettingType, SettingValue, Settings, SettingsError};
@@ -311,7 +313,8 @@ impl Manifest {
     /// What is wrong, with line and column for syntax and with table, key and the nearest
     /// known name otherwise.
     pub fn parse(text: &str) -> Result<Manifest, ManifestError> {
-        validate::manifest(raw::parse(text)?)
+        contain(|| validate::manifest(raw::parse(text)?))
+            .unwrap_or_else(|panicked| Err(ManifestError::Panicked(panicked)))
     }
 
     /// Whether the capability is asked for.

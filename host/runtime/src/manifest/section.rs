@@ -12,6 +12,10 @@ pub const SECTION: &str = "palisade:manifest";
 /// The largest manifest, in bytes.
 pub const MAX_SECTION_BYTES: usize = 256 * 1024;
 
+/// How deep components may lie within one another; the compiler counts more exactly. Whatever
+/// reads components after their manifest may rely on it.
+const MAX_DEPTH: u32 = 100;
+
 /// The text of the manifest that a component carries at its top level.
 ///
 /// The component is not compiled and nothing of it runs.
@@ -33,6 +37,10 @@ pub fn extract(component: &[u8]) -> Result<&str, ManifestError> {
                     ));
                 }
                 depth += 1;
+                if depth > MAX_DEPTH {
+                    let problem = format!("it has more than {MAX_DEPTH} levels of components");
+                    return Err(not_a_component(problem));
+                }
             }
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::CustomSection(section) if depth == 1 && section.name() == SECTION => {

@@ -1,13 +1,11 @@
 //! What a component imports and exports.
 
+use serde::{Deserialize, Serialize};
 use wasmparser::component_types::ComponentEntityType;
 use wasmparser::{Parser, Payload, Validator};
-use wasmtime::Engine;
-use wasmtime::component::Component;
-use wasmtime::component::types::ComponentItem;
 
 /// The names at the edge of a component.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Edge {
     /// Each import with what it demands of it, types apart.
     pub(crate) imports: Vec<(String, Vec<String>)>,
@@ -16,30 +14,8 @@ pub(crate) struct Edge {
 }
 
 impl Edge {
-    /// That of a compiled component.
-    pub(crate) fn of(engine: &Engine, component: &Component) -> Edge {
-        let ty = component.component_type();
-        let imports = ty.imports(engine).map(|(name, import)| {
-            let functions = match &import.ty {
-                ComponentItem::ComponentInstance(instance) => instance
-                    .exports(engine)
-                    .filter(|(_, item)| !matches!(item.ty, ComponentItem::Type(_)))
-                    .map(|(function, _)| function.to_owned())
-                    .collect(),
-                _ => vec![name.to_owned()],
-            };
-            (name.to_owned(), functions)
-        });
-        Edge {
-            imports: imports.collect(),
-            exports: ty
-                .exports(engine)
-                .map(|(name, _)| name.to_owned())
-                .collect(),
-        }
-    }
-
-    /// That of the bytes of a component, which are validated.
+    /// That of the bytes of a component, which are validated. What there is of types must have
+    /// been counted: validating takes as much memory as that.
     pub(crate) fn of_bytes(component: &[u8]) -> Result<Edge, String> {
         let types = Validator::new()
             .validate_all(component)

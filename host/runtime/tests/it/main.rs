@@ -1,6 +1,7 @@
 //! The runtime as the pipeline and the command line use it, with components made of WIT.
 
 mod cache;
+mod contained;
 mod preflight;
 
 use palisade_runtime::manifest::embed;

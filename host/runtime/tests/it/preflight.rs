@@ -1,14 +1,20 @@
-//! Imports and exports that do not fit are named before anything is linked, and the build is
-//! told the same as the loader.
+//! Imports and exports that do not fit are named before anything is linked, and whoever inspects
+//! a component is told the same as the loader.
 
+use palisade_runtime::compile::Compiler;
 use palisade_runtime::manifest::{Capability, Settings};
-use palisade_runtime::{Config, Runtime, preflight};
+use palisade_runtime::{Config, Inspected, Limits, LoadError, Runtime, inspect};
 
 use crate::{EXPORTS, component, manifest};
 
+fn inspected(component: &[u8]) -> Result<Inspected, LoadError> {
+    inspect(&Compiler::InProcess, &Limits::default(), component)
+}
+
 /// What both say of a component.
 fn refusal(component: &[u8]) -> String {
-    let early = preflight(component).expect_err("refused").to_string();
+    let early = inspected(component).expect("a component").refusal;
+    let early = format!("plugin `made-here` {}", early.expect("refused"));
     let runtime = Runtime::new(Config::default()).unwrap();
     let late = runtime.load(component, &Capability::ALL, &Settings::default());
     assert_eq!(early, late.expect_err("refused").to_string());
@@ -22,7 +28,17 @@ fn what_is_declared_and_offered_passes() {
          import palisade:plugin/network-flow@0.1.0; import palisade:plugin/log@0.1.0; {EXPORTS}"
     );
     let component = component(&world, None, &manifest(r#"capabilities = ["log"]"#));
-    assert_eq!(preflight(&component).unwrap().name, "made-here");
+    let seen = inspected(&component).unwrap();
+    assert_eq!(seen.manifest.name, "made-here");
+    assert_eq!(seen.refusal, None);
+    assert!(
+        seen.imports
+            .contains(&"palisade:plugin/log@0.1.0".to_owned())
+    );
+    assert!(
+        seen.exports
+            .contains(&"palisade:plugin/evaluate@0.1.0".to_owned())
+    );
     let runtime = Runtime::new(Config::default()).unwrap();
     runtime
         .load(&component, &[Capability::Log], &Settings::default())
@@ -100,7 +116,7 @@ fn bytes_that_are_no_component_are_refused_without_being_compiled() {
     let mut broken = component(EXPORTS, None, &manifest(""));
     // The section of types follows the header of eight bytes.
     broken[9] ^= 0xff;
-    preflight(&broken).expect_err("refused");
-    preflight(b"\0asm").expect_err("refused");
-    preflight(b"").expect_err("refused");
+    inspected(&broken).expect_err("refused");
+    inspected(b"\0asm").expect_err("refused");
+    inspected(b"").expect_err("refused");
 }

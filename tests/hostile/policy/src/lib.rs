@@ -2,7 +2,7 @@
 
 use core::hint::black_box;
 
-use palisade_sdk::{ApprovalAsk, Batch, Judgement, Policy, Settings, SettingsError};
+use palisade_sdk::{ApprovalAsk, Batch, Judgement, Policy, Settings, SettingsError, log};
 
 const RULE: &str = "hostile-p1";
 
@@ -25,6 +25,10 @@ impl Policy for Hostile {
         match self.act.as_str() {
             "permit" => vec![permit()],
             "trap" => panic!("as told"),
+            "log" => {
+                log::info("as told");
+                vec![permit()]
+            }
             "spin" => {
                 (0..self.amount).for_each(|i| {
                     black_box(i);

@@ -81,7 +81,7 @@ impl Guard {
 
     fn ask(&self, request: &Value, out: &mut Output) -> Result<bool> {
         let loaded = self.host.load_policies("push")?;
-        let config = self.host.config(&loaded.given);
+        let config = self.host.config(&loaded.given)?;
         let mut engine = loaded.engine(config, &crate::host::log_to_stderr())?;
         let mut decided = Decided::default();
         let mut inputs = Vec::new();

@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
-use palisade_runtime::Limits;
 use palisade_runtime::manifest::{self, Manifest, SettingSpec};
+use palisade_runtime::{Inspected, Limits};
 use palisade_store::{Digest, Name};
 use serde::Serialize;
-use wasmparser::{Encoding, Parser, Payload, Validator};
 
 use crate::commands::store::Which;
 use crate::context::Context;
@@ -22,7 +21,8 @@ const MAX_COMPONENT_BYTES: u64 = 64 << 20;
 
 /// Show what a component is, asks for and reports
 ///
-/// Nothing of the component runs, and it is not compiled. Imports and exports are read from
+/// Nothing of the component runs, and it is not compiled. It is validated in a process with limits
+/// on time and memory. Imports and exports are read from
 /// the component itself; everything else is what its manifest says.
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
@@ -118,12 +118,14 @@ fn read_file(path: &Path) -> Result<Vec<u8>> {
 }
 
 fn inspect(component: &[u8]) -> Result<(Inspection, Manifest)> {
+    let compiler = crate::host::compiler()?;
+    let Inspected {
+        manifest,
+        imports,
+        exports,
+        ..
+    } = palisade_runtime::inspect(&compiler, &Limits::default(), component)?;
     let text = manifest::extract(component)?;
-    let manifest = Manifest::parse(text)?;
-    Validator::new()
-        .validate_all(component)
-        .context("it is broken WebAssembly")?;
-    let (imports, exports) = interfaces(component)?;
     let limits = Limits::default().lowered(&manifest.limits);
     let inspection = Inspection {
         digest: Digest::of(component),
@@ -142,36 +144,6 @@ fn inspect(component: &[u8]) -> Result<(Inspection, Manifest)> {
         manifest: toml::from_str(text)?,
     };
     Ok((inspection, manifest))
-}
-
-/// Names that the component imports and exports at its top level.
-fn interfaces(component: &[u8]) -> Result<(Vec<String>, Vec<String>)> {
-    let (mut imports, mut exports) = (Vec::new(), Vec::new());
-    let mut depth = 0u32;
-    for payload in Parser::new(0).parse_all(component) {
-        match payload? {
-            Payload::Version { encoding, .. } => {
-                ensure!(
-                    depth > 0 || encoding == Encoding::Component,
-                    "it is a core module, not a component"
-                );
-                depth += 1;
-            }
-            Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::ComponentImportSection(section) if depth == 1 => {
-                for import in section {
-                    imports.push(import?.name.name.to_owned());
-                }
-            }
-            Payload::ComponentExportSection(section) if depth == 1 => {
-                for export in section {
-                    exports.push(export?.name.name.to_owned());
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok((imports, exports))
 }
 
 fn show(out: &mut Output, inspection: &Inspection, manifest: &Manifest) -> Result<()> {

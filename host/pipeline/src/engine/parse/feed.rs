@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use palisade_events::Transport;
-use palisade_runtime::{Chunk, ChunkDirection, Fault, FaultCause, Outcome, Parsed, ParsedTable};
+use palisade_runtime::{
+    Chunk, ChunkDirection, Fault, FaultCause, Outcome, Parsed, ParsedTable, contain,
+};
 
 use super::instance::SESSIONS;
 use super::output::ParseFailure;
 use super::session::{KEPT_BYTES, State, index};
 use super::tables::{RowOrigin, table_segment};
-use super::worker::{ParseWorker, Queued, instantiation_fault};
+use super::worker::{ParseWorker, Queued};
 use crate::engine::piece::{Order, Pieces};
 
 /// WIT's limits on one call of `parse`.
@@ -145,18 +147,26 @@ impl ParseWorker {
         if chunks.is_empty() {
             return;
         }
+        self.called = Some(parser);
         self.budgets[parser].call();
         let began = Instant::now();
-        let answer = match self.instances[parser][instance].get() {
-            Ok(guest) => guest.parse(&chunks, &arena),
-            Err(error) => Err(instantiation_fault(
-                &self.parsers[parser],
-                &error.to_string(),
-            )),
-        };
+        let guest = self.instance(parser, instance);
+        let answer = guest.and_then(|guest| guest.parse(&chunks, &arena));
         self.charge((parser, instance), began, chunks.len(), arena.len());
         match answer {
-            Ok(parsed) => self.accept((parser, instance), parsed, &chunks, &arena, origins, pieces),
+            Ok(parsed) => {
+                let accepted = contain(|| {
+                    self.accept((parser, instance), parsed, &chunks, &arena, origins, pieces);
+                });
+                if let Err(panicked) = accepted {
+                    // Its flows of this call may be half dealt with: they are given up.
+                    let name = &self.parsers[parser].manifest().name;
+                    let fault = Fault::of_panic(name, "parse", &panicked);
+                    self.discard(parser, instance);
+                    self.fail(parser, queue, &fault.to_string());
+                    self.out.faults.push((parser, fault));
+                }
+            }
             Err(fault) => self.blame(parser, instance, fault, queue, pieces),
         }
     }

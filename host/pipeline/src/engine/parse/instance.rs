@@ -78,6 +78,14 @@ impl ParserInstance {
         self.instance = None;
     }
 
+    /// Gives back the memory of an instance that serves no session. What it remembers of those
+    /// that are over counts for nothing.
+    pub(crate) fn drop_idle(&mut self) {
+        if self.live == 0 {
+            self.instance = None;
+        }
+    }
+
     /// Tells the instance that sessions are over; a parser that faults in this has lost its
     /// memory of all others too.
     pub(crate) fn close(&mut self, sessions: &[u32]) -> Result<(), Fault> {

@@ -9,7 +9,7 @@ use palisade_runtime::{Chunk, Plugin, Recognition};
 use super::instance::SESSIONS;
 use super::output::{ParseFailure, Recognised};
 use super::session::{Seat, State, index};
-use super::worker::{MAX_INSTANCES, ParseWorker, instantiation_fault};
+use super::worker::{MAX_INSTANCES, ParseWorker};
 use crate::engine::piece::Pieces;
 
 impl ParseWorker {
@@ -104,15 +104,11 @@ impl ParseWorker {
         if self.instances[parser].is_empty() {
             self.add_instance(parser);
         }
+        self.called = Some(parser);
         self.budgets[parser].call();
         let began = Instant::now();
-        let answers = match self.instances[parser][0].get() {
-            Ok(instance) => instance.probe(&chunks, &arena),
-            Err(error) => Err(instantiation_fault(
-                &self.parsers[parser],
-                &error.to_string(),
-            )),
-        };
+        let guest = self.instance(parser, 0);
+        let answers = guest.and_then(|guest| guest.probe(&chunks, &arena));
         self.charge((parser, 0), began, chunks.len(), arena.len());
         match answers {
             Ok(answers) => {

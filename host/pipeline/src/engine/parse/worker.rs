@@ -6,10 +6,10 @@ use std::time::Instant;
 
 use hashbrown::HashMap;
 use palisade_events::Transport;
-use palisade_runtime::{ChunkDirection, Fault, FaultCause, Plugin};
+use palisade_runtime::{ChunkDirection, Fault, Instance, Panicked, Plugin, contain};
 
 use super::instance::ParserInstance;
-use super::output::{ParseCost, ParseOutput};
+use super::output::{ParseCost, ParseFailure, ParseOutput};
 use super::session::{Seat, Session, State};
 use crate::engine::isolate::Budget;
 use crate::engine::piece::{Piece, Pieces};
@@ -40,6 +40,8 @@ pub(crate) struct ParseWorker {
     /// Of each parser, what isolating a flow may still take in this epoch.
     pub(super) budgets: Vec<Budget>,
     pub(super) out: ParseOutput,
+    /// The parser that was called last, to blame if the host panics over what it returned.
+    pub(super) called: Option<usize>,
 }
 
 impl ParseWorker {
@@ -58,11 +60,54 @@ impl ParseWorker {
             retired,
             budgets: Vec::new(),
             out: ParseOutput::default(),
+            called: None,
         }
     }
 
     /// Takes an epoch's pieces and returns everything that they yield.
+    ///
+    /// If the host panics over what a parser returned, that parser is to blame. What the worker
+    /// knows of flows may then be half written, so all that it has are given up.
     pub(crate) fn parse(&mut self, pieces: &Pieces) -> ParseOutput {
+        self.called = None;
+        let parsed = contain(|| self.parse_all(pieces));
+        match (parsed, self.called) {
+            (Ok(output), _) => output,
+            (Err(panicked), Some(parser)) => self.begin_anew(parser, &panicked),
+            (Err(panicked), None) => {
+                std::panic::resume_unwind(Box::new(panicked.to_string()));
+            }
+        }
+    }
+
+    /// Gives up every flow, saying so of those that were parsed.
+    fn begin_anew(&mut self, parser: usize, panicked: &Panicked) -> ParseOutput {
+        let mut out = std::mem::take(&mut self.out);
+        let name = &self.parsers[parser].manifest().name;
+        let fault = Fault::of_panic(name, "parse", panicked);
+        let mut given_up: Vec<ParseFailure> = self
+            .sessions
+            .iter()
+            .filter_map(|(flow, session)| match session.state {
+                State::Parsing { seat, since } => Some(ParseFailure {
+                    flow: *flow,
+                    order: since,
+                    parser: seat.parser,
+                    message: format!("its worker begins anew: {fault}"),
+                }),
+                State::Probing(_) | State::Ignored => None,
+            })
+            .collect();
+        given_up.sort_by_key(|failure| (failure.order, failure.flow));
+        out.failures.extend(given_up);
+        out.faults.push((parser, fault));
+        let anew = ParseWorker::new(self.parsers.clone(), Arc::clone(&self.retired));
+        let spent = std::mem::replace(self, anew);
+        let _ = contain(|| drop(spent));
+        out
+    }
+
+    fn parse_all(&mut self, pieces: &Pieces) -> ParseOutput {
         self.out.costs = vec![ParseCost::default(); self.parsers.len()];
         let budget = |parser: &Arc<Plugin>| Budget::new(parser.limits().call_time);
         self.budgets = self.parsers.iter().map(budget).collect();
@@ -163,6 +208,25 @@ impl ParseWorker {
         }
     }
 
+    /// An instance of a parser, made when there is none. Where memory is scarce, instances that
+    /// serve no session make room for it.
+    pub(super) fn instance(
+        &mut self,
+        parser: usize,
+        instance: usize,
+    ) -> Result<&mut Instance, Fault> {
+        let name = &self.parsers[parser].manifest().name;
+        if let Err(error) = self.instances[parser][instance].get() {
+            if !self.parsers[parser].is_memory_scarce() {
+                return Err(error.into_fault(name));
+            }
+            let all = self.instances.iter_mut().flatten();
+            all.for_each(ParserInstance::drop_idle);
+        }
+        let made = self.instances[parser][instance].get();
+        made.map_err(|error| error.into_fault(name))
+    }
+
     pub(super) fn add_instance(&mut self, parser: usize) -> usize {
         self.instances[parser].push(ParserInstance::new(Arc::clone(&self.parsers[parser])));
         self.queues[parser].push(Vec::new());
@@ -188,6 +252,12 @@ impl ParseWorker {
         for (seat, numbers) in numbers.into_values() {
             self.close_numbers(seat, numbers);
         }
+        for (parser, instances) in self.parsers.iter().zip(&mut self.instances) {
+            if parser.is_memory_scarce() {
+                // Those that serve nobody remember nothing that counts.
+                instances.iter_mut().for_each(ParserInstance::drop_idle);
+            }
+        }
     }
 
     pub(super) fn is_retired(&self, parser: usize) -> bool {
@@ -209,15 +279,5 @@ impl ParseWorker {
         cost.chunks += chunks as u64;
         cost.bytes += bytes as u64;
         cost.peaks.raise(peaks);
-    }
-}
-
-/// That a parser could not be started, as a fault.
-pub(super) fn instantiation_fault(parser: &Plugin, message: &str) -> Fault {
-    Fault {
-        plugin: parser.manifest().name.clone(),
-        export: "instantiate",
-        cause: FaultCause::Trap(message.to_owned()),
-        backtrace: Vec::new(),
     }
 }

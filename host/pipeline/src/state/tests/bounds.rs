@@ -1,7 +1,7 @@
 //! Full tables, and input at the edges.
 
 use super::*;
-use crate::partition::part_of;
+use crate::partition::{PartitionKey, part_of};
 
 fn small(holds: Holds, max_keys: u32) -> TableSpec {
     TableSpec {
@@ -211,7 +211,7 @@ fn on_workers(workers: usize, specs: &[TableSpec], batches: &[Batch]) -> (Vec<Ve
     let tables = |_| {
         let by = PartitionedBy::fields_of(by.clone());
         // Little enough for bytes to run out as well.
-        Tables::partitioned(specs.to_vec(), 2 << 20, by)
+        Tables::partitioned(specs.to_vec(), 2 << 20, by, PartitionKey::default())
     };
     let mut shards: Vec<Tables> = (0..workers).map(tables).collect();
     let mut answers = Vec::new();
@@ -219,7 +219,8 @@ fn on_workers(workers: usize, specs: &[TableSpec], batches: &[Batch]) -> (Vec<Ve
         let mut merged = vec![vec![u64::MAX; batch.len()]; specs.len()];
         let sources = [batch.column(FieldId::of("src.ip")).unwrap()];
         for (worker, tables) in shards.iter_mut().enumerate() {
-            let part = |row: u32| usize::from(part_of(&sources, row as usize));
+            let part =
+                |row: u32| usize::from(part_of(PartitionKey::default(), &sources, row as usize));
             let mine: Vec<u32> = (0..batch.len() as u32)
                 .filter(|row| part(*row) % workers == worker)
                 .collect();

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use proptest::prelude::*;
 
+use crate::partition::PartitionKey;
 use crate::state::citation::Citation;
 use crate::state::distinct::{Distinct, Fingerprint};
 use crate::state::series::Series;
@@ -72,7 +73,7 @@ proptest! {
         let (mut distinct, mut model) = (Distinct::default(), Model::default());
         for (event, (time, value, settle)) in (0u64..).zip(steps) {
             let at = Citation { time, event };
-            let answer = distinct.add(span, at, Fingerprint::Number(value), &mut Vec::new());
+            let answer = distinct.add(span, PartitionKey::default(), at, Fingerprint::Number(value), &mut Vec::new());
             model.add(span, time, value);
             prop_assert_eq!(answer, model.distinct());
             if settle {
@@ -122,11 +123,11 @@ proptest! {
         if many {
             for event in 0..1020 {
                 let at = Citation { time: event / 10, event };
-                distinct.add(span, at, hash(1000 + event), &mut undo);
+                distinct.add(span, PartitionKey::default(), at, hash(1000 + event), &mut undo);
             }
         }
         for (time, value, _) in before {
-            distinct.add(span, Citation { time, event: value }, hash(value), &mut undo);
+            distinct.add(span, PartitionKey::default(), Citation { time, event: value }, hash(value), &mut undo);
         }
         undo.clear();
         let saved = distinct.clone();
@@ -134,7 +135,7 @@ proptest! {
             match read {
                 true => distinct.read(span, time, &mut undo),
                 false => {
-                    distinct.add(span, Citation { time, event: value }, hash(value), &mut undo)
+                    distinct.add(span, PartitionKey::default(), Citation { time, event: value }, hash(value), &mut undo)
                 }
             };
         }
