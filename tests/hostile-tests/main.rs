@@ -7,6 +7,7 @@
 #![allow(clippy::result_large_err, reason = "a load error says what and where")]
 
 mod assembled;
+mod budgets;
 mod calls;
 mod compiling;
 mod components;
@@ -14,7 +15,10 @@ mod failure_modes;
 mod findings;
 mod mutants;
 mod parsers;
+mod peaks;
 mod policies;
+mod process;
+mod signals;
 mod stage;
 mod state;
 mod terminal;

@@ -31,6 +31,14 @@ pub struct Limits {
     pub log_messages: u32,
     /// Stack of one call, in bytes.
     pub stack: usize,
+    /// Bytes, as the host holds them, that a plugin may hand over of one epoch of input on one
+    /// worker: findings, judgements, log messages, or events that it parsed.
+    pub epoch_bytes: u64,
+    /// Wall-clock time of all calls of one epoch of input on one worker together,
+    /// instantiation and `configure` included. Not in deterministic mode.
+    pub epoch_time: Duration,
+    /// Fuel of the same, in deterministic mode, instead of the time.
+    pub epoch_fuel: u64,
 }
 
 impl Default for Limits {
@@ -47,6 +55,9 @@ impl Default for Limits {
             host_calls: 100_000,
             log_messages: 64,
             stack: 512 << 10,
+            epoch_bytes: 64 << 20,
+            epoch_time: Duration::from_secs(2),
+            epoch_fuel: 10_000_000_000,
         }
     }
 }

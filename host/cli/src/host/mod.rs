@@ -3,6 +3,7 @@
 mod load;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -13,8 +14,9 @@ use palisade_pipeline::capabilities::LogSink;
 use palisade_pipeline::datasets::{Dataset, DatasetLimits};
 use palisade_pipeline::engine::{Engine, EngineConfig, OnFault};
 use palisade_pipeline::enrich::Networks;
+use palisade_pipeline::memory::Memory;
 use palisade_runtime::compile::{ChildLimits, CodeCache, Compiler, CompilerCommand};
-use palisade_runtime::manifest::{Capability, Settings, World, parse_duration};
+use palisade_runtime::manifest::{Capability, Settings, World, parse_duration, parse_size};
 use palisade_runtime::{Config, Limits, Mode, Plugin, Runtime};
 
 pub(crate) use self::load::components;
@@ -43,6 +45,9 @@ pub(crate) struct HostOptions {
     #[command(flatten)]
     given: GivenOptions,
 
+    #[command(flatten)]
+    memory: MemoryOption,
+
     /// Worker threads; what comes out does not depend on it [default: one a core]
     #[arg(long, value_name = "N")]
     workers: Option<usize>,
@@ -51,7 +56,7 @@ pub(crate) struct HostOptions {
     #[arg(long, value_name = "N", default_value_t = 1024, hide = true)]
     batch_rows: usize,
 
-    /// Packets or records of an epoch; what comes out does not depend on it
+    /// The most packets or records of an epoch; what comes out does not depend on it
     #[arg(long, value_name = "N", default_value_t = 16_384, hide = true)]
     epoch: usize,
 
@@ -72,6 +77,15 @@ pub(crate) struct HostOptions {
     /// Compile plugins anew, and keep nothing of it
     #[arg(long)]
     no_code_cache: bool,
+}
+
+/// The option that says how much memory may be taken.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct MemoryOption {
+    /// The most memory to take, at least 256MiB; flows, state, epochs and plugins get their
+    /// shares of it [default: 768MiB and 96MiB for each worker]
+    #[arg(long, value_name = "SIZE", value_parser = memory)]
+    pub(crate) memory: Option<NonZeroU64>,
 }
 
 /// Options that say what plugins are given.
@@ -229,6 +243,7 @@ impl HostOptions {
             fresh: self.fresh_instances,
             networks: given.networks.clone(),
             on_fault: self.on_fault,
+            memory: self.memory.memory,
             ..EngineConfig::default()
         };
         if let Some(workers) = self.workers {
@@ -236,6 +251,13 @@ impl HostOptions {
         }
         config
     }
+}
+
+/// Reads the option `--memory`.
+fn memory(text: &str) -> Result<NonZeroU64, String> {
+    let bytes = NonZeroU64::new(parse_size(text)?).filter(|bytes| bytes.get() >= Memory::LEAST);
+    let least = crate::output::size(Memory::LEAST);
+    bytes.ok_or_else(|| format!("`{text}` is too little; at least {least} are needed"))
 }
 
 /// Reads the option `--on-fault`.

@@ -57,7 +57,12 @@ pub(crate) struct Ingest<'a> {
     pub parsing: bool,
     packet: u64,
     part: u32,
+    /// Bytes that news and pieces hold.
+    held: usize,
 }
+
+/// Bytes that news of a flow takes, as it is and as a row of a batch.
+const NEWS: usize = 768;
 
 impl<'a> Ingest<'a> {
     /// Collects into these lists, one for each worker.
@@ -69,7 +74,13 @@ impl<'a> Ingest<'a> {
             parsing,
             packet: 0,
             part: 0,
+            held: 0,
         }
+    }
+
+    /// Bytes that it holds.
+    pub(crate) fn held(&self) -> usize {
+        self.held
     }
 
     fn order(&mut self, packet: u64) -> Order {
@@ -103,6 +114,7 @@ impl FlowSink for Ingest<'_> {
                 context
             }
         };
+        self.held += NEWS;
         self.news.push(FlowNews {
             order,
             flow: info.id,
@@ -169,6 +181,7 @@ impl FlowSink for Ingest<'_> {
             start: 0,
             length: 0,
         };
+        self.held += size_of::<Piece>() + chunk.bytes.len();
         self.pieces[worker].push(piece, chunk.bytes);
     }
 }

@@ -16,6 +16,7 @@
     reason = "a fault says what and where, and ends a call"
 )]
 
+mod allowance;
 mod capture_run;
 mod config;
 mod deliver;
@@ -36,17 +37,20 @@ mod recorded_flows;
 mod route;
 mod run;
 mod seat;
+mod stop;
 mod summary;
 mod trickle;
+mod turns;
 mod watermark;
 mod workers;
 
-pub use config::{EngineConfig, EngineError, Stop};
-pub use evaluate::Poison;
+pub use config::{EngineConfig, EngineError};
+pub use evaluate::{Left, Poison};
 pub use failure::OnFault;
 pub use output::{Notice, Output};
 pub use parse::ParseCost;
 pub use run::Engine;
 pub use seat::Cost;
+pub use stop::Stop;
 pub use summary::{PluginSummary, Summary};
 pub use workers::WorkerError;

@@ -2,7 +2,7 @@
 
 use palisade_events::{Batch, Decision, Event, Finding};
 
-use super::evaluate::Poison;
+use super::evaluate::{Left, Poison};
 
 /// Something that the operator should know.
 #[derive(Clone, Debug)]
@@ -63,6 +63,12 @@ pub trait Output {
 
     /// An event that a plugin could not be shown because it faults on it.
     fn poison(&mut self, plugin: &str, poison: &Poison);
+
+    /// Events that a plugin was not shown, because it had used up what it may of their epoch;
+    /// a notice has said so, and they are counted. Of interest to who keeps them.
+    fn left_out(&mut self, plugin: &str, left: &Left) {
+        let _ = (plugin, left);
+    }
 
     /// Something that the operator should know.
     fn notice(&mut self, notice: Notice);

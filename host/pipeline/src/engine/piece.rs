@@ -50,6 +50,10 @@ pub(crate) struct Piece {
     pub length: usize,
 }
 
+/// Pieces, and bytes, for which memory is kept from one epoch to the next.
+const KEPT_PIECES: usize = 16 << 10;
+const KEPT_BYTES: usize = 24 << 20;
+
 /// Pieces of one epoch for one worker.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pieces {
@@ -73,9 +77,11 @@ impl Pieces {
         self.list.push(piece);
     }
 
-    /// Empties the list and keeps its memory.
+    /// Empties the list and keeps its memory, within reason.
     pub(crate) fn clear(&mut self) {
         self.list.clear();
+        self.list.shrink_to(KEPT_PIECES);
         self.arena.clear();
+        self.arena.shrink_to(KEPT_BYTES);
     }
 }

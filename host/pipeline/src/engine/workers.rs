@@ -43,6 +43,8 @@ pub(crate) struct Workers {
     /// Whether an epoch is being evaluated.
     evaluating: bool,
     spare: Vec<Pieces>,
+    /// Of each worker, the pieces that it has not parsed to the end.
+    unparsed: Vec<Pieces>,
 }
 
 impl Workers {
@@ -84,6 +86,7 @@ impl Workers {
             workers,
             evaluating: false,
             spare: Vec::new(),
+            unparsed: Vec::new(),
         })
     }
 
@@ -98,6 +101,15 @@ impl Workers {
         lists
     }
 
+    /// Goes on with the pieces that are not parsed to the end, and waits for it.
+    pub(crate) fn parse_on(
+        &mut self,
+    ) -> Result<(Vec<ParseOutput>, Option<Vec<EvaluateOutput>>), WorkerError> {
+        let mut pieces = std::mem::take(&mut self.unparsed);
+        pieces.resize_with(self.len(), Pieces::default);
+        self.parse(pieces)
+    }
+
     /// Parses an epoch's pieces, and waits for it.
     pub(crate) fn parse(
         &mut self,
@@ -109,11 +121,17 @@ impl Workers {
         // What was evaluated before comes out first.
         let evaluated = self.collect()?;
         let mut outputs = Vec::with_capacity(self.workers.len());
+        self.unparsed.clear();
         for (number, worker) in self.workers.iter().enumerate() {
             match worker.done.recv() {
                 Ok(Done::Parsed(output, mut pieces)) => {
-                    pieces.clear();
-                    self.spare.push(pieces);
+                    if output.rest.is_some() {
+                        self.unparsed.push(pieces);
+                    } else {
+                        pieces.clear();
+                        self.spare.push(pieces);
+                        self.unparsed.push(Pieces::default());
+                    }
                     outputs.push(*output);
                 }
                 _ => return Err(WorkerError::Gone(number)),

@@ -320,6 +320,7 @@ fn bench(runtime: &Runtime) -> Bench<'_> {
     Bench {
         runtime,
         beside: &[],
+        memory: None,
         bless: false,
     }
 }

@@ -1,6 +1,7 @@
 //! Shows recognised flows to their parsers, many in a call, and keeps what these leave over.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use palisade_events::Transport;
@@ -41,11 +42,11 @@ impl ParseWorker {
     pub(super) fn flush(&mut self, pieces: &Pieces) {
         for parser in 0..self.parsers.len() {
             for instance in 0..self.instances[parser].len() {
-                let queue = std::mem::take(&mut self.queues[parser][instance]);
-                let mut rest = &queue[..];
-                while !rest.is_empty() {
+                let mut queue = std::mem::take(&mut self.queues[parser][instance]);
+                let mut done = 0;
+                while done < queue.len() && !self.is_full() {
                     let mut bytes = 0;
-                    let count = rest
+                    let count = queue[done..]
                         .iter()
                         .take(MAX_CHUNKS)
                         .take_while(|queued| {
@@ -58,10 +59,14 @@ impl ParseWorker {
                         })
                         .count()
                         .max(1);
-                    let (now, later) = rest.split_at(count);
-                    let now: Vec<&Queued> = now.iter().collect();
+                    let now: Vec<&Queued> = queue[done..done + count].iter().collect();
                     self.call(parser, instance, &now, pieces);
-                    rest = later;
+                    done += count;
+                }
+                if done < queue.len() {
+                    queue.drain(..done);
+                    queue.append(&mut self.queues[parser][instance]);
+                    self.queues[parser][instance] = queue;
                 }
             }
         }
@@ -77,6 +82,12 @@ impl ParseWorker {
     ) {
         if self.is_retired(parser) {
             self.fail(parser, queue, "its parser faulted too often");
+            return;
+        }
+        if let Err(reason) = self.may_call(parser, queue.len()) {
+            if let Some(reason) = reason {
+                self.fail(parser, queue, &reason);
+            }
             return;
         }
         let mut arena = Vec::new();
@@ -105,12 +116,14 @@ impl ParseWorker {
             let first = !std::mem::replace(&mut seen[seat.place][index(piece.direction)], true);
             let start = arena.len();
             let mut offset = piece.offset;
-            if first && !side.tail.is_empty() {
+            let had_tail = first && !side.tail.is_empty();
+            if had_tail {
                 if side.tail.len() + bytes.len() < side.needed && !piece.end && piece.gap == 0 {
                     // Not worth a call yet; the next piece comes as the first again.
                     side.tail.extend_from_slice(bytes);
                     side.tail_end = piece.offset + bytes.len() as u64;
                     seen[seat.place][index(piece.direction)] = false;
+                    session.recharge();
                     continue;
                 }
                 if piece.gap == 0 {
@@ -122,6 +135,9 @@ impl ParseWorker {
             }
             arena.extend_from_slice(bytes);
             let lost = std::mem::take(&mut side.lost);
+            if had_tail {
+                session.recharge();
+            }
             chunks.push(Chunk {
                 session: self.instances[parser][instance].session(seat.place),
                 direction: piece.direction,
@@ -154,9 +170,26 @@ impl ParseWorker {
                 &error.to_string(),
             )),
         };
-        self.charge((parser, instance), began, chunks.len(), arena.len());
+        self.charge(
+            "parse",
+            (parser, instance),
+            began,
+            chunks.len(),
+            arena.len(),
+        );
         match answer {
-            Ok(parsed) => self.accept((parser, instance), parsed, &chunks, &arena, origins, pieces),
+            Ok(parsed) if parsed.bytes as u64 > self.allowances[parser].room() => {
+                self.allowances[parser].exceed_bytes("parse");
+                self.discard(parser, instance);
+                if let Err(Some(reason)) = self.may_call(parser, queue.len()) {
+                    self.fail(parser, queue, &reason);
+                }
+            }
+            Ok(parsed) => {
+                self.allowances[parser].gave("parse", parsed.bytes as u64);
+                self.out.bytes += parsed.bytes;
+                self.accept((parser, instance), parsed, &chunks, &arena, origins, pieces);
+            }
             Err(fault) => self.blame(parser, instance, fault, queue, pieces),
         }
     }
@@ -186,15 +219,15 @@ impl ParseWorker {
                 Outcome::Error { offset, message } => {
                     let datagram = chunks[i].transport == Transport::Udp;
                     stopped[origin.place] = !datagram;
-                    self.out.failures.push(ParseFailure {
+                    let message =
+                        format!("byte {}: {message}", chunks[i].offset + u64::from(*offset));
+                    let failure = ParseFailure {
                         flow: origin.flow,
                         order: origin.order,
                         parser,
-                        message: format!(
-                            "byte {}: {message}",
-                            chunks[i].offset + u64::from(*offset)
-                        ),
-                    });
+                        message,
+                    };
+                    self.failure(failure);
                     // Datagrams stand alone: a bad one says nothing of the next.
                     if !datagram {
                         let flow = origin.flow;
@@ -244,11 +277,24 @@ impl ParseWorker {
         let origin = &origins[i];
         let (parts, missing) = left_over(i, *kept as usize, chunks, arena, origins);
         if missing > 0 || *kept as usize > KEPT_BYTES {
-            self.out.failures.push(ParseFailure {
+            self.failure(ParseFailure {
                 flow: origin.flow,
                 order: origin.order,
                 parser,
                 message: format!("keeps {kept} bytes, of which {missing} never came or do not fit"),
+            });
+            self.give_up(origin.flow);
+            return;
+        }
+        let held = self.held.load(Ordering::Relaxed);
+        if held + *kept as usize > self.terms.sessions {
+            self.failure(ParseFailure {
+                flow: origin.flow,
+                order: origin.order,
+                parser,
+                message: format!(
+                    "keeps {kept} bytes, for which there is no room beside what other flows keep"
+                ),
             });
             self.give_up(origin.flow);
             return;
@@ -261,6 +307,7 @@ impl ParseWorker {
             }
             side.tail_end = chunks[i].offset + u64::from(chunks[i].length);
             side.needed = (side.tail.len() + *needed as usize).min(KEPT_BYTES);
+            session.recharge();
         }
     }
 
@@ -300,7 +347,7 @@ impl ParseWorker {
                     cause: FaultCause::Result(error.to_string()),
                     backtrace: Vec::new(),
                 };
-                self.out.faults.push((parser, fault));
+                self.fault(parser, fault);
                 self.discard(parser, instance);
             }
         }

@@ -75,6 +75,12 @@ impl ParseWorker {
 
     /// Asks one parser about the first bytes of flows.
     fn ask(&mut self, parser: usize, flows: &[u64], pieces: &Pieces) {
+        if self.may_call(parser, flows.len()).is_err() {
+            for flow in flows {
+                self.answer(parser, *flow, Recognition::No, pieces);
+            }
+            return;
+        }
         let mut arena = Vec::new();
         let mut chunks = Vec::with_capacity(flows.len());
         for (number, flow) in flows.iter().enumerate() {
@@ -113,7 +119,7 @@ impl ParseWorker {
                 &error.to_string(),
             )),
         };
-        self.charge((parser, 0), began, chunks.len(), arena.len());
+        self.charge("probe", (parser, 0), began, chunks.len(), arena.len());
         match answers {
             Ok(answers) => {
                 for (flow, answer) in flows.iter().zip(answers) {
@@ -121,7 +127,7 @@ impl ParseWorker {
                 }
             }
             Err(fault) => {
-                self.out.faults.push((parser, fault));
+                self.fault(parser, fault);
                 self.discard(parser, 0);
                 self.budgets[parser].fault();
                 if flows.len() > 1 && self.budgets[parser].is_left() {
@@ -178,6 +184,7 @@ impl ParseWorker {
             return;
         };
         let (order, time) = (last.piece.order, last.piece.time);
+        self.out.bytes += size_of::<Recognised>();
         self.out.recognised.push(Recognised {
             flow,
             order,
@@ -186,7 +193,7 @@ impl ParseWorker {
         });
         let (Some(instance), Some(place)) = (instance, place) else {
             session.ignore();
-            self.out.failures.push(ParseFailure {
+            self.failure(ParseFailure {
                 flow,
                 order,
                 parser,
@@ -202,6 +209,7 @@ impl ParseWorker {
             },
             since: order,
         };
+        session.recharge();
         for held in probe.held {
             self.route(&held.piece, Some(held.bytes), pieces);
         }
