@@ -220,7 +220,7 @@ fn state(criterion: &mut Criterion) {
         let plugin = plugin(&runtime, &component, ways);
         let new = || {
             let log = Arc::new(|_: &str, _, _: &str| {});
-            let shard = Shard::new(plugin.manifest(), DEFAULT_BYTES, &[], log);
+            let shard = Shard::new(plugin.manifest(), (DEFAULT_BYTES, usize::MAX), &[], log);
             match plugin.instantiate(Box::new(shard)) {
                 Ok(instance) => instance,
                 Err((error, _)) => panic!("{error}"),

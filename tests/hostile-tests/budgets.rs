@@ -1,5 +1,6 @@
 //! What a plugin may use of an epoch: bytes, and time or fuel, over all its calls.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -100,6 +101,33 @@ fn findings_of_an_epoch_have_a_size() {
     let seen = shown(&over, epochs).unwrap();
     none(&seen.faults());
     assert_eq!(seen.findings_of("hostile").len(), 11 * EVENTS);
+}
+
+#[test]
+fn an_epoch_that_is_cut_says_the_same() {
+    let (Some(bulky), Some(innocent)) = (
+        detector("bulky-findings", 20, "evaluate", |_| ()),
+        innocent(),
+    ) else {
+        return;
+    };
+    let run = |mebibytes: u64| {
+        let config = EngineConfig {
+            memory: NonZeroU64::new(mebibytes << 20),
+            ..one_by_one()
+        };
+        let (seen, ended) = run_with(&[&bulky, &innocent], Events::Flows(EVENTS), config);
+        ended.expect("the run goes on");
+        none(&seen.faults());
+        seen
+    };
+    let (whole, cut) = (run(8 << 10), run(256));
+    assert_eq!(whole.summary.cuts, 0);
+    assert!(cut.summary.cuts > 0);
+    for plugin in ["hostile", "innocent"] {
+        assert_eq!(cut.essence(plugin), whole.essence(plugin));
+    }
+    assert_eq!(cut.findings_of("hostile").len(), 21 * EVENTS);
 }
 
 #[test]

@@ -46,6 +46,8 @@ pub struct Memory {
     /// What all detectors and policies may say of one epoch before it is cut. Held
     /// [`OUTPUT_HELD`] times.
     pub output: u64,
+    /// Windows of compressed inputs, both layers together.
+    pub compression: u64,
     /// All flows, at [`FLOW`] bytes each.
     pub flows: u64,
     /// Bytes of TCP that wait for order.
@@ -93,12 +95,13 @@ impl Memory {
             epoch_input: share(24),
             parsed: share(24),
             output: share(40),
-            flows: share(160),
+            compression: share(64),
+            flows: share(128),
             reassembly: share(48),
             fragments: share(8),
             sessions: share(40),
-            state: share(112),
-            timers: share(40),
+            state: share(96),
+            timers: share(24),
             markings: share(8),
             guests: workers - calls,
             calls,
@@ -125,6 +128,7 @@ mod tests {
             + m.epoch_input * EPOCH_INPUT_HELD
             + m.parsed * PARSED_HELD
             + m.output * OUTPUT_HELD
+            + m.compression
             + m.flows
             + m.reassembly
             + m.fragments

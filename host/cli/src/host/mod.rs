@@ -235,6 +235,12 @@ impl HostOptions {
         Ok(loaded)
     }
 
+    /// Who gets how much memory.
+    pub(crate) fn memory(&self) -> Memory {
+        let workers = self.workers.unwrap_or(EngineConfig::default().workers);
+        Memory::of(self.memory.memory, workers)
+    }
+
     /// The engine's settings.
     pub(crate) fn config(&self, given: &Given) -> EngineConfig {
         let mut config = EngineConfig {
