@@ -288,25 +288,19 @@ fn a_parser_has_bytes_and_time_for_an_epoch() {
     let seen = parse("bytes", 100_000, &|_| ());
     none(&seen.faults());
     assert!(seen.cost("hostile-parser").parse.events > 0);
-    let time = Duration::from_millis(1);
-    for (act, amount, export, cause) in [
-        ("bytes", 100_000, "parse", FaultCause::EpochBytes(50_000)),
-        ("spin", 30_000_000, "parse", FaultCause::EpochTime(time)),
-        (
-            "probe-spin",
-            30_000_000,
-            "probe",
-            FaultCause::EpochTime(time),
-        ),
+    let time = Duration::from_millis(20);
+    for (act, amount, cause) in [
+        ("bytes", 100_000, FaultCause::EpochBytes(50_000)),
+        ("spin", 100_000_000, FaultCause::EpochTime(time)),
+        ("probe-spin", 100_000_000, FaultCause::EpochTime(time)),
     ] {
         let seen = parse(act, amount, &|l| match act {
             "bytes" => l.epoch_bytes = 50_000,
             _ => l.epoch_time = time,
         });
-        let told = format!("plugin `hostile-parser`, export `{export}`: {cause}");
         assert!(!seen.faults().is_empty(), "{act}");
         for (_, problem) in seen.faults() {
-            assert_eq!(problem, told);
+            assert!(problem.ends_with(&cause.to_string()), "{act}: {problem}");
         }
         assert!(seen.summary.unevaluated > 0, "{act}");
     }

@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::assembled::with_manifest;
-use crate::process::{Ended, Guest, Room, measured};
+use crate::process::{Ended, Guest, Room, flows, measured};
 use crate::stage::hostile;
 
 /// What a single attack may make the host take.
@@ -29,20 +29,6 @@ fn attack(room: &Room, guest: &Guest, input: &std::path::Path, more: &[&str]) ->
     );
     assert!(ended.peak > 0 && ended.peak < MOST, "{mebibytes} MiB");
     Some(ended)
-}
-
-/// Flows to the ports from 1 on, as records.
-fn flows(count: u32) -> Vec<u8> {
-    let flow = |n: u32| {
-        format!(
-            "{{\"kind\":\"network.flow\",\"time\":\"2025-06-01T10:00:00Z\",\"src\":{{\"ip\":\
-             \"10.0.{}.{}\"}},\"dst\":{{\"ip\":\"192.0.2.1\",\"port\":{}}}}}\n",
-            n >> 8 & 255,
-            n & 255,
-            1 + n % 65_000
-        )
-    };
-    (0..count).map(flow).collect::<String>().into_bytes()
 }
 
 /// A capture of UDP datagrams, each of another flow, with these bytes.
@@ -170,9 +156,9 @@ fn a_million_names_of_attributes() {
     let mut text = String::new();
     for record in 0..16_384 {
         text.push_str(
-            "{\"kind\":\"network.alert\",\"time\":\"2025-06-01T10:00:00Z\",\"engine\":\"e\",\
-             \"signature_id\":\"1\",\"text\":\"t\",\"severity\":\"low\",\"action\":\"allowed\",\
-             \"attributes\":{",
+            "{\"kind\":\"network.alert\",\"time\":\"2025-06-01T10:00:00Z\",\"src\":{\"ip\":\"10.0.0.1\"},\
+             \"dst\":{\"ip\":\"10.0.1.1\"},\"transport\":\"tcp\",\"engine\":\"e\",\"signature_id\":\"1\",\
+             \"signature\":\"s\",\"severity\":\"low\",\"action\":\"allowed\",\"attributes\":{",
         );
         for name in 0..64 {
             let comma = if name == 0 { "" } else { "," };
@@ -192,7 +178,7 @@ fn a_million_names_of_attributes() {
 #[test]
 fn a_flood_of_flows_that_nobody_knows() {
     let room = Room::new();
-    let input = room.file("flood.pcap", &flood(400_000, &[b'?'; 200]));
+    let input = room.file("flood.pcap", &flood(400_000, &[b'?'; 400]));
     let guest = Guest::parser("probe-more", 0);
     if attack(&room, &guest, &input, &[]).is_none() {
         return;

@@ -150,3 +150,20 @@ pub(crate) fn watch(mut child: Child) -> Ended {
         std::thread::sleep(Duration::from_millis(2));
     }
 }
+
+/// Flows as records, between other hosts each.
+pub(crate) fn flows(count: u32) -> Vec<u8> {
+    let flow = |n: u32| {
+        format!(
+            "{{\"kind\":\"network.flow\",\"time\":\"2025-06-01T10:00:00Z\",\"src\":{{\"ip\":\
+             \"10.0.{}.{}\"}},\"dst\":{{\"ip\":\"192.0.2.1\",\"port\":{}}},\"phase\":\"end\",\
+             \"transport\":\"tcp\",\"direction\":\"unknown\",\"started\":\"2025-06-01T10:00:00Z\",\
+             \"ended\":\"2025-06-01T10:00:00Z\",\"pkts_out\":1,\"pkts_in\":1,\"bytes_out\":1,\
+             \"bytes_in\":1,\"syn_only_pkts\":0}}\n",
+            n >> 8 & 255,
+            n & 255,
+            1 + n % 65_000
+        )
+    };
+    (0..count).map(flow).collect::<String>().into_bytes()
+}

@@ -20,7 +20,7 @@ const PROGRAM: u64 = 56 * MEBIBYTE;
 
 /// How often what is read of an epoch is held: as it is read while the epoch before is being
 /// evaluated, and with room to grow and columns made of it.
-pub const EPOCH_INPUT_HELD: u64 = 4;
+pub const EPOCH_INPUT_HELD: u64 = 3;
 /// How often what parsers return of an epoch is held: as returned, as batches, and as the
 /// batches of the epoch before with columns made of them.
 pub const PARSED_HELD: u64 = 5;
@@ -96,7 +96,7 @@ impl Memory {
             parsed: share(24),
             output: share(40),
             compression: share(64),
-            flows: share(128),
+            flows: share(152),
             reassembly: share(48),
             fragments: share(8),
             sessions: share(40),

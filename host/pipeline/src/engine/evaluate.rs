@@ -153,6 +153,7 @@ impl EvaluateWorker {
                 terms: &self.terms,
                 turns: &mut turns,
                 out: &mut out,
+                place: Place::event(0),
             };
             while let Some(turn) = call.turns.next() {
                 if call.out.bytes >= self.terms.output {
@@ -176,6 +177,8 @@ impl EvaluateWorker {
                     } => call.timers(tick, tenant, fired),
                 }
             }
+            // The last call may have been too much.
+            call.miss(call.place, 0);
         }
         out
     }
@@ -189,11 +192,14 @@ pub(crate) struct Call<'a> {
     pub(crate) turns: &'a mut Turns,
     pub(crate) out: &'a mut EvaluateOutput,
     pub(crate) budget: Budget,
+    /// What the latest call was about.
+    pub(crate) place: Place,
 }
 
 impl Call<'_> {
     /// Shows rows to the export that the subscription is for.
     fn show(&mut self, shown: &Shown) {
+        self.place = shown.place(0);
         match self.seat.plugin.manifest().subscriptions[shown.subscription].role {
             Role::Decide => {
                 for row in 0..shown.view.len() {
@@ -279,6 +285,7 @@ impl Call<'_> {
     /// that it is known what is about which.
     fn timers(&mut self, tick: Tick, tenant: String, fired: Vec<Fired>) {
         let place = Place::tick(tick.seq);
+        self.place = place;
         if self.is_over() {
             self.miss(place, fired.len());
             return;
@@ -366,7 +373,7 @@ impl Call<'_> {
     /// why.
     pub(crate) fn leave(&mut self, shown: &Shown) {
         let place = shown.place(0);
-        let Some(fault) = self.seat.allowance.over().map(Arc::clone) else {
+        let Some(fault) = self.seat.allowance.over().cloned() else {
             self.out.costs[self.index].interrupted += shown.view.len() as u64;
             return;
         };

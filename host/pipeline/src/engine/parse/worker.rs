@@ -133,6 +133,10 @@ impl ParseWorker {
             }
         }
         self.close_sessions();
+        // The last call of a parser may have been too much.
+        for parser in 0..self.parsers.len() {
+            let _ = self.may_call(parser, 0);
+        }
         for flow in std::mem::take(&mut self.ended) {
             self.sessions.remove(&flow);
         }
