@@ -128,7 +128,7 @@ impl Workers {
                     if output.rest.is_some() {
                         self.unparsed.push(pieces);
                     } else {
-                        pieces.clear();
+                        pieces.clear(self.workers.len());
                         self.spare.push(pieces);
                         self.unparsed.push(Pieces::default());
                     }
