@@ -5,6 +5,8 @@ use std::io::Write as _;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use serde_json::Value;
+
 use crate::assembled::with_manifest;
 use crate::process::{Ended, Guest, Room, flows, measured};
 use crate::stage::hostile;
@@ -13,22 +15,29 @@ use crate::stage::hostile;
 const MOST: u64 = 1 << 30;
 
 /// Runs the guest, which must not make the host take more than it may; the run goes on to its
-/// end.
-fn attack(room: &Room, guest: &Guest, input: &std::path::Path, more: &[&str]) -> Option<Ended> {
-    let ended = measured(&mut room.run(guest, input, more)?);
+/// end. What it says on stderr, and its summary.
+fn attack(guest: &Guest, name: &str, input: &[u8]) -> Option<(String, Value)> {
+    let room = Room::new();
+    let input = room.file(name, input);
+    let ended = measured(&mut room.run(guest, &input, &[])?);
     let mebibytes = ended.peak >> 20;
     #[expect(clippy::print_stderr, reason = "the numbers are what the test is for")]
     {
         eprintln!("{} {}: {mebibytes} MiB", guest.name, guest.act);
     }
-    assert!(
-        matches!(ended.status.code(), Some(0 | 1)),
-        "{:?}: {}",
-        ended.status,
-        ended.stderr
-    );
+    let Ended { status, stderr, .. } = ended;
+    assert!(matches!(status.code(), Some(0 | 1)), "{status:?}: {stderr}");
     assert!(ended.peak > 0 && ended.peak < MOST, "{mebibytes} MiB");
-    Some(ended)
+    Some((stderr, room.summary()))
+}
+
+/// The same for a guest that uses up what it may of an epoch.
+fn excess(guest: &Guest, name: &str, input: &[u8]) {
+    if let Some((stderr, summary)) = attack(guest, name, input) {
+        assert!(stderr.contains("of one epoch of input"), "{stderr}");
+        assert!(summary["cuts"].as_u64() > Some(0), "{summary}");
+        assert!(summary["unevaluated"].as_u64() > Some(0), "{summary}");
+    }
 }
 
 /// A capture of UDP datagrams, each of another flow, with these bytes.
@@ -73,58 +82,27 @@ fn sixty_four_subscriptions_that_each_return_4_mib() {
     let Some(component) = hostile() else { return };
     let subscription = "[[subscription]]\nkind = \"network.flow\"\nfields = [\"dst.port\"]\n";
     let many = with_manifest(&component, |own| own.to_owned() + &subscription.repeat(63));
-    let room = Room::new();
-    let input = room.file("flows.ndjson", &flows(20_000));
     let guest = Guest {
         component: Some(many),
         ..Guest::detector("bulky-findings", 240, "evaluate")
     };
-    let Some(ended) = attack(&room, &guest, &input, &[]) else {
-        return;
-    };
-    assert!(
-        ended.stderr.contains("of one epoch of input"),
-        "{}",
-        ended.stderr
-    );
-    let summary = room.summary();
-    assert!(summary["cuts"].as_u64() > Some(0), "{summary}");
-    assert!(summary["unevaluated"].as_u64() > Some(0), "{summary}");
+    excess(&guest, "flows.ndjson", &flows(20_000));
 }
 
 #[test]
 fn timers_that_file() {
-    let room = Room::new();
-    let input = room.file("flows.ndjson", &flows(2_000));
     let guest = Guest::detector("bulky-findings", 240, "on-timers");
-    let Some(ended) = attack(&room, &guest, &input, &[]) else {
-        return;
-    };
-    assert!(
-        ended.stderr.contains("of one epoch of input"),
-        "{}",
-        ended.stderr
-    );
+    excess(&guest, "flows.ndjson", &flows(2_000));
 }
 
 #[test]
 fn a_talkative_parser() {
-    let room = Room::new();
-    let input = room.file("flood.pcap", &flood(20_000, b"a datagram"));
     let guest = Guest::parser("bytes", 3 << 20);
-    let Some(ended) = attack(&room, &guest, &input, &[]) else {
-        return;
-    };
-    assert!(
-        ended.stderr.contains("of one epoch of input"),
-        "{}",
-        ended.stderr
-    );
+    excess(&guest, "flood.pcap", &flood(20_000, b"a datagram"));
 }
 
 #[test]
 fn records_of_900_kb_in_a_small_file() {
-    let room = Room::new();
     // What does not compress keeps the ratio below what is refused as a bomb.
     let mut state = 7u64;
     let noise: String = (0..20_000)
@@ -141,18 +119,17 @@ fn records_of_900_kb_in_a_small_file() {
          \"dst\":{{\"ip\":\"10.0.1.1\"}},\"transport\":\"tcp\",\"protocol\":\"p\",\"operation\":\"o\",\
          \"direction\":\"request\",\"original\":\"{text}\"}}\n"
     );
-    let input = room.file("records.ndjson.gz", &gzip(record.as_bytes()).repeat(2_000));
+    let input = gzip(record.as_bytes()).repeat(2_000);
+    let name = "records.ndjson.gz";
     let guest = Guest::detector("nothing", 0, "evaluate");
-    if attack(&room, &guest, &input, &[]).is_none() {
+    let Some((_, summary)) = attack(&guest, name, &input) else {
         return;
-    }
-    let summary = room.summary();
+    };
     assert_eq!(summary["events"]["network.app"], 2_000, "{summary}");
 }
 
 #[test]
 fn a_million_names_of_attributes() {
-    let room = Room::new();
     let mut text = String::new();
     for record in 0..16_384 {
         text.push_str(
@@ -166,23 +143,22 @@ fn a_million_names_of_attributes() {
         }
         text.push_str("}}\n");
     }
-    let input = room.file("names.ndjson.gz", &gzip(text.as_bytes()));
+    let input = gzip(text.as_bytes());
+    let name = "names.ndjson.gz";
     let guest = Guest::detector("nothing", 0, "evaluate");
-    if attack(&room, &guest, &input, &[]).is_none() {
+    let Some((_, summary)) = attack(&guest, name, &input) else {
         return;
-    }
-    let summary = room.summary();
+    };
     assert_eq!(summary["events"]["network.alert"], 16_384, "{summary}");
 }
 
 #[test]
 fn a_flood_of_flows_that_nobody_knows() {
-    let room = Room::new();
-    let input = room.file("flood.pcap", &flood(400_000, &[b'?'; 400]));
+    let input = flood(400_000, &[b'?'; 400]);
+    let name = "flood.pcap";
     let guest = Guest::parser("probe-more", 0);
-    if attack(&room, &guest, &input, &[]).is_none() {
+    let Some((_, summary)) = attack(&guest, name, &input) else {
         return;
-    }
-    let summary = room.summary();
+    };
     assert!(summary["crowded"].as_u64() > Some(0), "{summary}");
 }
