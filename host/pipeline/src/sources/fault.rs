@@ -133,3 +133,23 @@ impl From<SinkError> for Stop {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_few_and_short() {
+        let most = vec!["x".repeat(MAX_LABEL); MAX_LABELS];
+        assert!(Fault::check_labels("labels", &most).is_ok());
+        let many = vec![String::new(); MAX_LABELS + 1];
+        let long = ["x".repeat(MAX_LABEL + 1)];
+        for bad in [&many[..], &long] {
+            let fault = Fault::check_labels("labels", bad).unwrap_err();
+            assert!(
+                fault.to_string().contains("at most 64 of 256 bytes"),
+                "{fault}"
+            );
+        }
+    }
+}
