@@ -223,7 +223,7 @@ fn state(criterion: &mut Criterion) {
             let log = Arc::new(|_: &str, _, _: &str| {});
             let shard = Shard::new(
                 plugin.manifest(),
-                DEFAULT_BYTES,
+                (DEFAULT_BYTES, usize::MAX),
                 PartitionKey::default(),
                 &[],
                 log,

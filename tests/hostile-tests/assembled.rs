@@ -143,6 +143,32 @@ pub(crate) fn with_section(component: &[u8], name: &str, data: &[u8]) -> Vec<u8>
     bytes
 }
 
+/// The component with another manifest, which is what `change` makes of its own.
+pub(crate) fn with_manifest(component: &[u8], change: impl FnOnce(&str) -> String) -> Vec<u8> {
+    let own = palisade_runtime::manifest::extract(component).expect("the guest has a manifest");
+    let mut bytes = component[..8].to_vec();
+    let mut at = 8;
+    // The sections of the component itself, one after another.
+    while at < component.len() {
+        let (mut size, mut shift, mut head) = (0, 0, at + 1);
+        loop {
+            let byte = component[head];
+            size |= usize::from(byte & 0x7f) << shift;
+            (shift, head) = (shift + 7, head + 1);
+            if byte & 0x80 == 0 {
+                break;
+            }
+        }
+        let end = head + size;
+        let holds = |part: &[u8]| component[at..end].windows(part.len()).any(|w| w == part);
+        if component[at] != 0 || !holds(own.as_bytes()) {
+            bytes.extend(&component[at..end]);
+        }
+        at = end;
+    }
+    embed(&bytes, &change(own)).expect("room for the manifest")
+}
+
 /// A component inside another, `depth` deep, in raw bytes.
 pub(crate) fn nested(depth: usize) -> Vec<u8> {
     let mut inner = Component::new().finish();

@@ -7,6 +7,7 @@
 #![allow(clippy::result_large_err, reason = "a load error says what and where")]
 
 mod assembled;
+mod budgets;
 mod calls;
 mod compiling;
 mod components;
@@ -16,7 +17,10 @@ mod memory;
 mod mutants;
 mod panics;
 mod parsers;
+mod peaks;
 mod policies;
+mod process;
+mod signals;
 mod stage;
 mod state;
 mod terminal;

@@ -11,7 +11,7 @@ use cap_std::fs::Dir;
 use palisade_events::{Decision, Event, Finding};
 use palisade_pipeline::capabilities::LogSink;
 use palisade_pipeline::engine::{
-    Engine, EngineConfig, EngineError, Notice, Output, Poison, Summary,
+    Engine, EngineConfig, EngineError, Left, Notice, Output, Poison, Summary,
 };
 use palisade_pipeline::sources::{Limits as ReadLimits, SourcePolicy, open};
 use palisade_runtime::compile::{CodeCache, Compiler};
@@ -65,6 +65,7 @@ pub(crate) fn runtime(mode: Mode, limits: Limits) -> Runtime {
 fn patient() -> Limits {
     Limits {
         call_time: Duration::from_secs(60),
+        epoch_time: Duration::from_secs(600),
         ..Limits::default()
     }
 }
@@ -126,6 +127,8 @@ pub(crate) struct Seen {
     pub(crate) poison: Vec<(String, Fault)>,
     pub(crate) notices: Vec<Notice>,
     pub(crate) log: Vec<String>,
+    /// Events that a plugin was not shown any more, with the reason.
+    pub(crate) left: Vec<(String, u64)>,
     pub(crate) summary: Summary,
 }
 
@@ -137,7 +140,14 @@ impl Output for Seen {
         self.decisions.push(decision);
     }
     fn poison(&mut self, plugin: &str, poison: &Poison) {
-        self.poison.push((plugin.to_owned(), poison.fault.clone()));
+        self.poison
+            .push((plugin.to_owned(), Fault::clone(&poison.fault)));
+    }
+    fn left_out(&mut self, _: &str, left: &Left) {
+        for row in 0..left.view.len() as u32 {
+            let seq = left.view.batch().seqs()[left.view.batch_row(row)];
+            self.left.push((left.fault.to_string(), seq));
+        }
     }
     fn notice(&mut self, notice: Notice) {
         self.notices.push(notice);

@@ -125,6 +125,27 @@ fn nothing_that_is_cut_or_shared_out_shows_in_the_output() {
     assert_same(&found, &expected, &more);
 }
 
+#[test]
+fn where_large_records_end_an_epoch_does_not_show() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let input = folder.path().join("large.ndjson");
+    let large = format!("\"original\":\"{}\",\"operation\"", "x".repeat(40_000));
+    let text = script(1_500, true).replace("\"operation\"", &large);
+    std::fs::write(&input, text).expect("a file can be written");
+    let Some((expected, _)) = run(&input, &["--memory", "16GiB"]) else {
+        return;
+    };
+    assert!(expected.len() > 1_000);
+    for more in [
+        &["--memory", "256MiB"][..],
+        &["--memory", "256MiB", "--workers", "3"],
+        &["--epoch", "7"],
+    ] {
+        let (found, _) = run(&input, more).expect("the program was there a moment ago");
+        assert_same(&found, &expected, more);
+    }
+}
+
 fn assert_same(found: &[Value], expected: &[Value], how: &[&str]) {
     for (at, (found, expected)) in found.iter().zip(expected).enumerate() {
         assert_eq!(found, expected, "line {}, {how:?}", at + 1);

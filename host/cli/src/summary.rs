@@ -175,6 +175,16 @@ pub(crate) fn print(done: &Summary, loaded: &Loaded, letters: LetterCounts) -> R
             done.poison,
         ),
         (
+            "events, requests, timers and pieces of flows not shown to plugins that had used up \
+             what they may of an epoch",
+            done.unevaluated,
+        ),
+        ("the same, because the run was ended", done.interrupted),
+        (
+            "flows left alone because too much was held of others that nobody knew",
+            done.crowded,
+        ),
+        (
             "findings refused because more than four would rest one on another",
             done.too_deep,
         ),
@@ -250,6 +260,7 @@ pub(crate) fn json(done: &Summary) -> Value {
                 "yielded": p.yielded,
                 "faults": p.cost.faults,
                 "quarantined": p.quarantined,
+                "unevaluated": p.cost.unevaluated,
                 "host_calls": p.cost.host_calls,
                 "peak_fuel": p.peaks().fuel,
                 "peak_memory": p.peaks().memory,
@@ -269,6 +280,10 @@ pub(crate) fn json(done: &Summary) -> Value {
         "denied": done.denied,
         "poison": done.poison,
         "faults": done.faults,
+        "unevaluated": done.unevaluated,
+        "interrupted": done.interrupted,
+        "crowded": done.crowded,
+        "cuts": done.cuts,
         "too_deep": done.too_deep,
         "unparsed": done.unparsed,
         "bad_datagrams": done.bad_datagrams,

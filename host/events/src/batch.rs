@@ -26,6 +26,11 @@ pub const MAX_ROWS: usize = 1024;
 /// that it holds at most that event's text more.
 pub const MAX_BATCH_TEXT: usize = 4 << 20;
 
+/// Bytes that a batch takes beside its columns, and the column of an attribute beside its
+/// values: what finds them, and what is made of them.
+const SIZE_OF_BATCH: usize = 8 << 10;
+const SIZE_OF_ATTRIBUTE: usize = 512;
+
 /// Why columns are no batch.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BatchError {
@@ -169,6 +174,19 @@ impl Batch {
     /// Their numbers among the events of the source.
     pub fn seqs(&self) -> &[u64] {
         &self.0.parts.seqs
+    }
+
+    /// Bytes that it takes in memory, about; memory that it shares with other batches counts
+    /// in full.
+    pub fn size(&self) -> usize {
+        let parts = &self.0.parts;
+        let stamps = 3 * 8 * self.len();
+        let handling = parts.handling.iter();
+        let handling = handling.flat_map(|h| [&h.tlp, &h.labels, &h.refs]);
+        let arrays = handling.chain(&parts.body);
+        let arrays: usize = arrays.map(|array| array.get_array_memory_size()).sum();
+        let names = self.0.attributes.len() * SIZE_OF_ATTRIBUTE;
+        SIZE_OF_BATCH + stamps + arrays + names
     }
 
     /// The reference of the event at `row`, if there is one.

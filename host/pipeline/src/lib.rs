@@ -6,6 +6,7 @@ pub mod datasets;
 pub mod engine;
 pub mod enrich;
 pub mod flow;
+pub mod memory;
 pub mod partition;
 pub mod predicates;
 pub mod sinks;

@@ -73,6 +73,15 @@ pub enum FaultCause {
     /// Its findings are too large.
     #[error("filed more than {0} bytes of findings, the limit for one call")]
     FindingBytes(usize),
+    /// It handed over too much of one epoch of input.
+    #[error("handed over more than {0} bytes of one epoch of input, the limit on one worker")]
+    EpochBytes(u64),
+    /// All its calls of one epoch of input took too long.
+    #[error("ran longer than {0:?} for one epoch of input, the limit on one worker")]
+    EpochTime(Duration),
+    /// All its calls of one epoch of input used too much fuel, in deterministic mode.
+    #[error("used more than {0} units of fuel for one epoch of input, the limit on one worker")]
+    EpochFuel(u64),
     /// A finding or judgement breaks a rule of the interface.
     #[error("filed a finding for rule `{rule}` that is refused: {problem}")]
     Finding {
@@ -170,6 +179,9 @@ impl FaultCause {
             FaultCause::HostCalls(_) => "host-calls",
             FaultCause::Findings(_) => "findings",
             FaultCause::FindingBytes(_) => "finding-bytes",
+            FaultCause::EpochBytes(_) => "epoch-bytes",
+            FaultCause::EpochTime(_) => "epoch-time",
+            FaultCause::EpochFuel(_) => "epoch-fuel",
             FaultCause::Finding { .. } => "finding",
             FaultCause::ForgedReference(_) => "forged-reference",
             FaultCause::Row { .. } => "row",
@@ -238,6 +250,12 @@ impl Fault {
             },
         };
         self
+    }
+
+    /// Bytes that it takes, about.
+    pub fn size(&self) -> usize {
+        let frames = self.backtrace.iter().map(|frame| frame.len() + 24);
+        size_of::<Fault>() + 256 + frames.sum::<usize>()
     }
 
     /// Tells what a wasmtime error means under these limits.

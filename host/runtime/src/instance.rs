@@ -49,6 +49,8 @@ pub struct Instance {
     limits: Arc<Limits>,
     mode: Mode,
     calls: u64,
+    /// Fuel that all calls so far used.
+    fuel: u64,
     peaks: Peaks,
     /// A call has faulted.
     spent: bool,
@@ -85,6 +87,7 @@ impl Instance {
             limits,
             mode,
             calls: 0,
+            fuel: 0,
             peaks: Peaks::default(),
             spent: false,
         }
@@ -157,6 +160,7 @@ impl Instance {
             Mode::Live | Mode::Unbounded => 0,
         };
         let memory = self.memory();
+        self.fuel = self.fuel.saturating_add(fuel);
         self.peaks.raise(Peaks { fuel, memory });
     }
 
@@ -342,9 +346,27 @@ impl Instance {
     /// # Panics
     /// As [`evaluate`](Instance::evaluate).
     pub fn decide(&mut self, subscription: u32, view: View) -> Result<Effects, Fault> {
+        let effects = self.decide_if(subscription, view, |_| true)?;
+        Ok(effects.unwrap_or_default())
+    }
+
+    /// As [`decide`](Instance::decide), but what the call did counts only if `keep` accepts
+    /// its effects; see [`evaluate_if`](Instance::evaluate_if).
+    ///
+    /// # Errors
+    /// As [`decide`](Instance::decide).
+    ///
+    /// # Panics
+    /// As [`evaluate`](Instance::evaluate).
+    pub fn decide_if(
+        &mut self,
+        subscription: u32,
+        view: View,
+        keep: impl FnOnce(&Effects) -> bool,
+    ) -> Result<Option<Effects>, Fault> {
         assert!((subscription as usize) < self.manifest.subscriptions.len());
         let source = Arc::clone(view.batch().source());
-        let (_, effects) = self.call(
+        let (_, effects) = self.call_if(
             "decide",
             subscription,
             Some(view),
@@ -354,6 +376,7 @@ impl Instance {
                 let (judgements,) = f.call(store.as_context_mut(), (subscription,))?;
                 Ok(store.data_mut().judge(judgements)?)
             },
+            keep,
         )?;
         Ok(effects)
     }
@@ -447,6 +470,12 @@ impl Instance {
     /// Bytes of its linear memories.
     pub fn memory(&self) -> u64 {
         self.store.data().usage.memory()
+    }
+
+    /// Fuel that its calls so far used together, start and `configure` included; 0 outside
+    /// deterministic mode.
+    pub fn fuel(&self) -> u64 {
+        self.fuel
     }
 
     /// The most that its calls so far needed.

@@ -40,6 +40,14 @@ pub struct Limits {
     pub stack: usize,
     /// What a component may be made of, counted before it is compiled.
     pub shape: ShapeLimits,
+    /// Bytes, as the host holds them, that a plugin may hand over of one epoch of input on one
+    /// worker: findings, judgements, log messages, or events that it parsed.
+    pub epoch_bytes: u64,
+    /// Wall-clock time of all calls of one epoch of input on one worker together,
+    /// instantiation and `configure` included. Not in deterministic mode.
+    pub epoch_time: Duration,
+    /// Fuel of the same, in deterministic mode, instead of the time.
+    pub epoch_fuel: u64,
 }
 
 impl Default for Limits {
@@ -58,6 +66,9 @@ impl Default for Limits {
             log_messages: 64,
             stack: 512 << 10,
             shape: ShapeLimits::default(),
+            epoch_bytes: 64 << 20,
+            epoch_time: Duration::from_secs(2),
+            epoch_fuel: 10_000_000_000,
         }
     }
 }

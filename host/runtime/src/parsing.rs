@@ -98,6 +98,8 @@ pub struct Parsed {
     pub outcomes: Vec<Outcome>,
     /// The events.
     pub tables: Vec<ParsedTable>,
+    /// Bytes that the events take as the host holds them, about.
+    pub bytes: usize,
 }
 
 pub(crate) fn same_length(found: usize, expected: usize) -> Result<(), FaultCause> {
@@ -152,8 +154,10 @@ pub(crate) fn check(
         return wrong(format!("{events} events; at most {MAX_PARSED_EVENTS}"));
     }
     let emits = manifest.parser.as_ref().map_or(&[][..], |p| &p.emits[..]);
+    let mut bytes = events * HELD_EVENT;
     let mut tables = Vec::with_capacity(parsed.tables.len());
     for table in parsed.tables {
+        bytes += table.columns.iter().map(held).sum::<usize>();
         let kind = Kind::from(table.kind);
         if !emits.contains(&kind) {
             return wrong(format!(
@@ -178,7 +182,29 @@ pub(crate) fn check(
             columns: table.columns.into_iter().map(Into::into).collect(),
         });
     }
-    Ok(Parsed { outcomes, tables })
+    Ok(Parsed {
+        outcomes,
+        tables,
+        bytes,
+    })
+}
+
+/// Bytes that an event takes beside its parser's columns: what it is stamped with, and its
+/// place in the input.
+const HELD_EVENT: usize = 256;
+/// Bytes that a column takes beside its values.
+const HELD_COLUMN: usize = 512;
+
+fn held(column: &types::Column) -> usize {
+    let values = match &column.values {
+        types::Values::U8s(v) => v.len(),
+        types::Values::U16s(v) => v.len() * 2,
+        types::Values::U32s(v) => v.len() * 4,
+        types::Values::U64s(v) => v.len() * 8,
+        types::Values::F64s(v) => v.len() * 8,
+        types::Values::Text(text) => text.bytes.len() + text.offsets.len() * 4,
+    };
+    HELD_COLUMN + values + column.valid.len() + column.offsets.len() * 4
 }
 
 impl From<types::Column> for TableColumn {

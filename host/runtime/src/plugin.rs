@@ -208,6 +208,11 @@ impl Plugin {
         &self.limits
     }
 
+    /// Whether its calls have fuel.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
     /// The interfaces that it imports, by full name.
     pub fn imports(&self) -> &[String] {
         &self.imports

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use palisade_events::json::write_event;
 use palisade_events::{Batch, Decision, Event, Finding, Timestamp};
-use palisade_pipeline::engine::{Notice, Output as Yield, Poison, Stop};
+use palisade_pipeline::engine::{Left, Notice, Output as Yield, Poison, Stop};
 use palisade_pipeline::sources::{DeadLetters, Letter, Limits, SourcePolicy, open, open_live};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
@@ -76,8 +76,7 @@ impl Run {
         config.dead_letters = letters.clone();
         config.until = self.until.map(|until| until.0);
         config.now = crate::host::clock();
-        stop_on_signals(&config.stop)?;
-        let limits = Limits::default();
+        let limits = Limits::within(&self.host.memory());
         // Every input is looked at before the first is read: a wrong name costs no work.
         let mut inputs = Vec::new();
         for path in &self.inputs {
@@ -96,6 +95,8 @@ impl Run {
             };
             inputs.push(input);
         }
+        // Only now: until then a signal ends the program, also where an input is silent.
+        stop_on_signals(&config.stop)?;
         let log = crate::host::log_to_stderr();
         let mut engine = loaded.engine(config, &log)?;
         let events = match &self.events {
@@ -132,12 +133,20 @@ impl Run {
             let text = serde_json::to_string_pretty(&json)?;
             std::fs::write(path, text).with_context(|| format!("write {}", path.display()))?;
         }
+        if done.interrupted > 0 {
+            crate::output::warn(&format!(
+                "the run was ended before everything that was read was evaluated: {} events, \
+                 requests, timers and pieces of flows were not shown to a plugin that they are for",
+                done.interrupted
+            ));
+            return Ok(Exit::Error);
+        }
         Ok(Exit::found(done.findings + done.denied > 0))
     }
 }
 
 /// Lets the first SIGINT (Ctrl-C) or SIGTERM end the input where it is, so that what was read
-/// is evaluated and reported. The second ends the program at once.
+/// is evaluated, as far as there is time, and reported. The second ends the program at once.
 fn stop_on_signals(stop: &Stop) -> Result<()> {
     for signal in [SIGINT, SIGTERM] {
         let set = |flag| -> std::io::Result<()> {
@@ -176,6 +185,26 @@ impl Report {
         }
     }
 
+    /// Puts an event that a plugin could not be shown into the dead-letter file.
+    fn keep(&self, batch: &Batch, row: usize, reason: &str) {
+        if !self.letters.takes() {
+            return;
+        }
+        let mut bytes = Vec::new();
+        if let Some(event) = batch.event(row) {
+            // Writing to memory does not fail.
+            let _ = write_event(&mut bytes, &event);
+        }
+        self.letters.add(&Letter {
+            source: &batch.source().name,
+            line: 0,
+            offset: 0,
+            reason,
+            bytes: &bytes,
+            len: bytes.len() as u64,
+        });
+    }
+
     /// Ends the output.
     ///
     /// # Errors
@@ -203,20 +232,16 @@ impl Yield for Report {
 
     fn poison(&mut self, plugin: &str, poison: &Poison) {
         let reason = format!("plugin `{plugin}`: {}", poison.fault);
-        let mut bytes = Vec::new();
-        if let Some(event) = poison.batch.event(poison.row) {
-            // Writing to memory does not fail.
-            let _ = palisade_events::json::write_event(&mut bytes, &event);
-        }
-        self.letters.add(&Letter {
-            source: &poison.batch.source().name,
-            line: 0,
-            offset: 0,
-            reason: &format!("{reason}; {}", poison.fault.backtrace.join(", ")),
-            bytes: &bytes,
-            len: bytes.len() as u64,
-        });
+        let with_frames = format!("{reason}; {}", poison.fault.backtrace.join(", "));
+        self.keep(&poison.batch, poison.row, &with_frames);
         self.progress.above(|| crate::output::warn(&reason));
+    }
+
+    fn left_out(&mut self, plugin: &str, left: &Left) {
+        let reason = format!("plugin `{plugin}` was not shown this: {}", left.fault);
+        for row in 0..left.view.len() as u32 {
+            self.keep(left.view.batch(), left.view.batch_row(row), &reason);
+        }
     }
 
     fn notice(&mut self, notice: Notice) {

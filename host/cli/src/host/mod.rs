@@ -3,6 +3,7 @@
 mod load;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -13,8 +14,9 @@ use palisade_pipeline::capabilities::LogSink;
 use palisade_pipeline::datasets::{Dataset, DatasetLimits};
 use palisade_pipeline::engine::{Engine, EngineConfig, OnFault};
 use palisade_pipeline::enrich::Networks;
+use palisade_pipeline::memory::Memory;
 use palisade_runtime::compile::{ChildLimits, CodeCache, Compiler, CompilerCommand};
-use palisade_runtime::manifest::{Capability, Settings, World, parse_duration};
+use palisade_runtime::manifest::{Capability, Settings, World, parse_duration, parse_size};
 use palisade_runtime::{Config, Limits, Mode, Plugin, Runtime};
 
 pub(crate) use self::load::components;
@@ -25,10 +27,6 @@ use crate::places::{Places, open_private};
 
 /// The largest compiled code that is kept.
 const MAX_CODE: usize = 128 << 20;
-/// Bytes of memory that all plugins may have together, and that one may in all its instances,
-/// for each worker.
-const GUEST_MEMORY: u64 = 192 << 20;
-const PLUGIN_MEMORY: u64 = 128 << 20;
 /// Where `palisade plugin build` puts components.
 const BUILT: &str = "target/plugins";
 /// The pack there that nobody wants to run by default.
@@ -48,6 +46,9 @@ pub(crate) struct HostOptions {
     #[command(flatten)]
     given: GivenOptions,
 
+    #[command(flatten)]
+    memory: MemoryOption,
+
     /// Worker threads; what comes out does not depend on it [default: one a core]
     #[arg(long, value_name = "N")]
     workers: Option<usize>,
@@ -56,7 +57,7 @@ pub(crate) struct HostOptions {
     #[arg(long, value_name = "N", default_value_t = 1024, hide = true)]
     batch_rows: usize,
 
-    /// Packets or records of an epoch; what comes out does not depend on it
+    /// The most packets or records of an epoch; what comes out does not depend on it
     #[arg(long, value_name = "N", default_value_t = 16_384, hide = true)]
     epoch: usize,
 
@@ -83,6 +84,15 @@ pub(crate) struct HostOptions {
     /// Compile plugins anew, and keep nothing of it
     #[arg(long)]
     no_code_cache: bool,
+}
+
+/// The option that says how much memory may be taken.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct MemoryOption {
+    /// The most memory to take, at least 256MiB; flows, state, epochs and plugins get their
+    /// shares of it [default: 768MiB and 96MiB for each worker]
+    #[arg(long, value_name = "SIZE", value_parser = memory)]
+    pub(crate) memory: Option<NonZeroU64>,
 }
 
 /// Options that say what plugins are given.
@@ -173,7 +183,7 @@ impl HostOptions {
     /// # Errors
     /// When there is none, or one of them cannot be loaded.
     pub(crate) fn load(&self, given: Given) -> Result<Loaded> {
-        let runtime = runtime_for(self.deterministic, self.no_code_cache, self.workers)?;
+        let runtime = runtime_for(self.deterministic, self.no_code_cache, &self.memory())?;
         let mut files = Vec::new();
         if self.plugins.is_empty() && self.packs.is_empty() {
             let built = Path::new(BUILT);
@@ -232,6 +242,12 @@ impl HostOptions {
         Ok(loaded)
     }
 
+    /// Who gets how much memory.
+    pub(crate) fn memory(&self) -> Memory {
+        let workers = self.workers.unwrap_or(EngineConfig::default().workers);
+        Memory::of(self.memory.memory, workers)
+    }
+
     /// The engine's settings.
     ///
     /// # Errors
@@ -244,6 +260,7 @@ impl HostOptions {
             networks: given.networks.clone(),
             on_fault: self.on_fault,
             partition_key: partition_key(self.partition_key.as_deref())?,
+            memory: self.memory.memory,
             ..EngineConfig::default()
         };
         if let Some(workers) = self.workers {
@@ -251,6 +268,13 @@ impl HostOptions {
         }
         Ok(config)
     }
+}
+
+/// Reads the option `--memory`.
+fn memory(text: &str) -> Result<NonZeroU64, String> {
+    let bytes = NonZeroU64::new(parse_size(text)?).filter(|bytes| bytes.get() >= Memory::LEAST);
+    let least = crate::output::size(Memory::LEAST);
+    bytes.ok_or_else(|| format!("`{text}` is too little; at least {least} are needed"))
 }
 
 /// Reads the option `--on-fault`.
@@ -274,15 +298,12 @@ fn on_fault(text: &str) -> Result<OnFault, String> {
 /// # Errors
 /// When the cache of compiled code cannot be opened, or wasmtime does not run here.
 pub(crate) fn runtime(deterministic: bool, no_code_cache: bool) -> Result<Runtime> {
-    runtime_for(deterministic, no_code_cache, None)
+    let workers = EngineConfig::default().workers;
+    runtime_for(deterministic, no_code_cache, &Memory::of(None, workers))
 }
 
-/// The same for so many workers; one a core where that is not said.
-fn runtime_for(
-    deterministic: bool,
-    no_code_cache: bool,
-    workers: Option<usize>,
-) -> Result<Runtime> {
+/// The same with these shares of memory.
+fn runtime_for(deterministic: bool, no_code_cache: bool, memory: &Memory) -> Result<Runtime> {
     let cache = if no_code_cache {
         None
     } else {
@@ -291,8 +312,6 @@ fn runtime_for(
             .with_context(|| format!("open the cache of compiled code {}", path.display()))?;
         Some(cache)
     };
-    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    let workers = workers.unwrap_or_else(cores).clamp(2, 256) as u64;
     Ok(Runtime::new(Config {
         mode: if deterministic {
             Mode::Deterministic
@@ -300,10 +319,10 @@ fn runtime_for(
             Mode::Live
         },
         limits: Limits {
-            plugin_memory: PLUGIN_MEMORY * workers,
+            plugin_memory: memory.plugin,
             ..Limits::default()
         },
-        guest_memory: GUEST_MEMORY * workers,
+        guest_memory: memory.guests,
         pool: true,
         compiler: compiler()?,
         cache,

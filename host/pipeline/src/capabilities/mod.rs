@@ -31,11 +31,11 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// Empty tables and no timers, for a plugin that may use `state_bytes` of state on all
-    /// workers together. Datasets are found by name.
+    /// Empty tables and no timers, for a plugin that may use so many bytes of state on all
+    /// workers together and so many of timers on this one. Datasets are found by name.
     pub fn new(
         manifest: &Manifest,
-        state_bytes: u64,
+        (state_bytes, timer_bytes): (u64, usize),
         key: PartitionKey,
         datasets: &[Arc<Dataset>],
         log: LogSink,
@@ -44,7 +44,7 @@ impl Shard {
         Shard {
             plugin: manifest.name.clone(),
             tables: Tables::partitioned(specs(manifest), state_bytes, partition(manifest), key),
-            timers: Timers::default(),
+            timers: Timers::new(timer_bytes),
             datasets: manifest.datasets.iter().map(find).collect(),
             log,
             writing: false,

@@ -34,7 +34,13 @@ fn shard() -> Shard {
     )
     .unwrap();
     let log: LogSink = Arc::new(|_: &str, _: LogLevel, _: &str| panic!("as the test wants"));
-    Shard::new(&manifest, 1 << 20, PartitionKey::default(), &[], log)
+    Shard::new(
+        &manifest,
+        (1 << 20, usize::MAX),
+        PartitionKey::default(),
+        &[],
+        log,
+    )
 }
 
 #[test]

@@ -51,6 +51,9 @@ impl Engine {
                 networks.as_deref(),
             );
             for _ in 0..self.config.epoch {
+                if ingest.held() >= self.epoch_bytes {
+                    break;
+                }
                 if self.config.stop.is_asked() {
                     ended = true;
                     table.finish(reader.packets(), &mut ingest);
@@ -75,16 +78,25 @@ impl Engine {
                 }
             }
             let (news, pieces) = (ingest.news, ingest.pieces);
-            let mut ingesting = began.elapsed();
-            let (parsed, evaluated) = self.workers.parse(pieces)?;
-            self.conclude(evaluated, out)?;
-            self.account(&parsed, out)?;
-            let began = Instant::now();
-            let batches = merge.epoch(&news, parsed)?;
-            batches.iter().for_each(|batch| out.parsed(batch));
-            ingesting += began.elapsed();
-            self.summary.ingest += ingesting;
-            self.evaluate(batches, out)?;
+            self.summary.ingest += began.elapsed();
+            let (mut parsed, mut evaluated) = self.workers.parse(pieces)?;
+            let mut news = Some(news);
+            loop {
+                self.conclude(evaluated, out)?;
+                self.account(&parsed, out)?;
+                let more = parsed.iter().any(|output| output.rest.is_some());
+                let began = Instant::now();
+                let batches = merge.epoch(news.take().unwrap_or_default(), parsed)?;
+                batches.iter().for_each(|batch| out.parsed(batch));
+                self.summary.ingest += began.elapsed();
+                self.evaluate(batches, out)?;
+                if !more {
+                    break;
+                }
+                // The rest of the epoch, of which there is more than may be held at once.
+                self.summary.cuts += 1;
+                (parsed, evaluated) = self.workers.parse_on()?;
+            }
             if paused {
                 self.collect(out)?;
             }

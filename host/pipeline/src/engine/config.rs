@@ -1,17 +1,18 @@
 //! How a run is set up, and why it may end early.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use palisade_events::{BatchError, MAX_ROWS, MAX_SLOT};
 
 use super::failure::OnFault;
 use super::graph::MAX_LEVELS;
+use super::stop::Stop;
 use super::workers::WorkerError;
 use crate::capture::ReadLimits;
 use crate::enrich::{EnrichError, Networks};
-use crate::flow::FlowConfig;
+use crate::flow::{FlowConfig, FragmentConfig, ReassemblyConfig};
 use crate::partition::PartitionKey;
 use crate::sources::{DeadLetters, Limits};
 
@@ -25,8 +26,11 @@ pub struct EngineConfig {
     pub workers: usize,
     /// The most rows of a batch, 1 to 1,024; what comes out does not depend on it.
     pub batch_rows: usize,
-    /// Packets or events of an epoch; what comes out does not depend on it.
+    /// The most packets or events of an epoch; what comes out does not depend on it.
     pub epoch: usize,
+    /// Bytes that the host may take; see [`Memory`](crate::memory::Memory) for who gets what,
+    /// and for what `None` stands for.
+    pub memory: Option<NonZeroU64>,
     /// How much later than newer events an event may come without being late.
     pub lateness: Duration,
     /// How far ahead of the clock an event's time may lie.
@@ -41,7 +45,8 @@ pub struct EngineConfig {
     /// The secret that divides keys into parts and flows among workers. What comes out depends
     /// on it where state tables are full, and in estimates of distinct values.
     pub partition_key: PartitionKey,
-    /// The flow table's limits.
+    /// The flow table's limits; those in bytes, and on the number of flows, are lowered to what
+    /// `memory` gives.
     pub flow: FlowConfig,
     /// Limits on reading captures.
     pub read: ReadLimits,
@@ -63,13 +68,26 @@ impl Default for EngineConfig {
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             batch_rows: MAX_ROWS,
             epoch: 16_384,
+            memory: None,
             lateness: Duration::from_secs(10),
             max_skew: Duration::from_secs(300),
             now: None,
             until: None,
             fresh: false,
             partition_key: PartitionKey::default(),
-            flow: FlowConfig::default(),
+            flow: FlowConfig {
+                // As many as there is memory for.
+                max_flows: usize::MAX,
+                reassembly: ReassemblyConfig {
+                    total_bytes: usize::MAX,
+                    ..ReassemblyConfig::default()
+                },
+                fragments: FragmentConfig {
+                    bytes: usize::MAX,
+                    ..FragmentConfig::default()
+                },
+                ..FlowConfig::default()
+            },
             read: ReadLimits::default(),
             limits: Limits::default(),
             networks: None,
@@ -77,23 +95,6 @@ impl Default for EngineConfig {
             on_fault: OnFault::default(),
             stop: Stop::default(),
         }
-    }
-}
-
-/// Asks a run to end: what was read is evaluated, and inputs end where they are. Clones ask
-/// the same run.
-#[derive(Clone, Debug, Default)]
-pub struct Stop(Arc<AtomicBool>);
-
-impl Stop {
-    /// The flag itself, for a signal handler, which may do no more than set one.
-    pub fn flag(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.0)
-    }
-
-    /// Whether the run is to end.
-    pub fn is_asked(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -118,6 +119,19 @@ pub enum EngineError {
     /// A thread that reads an input could not be started.
     #[error("cannot start a thread to read an input: {0}")]
     Reader(std::io::Error),
+    /// There is too little memory for so many plugins.
+    #[error(
+        "{plugins} plugins with state cannot share {state} bytes: each needs {each} bytes at \
+         least; give more with --memory, or leave some out"
+    )]
+    Memory {
+        /// How many plugins have tables.
+        plugins: u64,
+        /// What they may take together.
+        state: u64,
+        /// What each needs.
+        each: u64,
+    },
     /// A plugin's predicates could not be prepared.
     #[error("plugin `{plugin}`: {problem}")]
     Predicates {

@@ -8,7 +8,7 @@ use palisade_runtime::Fault;
 use palisade_runtime::manifest::World;
 
 use super::config::EngineError;
-use super::evaluate::{EvaluateOutput, Poison};
+use super::evaluate::{EvaluateOutput, Left, Poison};
 use super::failure::{Consequence, OnFault};
 use super::output::{Notice, Output, TOLD_DATAGRAMS};
 use super::parse::ParseOutput;
@@ -19,7 +19,8 @@ use super::run::Engine;
 /// Something that a plugin said, or that befell it.
 enum Said {
     Poison(Box<Poison>),
-    Fault(Fault),
+    Fault(Arc<Fault>),
+    Left(Left),
     /// A rule whose finding would rest on too many others.
     TooDeep(String),
     Decision(Batch, usize, Vec<Judgement>),
@@ -75,7 +76,8 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let routed = Arc::new(routed);
         let outputs = self.workers.collect()?;
-        if self.top > 1 {
+        let unfinished = |outputs: &Vec<EvaluateOutput>| outputs.iter().any(|o| o.unfinished);
+        if self.top > 1 || outputs.as_ref().is_some_and(unfinished) {
             // The workers have more to do for the epoch before.
             self.conclude(outputs, out)?;
             self.workers.evaluate(&routed)?;
@@ -102,24 +104,55 @@ impl Engine {
         outputs: Option<Vec<EvaluateOutput>>,
         out: &mut dyn Output,
     ) -> Result<(), EngineError> {
-        let (Some(outputs), Some(mut routed)) = (outputs, self.epoch.take()) else {
+        let (Some(outputs), Some(routed)) = (outputs, self.epoch.take()) else {
             return Ok(());
         };
         let mut said = Gathered::default();
-        let mut events = self.gather(1, outputs, &mut said)?;
-        for level in 2..=self.top {
-            routed = Arc::new(routed.next(events));
-            if routed.is_empty() {
-                break;
-            }
-            self.workers.evaluate(&routed)?;
-            let outputs = self.workers.collect()?.unwrap_or_default();
-            events = self.gather(level, outputs, &mut said)?;
-        }
+        self.level(outputs, &routed, &mut said, out)?;
         said.decide();
-        let mut said = said.all;
-        said.sort_by(|(a, _), (b, _)| a.cmp(b));
-        for ((.., rank), said) in said {
+        self.put_out(&mut said, out)
+    }
+
+    /// Takes an epoch through a level, whose plugins have said their part, and those above it.
+    ///
+    /// Where they had more to say than may be held at once, what they have said goes on its way,
+    /// and they say the rest after that: the epoch is cut. Decisions wait until it is over.
+    fn level(
+        &mut self,
+        mut outputs: Vec<EvaluateOutput>,
+        routed: &Arc<Routed>,
+        said: &mut Gathered,
+        out: &mut dyn Output,
+    ) -> Result<(), EngineError> {
+        let level = routed.level();
+        let mut more = false;
+        loop {
+            let unfinished = outputs.iter().any(|output| output.unfinished);
+            let findings = self.gather(level, outputs, said)?;
+            if level < self.top {
+                let next = Arc::new(routed.next(findings, more));
+                if !next.is_empty() {
+                    self.workers.evaluate(&next)?;
+                    let outputs = self.workers.collect()?.unwrap_or_default();
+                    self.level(outputs, &next, said, out)?;
+                }
+            }
+            if !unfinished {
+                return Ok(());
+            }
+            self.summary.cuts += 1;
+            self.put_out(said, out)?;
+            more = true;
+            self.workers.evaluate(routed)?;
+            outputs = self.workers.collect()?.unwrap_or_default();
+        }
+    }
+
+    /// Puts out what was said so far, in order.
+    fn put_out(&mut self, said: &mut Gathered, out: &mut dyn Output) -> Result<(), EngineError> {
+        let mut all = std::mem::take(&mut said.all);
+        all.sort_by(|(a, _), (b, _)| a.cmp(b));
+        for ((.., rank), said) in all {
             self.put(rank.plugin, said, out)?;
         }
         Ok(())
@@ -139,6 +172,8 @@ impl Engine {
             let costs = self.summary.plugins[parsers..].iter_mut();
             for (summary, cost) in costs.zip(&output.costs) {
                 summary.cost.add(cost);
+                self.summary.unevaluated += cost.unevaluated;
+                self.summary.interrupted += cost.interrupted;
             }
             self.summary.routing += output.routing;
             drafts.extend(output.findings);
@@ -152,6 +187,9 @@ impl Engine {
             let faults = output.faults.into_iter();
             said.all
                 .extend(faults.map(|(rank, fault)| ((rank.place, 1, rank), Said::Fault(fault))));
+            let left = output.left.into_iter();
+            said.all
+                .extend(left.map(|(rank, left)| ((rank.place, 1, rank), Said::Left(left))));
         }
         let (findings, refused) = self.findings.number(level, drafts);
         for refused in refused {
@@ -166,7 +204,7 @@ impl Engine {
         };
         said.all.extend(findings.into_iter().map(|numbered| {
             let rank = nobody(numbered.place, numbered.plugin);
-            let finding = Said::Finding(Box::new(numbered.finding));
+            let finding = Said::Finding(numbered.finding);
             ((numbered.place, 4, rank), finding)
         }));
         Ok(events)
@@ -191,6 +229,7 @@ impl Engine {
                 });
                 self.faulted(self.parsers.len() + plugin, None, &fault, out)?;
             }
+            Said::Left(left) => out.left_out(&name(), &left),
             Said::TooDeep(rule) => {
                 self.summary.too_deep += 1;
                 out.notice(Notice::TooDeep {
@@ -263,6 +302,11 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let mut failures: Vec<_> = parsed.iter().flat_map(|output| &output.failures).collect();
         failures.sort_by_key(|failure| failure.order);
+        self.summary.crowded += parsed.iter().map(|output| output.crowded).sum::<u64>();
+        self.summary.unparsed += parsed
+            .iter()
+            .map(|output| output.more_failures)
+            .sum::<u64>();
         self.summary.bad_datagrams += parsed
             .iter()
             .map(|output| output.bad_datagrams)
@@ -293,6 +337,10 @@ impl Engine {
                 summary.parse.chunks += cost.chunks;
                 summary.parse.bytes += cost.bytes;
                 summary.parse.events += cost.events;
+                summary.cost.unevaluated += cost.unevaluated;
+                summary.cost.interrupted += cost.interrupted;
+                self.summary.unevaluated += cost.unevaluated;
+                self.summary.interrupted += cost.interrupted;
                 summary.parse.peaks.raise(cost.peaks);
                 summary.yielded += cost.events;
             }

@@ -36,6 +36,11 @@ impl Traits {
         traits
     }
 
+    /// Bytes of its labels, about.
+    pub(crate) fn size(&self) -> usize {
+        self.labels.iter().map(|label| label.len() + 24).sum()
+    }
+
     /// Whether there is nothing to inherit.
     pub(crate) fn is_plain(&self) -> bool {
         self.tlp.is_none() && self.labels.is_empty() && self.depth == 0
@@ -56,7 +61,7 @@ impl Traits {
 /// A finding before the host looks up the earlier events that it cites.
 #[derive(Debug)]
 pub(crate) struct Draft {
-    pub(crate) finding: Finding,
+    pub(crate) finding: Box<Finding>,
     /// What it has from rows of the batch.
     pub(crate) traits: Traits,
 }
@@ -131,7 +136,7 @@ fn finding(
     time: u64,
     tenant: &str,
     ids: Vec<Option<palisade_events::Digest>>,
-) -> Finding {
+) -> Box<Finding> {
     let (filed, retracted) = match filed {
         Filed::Finding(filed) => (filed, false),
         Filed::Retraction { rule, subject } => {
@@ -150,7 +155,7 @@ fn finding(
     };
     let declared = plugin.manifest().rule(&filed.rule).map(|r| r.severity);
     let ids = ids.into_iter().chain(std::iter::repeat(None));
-    Finding {
+    Box::new(Finding {
         event_ref: 0,
         by: attribution(plugin, &filed.rule),
         severity: filed.severity.or(declared).unwrap_or_default(),
@@ -172,5 +177,5 @@ fn finding(
         actions: filed.actions,
         tlp: None,
         labels: Vec::new(),
-    }
+    })
 }

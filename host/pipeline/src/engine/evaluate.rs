@@ -5,14 +5,20 @@ use std::time::{Duration, Instant};
 
 use palisade_events::{Batch, Judgement, Verdict};
 use palisade_runtime::manifest::{OptionalExport, Role, World};
-use palisade_runtime::{Effects, Fault, Fired, Panicked, Plugin, contain};
+use palisade_runtime::{Effects, Fault, Fired, Panicked, Plugin, View, contain};
 
-use super::draft::{Draft, Occasion, attribution, draft, is_placed};
+use super::draft::{Draft, Occasion, attribution, draft};
+use super::graph::MAX_LEVELS;
 use super::isolate::Budget;
 use super::place::{Cause, Place, Rank, TimerCause};
-use super::route::{Routed, Shown, Tick, Turn};
+use super::route::{Routed, Shown, Tick};
 use super::seat::{Cost, Provide, Seat};
+use super::stop::Stop;
+use super::turns::{Turn, Turns};
 use crate::partition::PartitionKey;
+
+/// Bytes that anything that is said takes until it is put out, beside what it holds.
+const HELD: usize = 512;
 
 /// An event that a plugin could not be shown.
 #[derive(Clone, Debug)]
@@ -22,10 +28,19 @@ pub struct Poison {
     /// Row of the batch.
     pub row: usize,
     /// What happened.
-    pub fault: Fault,
+    pub fault: Arc<Fault>,
 }
 
-/// What one epoch made the plugins of one worker say.
+/// Events that a plugin was not shown, because it had used up what it may of their epoch.
+#[derive(Clone, Debug)]
+pub struct Left {
+    /// The events.
+    pub view: View,
+    /// What it used up.
+    pub fault: Arc<Fault>,
+}
+
+/// What one epoch, or a part of it, made the plugins of one worker say.
 #[derive(Debug, Default)]
 pub(crate) struct EvaluateOutput {
     /// Findings and retractions.
@@ -37,11 +52,30 @@ pub(crate) struct EvaluateOutput {
     /// Events that had to be left out.
     pub poison: Vec<(Rank, Poison)>,
     /// Faults that no single event is to blame for.
-    pub faults: Vec<(Rank, Fault)>,
+    pub faults: Vec<(Rank, Arc<Fault>)>,
+    /// Events that were left out after a plugin had used up what it may.
+    pub left: Vec<(Rank, Left)>,
     /// What each plugin cost, by position.
     pub costs: Vec<Cost>,
     /// Time spent on choosing rows.
     pub routing: Duration,
+    /// Bytes of all that was said, about, save what is for decisions.
+    pub bytes: usize,
+    /// There is more to say than may be held at once: the worker must be asked again.
+    pub unfinished: bool,
+}
+
+/// How workers evaluate; the same for all.
+#[derive(Clone, Debug)]
+pub(crate) struct Terms {
+    /// A new instance for every call, which must not change what comes out.
+    pub(crate) fresh: bool,
+    /// Bytes that a worker may hold of what was said before it is put out.
+    pub(crate) output: usize,
+    /// Bytes that one policy may say of an epoch; decisions are held until it is over.
+    pub(crate) judgements: u64,
+    /// Ends the run.
+    pub(crate) stop: Stop,
 }
 
 /// Evaluates the shard of one worker.
@@ -49,9 +83,17 @@ pub(crate) struct EvaluateWorker {
     /// Its number, and how many there are.
     share: (usize, usize),
     key: PartitionKey,
+    terms: Terms,
     seats: Vec<Seat>,
-    /// A new instance for every call, which must not change what comes out.
-    fresh: bool,
+    /// Of each level, where its plugins were interrupted.
+    paused: [Option<Paused>; MAX_LEVELS as usize + 1],
+}
+
+/// A plugin that has turns left.
+struct Paused {
+    index: usize,
+    turns: Turns,
+    budget: Budget,
 }
 
 impl EvaluateWorker {
@@ -59,65 +101,101 @@ impl EvaluateWorker {
     pub(crate) fn new(
         share: (usize, usize),
         key: PartitionKey,
+        terms: Terms,
         plugins: &[Arc<Plugin>],
-        capabilities: &Provide,
-        fresh: bool,
+        provide: &Provide,
     ) -> EvaluateWorker {
-        let seats = plugins
-            .iter()
-            .enumerate()
-            .map(|(index, plugin)| Seat::new(Arc::clone(plugin), index, Arc::clone(capabilities)))
-            .collect();
+        let seat = |(index, plugin): (usize, &Arc<Plugin>)| {
+            let policy = plugin.manifest().world == World::Policy;
+            let most = if policy { terms.judgements } else { u64::MAX };
+            Seat::new(Arc::clone(plugin), index, Arc::clone(provide), most)
+        };
+        let seats = plugins.iter().enumerate().map(seat).collect();
         EvaluateWorker {
             share,
             key,
+            terms,
             seats,
-            fresh,
+            paused: Default::default(),
         }
     }
 
-    /// Shows the epoch to every plugin of its level that has a share in it.
+    /// Shows the epoch to every plugin of its level that has a share in it, or goes on with it
+    /// where that was interrupted.
     pub(crate) fn evaluate(&mut self, routed: &Routed) -> EvaluateOutput {
         let mut out = EvaluateOutput {
             costs: vec![Cost::default(); self.seats.len()],
             ..EvaluateOutput::default()
         };
-        for (index, seat) in self.seats.iter_mut().enumerate() {
+        let level = usize::from(routed.level());
+        let mut paused = self.paused[level].take();
+        let first = paused.as_ref().map_or(0, |paused| paused.index);
+        for (index, seat) in self.seats.iter_mut().enumerate().skip(first) {
             if !routed.is_for(index) {
                 continue;
             }
-            let began = Instant::now();
-            let (plugin, placement) = (Arc::clone(&seat.plugin), seat.placement);
-            let (key, share) = (self.key, self.share);
-            let turns = contain(|| routed.turns(index, plugin.manifest(), placement, key, share));
-            out.routing += began.elapsed();
-            let mut call = Call {
-                budget: Budget::new(seat.plugin.limits().call_time),
-                seat,
-                index,
-                fresh: self.fresh,
-                out: &mut out,
+            let (turns, budget) = match paused.take() {
+                Some(paused) => (Ok(paused.turns), paused.budget),
+                None => {
+                    seat.allowance.begin(routed.epoch());
+                    let began = Instant::now();
+                    let (plugin, placement) = (Arc::clone(&seat.plugin), seat.placement);
+                    let (key, share) = (self.key, self.share);
+                    let turns =
+                        contain(|| routed.turns(index, plugin.manifest(), placement, key, share));
+                    out.routing += began.elapsed();
+                    (turns, Budget::new(seat.plugin.limits().call_time))
+                }
             };
-            let turns = match turns {
-                Ok(turns) => turns,
-                Err(panicked) if plugin.manifest().world == World::Policy => {
-                    // It would not be asked, and nobody would deny in its stead.
+            let policy = seat.plugin.manifest().world == World::Policy;
+            let (mut turns, panicked) = match turns {
+                Ok(turns) => (turns, None),
+                // It would not be asked, and nobody would deny in its stead.
+                Err(panicked) if policy => {
                     std::panic::resume_unwind(Box::new(panicked.to_string()));
                 }
-                Err(panicked) => {
-                    call.broke(Place::tick(0), &panicked);
-                    continue;
-                }
+                Err(panicked) => (Turns::of(Vec::new()), Some(panicked)),
             };
-            for turn in turns {
-                let taken = contain(|| match &turn {
-                    Turn::Show(shown) => call.show(shown),
-                    Turn::Watermark(tick) => call.fire(*tick),
+            let mut call = Call {
+                budget,
+                seat,
+                index,
+                terms: &self.terms,
+                turns: &mut turns,
+                out: &mut out,
+                place: Place::event(0),
+            };
+            if let Some(panicked) = panicked {
+                call.broke(Place::tick(0), &panicked);
+            }
+            while let Some(turn) = call.turns.next() {
+                if call.out.bytes >= self.terms.output {
+                    call.turns.put_back(turn);
+                    call.out.unfinished = true;
+                    let budget = call.budget;
+                    self.paused[level] = Some(Paused {
+                        index,
+                        turns,
+                        budget,
+                    });
+                    return out;
+                }
+                let place = turn.place();
+                let taken = contain(|| match turn {
+                    Turn::Show(shown) => call.show(&shown),
+                    Turn::Watermark(tick) => call.fire(tick),
+                    Turn::Timers {
+                        tick,
+                        tenant,
+                        fired,
+                    } => call.timers(tick, tenant, fired),
                 });
                 if let Err(panicked) = taken {
-                    call.broke(turn.place(), &panicked);
+                    call.broke(place, &panicked);
                 }
             }
+            // The last call may have been too much.
+            call.miss(call.place, 0);
         }
         out
     }
@@ -127,14 +205,18 @@ impl EvaluateWorker {
 pub(crate) struct Call<'a> {
     pub(crate) seat: &'a mut Seat,
     pub(crate) index: usize,
-    pub(crate) fresh: bool,
+    pub(crate) terms: &'a Terms,
+    pub(crate) turns: &'a mut Turns,
     pub(crate) out: &'a mut EvaluateOutput,
     pub(crate) budget: Budget,
+    /// What the latest call was about.
+    pub(crate) place: Place,
 }
 
 impl Call<'_> {
     /// Shows rows to the export that the subscription is for.
     fn show(&mut self, shown: &Shown) {
+        self.place = shown.place(0);
         match self.seat.plugin.manifest().subscriptions[shown.subscription].role {
             Role::Decide => {
                 for row in 0..shown.view.len() {
@@ -143,7 +225,9 @@ impl Call<'_> {
                     self.out.requests.push((asked.place(0), batch, at));
                     if let Err(panicked) = contain(|| self.decide(&asked)) {
                         let name = &self.seat.plugin.manifest().name;
-                        self.deny(&asked, Fault::of_panic(name, "decide", &panicked));
+                        let fault = Fault::of_panic(name, "decide", &panicked);
+                        self.deny(&asked, &fault.to_string());
+                        self.poison(&asked, 0, &Arc::new(fault));
                     }
                 }
             }
@@ -152,65 +236,57 @@ impl Call<'_> {
         }
     }
 
-    /// One call of `evaluate`. What it did is taken over only when it returns, and when it is
-    /// known what each finding is about: `false` asks for fewer rows.
-    pub(crate) fn evaluate_once(&mut self, shown: &Shown) -> Result<bool, Fault> {
-        let view = shown.view.clone();
-        let keep = |effects: &Effects| shown.view.len() == 1 || is_placed(&effects.filed);
-        let effects = self.run(shown.view.len(), |instance| {
-            instance.evaluate_if(shown.subscription as u32, view, keep)
-        })?;
-        let Some(effects) = effects else {
-            return Ok(false);
-        };
-        self.take(
-            effects,
-            &Occasion::Rows(shown),
-            &Cause::Row(shown.subscription),
-        );
-        Ok(true)
-    }
-
-    /// One call of `observe`.
-    pub(crate) fn observe_once(&mut self, shown: &Shown) -> Result<bool, Fault> {
-        let view = shown.view.clone();
-        self.run(shown.view.len(), |instance| {
-            instance.observe(shown.subscription as u32, view).map(Some)
-        })?;
-        Ok(true)
+    /// Whether the plugin may not be called any more in this epoch, or in this run.
+    pub(crate) fn is_over(&self) -> bool {
+        self.seat.allowance.over().is_some() || self.terms.stop.is_over()
     }
 
     /// Asks a policy about one request. A fault is a deny.
     fn decide(&mut self, shown: &Shown) {
         let place = shown.place(0);
-        let view = shown.view.clone();
-        let asked = self.run(1, |instance| {
-            instance.decide(shown.subscription as u32, view).map(Some)
-        });
         let cause = Cause::Row(shown.subscription);
-        match asked {
-            Ok(effects) => {
-                for judgement in effects.unwrap_or_default().judgements {
-                    let rank = self.rank(place, &cause);
-                    self.out.judgements.push((rank, judgement));
+        if !self.is_over() {
+            let view = shown.view.clone();
+            let room = self.seat.allowance.room();
+            let asked = self.run("decide", 1, |instance| {
+                let keep = |effects: &Effects| effects.bytes as u64 <= room;
+                instance.decide_if(shown.subscription as u32, view, keep)
+            });
+            match asked {
+                Ok(Some(effects)) => {
+                    for judgement in effects.judgements {
+                        let rank = self.rank(place, &cause);
+                        self.out.judgements.push((rank, judgement));
+                    }
+                    return;
+                }
+                Ok(None) => self.seat.allowance.exceed_bytes("decide"),
+                Err(fault) => {
+                    self.deny(shown, &fault.to_string());
+                    self.poison(shown, 0, &Arc::new(fault));
+                    return;
                 }
             }
-            Err(fault) => self.deny(shown, fault),
         }
+        let reason = match self.seat.allowance.over() {
+            Some(fault) => fault.to_string(),
+            None => "the run was ended before".to_owned(),
+        };
+        self.deny(shown, &reason);
+        self.leave(shown);
     }
 
     /// Denies a request that the policy could not judge.
-    fn deny(&mut self, shown: &Shown, fault: Fault) {
+    fn deny(&mut self, shown: &Shown, reason: &str) {
         let judgement = Judgement {
             by: attribution(&self.seat.plugin, ""),
             verdict: Verdict::Deny,
-            reason: format!("the policy could not decide: {fault}"),
+            reason: format!("the policy could not decide: {reason}"),
             obligations: Vec::new(),
             events: Vec::new(),
         };
         let rank = self.rank(shown.place(0), &Cause::Row(shown.subscription));
         self.out.judgements.push((rank, judgement));
-        self.poison(shown, 0, fault);
     }
 
     /// The host has panicked outside of a call, at this place: what was to come of it is lost,
@@ -219,7 +295,7 @@ impl Call<'_> {
         let name = &self.seat.plugin.manifest().name;
         let fault = Fault::of_panic(name, "evaluate", panicked);
         let rank = self.rank(place, &Cause::Row(0));
-        self.out.faults.push((rank, fault));
+        self.fault(rank, Arc::new(fault));
     }
 
     /// Advances the plugin's tables and tells it which of its timers are due.
@@ -228,7 +304,7 @@ impl Call<'_> {
             Ok(due) => due,
             Err(fault) => {
                 let rank = self.rank(Place::tick(tick.seq), &Cause::Timer(None));
-                self.out.faults.push((rank, fault));
+                self.fault(rank, Arc::new(fault));
                 return;
             }
         };
@@ -236,72 +312,136 @@ impl Call<'_> {
         if !self.seat.plugin.manifest().exports(OptionalExport::OnTimer) {
             return;
         }
-        for (tenant, fired) in due {
-            self.timers(tick, &tenant, &fired);
+        for (tenant, fired) in due.into_iter().rev() {
+            self.turns.put_back(Turn::Timers {
+                tick,
+                tenant,
+                fired,
+            });
         }
     }
 
     /// One call of `on-timer`. When it files anything, each timer gets a call of its own, so
     /// that it is known what is about which.
-    fn timers(&mut self, tick: Tick, tenant: &str, fired: &[Fired]) {
-        let keep = |effects: &Effects| fired.len() == 1 || effects.filed.is_empty();
-        let result = self.run(0, |instance| instance.on_timer_if(tenant, fired, keep));
-        let cause = Cause::Timer(match fired {
+    fn timers(&mut self, tick: Tick, tenant: String, fired: Vec<Fired>) {
+        let place = Place::tick(tick.seq);
+        self.place = place;
+        if self.is_over() {
+            self.miss(place, fired.len());
+            return;
+        }
+        let room = self.seat.allowance.room();
+        let (mut several, mut heavy) = (false, false);
+        let keep = |effects: &Effects| {
+            several = fired.len() > 1 && !effects.filed.is_empty();
+            heavy = effects.bytes as u64 > room;
+            !several && !heavy
+        };
+        let result = self.run("on-timer", 0, |instance| {
+            instance.on_timer_if(&tenant, &fired, keep)
+        });
+        let alone = match (&result, several) {
+            (Ok(None), several) => several,
+            (Err(_), _) => fired.len() > 1 && self.budget.is_left(),
+            _ => false,
+        };
+        if alone {
+            for timer in fired.into_iter().rev() {
+                self.turns.put_back(Turn::Timers {
+                    tick,
+                    tenant: tenant.clone(),
+                    fired: vec![timer],
+                });
+            }
+            return;
+        }
+        let cause = Cause::Timer(match &fired[..] {
             [timer] => Some(Arc::new(TimerCause {
-                tenant: tenant.to_owned(),
+                tenant: tenant.clone(),
                 due: timer.due,
                 name: timer.name.clone(),
                 key: timer.key.clone(),
             })),
             _ => None,
         });
-        let place = Place::tick(tick.seq);
         match result {
             Ok(Some(effects)) => {
                 let time = fired.first().map_or(tick.watermark, |timer| timer.due);
                 let occasion = Occasion::Timer {
                     place,
                     time,
-                    tenant,
+                    tenant: &tenant,
                 };
                 self.take(effects, &occasion, &cause);
             }
             Ok(None) => {
-                for timer in fired.chunks(1) {
-                    self.timers(tick, tenant, timer);
-                }
-            }
-            Err(_) if fired.len() > 1 && self.budget.is_left() => {
-                for timer in fired.chunks(1) {
-                    self.timers(tick, tenant, timer);
-                }
+                self.seat.allowance.exceed_bytes("on-timer");
+                self.miss(place, fired.len());
             }
             Err(fault) => {
                 self.budget.found();
                 let rank = self.rank(place, &cause);
-                self.out.faults.push((rank, fault));
+                self.fault(rank, Arc::new(fault));
             }
         }
     }
 
-    fn run(
+    pub(crate) fn run(
         &mut self,
+        export: &'static str,
         events: usize,
         body: impl FnOnce(&mut palisade_runtime::Instance) -> Result<Option<Effects>, Fault>,
     ) -> Result<Option<Effects>, Fault> {
         let cost = &mut self.out.costs[self.index];
-        self.seat.run(self.fresh, events, cost, body)
+        let fresh = self.terms.fresh;
+        self.seat.run(fresh, (export, events), cost, body)
     }
 
     /// An event that is left out.
-    pub(crate) fn poison(&mut self, shown: &Shown, row: u32, fault: Fault) {
+    pub(crate) fn poison(&mut self, shown: &Shown, row: u32, fault: &Arc<Fault>) {
         let poison = Poison {
             batch: shown.view.batch().clone(),
             row: shown.view.batch_row(row),
-            fault,
+            fault: Arc::clone(fault),
         };
+        self.out.bytes += HELD + fault.size();
         let rank = self.rank(shown.place(row as usize), &Cause::Row(shown.subscription));
         self.out.poison.push((rank, poison));
+    }
+
+    /// Leaves out rows that the plugin may not be shown any more, counts them, and says once
+    /// why.
+    pub(crate) fn leave(&mut self, shown: &Shown) {
+        let place = shown.place(0);
+        let Some(fault) = self.seat.allowance.over().cloned() else {
+            self.out.costs[self.index].interrupted += shown.view.len() as u64;
+            return;
+        };
+        self.miss(place, shown.view.len());
+        let rank = self.rank(place, &Cause::Row(shown.subscription));
+        self.out.bytes += HELD;
+        let view = shown.view.clone();
+        self.out.left.push((rank, Left { view, fault }));
+    }
+
+    /// Counts what the plugin is not shown, and says once why.
+    fn miss(&mut self, place: Place, count: usize) {
+        let cost = &mut self.out.costs[self.index];
+        if self.seat.allowance.over().is_none() {
+            cost.interrupted += count as u64;
+            return;
+        }
+        cost.unevaluated += count as u64;
+        if let Some(fault) = self.seat.allowance.tell() {
+            cost.faults += 1;
+            let rank = self.rank(place, &Cause::Timer(None));
+            self.fault(rank, fault);
+        }
+    }
+
+    fn fault(&mut self, rank: Rank, fault: Arc<Fault>) {
+        self.out.bytes += HELD + fault.size();
+        self.out.faults.push((rank, fault));
     }
 
     fn rank(&mut self, place: Place, cause: &Cause) -> Rank {
@@ -313,9 +453,13 @@ impl Call<'_> {
         }
     }
 
-    fn take(&mut self, effects: Effects, occasion: &Occasion<'_>, cause: &Cause) {
+    pub(crate) fn take(&mut self, effects: Effects, occasion: &Occasion<'_>, cause: &Cause) {
+        self.out.bytes += effects.bytes;
         for filed in effects.filed {
             let (place, draft) = draft(&self.seat.plugin, filed, occasion);
+            let labels = draft.traits.size();
+            self.seat.allowance.gave("evaluate", labels as u64);
+            self.out.bytes += labels;
             let rank = self.rank(place, cause);
             self.out.findings.push((rank, draft));
         }

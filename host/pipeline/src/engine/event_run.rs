@@ -40,7 +40,7 @@ impl Engine {
         while more && !self.config.stop.is_asked() {
             let began = Instant::now();
             let mut paused = false;
-            match reader.read(&mut sink, self.config.epoch) {
+            match reader.read_within(&mut sink, self.config.epoch, self.epoch_bytes) {
                 Ok(progress) => {
                     more = !progress.ended;
                     paused = progress.paused;
@@ -59,8 +59,7 @@ impl Engine {
             };
             let batches = self.owned(batches)?;
             self.summary.ingest += began.elapsed();
-            let batches = self.recorded(batches, &mut merge, out)?;
-            self.evaluate(batches, out)?;
+            self.recorded(batches, &mut merge, out)?;
             if paused {
                 self.collect(out)?;
             }
@@ -101,29 +100,43 @@ impl Engine {
     }
 
     /// Shows the first bytes of recorded flows to the parsers, where the record does not say
-    /// what the flow speaks.
+    /// what the flow speaks, and begins to evaluate all.
     fn recorded(
         &mut self,
         batches: Vec<Batch>,
         merge: &mut Merge,
         out: &mut dyn Output,
-    ) -> Result<Vec<Batch>, EngineError> {
+    ) -> Result<(), EngineError> {
         let unknown = !self.parsers.is_empty() && batches.iter().any(recorded_flows::has_unknown);
         if !unknown && merge.continues(&batches) {
-            return Ok(batches);
+            return self.evaluate(batches, out);
         }
         let mut pieces = self.workers.pieces();
         if unknown {
             recorded_flows::pieces(&batches, &mut pieces);
         }
-        let (mut parsed, evaluated) = self.workers.parse(pieces)?;
-        self.conclude(evaluated, out)?;
-        self.account(&parsed, out)?;
-        let rows = recorded_flows::rows(&batches, &parsed, &self.protocols)?;
-        parsed.push(ParseOutput {
-            tables: rows,
-            ..ParseOutput::default()
-        });
-        Ok(merge.epoch(&[], parsed)?)
+        let (mut parsed, mut evaluated) = self.workers.parse(pieces)?;
+        // What is not parsed at once comes after the records that it is from, which then have
+        // the protocols that were told by then.
+        let mut records = Some(batches);
+        loop {
+            self.conclude(evaluated, out)?;
+            self.account(&parsed, out)?;
+            let more = parsed.iter().any(|output| output.rest.is_some());
+            if let Some(batches) = records.take() {
+                let rows = recorded_flows::rows(&batches, &parsed, &self.protocols)?;
+                parsed.push(ParseOutput {
+                    tables: rows,
+                    ..ParseOutput::default()
+                });
+            }
+            let batches = merge.epoch(Vec::new(), parsed)?;
+            self.evaluate(batches, out)?;
+            if !more {
+                return Ok(());
+            }
+            self.summary.cuts += 1;
+            (parsed, evaluated) = self.workers.parse_on()?;
+        }
     }
 }

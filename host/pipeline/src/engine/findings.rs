@@ -19,6 +19,8 @@ const MAX_DEPTH: u8 = 4;
 /// Of how many events it is remembered what findings inherit from them: the latest of those
 /// that have a marking or labels, or are findings that rest on findings.
 const MAX_REMEMBERED: usize = 1 << 16;
+/// Bytes that each takes beside its labels.
+const REMEMBERED: usize = 96;
 /// The source of findings.
 const SOURCE: &str = "palisade";
 
@@ -27,7 +29,7 @@ pub(crate) struct Numbered {
     pub(crate) place: Place,
     pub(crate) plugin: usize,
     depth: u8,
-    pub(crate) finding: Finding,
+    pub(crate) finding: Box<Finding>,
 }
 
 /// A finding that is refused because it would rest on too many others.
@@ -38,7 +40,6 @@ pub(crate) struct TooDeep {
 }
 
 /// Numbers findings, over the whole run.
-#[derive(Default)]
 pub(crate) struct Findings {
     /// How many there were, by level from 1.
     counts: [u64; MAX_LEVELS as usize],
@@ -46,6 +47,9 @@ pub(crate) struct Findings {
     sources: BTreeMap<(u8, String), Arc<Source>>,
     traits: HashMap<u64, Traits>,
     order: VecDeque<u64>,
+    /// Bytes that `traits` takes, and that it may.
+    held: usize,
+    most: usize,
 }
 
 /// The slot of the findings of a level, above those of all inputs.
@@ -54,6 +58,18 @@ fn slot(level: u8) -> u16 {
 }
 
 impl Findings {
+    /// None yet; what findings inherit from earlier events may take so many bytes.
+    pub(crate) fn new(most: usize) -> Findings {
+        Findings {
+            counts: Default::default(),
+            sources: BTreeMap::new(),
+            traits: HashMap::new(),
+            order: VecDeque::new(),
+            held: 0,
+            most,
+        }
+    }
+
     /// Remembers what findings that cite these events later will inherit.
     pub(crate) fn note(&mut self, batches: &[Batch]) {
         for batch in batches {
@@ -69,14 +85,20 @@ impl Findings {
     }
 
     fn remember(&mut self, event_ref: u64, traits: Traits) {
-        if traits.is_plain() || self.traits.insert(event_ref, traits).is_some() {
+        if traits.is_plain() {
             return;
         }
-        self.order.push_back(event_ref);
-        if self.order.len() > MAX_REMEMBERED
+        self.held += REMEMBERED + traits.size();
+        match self.traits.insert(event_ref, traits) {
+            Some(before) => self.held -= REMEMBERED + before.size(),
+            None => self.order.push_back(event_ref),
+        }
+        while (self.order.len() > MAX_REMEMBERED || self.held > self.most)
             && let Some(oldest) = self.order.pop_front()
         {
-            self.traits.remove(&oldest);
+            if let Some(forgotten) = self.traits.remove(&oldest) {
+                self.held -= REMEMBERED + forgotten.size();
+            }
         }
     }
 
@@ -128,9 +150,9 @@ impl Findings {
     fn inherit(
         &mut self,
         level: u8,
-        mut finding: Finding,
+        mut finding: Box<Finding>,
         mut traits: Traits,
-    ) -> Result<(Finding, u8, u64), String> {
+    ) -> Result<(Box<Finding>, u8, u64), String> {
         for cited in finding.cited.iter().filter(|cited| cited.id.is_none()) {
             traits.inherit(self.known(cited.event_ref));
         }
@@ -249,7 +271,7 @@ mod tests {
             event_ref: *event_ref,
             id: None,
         });
-        let finding = Finding {
+        let finding = Box::new(Finding {
             event_ref: 0,
             by: Default::default(),
             severity: Default::default(),
@@ -263,14 +285,14 @@ mod tests {
             actions: Vec::new(),
             tlp: None,
             labels: Vec::new(),
-        };
+        });
         let traits = Traits::default();
         (rank, Draft { finding, traits })
     }
 
     #[test]
     fn findings_are_numbered_by_what_they_are_about_and_go_four_deep() {
-        let mut findings = Findings::default();
+        let mut findings = Findings::new(usize::MAX);
         let (done, _) = findings.number(1, vec![filed(9, &[]), filed(2, &[])]);
         assert_eq!(done[0].finding.subject, "event:2");
         let mut below = done[1].finding.event_ref;
@@ -287,7 +309,7 @@ mod tests {
 
     #[test]
     fn markings_and_labels_come_from_earlier_events_too() {
-        let mut findings = Findings::default();
+        let mut findings = Findings::new(usize::MAX);
         let marked = |tlp, label: &str| Traits {
             tlp: Some(tlp),
             labels: vec![label.to_owned()],
@@ -313,7 +335,7 @@ mod tests {
 
     #[test]
     fn memory_of_marked_events_is_bounded() {
-        let mut findings = Findings::default();
+        let mut findings = Findings::new(usize::MAX);
         for event_ref in 0..MAX_REMEMBERED as u64 + 10 {
             let traits = Traits {
                 depth: 2,
@@ -323,5 +345,16 @@ mod tests {
         }
         assert_eq!(findings.traits.len(), MAX_REMEMBERED);
         assert!(findings.known(9).is_plain());
+        let mut findings = Findings::new(100 << 10);
+        for event_ref in 0..100 {
+            let traits = Traits {
+                labels: vec!["x".repeat(8 << 10)],
+                ..Traits::default()
+            };
+            findings.remember(event_ref, traits);
+            assert!(findings.held <= 100 << 10);
+        }
+        assert_eq!(findings.traits.len(), 12);
+        assert!(findings.known(1).is_plain() && !findings.known(99).is_plain());
     }
 }

@@ -60,7 +60,12 @@ pub(crate) struct Ingest<'a> {
     key: PartitionKey,
     packet: u64,
     part: u32,
+    /// Bytes that news and pieces hold.
+    held: usize,
 }
+
+/// Bytes that news of a flow takes, as it is and as a row of a batch.
+const NEWS: usize = 768;
 
 impl<'a> Ingest<'a> {
     /// Collects into these lists, one for each worker.
@@ -78,7 +83,13 @@ impl<'a> Ingest<'a> {
             key,
             packet: 0,
             part: 0,
+            held: 0,
         }
+    }
+
+    /// Bytes that it holds.
+    pub(crate) fn held(&self) -> usize {
+        self.held
     }
 
     fn order(&mut self, packet: u64) -> Order {
@@ -108,6 +119,7 @@ impl FlowSink for Ingest<'_> {
                 context
             }
         };
+        self.held += NEWS;
         self.news.push(FlowNews {
             order,
             flow: info.id,
@@ -174,6 +186,7 @@ impl FlowSink for Ingest<'_> {
             start: 0,
             length: 0,
         };
+        self.held += size_of::<Piece>() + chunk.bytes.len();
         self.pieces[worker].push(piece, chunk.bytes);
     }
 }

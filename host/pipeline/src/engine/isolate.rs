@@ -1,12 +1,16 @@
 //! Fewer rows at a time: to find the event on which a plugin faults, and the row that a
 //! finding is about.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use palisade_runtime::Fault;
+use palisade_runtime::{Effects, Fault, Filed, View};
 
+use super::draft::{Occasion, Traits, is_placed};
 use super::evaluate::Call;
+use super::place::Cause;
 use super::route::Shown;
+use super::turns::Turn;
 
 /// The most calls that isolating one event may take.
 const MAX_CALLS: u32 = 24;
@@ -61,47 +65,135 @@ impl Budget {
     }
 }
 
-/// One call with rows: `false` asks for fewer.
-type Once<'a> = fn(&mut Call<'a>, &Shown) -> Result<bool, Fault>;
+/// Rows that are shown at a time once it is not known what a finding is about: fewer than
+/// these are shown one by one.
+const ALONE: usize = 64;
+/// Bytes that a call may leave behind where it was shown more than one row.
+const MANY: usize = 16 << 20;
+
+/// What came of one call.
+pub(crate) enum Answer {
+    /// It counts.
+    Done,
+    /// It does not: it is not known what it is about, or it is too much at once.
+    Fewer,
+    /// It does not, because there is no room left for what it said.
+    Over,
+}
+
+/// One call with rows.
+type Once<'a> = fn(&mut Call<'a>, &Shown) -> Result<Answer, Fault>;
 
 impl Call<'_> {
     /// Shows rows to `evaluate`, in as few calls as it takes.
     pub(crate) fn evaluate(&mut self, shown: &Shown) {
-        self.narrow(shown, Call::evaluate_once);
+        self.narrow(shown, "evaluate", Call::evaluate_once);
     }
 
     /// Shows rows to `observe`, in as few calls as it takes.
     pub(crate) fn observe(&mut self, shown: &Shown) {
-        self.narrow(shown, Call::observe_once);
+        self.narrow(shown, "observe", Call::observe_once);
+    }
+
+    /// One call of `evaluate`. What it did is taken over only when it returns, and when it is
+    /// known what each finding is about.
+    fn evaluate_once(&mut self, shown: &Shown) -> Result<Answer, Fault> {
+        let view = shown.view.clone();
+        let room = self.seat.allowance.room();
+        let mut answer = Answer::Done;
+        let keep = |effects: &Effects| {
+            let held = effects
+                .bytes
+                .saturating_add(inherited(&effects.filed, &shown.view));
+            let several = shown.view.len() > 1;
+            if several && (held > MANY || !is_placed(&effects.filed)) {
+                answer = Answer::Fewer;
+            } else if held as u64 > room {
+                answer = Answer::Over;
+            }
+            matches!(answer, Answer::Done)
+        };
+        let effects = self.run("evaluate", shown.view.len(), |instance| {
+            instance.evaluate_if(shown.subscription as u32, view, keep)
+        })?;
+        if let Some(effects) = effects {
+            let cause = Cause::Row(shown.subscription);
+            self.take(effects, &Occasion::Rows(shown), &cause);
+        }
+        Ok(answer)
+    }
+
+    /// One call of `observe`.
+    fn observe_once(&mut self, shown: &Shown) -> Result<Answer, Fault> {
+        let view = shown.view.clone();
+        self.run("observe", shown.view.len(), |instance| {
+            instance.observe(shown.subscription as u32, view).map(Some)
+        })?;
+        Ok(Answer::Done)
     }
 }
 
 impl<'a> Call<'a> {
-    /// Splits rows until every call returns and says what it is about. The event that is to
-    /// blame for a fault is left out; when its budget is used up, so is what is left with it.
-    fn narrow(&mut self, shown: &Shown, once: Once<'a>) {
+    /// One call, after which rows of which it is not known what they did go to the front of the
+    /// turns in halves: those that must be known to be what a finding is about, until they are
+    /// few, then one by one. The event that is to blame for a fault is left out; when its budget
+    /// is used up, so is what is left with it.
+    fn narrow(&mut self, shown: &Shown, export: &'static str, once: Once<'a>) {
+        if self.is_over() {
+            self.leave(shown);
+            return;
+        }
+        let rows = shown.view.len();
         self.budget.call();
         let fault = match once(self, shown) {
-            Ok(true) => return,
-            Ok(false) => None,
+            Ok(Answer::Done) => return,
+            Ok(Answer::Fewer) if rows <= ALONE => {
+                for row in (0..rows).rev() {
+                    self.turns.put_back(Turn::Show(shown.slice(row, row + 1)));
+                }
+                return;
+            }
+            Ok(Answer::Fewer) => None,
+            Ok(Answer::Over) => {
+                self.seat.allowance.exceed_bytes(export);
+                self.leave(shown);
+                return;
+            }
             Err(fault) => {
                 self.budget.fault();
                 Some(fault)
             }
         };
-        let rows = shown.view.len();
         let fault = match fault {
-            Some(fault) if rows == 1 || !self.budget.is_left() => fault,
+            Some(fault) if rows == 1 || !self.budget.is_left() => Arc::new(fault),
             _ => {
                 let middle = rows / 2;
-                self.narrow(&shown.slice(0, middle), once);
-                self.narrow(&shown.slice(middle, rows), once);
+                self.turns.put_back(Turn::Show(shown.slice(middle, rows)));
+                self.turns.put_back(Turn::Show(shown.slice(0, middle)));
                 return;
             }
         };
         self.budget.found();
         for row in 0..rows as u32 {
-            self.poison(shown, row, fault.clone());
+            self.poison(shown, row, &fault);
         }
     }
+}
+
+/// Bytes of labels that findings take over from the rows that they cite.
+fn inherited(filed: &[Filed], view: &View) -> usize {
+    let batch = view.batch();
+    if filed.is_empty() || !batch.has_handling() {
+        return 0;
+    }
+    let of_row = |row| Traits::of(batch, view.batch_row(row)).size();
+    let sizes: Vec<usize> = (0..view.len() as u32).map(of_row).collect();
+    let of = |filed: &Filed| match filed {
+        Filed::Finding(finding) => {
+            let rows = finding.rows.iter();
+            rows.filter_map(|row| sizes.get(*row as usize)).sum()
+        }
+        Filed::Retraction { .. } => 0,
+    };
+    filed.iter().map(of).sum()
 }

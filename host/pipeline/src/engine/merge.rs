@@ -33,6 +33,9 @@ pub(crate) struct Merge {
     source: Arc<Source>,
     protocols: Arc<[Protocol]>,
     flows: HashMap<u64, Known>,
+    /// News, and what was recognised, that come after what is not parsed yet.
+    waiting: Vec<FlowNews>,
+    waiting_recognised: Vec<Recognised>,
     next_seq: u64,
     batch_rows: usize,
 }
@@ -52,6 +55,8 @@ impl Merge {
             source,
             protocols,
             flows: HashMap::new(),
+            waiting: Vec::new(),
+            waiting_recognised: Vec::new(),
             next_seq: 0,
             batch_rows,
         }
@@ -68,22 +73,44 @@ impl Merge {
         true
     }
 
-    /// The source's batches of one epoch, by the sequence number of their first event.
+    /// The source's batches of one epoch, or of a part of it, by the sequence number of their
+    /// first event. Where pieces are left to be parsed, news that come after the first of them
+    /// wait for them.
     ///
     /// # Errors
     /// When a batch cannot be made, which is a defect of this program.
     pub(crate) fn epoch(
         &mut self,
-        news: &[FlowNews],
+        news: Vec<FlowNews>,
         parsed: Vec<ParseOutput>,
     ) -> Result<Vec<Batch>, BatchError> {
+        let rest = parsed.iter().filter_map(|output| output.rest).min();
+        let mut waited = std::mem::take(&mut self.waiting);
+        let news = match waited.is_empty() {
+            true => news,
+            false => {
+                waited.extend(news);
+                waited
+            }
+        };
+        let mut recognised = std::mem::take(&mut self.waiting_recognised);
+        recognised.extend(parsed.iter().flat_map(|output| &output.recognised));
+        let (news, recognised) = match rest {
+            None => (news, recognised),
+            Some(rest) => {
+                let (news, later) = news.into_iter().partition(|n| n.order < rest);
+                self.waiting = later;
+                let (now, later) = recognised.into_iter().partition(|r| r.order < rest);
+                self.waiting_recognised = later;
+                (news, now)
+            }
+        };
         let mut items: Vec<(Order, u8, Item)> = Vec::new();
         items.extend(
             news.iter()
                 .zip(0..)
                 .map(|(n, i)| (n.order, 0, Item::News(i))),
         );
-        let mut recognised: Vec<Recognised> = Vec::new();
         let mut tables = Vec::new();
         for output in parsed {
             for table in output.tables {
@@ -101,7 +128,6 @@ impl Merge {
                 }));
                 tables.push(table.segment);
             }
-            recognised.extend(output.recognised);
         }
         items.extend(
             recognised
@@ -111,7 +137,7 @@ impl Merge {
         );
         // Stable: rows of one piece stay as their parser put them.
         items.sort_by_key(|(order, class, _)| (*order, *class));
-        self.build(&items, news, &recognised, &tables)
+        self.build(&items, &news, &recognised, &tables)
     }
 
     fn build(

@@ -7,6 +7,11 @@
 //! next is read. Neither the number of workers nor the size of batches or epochs shows in the
 //! output.
 //!
+//! An epoch ends early where what was read of it takes much memory, which does not show either.
+//! What a plugin may use of an epoch (see `allowance`) is limited, and where plugins say more
+//! of one than may be held it is cut: beyond those limits, which are there for attacks, both
+//! show. `crate::memory` says how much everything may take.
+//!
 //! Findings are events too. Plugins have levels: those that are shown findings of others stand
 //! above them (see `graph`), and an epoch passes through the levels one after another. Where
 //! nobody subscribes to findings there is one level.
@@ -16,6 +21,7 @@
     reason = "a fault says what and where, and ends a call"
 )]
 
+mod allowance;
 mod capture_run;
 mod config;
 mod deliver;
@@ -36,17 +42,20 @@ mod recorded_flows;
 mod route;
 mod run;
 mod seat;
+mod stop;
 mod summary;
 mod trickle;
+mod turns;
 mod watermark;
 mod workers;
 
-pub use config::{EngineConfig, EngineError, Stop};
-pub use evaluate::Poison;
+pub use config::{EngineConfig, EngineError};
+pub use evaluate::{Left, Poison};
 pub use failure::OnFault;
 pub use output::{Notice, Output, TOLD_DATAGRAMS};
 pub use parse::ParseCost;
 pub use run::Engine;
 pub use seat::Cost;
+pub use stop::Stop;
 pub use summary::{PluginSummary, Summary};
 pub use workers::WorkerError;

@@ -2,7 +2,7 @@
 
 use palisade_events::{Batch, Decision, Event, Finding};
 
-use super::evaluate::Poison;
+use super::evaluate::{Left, Poison};
 
 /// Flows of a run of which a bad datagram is told; beyond them datagrams are only counted.
 pub const TOLD_DATAGRAMS: usize = 64;
@@ -77,6 +77,12 @@ pub trait Output {
 
     /// An event that a plugin could not be shown because it faults on it.
     fn poison(&mut self, plugin: &str, poison: &Poison);
+
+    /// Events that a plugin was not shown, because it had used up what it may of their epoch;
+    /// a notice has said so, and they are counted. Of interest to who keeps them.
+    fn left_out(&mut self, plugin: &str, left: &Left) {
+        let _ = (plugin, left);
+    }
 
     /// Something that the operator should know.
     fn notice(&mut self, notice: Notice);

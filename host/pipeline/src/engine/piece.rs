@@ -50,6 +50,10 @@ pub(crate) struct Piece {
     pub length: usize,
 }
 
+/// Pieces, and bytes, for which all lists together keep memory from one epoch to the next.
+const KEPT_PIECES: usize = 32 << 10;
+const KEPT_BYTES: usize = 32 << 20;
+
 /// Pieces of one epoch for one worker.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pieces {
@@ -73,9 +77,11 @@ impl Pieces {
         self.list.push(piece);
     }
 
-    /// Empties the list and keeps its memory.
-    pub(crate) fn clear(&mut self) {
+    /// Empties the list, which is one of so many, and keeps its memory within reason.
+    pub(crate) fn clear(&mut self, lists: usize) {
         self.list.clear();
+        self.list.shrink_to(KEPT_PIECES / lists);
         self.arena.clear();
+        self.arena.shrink_to(KEPT_BYTES / lists);
     }
 }

@@ -10,6 +10,7 @@ use palisade_runtime::manifest::{
 };
 
 use super::place::Place;
+use super::turns::Turns;
 use crate::partition::{PartitionKey, part_of};
 use crate::predicates::{Answers, Filters};
 
@@ -69,25 +70,6 @@ impl Shown {
     }
 }
 
-/// What a plugin gets next.
-#[derive(Debug)]
-pub(crate) enum Turn {
-    /// Rows for a subscription.
-    Show(Shown),
-    /// The watermark has come to here.
-    Watermark(Tick),
-}
-
-impl Turn {
-    /// Where it stands.
-    pub(crate) fn place(&self) -> Place {
-        match self {
-            Turn::Show(shown) => shown.place(0),
-            Turn::Watermark(tick) => tick.place(),
-        }
-    }
-}
-
 /// A batch of an epoch.
 #[derive(Clone, Debug)]
 pub(crate) struct Placed {
@@ -99,6 +81,8 @@ pub(crate) struct Placed {
 /// An epoch's batches with the rows that each subscription selects, found once by whichever
 /// worker asks first, for the plugins of one level.
 pub(crate) struct Routed {
+    /// Which epoch it is a part of.
+    epoch: u64,
     level: u8,
     /// Of each plugin; 0: it is shown nothing.
     levels: Arc<[u8]>,
@@ -124,7 +108,7 @@ pub(crate) struct Tick {
 }
 
 impl Tick {
-    fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> Place {
         Place::tick(self.seq)
     }
 
@@ -164,6 +148,7 @@ impl Routed {
     /// Routes batches to the plugins of a level: those of one source, sorted by their first
     /// sequence number, and those of findings.
     pub(crate) fn new(
+        epoch: u64,
         level: u8,
         levels: &Arc<[u8]>,
         batches: Vec<Placed>,
@@ -183,6 +168,7 @@ impl Routed {
             .collect();
         let answers = batches.iter().map(|_| filters.answers()).collect();
         Routed {
+            epoch,
             level,
             levels: Arc::clone(levels),
             answers,
@@ -193,12 +179,28 @@ impl Routed {
         }
     }
 
-    /// The same epoch for the next level, which is shown these findings as well.
-    pub(crate) fn next(&self, findings: Vec<Placed>) -> Routed {
-        let batches = self.batches.iter().cloned().chain(findings).collect();
+    /// The same epoch for the next level, which is shown these findings as well; where it has
+    /// been shown the epoch before (`more`), these findings alone.
+    pub(crate) fn next(&self, findings: Vec<Placed>, more: bool) -> Routed {
         let filters = Arc::clone(&self.filters);
-        let ticks = self.ticks.clone();
-        Routed::new(self.level + 1, &self.levels, batches, filters, ticks)
+        let (batches, ticks) = if more {
+            (findings, Vec::new())
+        } else {
+            let batches = self.batches.iter().cloned().chain(findings);
+            (batches.collect(), self.ticks.clone())
+        };
+        let level = self.level + 1;
+        Routed::new(self.epoch, level, &self.levels, batches, filters, ticks)
+    }
+
+    /// The number of the epoch.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// The level whose plugins are shown it.
+    pub(crate) fn level(&self) -> u8 {
+        self.level
     }
 
     /// Whether it is the turn of the plugin at `index`.
@@ -232,11 +234,11 @@ impl Routed {
         placement: Placement,
         key: PartitionKey,
         share @ (worker, workers): (usize, usize),
-    ) -> Vec<Turn> {
+    ) -> Turns {
         if let Placement::One(home) = placement
             && home % workers != worker
         {
-            return Vec::new();
+            return Turns::of(Vec::new());
         }
         let mut shows: Vec<Shown> = Vec::new();
         for (number, placed) in self.batches.iter().enumerate() {
@@ -279,9 +281,9 @@ impl Routed {
             ticks.extend(self.ticks.iter().filter(|tick| tick.passes(step)).copied());
         }
         if in_order || !ticks.is_empty() {
-            interleave(shows, &ticks)
+            Turns::interleaved(shows, ticks)
         } else {
-            shows.into_iter().map(Turn::Show).collect()
+            Turns::of(shows)
         }
     }
 }
@@ -292,42 +294,6 @@ fn overlap(shows: &[Shown], ordering: Ordering) -> bool {
     let kinds = |s: &Shown| -> (usize, Kind) { (s.subscription, s.view.batch().kind()) };
     shows.iter().any(|s| s.places.is_some())
         || ordering == Ordering::Exact && shows.windows(2).any(|w| kinds(&w[0]) != kinds(&w[1]))
-}
-
-/// Cuts views so that events come in the order of their places, and ticks of the watermark at
-/// theirs among them. Of the same event for two subscriptions the earlier comes first.
-fn interleave(shows: Vec<Shown>, ticks: &[Tick]) -> Vec<Turn> {
-    let mut cursors = vec![0usize; shows.len()];
-    let mut ticks = ticks.iter().peekable();
-    let mut turns = Vec::new();
-    let key = |show: &Shown, row: usize| (show.place(row), show.subscription);
-    loop {
-        let next = (0..shows.len())
-            .filter(|i| cursors[*i] < shows[*i].view.len())
-            .min_by_key(|i| key(&shows[*i], cursors[*i]));
-        let Some(current) = next else { break };
-        let show = &shows[current];
-        let first = show.place(cursors[current]);
-        while let Some(tick) = ticks.next_if(|tick| tick.place() <= first) {
-            turns.push(Turn::Watermark(*tick));
-        }
-        // Up to where another view, or a tick, has its turn.
-        let others = (0..shows.len())
-            .filter(|i| *i != current && cursors[*i] < shows[*i].view.len())
-            .map(|i| key(&shows[i], cursors[i]));
-        let until = others
-            .chain(ticks.peek().map(|tick| (tick.place(), 0)))
-            .min();
-        let from = cursors[current];
-        let mut to = from + 1;
-        while to < show.view.len() && until.is_none_or(|until| key(show, to) < until) {
-            to += 1;
-        }
-        cursors[current] = to;
-        turns.push(Turn::Show(show.slice(from, to)));
-    }
-    turns.extend(ticks.map(|tick| Turn::Watermark(*tick)));
-    turns
 }
 
 /// The rows whose partition fields choose this worker.

@@ -6,27 +6,29 @@ use std::time::Instant;
 
 use palisade_events::{Batch, Source};
 use palisade_runtime::Plugin;
-use palisade_runtime::manifest::World;
+use palisade_runtime::manifest::{Capability, World};
 
 use super::config::{EngineConfig, EngineError, MAX_INPUT_SLOT};
-use super::evaluate::EvaluateWorker;
+use super::evaluate::{EvaluateWorker, Terms};
 use super::failure::Faults;
 use super::findings::Findings;
 use super::graph;
 use super::merge::Protocol;
 use super::output::Output;
-use super::parse::ParseWorker;
-use super::route::{Placed, Routed, Tick};
+use super::parse::{ParseTerms, ParseWorker};
+use super::route::{Placed, Placement, Routed, Tick};
 use super::seat::Provide;
+use super::stop::Stoppable;
 use super::summary::{PluginSummary, Summary};
 use super::trickle::Trickle;
 use super::watermark::Watermark;
 use super::workers::Workers;
 use crate::capabilities::{Listed, LogSink, Shard};
 use crate::datasets::Dataset;
+use crate::memory::{Memory, bytes};
 use crate::predicates::{Filter, Filters, Membership};
 use crate::sources::{Format, Input, SourcePolicy};
-use crate::state::DEFAULT_BYTES;
+use crate::state::{DEFAULT_BYTES, LEAST_BYTES};
 
 /// Runs inputs through plugins.
 pub struct Engine {
@@ -50,16 +52,21 @@ pub struct Engine {
     pub(super) summary: Summary,
     /// Notices of bad datagrams so far.
     pub(super) told_datagrams: usize,
+    /// Bytes of input after which an epoch ends.
+    pub(super) epoch_bytes: usize,
+    /// Number of the latest epoch.
+    epochs: u64,
     slot: u16,
 }
 
 impl Engine {
     /// An engine for these plugins, parsers among them. Detectors and policies find datasets by
-    /// name, keep at most [`DEFAULT_BYTES`] of state each, and write to `log`.
+    /// name, keep at most [`DEFAULT_BYTES`] of state each and no more together than
+    /// [`Memory::state`], and write to `log`.
     ///
     /// # Errors
-    /// When a worker cannot be started, a filter cannot be made, or plugins build on each
-    /// other's findings in a circle.
+    /// When a worker cannot be started, a filter cannot be made, plugins build on each other's
+    /// findings in a circle, or there is too little memory for their state.
     pub fn new(
         mut config: EngineConfig,
         plugins: Vec<Arc<Plugin>>,
@@ -87,20 +94,47 @@ impl Engine {
         config.flow.server_ports.extend(ports);
         let filters = Arc::new(Filters::new(filters));
         let workers = config.workers.clamp(1, 256);
+        let memory = Memory::of(config.memory, workers);
+        config.flow.max_flows = config.flow.max_flows.min(memory.max_flows());
+        let reassembly = &mut config.flow.reassembly;
+        reassembly.total_bytes = reassembly.total_bytes.min(bytes(memory.reassembly));
+        let fragments = &mut config.flow.fragments;
+        fragments.bytes = fragments.bytes.min(bytes(memory.fragments));
+        let state = state_share(&plugins, &memory)?;
+        let count = |wanted: &dyn Fn(&Plugin) -> bool| plugins.iter().filter(|p| wanted(p)).count();
+        let timed = count(&|p| p.manifest().asks_for(Capability::Timers)).max(1) as u64;
+        let policies = count(&|p| p.manifest().world == World::Policy).max(1);
+        let terms = Terms {
+            fresh: config.fresh,
+            output: bytes(memory.output) / workers,
+            judgements: memory.output / (policies * workers) as u64,
+            stop: config.stop.clone(),
+        };
+        let parse_terms = ParseTerms {
+            output: bytes(memory.parsed) / workers,
+            sessions: bytes(memory.sessions) / workers,
+            stop: config.stop.clone(),
+        };
         let retired: Arc<[AtomicBool]> = parsers.iter().map(|_| AtomicBool::new(false)).collect();
         let key = config.partition_key;
         let provide: Provide = {
             let (plugins, datasets, log) = (plugins.clone(), datasets.to_vec(), Arc::clone(log));
             Arc::new(move |index| {
                 let (manifest, log) = (plugins[index].manifest(), Arc::clone(&log));
-                Box::new(Shard::new(manifest, DEFAULT_BYTES, key, &datasets, log))
+                let shards = match Placement::of(manifest, index) {
+                    Placement::One(_) => 1,
+                    Placement::Anywhere | Placement::Partitioned => workers as u64,
+                };
+                let room = (state, bytes(memory.timers / timed / shards));
+                Box::new(Shard::new(manifest, room, key, &datasets, log))
             })
         };
         let shards = (0..workers)
             .map(|number| {
                 let share = (number, workers);
-                let evaluate = EvaluateWorker::new(share, key, &plugins, &provide, config.fresh);
-                let parse = ParseWorker::new(parsers.clone(), Arc::clone(&retired));
+                let evaluate = EvaluateWorker::new(share, key, terms.clone(), &plugins, &provide);
+                let terms = parse_terms.clone();
+                let parse = ParseWorker::new(parsers.clone(), Arc::clone(&retired), terms);
                 (parse, evaluate)
             })
             .collect();
@@ -125,7 +159,9 @@ impl Engine {
             filters,
             top: levels.iter().copied().max().unwrap_or(1),
             levels,
-            findings: Findings::default(),
+            findings: Findings::new(bytes(memory.markings)),
+            epoch_bytes: bytes(memory.epoch_input),
+            epochs: 0,
             epoch: None,
             summary,
             told_datagrams: 0,
@@ -154,6 +190,7 @@ impl Engine {
             let trickle = Trickle::start(input.stream, stop).map_err(EngineError::Reader)?;
             input.stream = Box::new(trickle);
         }
+        input.stream = Box::new(Stoppable::new(input.stream, self.config.stop.clone()));
         let result = match input.format {
             Format::Pcap | Format::Pcapng => self.capture(input, policy, out),
             Format::Json(..) => self.events(input, policy, out),
@@ -190,7 +227,8 @@ impl Engine {
     pub fn settle(&mut self, out: &mut dyn Output) -> Result<(), EngineError> {
         let began = Instant::now();
         if let Some(tick) = self.watermark.settle() {
-            self.begin(self.routed(Vec::new(), vec![tick]), out)?;
+            let routed = self.routed(Vec::new(), vec![tick]);
+            self.begin(routed, out)?;
         }
         self.collect(out)?;
         self.summary.elapsed += began.elapsed();
@@ -204,7 +242,8 @@ impl Engine {
     pub fn finish(mut self, out: &mut dyn Output) -> Result<Summary, EngineError> {
         let began = Instant::now();
         if let Some(tick) = self.watermark.finish(self.config.until) {
-            self.begin(self.routed(Vec::new(), vec![tick]), out)?;
+            let routed = self.routed(Vec::new(), vec![tick]);
+            self.begin(routed, out)?;
         }
         self.collect(out)?;
         self.summary.clamped = self.watermark.clamped();
@@ -228,17 +267,41 @@ impl Engine {
         if batches.is_empty() {
             return Ok(());
         }
-        self.begin(self.routed(batches, ticks), out)
+        let routed = self.routed(batches, ticks);
+        self.begin(routed, out)
     }
 
-    fn routed(&self, batches: Vec<Batch>, ticks: Vec<Tick>) -> Routed {
+    fn routed(&mut self, batches: Vec<Batch>, ticks: Vec<Tick>) -> Routed {
+        self.epochs += 1;
         let batches = batches.into_iter().map(|batch| Placed {
             batch,
             places: None,
         });
         let filters = Arc::clone(&self.filters);
-        Routed::new(1, &self.levels, batches.collect(), filters, ticks)
+        Routed::new(
+            self.epochs,
+            1,
+            &self.levels,
+            batches.collect(),
+            filters,
+            ticks,
+        )
     }
+}
+
+/// Bytes that the tables of each plugin with state may take, on all workers together.
+fn state_share(plugins: &[Arc<Plugin>], memory: &Memory) -> Result<u64, EngineError> {
+    let with_state = plugins.iter().filter(|p| !p.manifest().tables.is_empty());
+    let plugins = with_state.count() as u64;
+    let share = memory.state / plugins.max(1);
+    if share < LEAST_BYTES {
+        return Err(EngineError::Memory {
+            plugins,
+            state: memory.state,
+            each: LEAST_BYTES,
+        });
+    }
+    Ok(share.min(DEFAULT_BYTES))
 }
 
 /// The filters of a plugin's subscriptions. A dataset that is not loaded has nobody in it.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use palisade_runtime::{Capabilities, Effects, Fault, Fired, Instance, Peaks, Plugin, contain};
 
+use super::allowance::Allowance;
 use super::route::Placement;
 
 /// What a plugin cost.
@@ -22,6 +23,11 @@ pub struct Cost {
     pub faults: u64,
     /// Log messages that were dropped.
     pub log_dropped: u64,
+    /// Events, requests and timers that it was to be shown and was not, because it had used up
+    /// what it may of an epoch.
+    pub unevaluated: u64,
+    /// The same, because the run was ended.
+    pub interrupted: u64,
     /// The most that a call needed, in any of its instances.
     pub peaks: Peaks,
 }
@@ -35,6 +41,8 @@ impl Cost {
         self.host_calls += other.host_calls;
         self.faults += other.faults;
         self.log_dropped += other.log_dropped;
+        self.unevaluated += other.unevaluated;
+        self.interrupted += other.interrupted;
         self.peaks.raise(other.peaks);
     }
 }
@@ -46,6 +54,7 @@ pub(crate) type Provide = Arc<dyn Fn(usize) -> Box<dyn Capabilities> + Send + Sy
 pub(crate) struct Seat {
     pub(crate) plugin: Arc<Plugin>,
     pub(crate) placement: Placement,
+    pub(crate) allowance: Allowance,
     instance: Option<Instance>,
     /// State, timers and datasets while there is no instance to hold them.
     capabilities: Option<Box<dyn Capabilities>>,
@@ -56,9 +65,15 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
-    pub(crate) fn new(plugin: Arc<Plugin>, index: usize, provide: Provide) -> Seat {
+    pub(crate) fn new(
+        plugin: Arc<Plugin>,
+        index: usize,
+        provide: Provide,
+        most_bytes: u64,
+    ) -> Seat {
         Seat {
             placement: Placement::of(plugin.manifest(), index),
+            allowance: Allowance::new(&plugin, most_bytes),
             plugin,
             instance: None,
             capabilities: Some(provide(index)),
@@ -111,19 +126,21 @@ impl Seat {
         }
     }
 
-    /// Runs one call about so many events in an instance, which is made when there is none,
-    /// or anew for every call (`fresh`), and thrown away after a fault; state, timers and
-    /// datasets survive it. `None`: the body undid the call.
+    /// Runs one call of `export` about so many events in an instance, which is made when there
+    /// is none, or anew for every call (`fresh`), and thrown away after a fault; state, timers
+    /// and datasets survive it. `None`: the body undid the call. What it took is booked.
     pub(crate) fn run(
         &mut self,
         fresh: bool,
-        events: usize,
+        (export, events): (&'static str, usize),
         cost: &mut Cost,
         body: impl FnOnce(&mut Instance) -> Result<Option<Effects>, Fault>,
     ) -> Result<Option<Effects>, Fault> {
         if fresh && let Some(instance) = self.instance.take() {
             self.capabilities = Some(instance.into_capabilities());
         }
+        let began = Instant::now();
+        let before = self.instance.as_ref().map_or(0, Instance::fuel);
         let instance = match &mut self.instance {
             Some(instance) => instance,
             None => {
@@ -135,6 +152,8 @@ impl Seat {
                     Err((error, capabilities)) => {
                         self.capabilities = Some(capabilities);
                         cost.faults += 1;
+                        let fuel = self.plugin.limits().fuel;
+                        self.allowance.took("instantiate", began.elapsed(), fuel);
                         let fault = error.into_fault(&self.plugin.manifest().name);
                         self.after(&fault);
                         return Err(fault);
@@ -142,16 +161,20 @@ impl Seat {
                 }
             }
         };
-        let began = Instant::now();
+        let called = Instant::now();
         let result = body(instance);
-        cost.time += began.elapsed();
+        let ended = Instant::now();
+        cost.time += ended - called;
         cost.calls += 1;
         cost.peaks.raise(instance.peaks());
+        let fuel = instance.fuel().saturating_sub(before);
+        self.allowance.took(export, ended - began, fuel);
         match &result {
             Ok(Some(effects)) => {
                 cost.events += events as u64;
                 cost.host_calls += effects.host_calls;
                 cost.log_dropped += u64::from(effects.log_dropped);
+                self.allowance.gave(export, effects.bytes as u64);
             }
             Ok(None) => {}
             Err(fault) => {

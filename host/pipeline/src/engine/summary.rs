@@ -61,8 +61,18 @@ pub struct Summary {
     pub poison: u64,
     /// Faults of plugins.
     pub faults: u64,
+    /// Events, requests, timers and pieces of flows that plugins were not shown because they
+    /// had used up what they may of an epoch, each counted for every such plugin.
+    pub unevaluated: u64,
+    /// The same, because the run was ended before.
+    pub interrupted: u64,
+    /// How often an epoch was cut because plugins said more of it than may be held at once.
+    pub cuts: u64,
     /// Findings that were refused because more than four would rest one on another.
     pub too_deep: u64,
+    /// Flows that nobody knew yet and that were left alone, because too much was held of all
+    /// of them.
+    pub crowded: u64,
     /// Flows that are parsed no further.
     pub unparsed: u64,
     /// Datagrams that were passed over because their parser makes no sense of them.

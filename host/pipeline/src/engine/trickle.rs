@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind, Read};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
-use super::config::Stop;
+use super::stop::Stop;
 
 /// How long what was read may wait for more.
 const LATENCY: Duration = Duration::from_millis(20);

@@ -49,6 +49,8 @@ pub(crate) struct Workers {
     /// Whether an epoch is being evaluated.
     evaluating: bool,
     spare: Vec<Pieces>,
+    /// Of each worker, the pieces that it has not parsed to the end.
+    unparsed: Vec<Pieces>,
 }
 
 impl Workers {
@@ -92,6 +94,7 @@ impl Workers {
             workers,
             evaluating: false,
             spare: Vec::new(),
+            unparsed: Vec::new(),
         })
     }
 
@@ -106,6 +109,15 @@ impl Workers {
         lists
     }
 
+    /// Goes on with the pieces that are not parsed to the end, and waits for it.
+    pub(crate) fn parse_on(
+        &mut self,
+    ) -> Result<(Vec<ParseOutput>, Option<Vec<EvaluateOutput>>), WorkerError> {
+        let mut pieces = std::mem::take(&mut self.unparsed);
+        pieces.resize_with(self.len(), Pieces::default);
+        self.parse(pieces)
+    }
+
     /// Parses an epoch's pieces, and waits for it.
     pub(crate) fn parse(
         &mut self,
@@ -117,11 +129,17 @@ impl Workers {
         // What was evaluated before comes out first.
         let evaluated = self.collect()?;
         let mut outputs = Vec::with_capacity(self.workers.len());
+        self.unparsed.clear();
         for (number, worker) in self.workers.iter().enumerate() {
             match worker.done.recv() {
                 Ok(Done::Parsed(output, mut pieces)) => {
-                    pieces.clear();
-                    self.spare.push(pieces);
+                    if output.rest.is_some() {
+                        self.unparsed.push(pieces);
+                    } else {
+                        pieces.clear(self.workers.len());
+                        self.spare.push(pieces);
+                        self.unparsed.push(Pieces::default());
+                    }
                     outputs.push(*output);
                 }
                 Ok(Done::Panicked(panicked)) => {

@@ -112,6 +112,12 @@ impl DeadLetters {
         Self(Arc::new(Mutex::new(Inner { to, room, counts })))
     }
 
+    /// Whether letters go anywhere.
+    pub fn takes(&self) -> bool {
+        let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.to.is_some()
+    }
+
     /// Keeps a letter, or counts that it was dropped.
     pub fn add(&self, letter: &Letter<'_>) {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -25,16 +25,49 @@ pub(super) enum Fault {
     },
     #[error(transparent)]
     Event(JsonError),
+    #[error(
+        "`{field}` has {found} texts or one of {longest} bytes; at most {MAX_LABELS} of \
+         {MAX_LABEL} bytes each are taken"
+    )]
+    Labels {
+        field: &'static str,
+        found: usize,
+        longest: usize,
+    },
     #[error("{0} events come only from the host, and no input may claim them")]
     HostOnly(Kind),
     #[error(transparent)]
     Refused(SinkError),
 }
 
+/// Most labels, and most references, of an event: what rests on it takes over all labels.
+const MAX_LABELS: usize = 64;
+/// The longest of them in bytes.
+const MAX_LABEL: usize = 256;
+
 /// The longest part of a bad value that is shown.
 const SHOWN: usize = 64;
 
 impl Fault {
+    /// That an event has more labels, or references, than it may.
+    ///
+    /// # Errors
+    /// When it has.
+    pub(super) fn check_labels(field: &'static str, texts: &[String]) -> Result<(), Self> {
+        let (found, longest) = (
+            texts.len(),
+            texts.iter().map(String::len).max().unwrap_or(0),
+        );
+        if found <= MAX_LABELS && longest <= MAX_LABEL {
+            return Ok(());
+        }
+        Err(Self::Labels {
+            field,
+            found,
+            longest,
+        })
+    }
+
     pub(super) fn time(field: &'static str, raw: &str) -> Self {
         Self::value(
             field,
@@ -97,6 +130,26 @@ impl From<SinkError> for Stop {
             }
             SinkError::Refused { .. } => Self::Bad(Fault::Refused(error)),
             _ => Self::Fatal(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_few_and_short() {
+        let most = vec!["x".repeat(MAX_LABEL); MAX_LABELS];
+        assert!(Fault::check_labels("labels", &most).is_ok());
+        let many = vec![String::new(); MAX_LABELS + 1];
+        let long = ["x".repeat(MAX_LABEL + 1)];
+        for bad in [&many[..], &long] {
+            let fault = Fault::check_labels("labels", bad).unwrap_err();
+            assert!(
+                fault.to_string().contains("at most 64 of 256 bytes"),
+                "{fault}"
+            );
         }
     }
 }

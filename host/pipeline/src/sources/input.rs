@@ -15,6 +15,7 @@ use zstd::Zstd;
 
 use super::recognise::{self, Compression, Format};
 use crate::capture::{CaptureError, CaptureReader, ReadLimits};
+use crate::memory::Memory;
 
 /// How many bytes are looked at to recognise an input.
 const PEEK: usize = 64 << 10;
@@ -34,8 +35,20 @@ pub struct Limits {
     pub free_output: u64,
     /// Most bytes that may come out of compression.
     pub max_output: u64,
+    /// Largest window of a frame of zstd, which is held while it is read.
+    pub max_window: u64,
     /// How many bad records are reported with line and reason; all are counted.
     pub max_reports: usize,
+}
+
+impl Limits {
+    /// The default with what there is memory for.
+    pub fn within(memory: &Memory) -> Self {
+        Self {
+            max_window: memory.compression / MAX_LAYERS as u64,
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for Limits {
@@ -45,6 +58,7 @@ impl Default for Limits {
             max_ratio: 1_000,
             free_output: 64 << 20,
             max_output: u64::MAX,
+            max_window: 128 << 20,
             max_reports: 20,
         }
     }
@@ -228,7 +242,7 @@ fn open_as(
         let whole = BufReader::with_capacity(PEEK, whole);
         let plain: Box<dyn Read + Send> = match layer {
             Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(whole)),
-            Compression::Zstd => Box::new(Zstd::new(whole)),
+            Compression::Zstd => Box::new(Zstd::new(whole, limits.max_window)),
         };
         stream = Box::new(Bounded {
             from: plain,

@@ -71,7 +71,21 @@ pub trait EventReader: Send {
     /// # Errors
     /// See [`ReadError`]. What was put into `to` before stays, and a further call says
     /// that the input has ended.
-    fn read(&mut self, to: &mut EventSink, max: usize) -> Result<Progress, ReadError>;
+    fn read(&mut self, to: &mut EventSink, max: usize) -> Result<Progress, ReadError> {
+        self.read_within(to, max, usize::MAX)
+    }
+
+    /// As [`read`](Self::read), but until `to` holds `max_held` bytes at the most, and one
+    /// record more.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    fn read_within(
+        &mut self,
+        to: &mut EventSink,
+        max: usize,
+        max_held: usize,
+    ) -> Result<Progress, ReadError>;
 
     /// What was counted so far.
     fn counts(&self) -> Counts;
@@ -168,9 +182,14 @@ impl JsonReader {
 }
 
 impl EventReader for JsonReader {
-    fn read(&mut self, to: &mut EventSink, max: usize) -> Result<Progress, ReadError> {
+    fn read_within(
+        &mut self,
+        to: &mut EventSink,
+        max: usize,
+        max_held: usize,
+    ) -> Result<Progress, ReadError> {
         let mut progress = Progress::default();
-        while !self.ended && progress.events + progress.bad < max {
+        while !self.ended && progress.events + progress.bad < max && to.held() < max_held {
             let record = match self.records.next() {
                 Ok(Some(record)) => record,
                 Ok(None) => {
@@ -282,6 +301,8 @@ fn decode(
                 return Err(Stop::Bad(Fault::HostOnly(kind)));
             }
             let event = parse_event_of(kind, bytes, mode).map_err(Fault::Event)?;
+            Fault::check_labels("labels", &event.envelope.labels)?;
+            Fault::check_labels("refs", &event.envelope.refs)?;
             to.push(&event, bytes.len())?;
             types.count(kind.name(), true);
             Ok(())

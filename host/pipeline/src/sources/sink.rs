@@ -56,6 +56,8 @@ pub struct EventSink {
     max_rows: usize,
     open: Vec<Option<Box<Open>>>,
     ready: Vec<Batch>,
+    /// Bytes that full batches hold, and those of the input that open ones were made of.
+    held: usize,
     next_seq: u64,
 }
 
@@ -68,6 +70,7 @@ impl EventSink {
             max_rows: MAX_ROWS,
             open: Kind::ALL.iter().map(|_| None).collect(),
             ready: Vec::new(),
+            held: 0,
             next_seq: 0,
         }
     }
@@ -93,6 +96,11 @@ impl EventSink {
     /// The source.
     pub fn source(&self) -> &Arc<Source> {
         &self.policy.source
+    }
+
+    /// Bytes that are held of events that were put in and not taken, about.
+    pub fn held(&self) -> usize {
+        self.held
     }
 
     /// The sequence number of the next event; how many were put in so far.
@@ -177,16 +185,20 @@ impl EventSink {
         let large = open.bytes.saturating_add(bytes) > MAX_BATCH_BYTES;
         let many = open.builder.len() >= self.max_rows || open.builder.is_full();
         if !open.builder.is_empty() && (large || many) {
-            self.ready.push(open.builder.finish()?);
+            let batch = open.builder.finish()?;
+            self.held = self.held.saturating_sub(open.bytes) + batch.size();
+            self.ready.push(batch);
             open.bytes = 0;
         }
         open.bytes = open.bytes.saturating_add(bytes);
+        self.held = self.held.saturating_add(bytes);
         Ok(&mut open.builder)
     }
 
     /// Takes the batches that are full. A kind's batches come in order; those of
     /// different kinds overlap.
     pub fn take_full(&mut self) -> Vec<Batch> {
+        self.held = self.open.iter().flatten().map(|open| open.bytes).sum();
         std::mem::take(&mut self.ready)
     }
 
@@ -256,7 +268,11 @@ mod tests {
             sink.push(&event(Kind::NetworkApp, 1), MAX_BATCH_BYTES)
                 .unwrap();
         }
+        assert!(sink.held() > MAX_BATCH_BYTES);
         assert_eq!(sink.take_full().len(), 2);
+        assert_eq!(sink.held(), MAX_BATCH_BYTES);
+        sink.finish().unwrap();
+        assert_eq!(sink.held(), 0);
     }
 
     #[test]

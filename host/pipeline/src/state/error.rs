@@ -31,4 +31,7 @@ pub enum StateError {
     /// The call writes too much.
     #[error("the call changes tables more than {0} times; pass fewer rows a call")]
     Journal(usize),
+    /// The call writes too many bytes.
+    #[error("the call puts more than {0} bytes of keys and values")]
+    Written(usize),
 }

@@ -32,7 +32,7 @@ pub use error::StateError;
 pub use rows::Rows;
 pub use series::{BUCKETS, EXACT_ENTRIES};
 pub use spec::{Holds, PartitionedBy, Span, TableSpec};
-pub use tables::{DEFAULT_BYTES, TableStats, Tables};
+pub use tables::{DEFAULT_BYTES, LEAST_BYTES, TableStats, Tables};
 
 #[cfg(test)]
 mod tests;

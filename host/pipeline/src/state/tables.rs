@@ -22,9 +22,11 @@ use crate::partition::PartitionKey;
 pub const DEFAULT_BYTES: u64 = 64 << 20;
 /// The least limit of bytes that is enforced as it is: a smaller one could be less than the
 /// key at hand takes.
-const LEAST_BYTES: u64 = 1 << 20;
+pub const LEAST_BYTES: u64 = 1 << 20;
 /// Most changes of a call, all tables together; they must be kept until it returns.
 const MAX_CHANGES: usize = 1 << 20;
+/// Most bytes of values that a call puts: what they replace must be kept until it returns.
+const MAX_WRITTEN: usize = 16 << 20;
 /// Most keys of each tenant and table that one advance of the watermark takes out.
 const EXPIRED_AT_ONCE: usize = 4096;
 
@@ -61,6 +63,8 @@ pub struct Tables {
     /// of them the running call has not added.
     undated: Vec<(usize, Box<[u8]>)>,
     undated_before: usize,
+    /// Bytes of keys and values that the running call has put.
+    written: usize,
     ids: Ids,
     secret: PartitionKey,
     key: Vec<u8>,
@@ -96,6 +100,7 @@ impl Tables {
             watermark: 0,
             undated: Vec::new(),
             undated_before: 0,
+            written: 0,
             key: Vec::new(),
             keyed: Keyed::default(),
         }
@@ -117,6 +122,7 @@ impl Tables {
         self.ledger
             .begin(self.current.as_ref().map_or(0, |(_, number)| *number));
         self.undated_before = self.undated.len();
+        self.written = 0;
         self.ids.forget();
     }
 
@@ -304,6 +310,10 @@ impl Tables {
     /// When the table does not hold values, or the call has changed too much.
     pub fn put(&mut self, table: usize, key: &str, value: Vec<u8>) -> Result<(), StateError> {
         self.admit(table, Holds::Value, 1)?;
+        self.written += key.len() + value.len();
+        if self.written > MAX_WRITTEN {
+            return Err(StateError::Written(MAX_WRITTEN));
+        }
         write_own(self.ledger.tenant, key, &mut self.key);
         let Some(AnyTable::Value(inner)) = self.tables.get_mut(table) else {
             return Ok(());

@@ -16,6 +16,8 @@ pub const MAX_TIMERS: usize = 65_536;
 pub const MAX_FIRED: usize = 1024;
 /// Most settings and cancellations of one call; they must be kept until it returns.
 const MAX_CHANGES: usize = 1 << 20;
+/// Bytes that a pending timer takes beside its name and key.
+const TIMER: usize = 192;
 
 /// Why a timer is not set or cancelled. It is a fault of the plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +25,12 @@ pub enum TimerError {
     /// Too many are pending.
     #[error("{MAX_TIMERS} timers are pending; cancel some, or set one timer for several keys")]
     Full,
+    /// They take too much room.
+    #[error(
+        "pending timers take more than {0} bytes; cancel some, set one timer for several keys, or \
+         give more memory with --memory"
+    )]
+    Bytes(usize),
     /// The call changes too many.
     #[error("the call sets and cancels timers more than {MAX_CHANGES} times")]
     Changes,
@@ -56,6 +64,13 @@ struct Name {
     key: Box<str>,
 }
 
+impl Name {
+    /// Bytes that a timer of this name takes, about.
+    fn size(&self) -> usize {
+        TIMER + self.name.len() + self.key.len()
+    }
+}
+
 /// The timers of a tenant, by name and by due time.
 #[derive(Debug, Default, PartialEq)]
 struct Pending {
@@ -85,6 +100,9 @@ impl Pending {
 pub struct Timers {
     tenants: BTreeMap<Arc<str>, Pending>,
     pending: usize,
+    /// Bytes that they take, and that they may.
+    bytes: usize,
+    most_bytes: usize,
     /// The tenant of the running call.
     tenant: Arc<str>,
     /// What the running call changed, with when it was due before.
@@ -94,17 +112,24 @@ pub struct Timers {
 
 impl Default for Timers {
     fn default() -> Self {
+        Timers::new(usize::MAX)
+    }
+}
+
+impl Timers {
+    /// No timers; those that are pending may take so many bytes.
+    pub fn new(most_bytes: usize) -> Timers {
         Timers {
             tenants: BTreeMap::new(),
             pending: 0,
+            bytes: 0,
+            most_bytes,
             tenant: Arc::from(""),
             journal: Vec::new(),
             watermark: None,
         }
     }
-}
 
-impl Timers {
     /// A call begins on behalf of a tenant.
     pub fn begin(&mut self, tenant: &str) {
         if *self.tenant != *tenant {
@@ -139,6 +164,9 @@ impl Timers {
         if known.is_none() && self.pending >= MAX_TIMERS {
             return Err(TimerError::Full);
         }
+        if known.is_none() && self.bytes + name.size() > self.most_bytes {
+            return Err(TimerError::Bytes(self.most_bytes));
+        }
         let name = known.map_or_else(|| Arc::new(name), |(name, _)| Arc::clone(name));
         self.note(name, Some(due))
     }
@@ -172,6 +200,11 @@ impl Timers {
         let pending = self.tenants.entry(Arc::clone(&self.tenant)).or_default();
         let before = pending.change(name, due);
         self.pending = self.pending + usize::from(due.is_some()) - usize::from(before.is_some());
+        match (before, due) {
+            (None, Some(_)) => self.bytes += name.size(),
+            (Some(_), None) => self.bytes -= name.size(),
+            _ => {}
+        }
         if pending.due.is_empty() {
             self.tenants.remove(&self.tenant);
         }
@@ -194,6 +227,7 @@ impl Timers {
                 && let Some((due, name)) = pending.queue.pop_first()
             {
                 pending.due.remove(&name);
+                self.bytes -= name.size();
                 timers.push(Timer {
                     name: String::from(&*name.name),
                     key: String::from(&*name.key),

@@ -154,3 +154,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn pending_timers_have_a_size() {
+    let mut timers = Timers::new(1000);
+    timers.begin("t");
+    let long = "k".repeat(300);
+    timers.set("n", &long, 5).unwrap();
+    timers.set("m", &long, 5).unwrap();
+    assert_eq!(timers.set("o", &long, 5), Err(TimerError::Bytes(1000)));
+    // One that is there can be moved, and gives its room back when it is over.
+    timers.set("n", &long, 6).unwrap();
+    timers.cancel("m", &long).unwrap();
+    timers.set("o", &long, 5).unwrap();
+    timers.rollback();
+    assert_eq!((timers.bytes, timers.len()), (0, 0));
+    timers.set("n", &long, 5).unwrap();
+    timers.commit();
+    assert_eq!(timers.advance(10).len(), 1);
+    assert_eq!(timers.bytes, 0);
+}

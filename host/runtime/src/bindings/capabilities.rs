@@ -174,7 +174,7 @@ pub(super) fn link_log(i: &mut LinkerInstance<'_, HostState>) -> wasmtime::Resul
             Level::Warn => LogLevel::Warn,
             Level::Error => LogLevel::Error,
         };
-        if state.admits_log(message.len() <= MAX_MESSAGE) {
+        if state.admits_log(message.len(), MAX_MESSAGE) {
             state.capabilities().log(level, &message);
         }
         Ok(())

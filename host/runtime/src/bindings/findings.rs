@@ -24,7 +24,9 @@ pub(super) fn link(instance: &mut LinkerInstance<'_, HostState>) -> wasmtime::Re
             rule: printable(&finding.rule),
             problem,
         })?;
-        state.count_finding_bytes(size(&finding))?;
+        let size = size(&finding);
+        state.count_finding_bytes(size)?;
+        let held = size + held_beside(&finding);
         state.declared_rule(&finding.rule)?;
         if finding.rows.is_empty() && finding.events.is_empty() && !state.in_timer() {
             return Err(FaultCause::Finding {
@@ -47,7 +49,7 @@ pub(super) fn link(instance: &mut LinkerInstance<'_, HostState>) -> wasmtime::Re
                     problem: e.to_string(),
                 })?;
         }
-        state.file(Filed::Finding(FiledFinding {
+        let filed = Filed::Finding(FiledFinding {
             rule: finding.rule,
             severity: finding.severity.map(Into::into),
             subject: finding.subject,
@@ -56,7 +58,8 @@ pub(super) fn link(instance: &mut LinkerInstance<'_, HostState>) -> wasmtime::Re
             rows: finding.rows,
             details,
             actions: finding.actions.into_iter().map(Into::into).collect(),
-        }));
+        });
+        state.file(filed, held);
         Ok(())
     })?;
     procedure(
@@ -71,7 +74,8 @@ pub(super) fn link(instance: &mut LinkerInstance<'_, HostState>) -> wasmtime::Re
                 });
             }
             state.declared_rule(&rule)?;
-            state.file(Filed::Retraction { rule, subject });
+            let held = HELD + rule.len() + subject.len();
+            state.file(Filed::Retraction { rule, subject }, held);
             Ok(())
         },
     )
@@ -104,6 +108,39 @@ fn size(finding: &types::Finding) -> usize {
         + 8 * (finding.rows.len() + finding.events.len())
         + details.sum::<usize>()
         + actions.sum::<usize>()
+}
+
+/// Bytes that a finding, judgement or retraction takes beside its texts until it is put out,
+/// with its places in lists and the names of its plugin and its requirements.
+const HELD: usize = 1 << 10;
+/// The same for each detail, action and citation.
+const HELD_PART: usize = 128;
+
+/// What a finding takes beside what [`size`] counts.
+fn held_beside(finding: &types::Finding) -> usize {
+    let parts = finding.details.len() + finding.actions.len();
+    HELD + HELD_PART * (parts + finding.rows.len() + finding.events.len())
+}
+
+/// Bytes that a judgement takes, about, as the host holds it.
+pub(crate) fn judgement_held(judgement: &types::Judgement) -> usize {
+    let verdict: usize = match &judgement.verdict {
+        types::Verdict::Redact(items) => items.iter().map(|item| HELD_PART + item.len()).sum(),
+        types::Verdict::RequireApproval(asks) => asks
+            .iter()
+            .map(|ask| HELD_PART + ask.approver_role.len() + ask.question.len())
+            .sum(),
+        types::Verdict::Permit | types::Verdict::Deny => 0,
+    };
+    let duties = judgement
+        .obligations
+        .iter()
+        .map(|o| HELD_PART + o.id.len() + o.key.len() + o.duty.len() + o.on_expiry.len());
+    HELD + judgement.rule.len()
+        + judgement.reason.len()
+        + 8 * judgement.events.len()
+        + verdict
+        + duties.sum::<usize>()
 }
 
 /// What of a finding breaks a limit of the interface, if anything.

@@ -7,7 +7,7 @@
 mod batch;
 mod capabilities;
 mod findings;
-pub(crate) use findings::{check_judgement, printable};
+pub(crate) use findings::{check_judgement, judgement_held, printable};
 pub(crate) mod rows;
 #[expect(
     dead_code,

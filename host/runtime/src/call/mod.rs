@@ -63,6 +63,9 @@ pub struct Effects {
     pub host_calls: u64,
     /// Log messages beyond the limits.
     pub log_dropped: u32,
+    /// Bytes that findings and judgements take as the host holds them, about, and those of log
+    /// messages.
+    pub bytes: usize,
 }
 
 /// What host functions see: the plugin, its limits and the running call.
@@ -209,18 +212,21 @@ impl HostState {
         Ok(())
     }
 
-    pub(crate) fn file(&mut self, filed: Filed) {
+    /// Takes what was filed, which takes so many bytes as the host holds it.
+    pub(crate) fn file(&mut self, filed: Filed, held: usize) {
         if let Some(call) = &mut self.call {
             call.effects.filed.push(filed);
+            call.effects.bytes = call.effects.bytes.saturating_add(held);
         }
     }
 
-    /// Whether a log message of acceptable length may be written; counts it if not.
-    pub(crate) fn admits_log(&mut self, acceptable: bool) -> bool {
+    /// Whether a log message of so many bytes may be written; counts it if not.
+    pub(crate) fn admits_log(&mut self, bytes: usize, most: usize) -> bool {
         let limit = self.limits.log_messages;
         match &mut self.call {
-            Some(call) if acceptable && call.logged < limit => {
+            Some(call) if bytes <= most && call.logged < limit => {
                 call.logged += 1;
+                call.effects.bytes = call.effects.bytes.saturating_add(bytes);
                 true
             }
             Some(call) => {
@@ -234,8 +240,10 @@ impl HostState {
     /// Takes over what `decide` returned.
     pub(crate) fn judge(&mut self, judgements: Vec<types::Judgement>) -> Result<(), FaultCause> {
         let mut accepted = Vec::with_capacity(judgements.len());
+        let mut held = 0;
         for judgement in judgements {
             self.count_finding()?;
+            held += crate::bindings::judgement_held(&judgement);
             self.declared_rule(&judgement.rule)?;
             crate::bindings::check_judgement(&judgement).map_err(|problem| {
                 FaultCause::Finding {
@@ -258,7 +266,9 @@ impl HostState {
                 obligations: judgement.obligations.into_iter().map(Into::into).collect(),
             });
         }
-        self.call("decide")?.effects.judgements = accepted;
+        let effects = &mut self.call("decide")?.effects;
+        effects.judgements = accepted;
+        effects.bytes = effects.bytes.saturating_add(held);
         Ok(())
     }
 }

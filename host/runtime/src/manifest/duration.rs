@@ -17,8 +17,11 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| format!("`{text}` is not a positive duration of at most 292 years"))
 }
 
-/// `16MiB`, `4 KiB`, `1000`.
-pub(super) fn size(text: &str) -> Result<u64, String> {
+/// Reads `16MiB`, `4 KiB`, `1000`.
+///
+/// # Errors
+/// When it is no such text.
+pub fn size(text: &str) -> Result<u64, String> {
     text.parse::<bytesize::ByteSize>()
         .map(|size| size.as_u64())
         .map_err(|_| format!("`{text}` is not a size; write `64MiB` or `4KiB`"))

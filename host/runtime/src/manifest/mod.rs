@@ -14,7 +14,7 @@ mod validate;
 
 use std::time::Duration;
 
-pub use duration::duration as parse_duration;
+pub use duration::{duration as parse_duration, size as parse_size};
 pub use error::ManifestError;
 use palisade_events::{FieldId, Kind, Mask, Severity};
 

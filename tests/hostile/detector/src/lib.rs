@@ -14,6 +14,8 @@ use host::types::{Attribute, AttributeValue, Obligation};
 
 const COUNTS: Table = Table(0);
 const VALUES: Table = Table(1);
+/// Timers that `when = "on-timers"` sets.
+const TIMERS: u32 = 512;
 
 struct Hostile {
     act: String,
@@ -46,6 +48,7 @@ impl Detector for Hostile {
         match self.when.as_str() {
             "evaluate" if triggered => self.act(),
             "on-timer" => timers::set("t", "k", 1),
+            "on-timers" => (0..TIMERS).for_each(|i| timers::set("t", &i.to_string(), 1)),
             _ => {}
         }
         if self.act == "quiet" {
@@ -63,6 +66,9 @@ impl Detector for Hostile {
 
 impl OnTimer for Hostile {
     fn on_timer(&mut self, _: &[Fired]) {
+        if self.when == "on-timers" {
+            self.act();
+        }
         if self.when == "on-timer" {
             self.act();
             findings::emit(&Finding {
@@ -131,6 +137,13 @@ impl Hostile {
             }
             "grow" => grow(size),
             "trap" => panic!("as told"),
+            // Of what the rest of the call says it is not known which row it is about.
+            "slow-retraction" => {
+                (0..amount).for_each(|i| {
+                    black_box(i);
+                });
+                findings::retract("hostile-1", "s");
+            }
             // Findings: how many, how large, what they cite.
             "findings" => (0..amount).for_each(|_| findings::emit(&cite)),
             "retractions" => (0..amount).for_each(|_| findings::retract("hostile-1", "s")),
@@ -178,7 +191,12 @@ impl Hostile {
                 let action = Action::Escalate("x".repeat(1024));
                 let bulky = Finding {
                     actions: vec![action; 16],
-                    ..cite
+                    // Timers have no rows.
+                    ..if self.when == "on-timers" {
+                        plain()
+                    } else {
+                        cite
+                    }
                 };
                 (0..amount).for_each(|_| findings::emit(&bulky));
             }
@@ -237,6 +255,7 @@ impl Hostile {
             "emit" => emit(plain()),
             // State, timers, log.
             "put" => VALUES.put("k", &vec![0; size]),
+            "put-again" => (0..amount).for_each(|_| VALUES.put("k", &[0; 60 << 10])),
             "put-key" => VALUES.put(&text(), b"v"),
             "put-keys" => (0..amount).for_each(|i| VALUES.put(&i.to_string(), b"v")),
             "get-table" => {

@@ -35,6 +35,11 @@ impl Policy for Hostile {
                 });
                 vec![permit()]
             }
+            "bulky-judgements" => {
+                let reason = "x".repeat(1000);
+                let bulky = || Judgement::permit(RULE, &reason);
+                (0..self.amount).map(|_| bulky()).collect()
+            }
             "judgements" => (0..self.amount).map(|_| permit()).collect(),
             "contradict" => vec![permit(), Judgement::deny(RULE, "and not")],
             "rule" => vec![Judgement::permit("hostile-p2", "of nobody")],

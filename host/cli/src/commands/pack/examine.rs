@@ -315,6 +315,7 @@ fn bench(runtime: &Runtime) -> Bench<'_> {
     Bench {
         runtime,
         beside: &[],
+        memory: None,
         bless: false,
     }
 }

@@ -1,5 +1,6 @@
 //! `palisade plugin test`: vectors through the same engine as `run`.
 
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ use super::trial::{self, Component};
 use crate::build::{Builder, Project, find_all};
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::host::runtime;
+use crate::host::{MemoryOption, runtime};
 use crate::output::{Format, Output};
 use crate::vector::{self, Vector};
 
@@ -86,6 +87,9 @@ pub(crate) struct Test {
     junit: Option<PathBuf>,
 
     #[command(flatten)]
+    memory: MemoryOption,
+
+    #[command(flatten)]
     sdk: Sdk,
 }
 
@@ -114,6 +118,7 @@ impl Test {
         let bench = Bench {
             runtime: &runtime,
             beside: &beside,
+            memory: self.memory.memory,
             bless: std::env::var_os(BLESS).is_some_and(|v| v == "1"),
         };
         let mut out = context.output();
@@ -265,6 +270,7 @@ pub(crate) struct Subject {
 pub(crate) struct Bench<'a> {
     pub(crate) runtime: &'a Runtime,
     pub(crate) beside: &'a [Component],
+    pub(crate) memory: Option<NonZeroU64>,
     pub(crate) bless: bool,
 }
 
@@ -329,6 +335,7 @@ impl Bench<'_> {
             epoch: cut.epoch,
             fresh: cut.fresh,
             workers: 2,
+            memory: self.memory,
             ..EngineConfig::default()
         };
         let mut engine = trial::engine(

@@ -1,6 +1,7 @@
 //! Shows recognised flows to their parsers, many in a call, and keeps what these leave over.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use palisade_events::Transport;
@@ -12,7 +13,7 @@ use super::instance::SESSIONS;
 use super::output::ParseFailure;
 use super::session::{KEPT_BYTES, State, index};
 use super::tables::{RowOrigin, table_segment};
-use super::worker::{ParseWorker, Queued};
+use super::worker::{MAX_FAILURES, ParseWorker, Queued};
 use crate::engine::piece::{Order, Pieces};
 
 /// WIT's limits on one call of `parse`.
@@ -43,11 +44,11 @@ impl ParseWorker {
     pub(super) fn flush(&mut self, pieces: &Pieces) {
         for parser in 0..self.parsers.len() {
             for instance in 0..self.instances[parser].len() {
-                let queue = std::mem::take(&mut self.queues[parser][instance]);
-                let mut rest = &queue[..];
-                while !rest.is_empty() {
+                let mut queue = std::mem::take(&mut self.queues[parser][instance]);
+                let mut done = 0;
+                while done < queue.len() && !self.is_full() {
                     let mut bytes = 0;
-                    let count = rest
+                    let count = queue[done..]
                         .iter()
                         .take(MAX_CHUNKS)
                         .take_while(|queued| {
@@ -60,10 +61,14 @@ impl ParseWorker {
                         })
                         .count()
                         .max(1);
-                    let (now, later) = rest.split_at(count);
-                    let now: Vec<&Queued> = now.iter().collect();
+                    let now: Vec<&Queued> = queue[done..done + count].iter().collect();
                     self.call(parser, instance, &now, pieces);
-                    rest = later;
+                    done += count;
+                }
+                if done < queue.len() {
+                    queue.drain(..done);
+                    queue.append(&mut self.queues[parser][instance]);
+                    self.queues[parser][instance] = queue;
                 }
             }
         }
@@ -79,6 +84,12 @@ impl ParseWorker {
     ) {
         if self.is_retired(parser) {
             self.fail(parser, queue, "its parser faulted too often");
+            return;
+        }
+        if let Err(reason) = self.may_call(parser, queue.len()) {
+            if let Some(reason) = reason {
+                self.fail(parser, queue, &reason);
+            }
             return;
         }
         let mut arena = Vec::new();
@@ -107,12 +118,14 @@ impl ParseWorker {
             let first = !std::mem::replace(&mut seen[seat.place][index(piece.direction)], true);
             let start = arena.len();
             let mut offset = piece.offset;
-            if first && !side.tail.is_empty() {
+            let had_tail = first && !side.tail.is_empty();
+            if had_tail {
                 if side.tail.len() + bytes.len() < side.needed && !piece.end && piece.gap == 0 {
                     // Not worth a call yet; the next piece comes as the first again.
                     side.tail.extend_from_slice(bytes);
                     side.tail_end = piece.offset + bytes.len() as u64;
                     seen[seat.place][index(piece.direction)] = false;
+                    session.recharge();
                     continue;
                 }
                 if piece.gap == 0 {
@@ -124,6 +137,9 @@ impl ParseWorker {
             }
             arena.extend_from_slice(bytes);
             let lost = std::mem::take(&mut side.lost);
+            if had_tail {
+                session.recharge();
+            }
             chunks.push(Chunk {
                 session: self.instances[parser][instance].session(seat.place),
                 direction: piece.direction,
@@ -152,9 +168,24 @@ impl ParseWorker {
         let began = Instant::now();
         let guest = self.instance(parser, instance);
         let answer = guest.and_then(|guest| guest.parse(&chunks, &arena));
-        self.charge((parser, instance), began, chunks.len(), arena.len());
+        self.charge(
+            "parse",
+            (parser, instance),
+            began,
+            chunks.len(),
+            arena.len(),
+        );
         match answer {
+            Ok(parsed) if parsed.bytes as u64 > self.allowances[parser].room() => {
+                self.allowances[parser].exceed_bytes("parse");
+                self.discard(parser, instance);
+                if let Err(Some(reason)) = self.may_call(parser, queue.len()) {
+                    self.fail(parser, queue, &reason);
+                }
+            }
             Ok(parsed) => {
+                self.allowances[parser].gave("parse", parsed.bytes as u64);
+                self.out.bytes += parsed.bytes;
                 let accepted = contain(|| {
                     self.accept((parser, instance), parsed, &chunks, &arena, origins, pieces);
                 });
@@ -164,7 +195,7 @@ impl ParseWorker {
                     let fault = Fault::of_panic(name, "parse", &panicked);
                     self.discard(parser, instance);
                     self.fail(parser, queue, &fault.to_string());
-                    self.out.faults.push((parser, fault));
+                    self.fault(parser, fault);
                 }
             }
             Err(fault) => self.blame(parser, instance, fault, queue, pieces),
@@ -208,7 +239,7 @@ impl ParseWorker {
                         continue;
                     }
                     stopped[origin.place] = true;
-                    self.out.failures.push(ParseFailure {
+                    self.failure(ParseFailure {
                         flow,
                         order,
                         parser,
@@ -251,8 +282,8 @@ impl ParseWorker {
         let Some(session) = self.sessions.get_mut(&flow) else {
             return;
         };
-        if !std::mem::replace(&mut session.told, true) {
-            self.out.failures.push(ParseFailure {
+        if !std::mem::replace(&mut session.told, true) && self.out.failures.len() < MAX_FAILURES {
+            self.failure(ParseFailure {
                 flow,
                 order,
                 parser,
@@ -278,12 +309,26 @@ impl ParseWorker {
         let origin = &origins[i];
         let (parts, missing) = left_over(i, *kept as usize, chunks, arena, origins);
         if missing > 0 || *kept as usize > KEPT_BYTES {
-            self.out.failures.push(ParseFailure {
+            self.failure(ParseFailure {
                 flow: origin.flow,
                 order: origin.order,
                 parser,
                 ends: true,
                 message: format!("keeps {kept} bytes, of which {missing} never came or do not fit"),
+            });
+            self.give_up(origin.flow);
+            return;
+        }
+        let held = self.held.load(Ordering::Relaxed);
+        if held + *kept as usize > self.terms.sessions {
+            self.failure(ParseFailure {
+                flow: origin.flow,
+                order: origin.order,
+                parser,
+                ends: true,
+                message: format!(
+                    "keeps {kept} bytes, for which there is no room beside what other flows keep"
+                ),
             });
             self.give_up(origin.flow);
             return;
@@ -296,6 +341,7 @@ impl ParseWorker {
             }
             side.tail_end = chunks[i].offset + u64::from(chunks[i].length);
             side.needed = (side.tail.len() + *needed as usize).min(KEPT_BYTES);
+            session.recharge();
         }
     }
 
@@ -335,7 +381,7 @@ impl ParseWorker {
                     cause: FaultCause::Result(error.to_string()),
                     backtrace: Vec::new(),
                 };
-                self.out.faults.push((parser, fault));
+                self.fault(parser, fault);
                 self.discard(parser, instance);
             }
         }

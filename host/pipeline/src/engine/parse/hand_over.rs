@@ -29,6 +29,7 @@ impl ParseWorker {
         if !session.restart() {
             return;
         }
+        self.probing.push_back(flow);
         if let Some((piece, bytes)) = kept {
             self.route(&piece, Some(bytes), pieces);
         }

@@ -15,6 +15,8 @@ pub(crate) struct ParserInstance {
     pub(crate) places: [Option<(u64, u32)>; SESSIONS],
     pub(crate) live: usize,
     next_session: u32,
+    /// Fuel of the instance that is booked.
+    booked: u64,
 }
 
 impl ParserInstance {
@@ -25,6 +27,7 @@ impl ParserInstance {
             places: [None; SESSIONS],
             live: 0,
             next_session: 0,
+            booked: 0,
         }
     }
 
@@ -52,6 +55,7 @@ impl ParserInstance {
     /// The instance, made when there is none.
     pub(crate) fn get(&mut self) -> Result<&mut Instance, InstantiateError> {
         if self.instance.is_none() {
+            self.booked = 0;
             let instance = self.plugin.instantiate(Box::new(NoCapabilities));
             self.instance = Some(instance.map_err(|(error, _)| error)?);
         }
@@ -65,12 +69,27 @@ impl ParserInstance {
         }
     }
 
+    /// Whether there is an instance.
+    pub(crate) fn is_there(&self) -> bool {
+        self.instance.is_some()
+    }
+
     /// The most that calls of the instance needed; nothing where there is none.
     pub(crate) fn peaks(&self) -> Peaks {
         self.instance
             .as_ref()
             .map(Instance::peaks)
             .unwrap_or_default()
+    }
+
+    /// Fuel that was used since this was asked last; that of a whole call where there is no
+    /// instance, which did not come about.
+    pub(crate) fn fuel(&mut self) -> u64 {
+        let Some(instance) = &self.instance else {
+            return self.plugin.limits().fuel;
+        };
+        let before = std::mem::replace(&mut self.booked, instance.fuel());
+        self.booked.saturating_sub(before)
     }
 
     /// Throws the instance away after a fault. Its sessions keep their places and numbers.

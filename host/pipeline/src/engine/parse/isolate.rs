@@ -1,5 +1,7 @@
 //! What a fault costs: the instance, and the flow that is to blame, but no other.
 
+use std::time::Instant;
+
 use palisade_runtime::Fault;
 
 use super::output::ParseFailure;
@@ -29,11 +31,11 @@ impl ParseWorker {
         }
         if flows.len() == 1 || !self.budgets[parser].is_left() {
             self.fail(parser, queue, &fault.to_string());
-            self.out.faults.push((parser, fault));
+            self.fault(parser, fault);
             self.budgets[parser].found();
             return;
         }
-        self.out.faults.push((parser, fault));
+        self.fault(parser, fault);
         let (left, right) = flows.split_at(flows.len() / 2);
         for half in [left, right] {
             let part: Vec<&Queued> = queue
@@ -51,7 +53,7 @@ impl ParseWorker {
             let Piece { flow, order, .. } = queued.piece;
             let parsed = self.sessions.get(&flow);
             if parsed.is_some_and(|session| matches!(session.state, State::Parsing { .. })) {
-                self.out.failures.push(ParseFailure {
+                self.failure(ParseFailure {
                     flow,
                     order,
                     parser,
@@ -77,11 +79,22 @@ impl ParseWorker {
     }
 
     pub(super) fn close_numbers(&mut self, seat: Seat, numbers: Vec<u32>) {
-        let closed = self.instances[seat.parser][seat.instance].close(&numbers);
-        let peaks = self.instances[seat.parser][seat.instance].peaks();
+        match self.may_call(seat.parser, 0) {
+            Ok(()) => {}
+            // What it keeps of sessions that are over goes with the instance.
+            Err(Some(_)) => return self.discard(seat.parser, seat.instance),
+            Err(None) => return,
+        }
+        let spent = &mut self.instances[seat.parser][seat.instance];
+        let began = Instant::now();
+        let closed = spent.close(&numbers);
+        if spent.is_there() {
+            self.allowances[seat.parser].took("close", began.elapsed(), spent.fuel());
+        }
+        let peaks = spent.peaks();
         self.out.costs[seat.parser].peaks.raise(peaks);
         if let Err(fault) = closed {
-            self.out.faults.push((seat.parser, fault));
+            self.fault(seat.parser, fault);
             self.discard(seat.parser, seat.instance);
         }
     }
@@ -97,6 +110,7 @@ impl ParseWorker {
                     side.needed = 0;
                     side.lost = true;
                 }
+                session.recharge();
             }
         }
     }

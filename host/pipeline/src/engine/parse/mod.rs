@@ -17,4 +17,4 @@ mod worker;
 
 pub use output::ParseCost;
 pub(crate) use output::{ParseOutput, ParsedRows, Recognised};
-pub(crate) use worker::ParseWorker;
+pub(crate) use worker::{ParseTerms, ParseWorker};

@@ -57,8 +57,17 @@ pub(crate) struct ParseOutput {
     pub bad_datagrams: u64,
     /// Faults of parsers, with the parser's position.
     pub faults: Vec<(usize, Fault)>,
+    /// Flows that are parsed no further, beyond those in `failures`.
+    pub more_failures: u64,
+    /// Flows that nobody knew yet and of which there was no room to hold more.
+    pub crowded: u64,
     /// For each parser: time in the guest, calls, chunks, bytes.
     pub costs: Vec<ParseCost>,
+    /// Bytes of all this, about.
+    pub bytes: usize,
+    /// There is more to parse than may be held at once: the place of the first piece that is
+    /// not parsed yet.
+    pub rest: Option<Order>,
 }
 
 /// What a parser cost.
@@ -74,6 +83,11 @@ pub struct ParseCost {
     pub bytes: u64,
     /// Events that it made.
     pub events: u64,
+    /// Pieces and questions that it was not given, because it had used up what it may of an
+    /// epoch.
+    pub unevaluated: u64,
+    /// The same, because the run was ended.
+    pub interrupted: u64,
     /// The most that a call needed, in any of its instances.
     pub peaks: Peaks,
 }

@@ -75,6 +75,12 @@ impl ParseWorker {
 
     /// Asks one parser about the first bytes of flows.
     fn ask(&mut self, parser: usize, flows: &[u64], pieces: &Pieces) {
+        if self.may_call(parser, flows.len()).is_err() {
+            for flow in flows {
+                self.answer(parser, *flow, Recognition::No, pieces);
+            }
+            return;
+        }
         let mut arena = Vec::new();
         let mut chunks = Vec::with_capacity(flows.len());
         for (number, flow) in flows.iter().enumerate() {
@@ -109,7 +115,7 @@ impl ParseWorker {
         let began = Instant::now();
         let guest = self.instance(parser, 0);
         let answers = guest.and_then(|guest| guest.probe(&chunks, &arena));
-        self.charge((parser, 0), began, chunks.len(), arena.len());
+        self.charge("probe", (parser, 0), began, chunks.len(), arena.len());
         match answers {
             Ok(answers) => {
                 for (flow, answer) in flows.iter().zip(answers) {
@@ -117,7 +123,7 @@ impl ParseWorker {
                 }
             }
             Err(fault) => {
-                self.out.faults.push((parser, fault));
+                self.fault(parser, fault);
                 self.discard(parser, 0);
                 self.budgets[parser].fault();
                 if flows.len() > 1 && self.budgets[parser].is_left() {
@@ -174,6 +180,7 @@ impl ParseWorker {
             return;
         };
         let (order, time) = (last.piece.order, last.piece.time);
+        self.out.bytes += size_of::<Recognised>();
         self.out.recognised.push(Recognised {
             flow,
             order,
@@ -182,7 +189,7 @@ impl ParseWorker {
         });
         let (Some(instance), Some(place)) = (instance, place) else {
             session.ignore();
-            self.out.failures.push(ParseFailure {
+            self.failure(ParseFailure {
                 flow,
                 order,
                 parser,
@@ -199,6 +206,7 @@ impl ParseWorker {
             },
             since: order,
         };
+        session.recharge();
         for held in probe.held {
             self.route(&held.piece, Some(held.bytes), pieces);
         }

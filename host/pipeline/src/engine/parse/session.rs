@@ -1,6 +1,7 @@
 //! What a parser worker remembers of a flow.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use palisade_events::table::FlowContext;
 use palisade_runtime::ChunkDirection;
@@ -83,6 +84,27 @@ pub(crate) struct Probe {
     pub(crate) asked: Vec<usize>,
 }
 
+/// Bytes that something holds, as part of what all hold together.
+#[derive(Debug)]
+pub(crate) struct Charge {
+    all: Arc<AtomicUsize>,
+    own: usize,
+}
+
+impl Charge {
+    fn set(&mut self, bytes: usize) {
+        self.all.fetch_add(bytes, Ordering::Relaxed);
+        self.all.fetch_sub(self.own, Ordering::Relaxed);
+        self.own = bytes;
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.own, Ordering::Relaxed);
+    }
+}
+
 /// A flow as its parser worker knows it.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -93,17 +115,37 @@ pub(crate) struct Session {
     pub(crate) told: bool,
     /// What events of the flow are stamped with.
     pub(crate) context: Arc<FlowContext>,
+    charge: Charge,
 }
 
 impl Session {
-    pub(crate) fn new(context: Arc<FlowContext>) -> Session {
+    /// A flow that nobody knows; what is held of it counts among `all`.
+    pub(crate) fn new(context: Arc<FlowContext>, all: &Arc<AtomicUsize>) -> Session {
         Session {
+            charge: Charge {
+                all: Arc::clone(all),
+                own: 0,
+            },
             state: State::Probing(Probe::default()),
             sides: [Side::default(), Side::default()],
             handovers: 0,
             told: false,
             context,
         }
+    }
+
+    /// Books what is held of the flow now: bytes that wait for recognition, which looks at a
+    /// copy of them, and those that its parser left over.
+    pub(crate) fn recharge(&mut self) {
+        let held = match &self.state {
+            State::Probing(probe) => {
+                let pieces = probe.held.iter();
+                pieces.map(|h| size_of::<Held>() + 2 * h.bytes.len()).sum()
+            }
+            State::Parsing { .. } => self.sides.iter().map(|side| side.tail.len()).sum(),
+            State::Ignored => 0,
+        };
+        self.charge.set(held);
     }
 
     pub(crate) fn side(&mut self, direction: ChunkDirection) -> &mut Side {
@@ -114,6 +156,7 @@ impl Session {
     pub(crate) fn ignore(&mut self) {
         self.state = State::Ignored;
         self.sides = [Side::default(), Side::default()];
+        self.recharge();
     }
 
     /// Begins recognition afresh. `false`: too often.
@@ -125,6 +168,7 @@ impl Session {
             return false;
         }
         self.state = State::Probing(Probe::default());
+        self.recharge();
         true
     }
 }

@@ -1,7 +1,8 @@
 //! The parsing half of a worker: sends the pieces of flows where they belong.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use hashbrown::HashMap;
@@ -11,11 +12,28 @@ use palisade_runtime::{ChunkDirection, Fault, Instance, Panicked, Plugin, contai
 use super::instance::ParserInstance;
 use super::output::{ParseCost, ParseFailure, ParseOutput};
 use super::session::{Seat, Session, State};
+use crate::engine::allowance::Allowance;
 use crate::engine::isolate::Budget;
-use crate::engine::piece::{Piece, Pieces};
+use crate::engine::piece::{Order, Piece, Pieces};
+use crate::engine::stop::Stop;
 
 /// The most instances of one parser in one worker.
 pub(super) const MAX_INSTANCES: usize = 64;
+
+/// The most failures of an epoch, on one worker, that are told one by one.
+pub(super) const MAX_FAILURES: usize = 1024;
+
+/// How workers parse; the same for all.
+#[derive(Clone, Debug)]
+pub(crate) struct ParseTerms {
+    /// Bytes that a worker may hold of what parsers returned before it goes on its way.
+    pub(crate) output: usize,
+    /// Bytes that a worker may hold of flows until they are recognised, and that parsers may
+    /// leave over.
+    pub(crate) sessions: usize,
+    /// Ends the run.
+    pub(crate) stop: Stop,
+}
 
 /// A piece on its way to a parser.
 pub(super) struct Queued {
@@ -39,6 +57,17 @@ pub(crate) struct ParseWorker {
     pub(super) retired: Arc<[AtomicBool]>,
     /// Of each parser, what isolating a flow may still take in this epoch.
     pub(super) budgets: Vec<Budget>,
+    /// Of each parser, what it may still use in this epoch.
+    pub(super) allowances: Vec<Allowance>,
+    pub(super) terms: ParseTerms,
+    /// Bytes that are held of flows, all together.
+    pub(super) held: Arc<AtomicUsize>,
+    /// Flows of which something was held, in the order in which they came; not all are still
+    /// unknown.
+    pub(super) probing: VecDeque<u64>,
+    epoch: u64,
+    /// Whether pieces of the epoch before are still to be parsed.
+    unfinished: bool,
     pub(super) out: ParseOutput,
     /// The parser that was called last, to blame if the host panics over what it returned.
     pub(super) called: Option<usize>,
@@ -47,9 +76,20 @@ pub(crate) struct ParseWorker {
 impl ParseWorker {
     /// A worker for these parsers, without those that are retired, which does not change while
     /// it parses.
-    pub(crate) fn new(parsers: Vec<Arc<Plugin>>, retired: Arc<[AtomicBool]>) -> ParseWorker {
+    pub(crate) fn new(
+        parsers: Vec<Arc<Plugin>>,
+        retired: Arc<[AtomicBool]>,
+        terms: ParseTerms,
+    ) -> ParseWorker {
         let count = parsers.len();
+        let allowance = |parser: &Arc<Plugin>| Allowance::new(parser, u64::MAX);
         ParseWorker {
+            allowances: parsers.iter().map(allowance).collect(),
+            terms,
+            held: Arc::default(),
+            probing: VecDeque::new(),
+            epoch: 0,
+            unfinished: false,
             instances: (0..count).map(|_| Vec::new()).collect(),
             queues: (0..count).map(|_| Vec::new()).collect(),
             parsers,
@@ -64,7 +104,8 @@ impl ParseWorker {
         }
     }
 
-    /// Takes an epoch's pieces and returns everything that they yield.
+    /// Takes an epoch's pieces and returns what they yield: everything, or as much as may be
+    /// held at once; then the same pieces must come again.
     ///
     /// If the host panics over what a parser returned, that parser is to blame. What the worker
     /// knows of flows may then be half written, so all that it has are given up.
@@ -93,15 +134,22 @@ impl ParseWorker {
                     flow: *flow,
                     order: since,
                     parser: seat.parser,
+                    ends: true,
                     message: format!("its worker begins anew: {fault}"),
                 }),
                 State::Probing(_) | State::Ignored => None,
             })
             .collect();
         given_up.sort_by_key(|failure| (failure.order, failure.flow));
-        out.failures.extend(given_up);
+        let told = MAX_FAILURES
+            .saturating_sub(out.failures.len())
+            .min(given_up.len());
+        out.more_failures += (given_up.len() - told) as u64;
+        out.failures.extend(given_up.into_iter().take(told));
         out.faults.push((parser, fault));
-        let anew = ParseWorker::new(self.parsers.clone(), Arc::clone(&self.retired));
+        let retired = Arc::clone(&self.retired);
+        let mut anew = ParseWorker::new(self.parsers.clone(), retired, self.terms.clone());
+        anew.epoch = self.epoch;
         let spent = std::mem::replace(self, anew);
         let _ = contain(|| drop(spent));
         out
@@ -109,25 +157,122 @@ impl ParseWorker {
 
     fn parse_all(&mut self, pieces: &Pieces) -> ParseOutput {
         self.out.costs = vec![ParseCost::default(); self.parsers.len()];
-        let budget = |parser: &Arc<Plugin>| Budget::new(parser.limits().call_time);
-        self.budgets = self.parsers.iter().map(budget).collect();
-        for piece in &pieces.list {
-            // What is held of a flow is bounded, so it must be told what the flow speaks
-            // before more of it comes.
-            if self.waits(piece.flow) {
-                self.recognise(pieces);
+        if !std::mem::take(&mut self.unfinished) {
+            self.epoch += 1;
+            for allowance in &mut self.allowances {
+                allowance.begin(self.epoch);
             }
-            self.route(piece, None, pieces);
+            let budget = |parser: &Arc<Plugin>| Budget::new(parser.limits().call_time);
+            self.budgets = self.parsers.iter().map(budget).collect();
+            for piece in &pieces.list {
+                // What is held of a flow is bounded, so it must be told what the flow speaks
+                // before more of it comes.
+                if self.waits(piece.flow) {
+                    self.recognise(pieces);
+                }
+                self.route(piece, None, pieces);
+            }
         }
         while !self.unknown.is_empty() || self.queues.iter().flatten().any(|q| !q.is_empty()) {
             self.recognise(pieces);
             self.flush(pieces);
+            if self.is_full() {
+                self.out.rest = self.first_waiting();
+            }
+            if self.out.rest.is_some() {
+                self.unfinished = true;
+                return std::mem::take(&mut self.out);
+            }
         }
         self.close_sessions();
+        // The last call of a parser may have been too much.
+        for parser in 0..self.parsers.len() {
+            let _ = self.may_call(parser, 0);
+        }
         for flow in std::mem::take(&mut self.ended) {
             self.sessions.remove(&flow);
         }
+        if self.probing.len() > 1024 + 2 * self.sessions.len() {
+            let sessions = &self.sessions;
+            self.probing.retain(|flow| {
+                let session = sessions.get(flow);
+                session.is_some_and(|s| matches!(s.state, State::Probing(_)))
+            });
+        }
         std::mem::take(&mut self.out)
+    }
+
+    /// Whether no more may be held of what parsers return.
+    pub(super) fn is_full(&self) -> bool {
+        self.out.bytes >= self.terms.output
+    }
+
+    /// The place of the first piece that waits for a parser, or for recognition.
+    fn first_waiting(&self) -> Option<Order> {
+        let queued = self
+            .queues
+            .iter()
+            .flatten()
+            .flatten()
+            .map(|q| q.piece.order);
+        let unknown =
+            self.unknown
+                .iter()
+                .filter_map(|flow| match &self.sessions.get(flow)?.state {
+                    State::Probing(probe) => Some(probe.held.first()?.piece.order),
+                    _ => None,
+                });
+        queued.chain(unknown).min()
+    }
+
+    /// Makes room for what is held of flows that nobody knows: those that came first go.
+    fn make_room(&mut self) {
+        while self.held.load(Ordering::Relaxed) > self.terms.sessions
+            && let Some(flow) = self.probing.pop_front()
+        {
+            if let Some(session) = self.sessions.get_mut(&flow)
+                && matches!(session.state, State::Probing(_))
+            {
+                session.ignore();
+                self.out.crowded += 1;
+            }
+        }
+    }
+
+    /// Whether a parser may be called; else so many pieces are counted as not given to it, with
+    /// the reason where it is not the end of the run.
+    pub(super) fn may_call(&mut self, parser: usize, count: usize) -> Result<(), Option<String>> {
+        let cost = &mut self.out.costs[parser];
+        let allowance = &mut self.allowances[parser];
+        if let Some(fault) = allowance.over() {
+            cost.unevaluated += count as u64;
+            let reason = fault.to_string();
+            if let Some(fault) = allowance.tell() {
+                self.fault(parser, Fault::clone(&fault));
+            }
+            return Err(Some(reason));
+        }
+        if self.terms.stop.is_over() {
+            cost.interrupted += count as u64;
+            return Err(None);
+        }
+        Ok(())
+    }
+
+    /// Notes a fault of a parser.
+    pub(super) fn fault(&mut self, parser: usize, fault: Fault) {
+        self.out.bytes += fault.size();
+        self.out.faults.push((parser, fault));
+    }
+
+    /// Notes that a flow is parsed no further.
+    pub(super) fn failure(&mut self, failure: ParseFailure) {
+        if self.out.failures.len() < MAX_FAILURES {
+            self.out.bytes += size_of::<ParseFailure>() + failure.message.len();
+            self.out.failures.push(failure);
+        } else {
+            self.out.more_failures += 1;
+        }
     }
 
     /// Whether as much is held of a flow as may be, part of which nobody has looked at.
@@ -146,7 +291,10 @@ impl ParseWorker {
         let session = match self.sessions.entry(flow) {
             hashbrown::hash_map::Entry::Occupied(entry) => entry.into_mut(),
             hashbrown::hash_map::Entry::Vacant(entry) => match &piece.context {
-                Some(context) => entry.insert(Session::new(Arc::clone(context))),
+                Some(context) => {
+                    self.probing.push_back(flow);
+                    entry.insert(Session::new(Arc::clone(context), &self.held))
+                }
                 // A flow that is over, or that never had bytes.
                 None => return,
             },
@@ -167,6 +315,7 @@ impl ParseWorker {
                 } else if !asking {
                     self.unknown.push(flow);
                 }
+                session.recharge();
             }
             State::Probing(probe) => {
                 let bytes = held.unwrap_or_else(|| pieces.bytes(piece).to_vec());
@@ -177,6 +326,8 @@ impl ParseWorker {
                 if probe.held.len() == probe.looked + 1 {
                     self.unknown.push(flow);
                 }
+                session.recharge();
+                self.make_room();
             }
             State::Parsing { seat, .. } => {
                 let seat = *seat;
@@ -267,14 +418,18 @@ impl ParseWorker {
     /// Books a call of a parser's instance.
     pub(super) fn charge(
         &mut self,
+        export: &'static str,
         (parser, instance): (usize, usize),
         began: Instant,
         chunks: usize,
         bytes: usize,
     ) {
+        let elapsed = began.elapsed();
+        let fuel = self.instances[parser][instance].fuel();
+        self.allowances[parser].took(export, elapsed, fuel);
         let peaks = self.instances[parser][instance].peaks();
         let cost = &mut self.out.costs[parser];
-        cost.time += began.elapsed();
+        cost.time += elapsed;
         cost.calls += 1;
         cost.chunks += chunks as u64;
         cost.bytes += bytes as u64;

@@ -5,23 +5,23 @@ use std::io::{self, BufRead, Read};
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
-/// Largest window in bytes, that of `zstd --long`: memory that a frame may demand.
-const MAX_WINDOW: u64 = 128 << 20;
-
 /// Frames of zstd one after another, with skippable ones between them.
 pub(super) struct Zstd<R> {
     from: R,
+    max_window: u64,
     decoder: FrameDecoder,
     in_frame: bool,
 }
 
 impl<R: BufRead> Zstd<R> {
-    /// Reads frames of `from`.
-    pub(super) fn new(from: R) -> Self {
+    /// Reads frames of `from`, none of which may have a window of more bytes: memory that it
+    /// demands.
+    pub(super) fn new(from: R, max_window: u64) -> Self {
         let mut decoder = FrameDecoder::new();
-        decoder.set_max_window_size(MAX_WINDOW);
+        decoder.set_max_window_size(max_window);
         Self {
             from,
+            max_window,
             decoder,
             in_frame: false,
         }
@@ -43,6 +43,14 @@ impl<R: BufRead> Zstd<R> {
                     if io::copy(&mut skipped, &mut io::sink())? < u64::from(length) {
                         return Err(io::ErrorKind::UnexpectedEof.into());
                     }
+                }
+                Err(FrameDecoderError::WindowSizeTooBig { requested, .. }) => {
+                    let error = format!(
+                        "it demands a window of {requested} bytes, and at most {} are given; give \
+                         more with --memory, or compress it again without --long and --ultra",
+                        self.max_window
+                    );
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, error));
                 }
                 Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
             }
