@@ -1,6 +1,7 @@
 //! The evaluating half of a worker: shows batches to detectors and policies.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use palisade_events::{Batch, Judgement, Verdict};
@@ -70,8 +71,10 @@ pub(crate) struct Terms {
     pub(crate) workers: usize,
     /// A new instance for every call, which must not change what comes out.
     pub(crate) fresh: bool,
-    /// Bytes that a worker may hold of what was said before it is put out.
+    /// Bytes that all workers may hold of what was said before it is put out.
     pub(crate) output: usize,
+    /// Bytes that they hold.
+    pub(crate) said: Arc<AtomicUsize>,
     /// Bytes that one policy may say of an epoch; decisions are held until it is over.
     pub(crate) judgements: u64,
     /// Ends the run.
@@ -156,7 +159,7 @@ impl EvaluateWorker {
                 place: Place::event(0),
             };
             while let Some(turn) = call.turns.next() {
-                if call.out.bytes >= self.terms.output {
+                if self.terms.said.load(Ordering::Relaxed) >= self.terms.output {
                     call.turns.put_back(turn);
                     call.out.unfinished = true;
                     let budget = call.budget;
@@ -167,6 +170,7 @@ impl EvaluateWorker {
                     });
                     return out;
                 }
+                let before = call.out.bytes;
                 match turn {
                     Turn::Show(shown) => call.show(&shown),
                     Turn::Watermark(tick) => call.fire(tick),
@@ -175,6 +179,10 @@ impl EvaluateWorker {
                         tenant,
                         fired,
                     } => call.timers(tick, tenant, fired),
+                }
+                let said = call.out.bytes - before;
+                if said > 0 {
+                    self.terms.said.fetch_add(said, Ordering::Relaxed);
                 }
             }
             // The last call may have been too much.
