@@ -1,6 +1,7 @@
 //! The evaluating half of a worker: shows batches to detectors and policies.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use palisade_events::{Batch, Judgement, Verdict};
@@ -70,8 +71,10 @@ pub(crate) struct EvaluateOutput {
 pub(crate) struct Terms {
     /// A new instance for every call, which must not change what comes out.
     pub(crate) fresh: bool,
-    /// Bytes that a worker may hold of what was said before it is put out.
+    /// Bytes that all workers may hold of what was said before it is put out.
     pub(crate) output: usize,
+    /// Bytes that they hold.
+    pub(crate) said: Arc<AtomicUsize>,
     /// Bytes that one policy may say of an epoch; decisions are held until it is over.
     pub(crate) judgements: u64,
     /// Ends the run.
@@ -169,7 +172,7 @@ impl EvaluateWorker {
                 call.broke(Place::tick(0), &panicked);
             }
             while let Some(turn) = call.turns.next() {
-                if call.out.bytes >= self.terms.output {
+                if self.terms.said.load(Ordering::Relaxed) >= self.terms.output {
                     call.turns.put_back(turn);
                     call.out.unfinished = true;
                     let budget = call.budget;
@@ -180,7 +183,7 @@ impl EvaluateWorker {
                     });
                     return out;
                 }
-                let place = turn.place();
+                let (place, before) = (turn.place(), call.out.bytes);
                 let taken = contain(|| match turn {
                     Turn::Show(shown) => call.show(&shown),
                     Turn::Watermark(tick) => call.fire(tick),
@@ -192,6 +195,10 @@ impl EvaluateWorker {
                 });
                 if let Err(panicked) = taken {
                     call.broke(place, &panicked);
+                }
+                let said = call.out.bytes - before;
+                if said > 0 {
+                    self.terms.said.fetch_add(said, Ordering::Relaxed);
                 }
             }
             // The last call may have been too much.

@@ -13,6 +13,9 @@ use super::recorded_flows;
 use super::run::Engine;
 use crate::sources::{EventReader, EventSink, Input, JsonReader, SourcePolicy};
 
+/// The most requests of an epoch.
+const MAX_REQUESTS: usize = 1024;
+
 impl Engine {
     /// Reads a log, or events, to the end.
     pub(super) fn events(
@@ -28,7 +31,10 @@ impl Engine {
             Arc::clone(&self.protocols),
             self.config.batch_rows,
         );
-        let mut sink = EventSink::new(policy).with_max_rows(self.config.batch_rows);
+        // Decisions are held until their epoch is over.
+        let mut sink = EventSink::new(policy)
+            .with_max_rows(self.config.batch_rows)
+            .with_weight(self.requests, self.epoch_bytes / MAX_REQUESTS);
         let config = &self.config;
         let (networks, letters) = (config.networks.clone(), config.dead_letters.clone());
         let Ok(mut reader) = JsonReader::new(input, &config.limits, networks, letters) else {

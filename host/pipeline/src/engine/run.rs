@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use palisade_events::{Batch, Source};
 use palisade_runtime::Plugin;
-use palisade_runtime::manifest::{Capability, World};
+use palisade_runtime::manifest::{Capability, Role, World};
 
 use super::config::{EngineConfig, EngineError, MAX_INPUT_SLOT};
 use super::evaluate::{EvaluateWorker, Terms};
@@ -22,12 +22,12 @@ use super::stop::Stoppable;
 use super::summary::{PluginSummary, Summary};
 use super::trickle::Trickle;
 use super::watermark::Watermark;
-use super::workers::Workers;
+use super::workers::{Held, Workers};
 use crate::capabilities::{Listed, LogSink, Shard};
 use crate::datasets::Dataset;
 use crate::memory::{Memory, bytes};
 use crate::predicates::{Filter, Filters, Membership};
-use crate::sources::{Format, Input, SourcePolicy};
+use crate::sources::{Format, Input, Kinds, SourcePolicy};
 use crate::state::{DEFAULT_BYTES, LEAST_BYTES};
 
 /// Runs inputs through plugins.
@@ -54,6 +54,8 @@ pub struct Engine {
     pub(super) told_datagrams: usize,
     /// Bytes of input after which an epoch ends.
     pub(super) epoch_bytes: usize,
+    /// The kinds of event that policies decide about.
+    pub(super) requests: Kinds,
     /// Number of the latest epoch.
     epochs: u64,
     slot: u16,
@@ -104,15 +106,19 @@ impl Engine {
         let count = |wanted: &dyn Fn(&Plugin) -> bool| plugins.iter().filter(|p| wanted(p)).count();
         let timed = count(&|p| p.manifest().asks_for(Capability::Timers)).max(1) as u64;
         let policies = count(&|p| p.manifest().world == World::Policy).max(1);
+        let held = Held::default();
         let terms = Terms {
             fresh: config.fresh,
-            output: bytes(memory.output) / workers,
-            judgements: memory.output / (policies * workers) as u64,
+            output: bytes(memory.output),
+            said: Arc::clone(&held.said),
+            judgements: memory.output / policies as u64,
             stop: config.stop.clone(),
         };
         let parse_terms = ParseTerms {
-            output: bytes(memory.parsed) / workers,
-            sessions: bytes(memory.sessions) / workers,
+            output: bytes(memory.parsed),
+            parsed: Arc::clone(&held.parsed),
+            sessions: bytes(memory.sessions),
+            held: Arc::default(),
             stop: config.stop.clone(),
         };
         let retired: Arc<[AtomicBool]> = parsers.iter().map(|_| AtomicBool::new(false)).collect();
@@ -147,11 +153,13 @@ impl Engine {
             partition_key: key.identity(),
             ..Summary::default()
         };
+        let requests = requests(&plugins);
         Ok(Engine {
+            requests,
             faults: Faults::new(config.on_fault, summary.plugins.len()),
             retired,
             watermark: Watermark::new(config.lateness, config.max_skew, config.now),
-            workers: Workers::start(shards)?,
+            workers: Workers::start(shards, held)?,
             config,
             parsers,
             plugins,
@@ -287,6 +295,13 @@ impl Engine {
             ticks,
         )
     }
+}
+
+/// The kinds of event that these plugins decide about.
+fn requests(plugins: &[Arc<Plugin>]) -> Kinds {
+    let all = plugins.iter().flat_map(|p| &p.manifest().subscriptions);
+    let decided = all.filter(|subscription| subscription.role == Role::Decide);
+    decided.map(|subscription| subscription.kind).collect()
 }
 
 /// Bytes that the tables of each plugin with state may take, on all workers together.

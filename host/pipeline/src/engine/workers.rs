@@ -1,6 +1,7 @@
 //! The threads that parse and evaluate.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
@@ -51,12 +52,23 @@ pub(crate) struct Workers {
     spare: Vec<Pieces>,
     /// Of each worker, the pieces that it has not parsed to the end.
     unparsed: Vec<Pieces>,
+    held: Held,
+}
+
+/// Bytes that all workers hold together.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Held {
+    /// Of what plugins said since they were shown something.
+    pub(crate) said: Arc<AtomicUsize>,
+    /// Of what parsers returned since they were given something.
+    pub(crate) parsed: Arc<AtomicUsize>,
 }
 
 impl Workers {
     /// Starts a thread for each pair; the pairs are made before, in this thread.
     pub(crate) fn start(
         shards: Vec<(ParseWorker, EvaluateWorker)>,
+        held: Held,
     ) -> Result<Workers, WorkerError> {
         let mut workers = Vec::with_capacity(shards.len());
         for (number, (mut parse, mut evaluate)) in shards.into_iter().enumerate() {
@@ -95,6 +107,7 @@ impl Workers {
             evaluating: false,
             spare: Vec::new(),
             unparsed: Vec::new(),
+            held,
         })
     }
 
@@ -123,6 +136,7 @@ impl Workers {
         &mut self,
         pieces: Vec<Pieces>,
     ) -> Result<(Vec<ParseOutput>, Option<Vec<EvaluateOutput>>), WorkerError> {
+        self.held.parsed.store(0, Ordering::Relaxed);
         for (number, (worker, pieces)) in self.workers.iter().zip(pieces).enumerate() {
             worker.send(number, Job::Parse(pieces))?;
         }
@@ -154,6 +168,7 @@ impl Workers {
     /// Begins to evaluate an epoch. The one before must have been collected.
     pub(crate) fn evaluate(&mut self, routed: &Arc<Routed>) -> Result<(), WorkerError> {
         debug_assert!(!self.evaluating);
+        self.held.said.store(0, Ordering::Relaxed);
         for (number, worker) in self.workers.iter().enumerate() {
             worker.send(number, Job::Evaluate(Arc::clone(routed)))?;
         }

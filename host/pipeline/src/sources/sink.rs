@@ -7,7 +7,7 @@ use palisade_events::{
     Source, Stamp, Timestamp,
 };
 
-use super::policy::SourcePolicy;
+use super::policy::{Kinds, SourcePolicy};
 
 /// Bytes of input after which a batch is closed however few rows it has, so that a batch
 /// of large records stays small.
@@ -58,6 +58,8 @@ pub struct EventSink {
     ready: Vec<Batch>,
     /// Bytes that full batches hold, and those of the input that open ones were made of.
     held: usize,
+    /// Kinds each event of which counts for so many bytes more.
+    weight: (Kinds, usize),
     next_seq: u64,
 }
 
@@ -71,6 +73,7 @@ impl EventSink {
             open: Kind::ALL.iter().map(|_| None).collect(),
             ready: Vec::new(),
             held: 0,
+            weight: (Kinds::NONE, 0),
             next_seq: 0,
         }
     }
@@ -79,6 +82,13 @@ impl EventSink {
     #[must_use]
     pub fn with_max_rows(mut self, rows: usize) -> Self {
         self.max_rows = rows.clamp(1, MAX_ROWS);
+        self
+    }
+
+    /// Counts so many bytes more as held for each event of these kinds.
+    #[must_use]
+    pub fn with_weight(mut self, kinds: Kinds, bytes: usize) -> Self {
+        self.weight = (kinds, bytes);
         self
     }
 
@@ -191,7 +201,9 @@ impl EventSink {
             open.bytes = 0;
         }
         open.bytes = open.bytes.saturating_add(bytes);
-        self.held = self.held.saturating_add(bytes);
+        let (weighty, weight) = self.weight;
+        let more = if weighty.contains(kind) { weight } else { 0 };
+        self.held = self.held.saturating_add(bytes).saturating_add(more);
         Ok(&mut open.builder)
     }
 

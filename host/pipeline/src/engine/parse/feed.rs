@@ -319,7 +319,7 @@ impl ParseWorker {
             self.give_up(origin.flow);
             return;
         }
-        let held = self.held.load(Ordering::Relaxed);
+        let held = self.terms.held.load(Ordering::Relaxed);
         if held + *kept as usize > self.terms.sessions {
             self.failure(ParseFailure {
                 flow: origin.flow,

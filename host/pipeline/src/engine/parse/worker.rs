@@ -26,11 +26,15 @@ pub(super) const MAX_FAILURES: usize = 1024;
 /// How workers parse; the same for all.
 #[derive(Clone, Debug)]
 pub(crate) struct ParseTerms {
-    /// Bytes that a worker may hold of what parsers returned before it goes on its way.
+    /// Bytes that all workers may hold of what parsers returned before it goes on its way.
     pub(crate) output: usize,
-    /// Bytes that a worker may hold of flows until they are recognised, and that parsers may
+    /// Bytes that they hold.
+    pub(crate) parsed: Arc<AtomicUsize>,
+    /// Bytes that all workers may hold of flows until they are recognised, and that parsers may
     /// leave over.
     pub(crate) sessions: usize,
+    /// Bytes that they hold.
+    pub(crate) held: Arc<AtomicUsize>,
     /// Ends the run.
     pub(crate) stop: Stop,
 }
@@ -60,8 +64,8 @@ pub(crate) struct ParseWorker {
     /// Of each parser, what it may still use in this epoch.
     pub(super) allowances: Vec<Allowance>,
     pub(super) terms: ParseTerms,
-    /// Bytes that are held of flows, all together.
-    pub(super) held: Arc<AtomicUsize>,
+    /// Bytes of `out` that count among those that all workers hold.
+    booked: usize,
     /// Flows of which something was held, in the order in which they came; not all are still
     /// unknown.
     pub(super) probing: VecDeque<u64>,
@@ -86,7 +90,7 @@ impl ParseWorker {
         ParseWorker {
             allowances: parsers.iter().map(allowance).collect(),
             terms,
-            held: Arc::default(),
+            booked: 0,
             probing: VecDeque::new(),
             epoch: 0,
             unfinished: false,
@@ -181,7 +185,7 @@ impl ParseWorker {
             }
             if self.out.rest.is_some() {
                 self.unfinished = true;
-                return std::mem::take(&mut self.out);
+                return self.hand_out();
             }
         }
         self.close_sessions();
@@ -199,12 +203,20 @@ impl ParseWorker {
                 session.is_some_and(|s| matches!(s.state, State::Probing(_)))
             });
         }
-        std::mem::take(&mut self.out)
+        self.hand_out()
     }
 
     /// Whether no more may be held of what parsers return.
-    pub(super) fn is_full(&self) -> bool {
-        self.out.bytes >= self.terms.output
+    pub(super) fn is_full(&mut self) -> bool {
+        let more = self.out.bytes - std::mem::replace(&mut self.booked, self.out.bytes);
+        let before = self.terms.parsed.fetch_add(more, Ordering::Relaxed);
+        before + more >= self.terms.output
+    }
+
+    /// What there is to hand over.
+    fn hand_out(&mut self) -> ParseOutput {
+        self.booked = 0;
+        std::mem::take(&mut self.out)
     }
 
     /// The place of the first piece that waits for a parser, or for recognition.
@@ -227,7 +239,7 @@ impl ParseWorker {
 
     /// Makes room for what is held of flows that nobody knows: those that came first go.
     fn make_room(&mut self) {
-        while self.held.load(Ordering::Relaxed) > self.terms.sessions
+        while self.terms.held.load(Ordering::Relaxed) > self.terms.sessions
             && let Some(flow) = self.probing.pop_front()
         {
             if let Some(session) = self.sessions.get_mut(&flow)
@@ -293,7 +305,7 @@ impl ParseWorker {
             hashbrown::hash_map::Entry::Vacant(entry) => match &piece.context {
                 Some(context) => {
                     self.probing.push_back(flow);
-                    entry.insert(Session::new(Arc::clone(context), &self.held))
+                    entry.insert(Session::new(Arc::clone(context), &self.terms.held))
                 }
                 // A flow that is over, or that never had bytes.
                 None => return,
