@@ -42,7 +42,9 @@ impl Store {
     pub fn open(dir: Dir) -> Result<Self, OpenError> {
         let known = Self::check_format(&dir)?;
         let open = |name| {
-            file::open_or_create_dir(&dir, name).map_err(FileError::of("open the directory", name))
+            palisade_private::dir_in(&dir, name)
+                .map_err(std::io::Error::other)
+                .map_err(FileError::of("open the directory", name))
         };
         let store = Self {
             blobs: open("blobs")?,

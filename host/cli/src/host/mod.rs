@@ -13,7 +13,7 @@ use palisade_pipeline::capabilities::LogSink;
 use palisade_pipeline::datasets::{Dataset, DatasetLimits};
 use palisade_pipeline::engine::{Engine, EngineConfig, OnFault};
 use palisade_pipeline::enrich::Networks;
-use palisade_runtime::compile::{ChildLimits, CodeCache, Compiler, CompilerCommand};
+use palisade_runtime::compile::{CacheLimits, ChildLimits, CodeCache, Compiler, CompilerCommand};
 use palisade_runtime::manifest::{Capability, Settings, World, parse_duration};
 use palisade_runtime::{Config, Limits, Mode, Plugin, Runtime};
 
@@ -22,8 +22,6 @@ use self::load::{Read, read, read_all, text};
 use crate::packs::PackOptions;
 use crate::places::{Places, open_private};
 
-/// The largest compiled code that is kept.
-const MAX_CODE: usize = 512 << 20;
 /// Where `palisade plugin build` puts components.
 const BUILT: &str = "target/plugins";
 /// The pack there that nobody wants to run by default.
@@ -262,10 +260,13 @@ pub(crate) fn runtime(deterministic: bool, no_code_cache: bool) -> Result<Runtim
     let cache = if no_code_cache {
         None
     } else {
-        let path = Places::find()?.code();
-        let cache = CodeCache::open(open_private(&path)?, MAX_CODE)
-            .with_context(|| format!("open the cache of compiled code {}", path.display()))?;
-        Some(cache)
+        let places = Places::find()?;
+        let open = || -> Result<CodeCache> {
+            let (code, state) = (open_private(&places.code())?, open_private(places.state())?);
+            Ok(CodeCache::open(code, &state, CacheLimits::default())?)
+        };
+        let what = "open the cache of compiled code; --no-code-cache does without";
+        Some(open().context(what)?)
     };
     let program = std::env::current_exe().context("find this program's own file")?;
     Ok(Runtime::new(Config {

@@ -1,5 +1,6 @@
 //! A run: inputs in, findings and decisions out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -83,6 +84,17 @@ impl Engine {
         let ports = ports.flat_map(|spec| spec.ports.iter().copied());
         config.flow.server_ports.extend(ports);
         let filters = Arc::new(Filters::new(filters));
+        let mut names = BTreeMap::<&str, usize>::new();
+        for plugin in parsers.iter().chain(&plugins) {
+            *names.entry(&plugin.manifest().name).or_default() += 1;
+        }
+        let title = |plugin: &Plugin| {
+            let manifest = plugin.manifest();
+            match names.get(manifest.name.as_str()) {
+                Some(2..) => format!("{}/{}", manifest.pack, manifest.name),
+                _ => manifest.name.clone(),
+            }
+        };
         let workers = config.workers.clamp(1, 256);
         let retired: Arc<[AtomicBool]> = parsers.iter().map(|_| AtomicBool::new(false)).collect();
         let shards = (0..workers)
@@ -92,7 +104,13 @@ impl Engine {
                     workers,
                     &plugins,
                     |index| {
-                        let (manifest, log) = (plugins[index].manifest(), Arc::clone(log));
+                        let manifest = plugins[index].manifest();
+                        let title = title(&plugins[index]);
+                        let mut log = Arc::clone(log);
+                        if title != manifest.name {
+                            let to = log;
+                            log = Arc::new(move |_, level, text| to(&title, level, text));
+                        }
                         Box::new(Shard::new(manifest, DEFAULT_BYTES, datasets, log))
                     },
                     config.fresh,
@@ -103,6 +121,8 @@ impl Engine {
             .collect();
         let named = |plugin: &Arc<Plugin>| PluginSummary {
             name: plugin.manifest().name.clone(),
+            pack: plugin.manifest().pack.clone(),
+            title: title(plugin),
             ..PluginSummary::default()
         };
         let summary = Summary {

@@ -7,7 +7,7 @@
 mod cache;
 mod child;
 
-pub use cache::{CacheError, CodeCache, CodeKey};
+pub use cache::{CacheError, CacheLimits, CodeCache, CodeKey};
 pub use child::{ChildLimits, CompilerCommand, child_main};
 
 use wasmtime::Engine;

@@ -1,0 +1,513 @@
+//! Working directories, caches and stores that somebody else could have written.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+use std::path::Path;
+use std::process::Command;
+
+use predicates::prelude::*;
+use predicates::str::contains;
+
+use crate::site::{ok, project, run, site};
+use crate::{made, palisade};
+
+/// The user `nobody` of Debian.
+const NOBODY: u32 = 65534;
+
+fn is_root() -> bool {
+    let root = fs::metadata("/proc/self").is_ok_and(|it| {
+        use std::os::unix::fs::MetadataExt as _;
+        it.uid() == 0
+    });
+    if !root {
+        eprintln!("skipped: only root can become another user");
+    }
+    root
+}
+
+/// A component that traps, and an event for it.
+fn guest(dir: &Path) {
+    fs::write(dir.join("made.wasm"), made("made-here", "tests")).unwrap();
+    let event = r#"{"kind":"network.flow","time":"2025-06-01T10:00:00Z","src":{"ip":"10.0.0.1","port":1},"dst":{"ip":"10.0.0.2","port":23},"transport":"tcp"}"#;
+    fs::write(dir.join("flow.ndjson"), format!("{event}\n")).unwrap();
+}
+
+#[test]
+fn a_project_of_another_user_gives_no_store() {
+    if !is_root() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    fs::set_permissions(dir, Permissions::from_mode(0o755)).unwrap();
+    let evidence = dir.join("evidence");
+    fs::create_dir(&evidence).unwrap();
+    chown(&evidence, Some(NOBODY), Some(NOBODY)).unwrap();
+    // Somebody without any rights makes it.
+    let made = Command::new("setpriv")
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups", "mkdir"])
+        .arg("-p")
+        .arg(evidence.join(".palisade/store"))
+        .status()
+        .unwrap();
+    assert!(made.success());
+    for args in [&["store", "list"][..], &["run", "--pack", "a/b", "x"]] {
+        palisade(&evidence)
+            .args(args)
+            .assert()
+            .code(2)
+            .stderr(contains("belongs to user 65534, not to you (user 0)").and(contains("chown")));
+    }
+    assert_eq!(
+        fs::read_dir(evidence.join(".palisade/store"))
+            .unwrap()
+            .count(),
+        0
+    );
+    // Named by an option or by the environment it is the same.
+    let place = evidence.join(".palisade");
+    for name in ["PALISADE_STORE", "PALISADE_TRUST"] {
+        palisade(dir)
+            .env(name, &place)
+            .args(["pack", "verify", "acme/guard"])
+            .assert()
+            .code(2)
+            .stderr(contains("belongs to user 65534").or(contains("no such pack")));
+    }
+    palisade(dir)
+        .args(["trust", "show", "--trust"])
+        .arg(&place)
+        .assert()
+        .code(2)
+        .stderr(contains("belongs to user 65534"));
+    // And the other way round: another user is not lead by a directory that is not theirs.
+    let theirs = dir.join("theirs");
+    fs::create_dir(&theirs).unwrap();
+    chown(&theirs, Some(65533), None).unwrap();
+    let program = dir.join("palisade");
+    fs::copy(assert_cmd::cargo::cargo_bin!("palisade"), &program).unwrap();
+    let output = Command::new("setpriv")
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+        .arg(&program)
+        .args(["store", "list", "--store"])
+        .arg(&theirs)
+        .current_dir("/")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("belongs to user 65533, not to you (user 65534)"),
+        "{said}"
+    );
+}
+
+#[test]
+fn places_that_others_may_write_to_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    guest(dir);
+    for name in ["store", "trust", "cache", "state"] {
+        for (mode, refused) in [(0o777, true), (0o770, true), (0o750, false)] {
+            let place = dir.join(format!("{name}-{mode:o}"));
+            fs::create_dir(&place).unwrap();
+            let program = |dir: &Path| {
+                let mut command = palisade(dir);
+                match name {
+                    "store" => command
+                        .args(["store", "list"])
+                        .env("PALISADE_STORE", &place),
+                    "trust" => command
+                        .args(["trust", "show"])
+                        .env("PALISADE_TRUST", &place),
+                    "cache" => command
+                        .args(["run", "--plugins", "made.wasm", "flow.ndjson"])
+                        .env("XDG_CACHE_HOME", &place),
+                    _ => command
+                        .args(["run", "--plugins", "made.wasm", "flow.ndjson"])
+                        .env("XDG_STATE_HOME", &place),
+                };
+                command
+            };
+            fs::set_permissions(&place, Permissions::from_mode(mode)).unwrap();
+            let assert = program(dir).assert();
+            if refused {
+                assert
+                    .code(2)
+                    .stderr(contains("can be written by others").and(contains("chmod go-w")));
+                assert_eq!(fs::read_dir(&place).unwrap().count(), 0);
+            } else {
+                assert.code(predicate::in_iter([0, 1]));
+            }
+        }
+    }
+}
+
+#[test]
+fn compiled_code_and_its_key_never_come_from_a_project() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    guest(dir);
+    let planted = dir.join(".palisade/cache/code");
+    fs::create_dir_all(&planted).unwrap();
+    fs::write(planted.join("key"), [7; 32]).unwrap();
+    fs::write(planted.join("code-cache.key"), [7; 32]).unwrap();
+    let (cache, state) = (dir.join("cache"), dir.join("state"));
+    let program = || {
+        let mut command = palisade(dir);
+        command
+            .env("XDG_CACHE_HOME", &cache)
+            .env("XDG_STATE_HOME", &state)
+            .args(["run", "--plugins", "made.wasm", "flow.ndjson"]);
+        command
+    };
+    program()
+        .assert()
+        .stderr(contains("1 of 1 plugins compiled"));
+    program()
+        .assert()
+        .stderr(contains("0 of 1 plugins compiled"));
+    assert_eq!(fs::read_dir(&planted).unwrap().count(), 2);
+    let key = fs::read(state.join("palisade/code-cache.key")).unwrap();
+    assert!(key.len() == 32 && key != [7; 32]);
+    // The key does not lie beside the entries either.
+    for entry in fs::read_dir(cache.join("palisade/code")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(!name.contains("key"), "{name}");
+    }
+}
+
+#[test]
+fn a_project_does_not_say_whom_to_trust() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    site(dir);
+    guest(dir);
+    let loose = ["run", "--plugins", "made.wasm", "flow.ndjson"];
+    run(dir, &loose).code(2).stderr(contains("is in no pack"));
+    // An empty directory, and one that brings trust with it.
+    fs::create_dir_all(dir.join(".palisade")).unwrap();
+    run(dir, &loose).code(2).stderr(contains("is in no pack"));
+    fs::create_dir_all(dir.join(".palisade/trust")).unwrap();
+    run(dir, &loose)
+        .code(2)
+        .stderr(contains("is in no pack").and(contains(".palisade/trust is not used")));
+}
+
+#[test]
+fn a_store_alone_makes_nothing_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    site(dir);
+    let pack = |version: &str| {
+        project(dir, version);
+        let out = format!("guard-{version}.tar");
+        ok(dir, &["pack", "build", "guard", "--out", &out]);
+        ok(dir, &["pack", "sign", &out, "--key", "vendor"]);
+        out
+    };
+    let (old, new) = (pack("1.0.0"), pack("2.0.0"));
+    fs::write(dir.join("flow.ndjson"), "").unwrap();
+    let attempt = |store: &str, pack: &str| {
+        run(
+            dir,
+            &["run", "--store", store, "--pack", pack, "flow.ndjson"],
+        )
+        .code(2)
+    };
+    // A store with the old version, properly signed, such as somebody else could bring.
+    ok(dir, &["pack", "install", &old, "--store", "theirs"]);
+    ok(dir, &["pack", "install", &new, "--store", "mine"]);
+    attempt("theirs", "acme/guard").stderr(contains("2.0.0 was installed last"));
+    // Forgotten by this site, it is not run even by its version.
+    let state = dir.join("xdg/data/palisade/trust/state.json");
+    let text = fs::read_to_string(&state).unwrap();
+    let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert!(json["packs"]["acme/guard"].is_object());
+    json["packs"] = serde_json::json!({});
+    // The order of the fields is the canonical one.
+    let text = format!(
+        "{{\"time\":{},\"documents\":{},\"packs\":{{}}}}",
+        json["time"], json["documents"]
+    );
+    fs::write(&state, text).unwrap();
+    attempt("theirs", "acme/guard@1.0.0").stderr(contains("was never installed by this site"));
+}
+
+#[test]
+fn what_is_written_does_not_go_through_a_link() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    guest(dir);
+    let kept = dir.join("kept");
+    fs::write(&kept, "keep").unwrap();
+    symlink(&kept, dir.join("link")).unwrap();
+    for option in ["--events", "--summary", "--dead-letters"] {
+        palisade(dir)
+            .args([
+                "run",
+                "--plugins",
+                "made.wasm",
+                option,
+                "link",
+                "flow.ndjson",
+            ])
+            .assert()
+            .code(2)
+            .stderr(contains("a symbolic link"));
+    }
+    let new = |name: &str| {
+        palisade(dir)
+            .env("PALISADE_PASSPHRASE", "correct horse battery")
+            .args(["key", "new", name])
+            .assert()
+            .code(2);
+    };
+    new("link");
+    symlink(&kept, dir.join("other.pub")).unwrap();
+    new("other");
+    assert_eq!(fs::read_to_string(&kept).unwrap(), "keep");
+    // Where a device is meant, it is meant.
+    palisade(dir)
+        .args([
+            "run",
+            "--plugins",
+            "made.wasm",
+            "--events",
+            "/dev/null",
+            "flow.ndjson",
+        ])
+        .assert()
+        .code(predicate::in_iter([0, 1]));
+}
+
+#[test]
+fn links_to_folders_and_pipes_among_plugins_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    guest(dir);
+    let plugins = dir.join("target/plugins/a");
+    fs::create_dir_all(&plugins).unwrap();
+    symlink("..", plugins.join("loop")).unwrap();
+    palisade(dir)
+        .args(["run", "flow.ndjson"])
+        .assert()
+        .code(2)
+        .stderr(contains("is a link to a folder"));
+    fs::remove_file(plugins.join("loop")).unwrap();
+    let pipe = Command::new("mkfifo").arg(plugins.join("p.wasm")).status();
+    assert!(pipe.unwrap().success());
+    palisade(dir)
+        .args(["run", "flow.ndjson"])
+        .assert()
+        .code(2)
+        .stderr(contains("is a pipe"));
+    fs::remove_file(plugins.join("p.wasm")).unwrap();
+    let deep = (0..20).fold(plugins, |path, n| path.join(n.to_string()));
+    fs::create_dir_all(&deep).unwrap();
+    palisade(dir)
+        .args(["run", "flow.ndjson"])
+        .assert()
+        .code(2)
+        .stderr(contains("folders deep"));
+}
+
+#[test]
+fn a_pack_takes_nothing_from_outside_of_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    project(dir, "1.0.0");
+    fs::write(dir.join("secret"), "secret").unwrap();
+    let manifest = fs::read_to_string(dir.join("guard/pack.toml")).unwrap();
+    symlink("../secret", dir.join("guard/README.md")).unwrap();
+    for doc in ["README.md", "../../etc/passwd", "/etc/passwd"] {
+        fs::write(
+            dir.join("guard/pack.toml"),
+            format!("{manifest}docs = [\"{doc}\"]\n"),
+        )
+        .unwrap();
+        palisade(dir)
+            .args(["pack", "build", "guard", "--out", "x.tar"])
+            .assert()
+            .code(2)
+            .stderr(contains("names a file that is not in the folder"));
+    }
+    fs::write(dir.join("guard/pack.toml"), manifest).unwrap();
+    let component = dir.join("target/plugins/guard/telnet.wasm");
+    fs::rename(&component, dir.join("moved.wasm")).unwrap();
+    symlink(dir.join("moved.wasm"), &component).unwrap();
+    palisade(dir)
+        .args(["pack", "build", "guard", "--out", "x.tar"])
+        .assert()
+        .code(2)
+        .stderr(contains("symbolic link"));
+    assert!(!dir.join("x.tar").exists());
+}
+
+/// A file system of some kilobytes, until it is dropped.
+struct Small(std::path::PathBuf);
+
+impl Small {
+    fn mount(path: &Path, size: &str) -> Option<Small> {
+        fs::create_dir_all(path).unwrap();
+        let options = format!("size={size},mode=0700");
+        let done = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
+            .arg(path)
+            .output();
+        if done.is_ok_and(|done| done.status.success()) {
+            return Some(Small(path.to_owned()));
+        }
+        eprintln!("skipped: a tmpfs cannot be mounted here");
+        None
+    }
+
+    /// Takes what room there is.
+    fn fill(&self) {
+        use std::io::Write as _;
+        let mut file = fs::File::create(self.0.join("filler")).unwrap();
+        while file.write_all(&[0; 512]).is_ok() {}
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn an_installation_that_finds_no_room_changes_neither_trust_nor_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let trust = dir.join("xdg/data/palisade/trust");
+    let Some(small) = Small::mount(&trust, "64k") else {
+        return;
+    };
+    site(dir);
+    let pack = |version: &str| {
+        project(dir, version);
+        let out = format!("guard-{version}.tar");
+        ok(dir, &["pack", "build", "guard", "--out", &out]);
+        ok(dir, &["pack", "sign", &out, "--key", "vendor"]);
+        out
+    };
+    let (old, new) = (pack("1.0.0"), pack("2.0.0"));
+    ok(dir, &["pack", "install", &old]);
+    let state = fs::read(trust.join("state.json")).unwrap();
+    let names = || ok(dir, &["store", "list", "--format", "ndjson"]);
+    let before = names();
+    // The state finds no room.
+    small.fill();
+    run(dir, &["pack", "install", &new]).code(2);
+    assert_eq!(fs::read(trust.join("state.json")).unwrap(), state);
+    assert_eq!(names(), before);
+    fs::remove_file(trust.join("filler")).unwrap();
+    // The store finds none.
+    let Some(store) = Small::mount(&dir.join("store"), "64k") else {
+        return;
+    };
+    ok(dir, &["store", "list", "--store", "store"]);
+    store.fill();
+    run(dir, &["pack", "install", &new, "--store", "store"]).code(2);
+    assert_eq!(fs::read(trust.join("state.json")).unwrap(), state);
+    // So that the old one is still the newest, and the new one can be installed.
+    ok(dir, &["pack", "install", &old]);
+    ok(dir, &["pack", "install", &new]);
+    run(dir, &["pack", "install", &old])
+        .code(2)
+        .stderr(contains("--allow-rollback"));
+}
+
+#[test]
+fn a_run_with_a_wrong_clock_is_told_and_leaves_the_site_usable() {
+    if !Path::new("/usr/bin/faketime").is_file() {
+        eprintln!("skipped: faketime is not installed; run `make setup`");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    site(dir);
+    project(dir, "1.0.0");
+    ok(dir, &["pack", "build", "guard", "--out", "guard.tar"]);
+    ok(dir, &["pack", "sign", "guard.tar", "--key", "vendor"]);
+    let verify = ["pack", "verify", "guard.tar"];
+    ok(dir, &verify);
+    let at = |offset: &str, args: &[&str]| {
+        let palisade = assert_cmd::cargo::cargo_bin!("palisade");
+        let mut command = Command::new("faketime");
+        command.args(["-f", offset]).arg(palisade).args(args);
+        let output = crate::here(&mut command, dir).output().unwrap();
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    };
+    for offset in ["+400d", "+3650d"] {
+        let said = at(offset, &verify);
+        assert!(said.contains("this time is not remembered"), "{said}");
+        assert!(said.contains("[document-expired]"), "{said}");
+    }
+    ok(dir, &verify);
+    // A little too late it is remembered, and only the root keys can take it back.
+    let said = at("+33d", &verify);
+    assert!(said.contains("[document-expired]"), "{said}");
+    run(dir, &verify)
+        .code(1)
+        .stdout(contains("[document-expired]"));
+    ok(dir, &["trust", "reset-time", "--out", "reset.json"]);
+    run(dir, &["trust", "install", "reset.json"]).code(2);
+    ok(dir, &["trust", "sign", "reset.json", "--key", "root"]);
+    ok(dir, &["trust", "install", "reset.json"]);
+    ok(dir, &verify);
+    run(dir, &["trust", "install", "reset.json"])
+        .code(2)
+        .stderr(contains("version 1 was seen here before"));
+    // Where nothing is ahead there is nothing to take back.
+    run(
+        dir,
+        &[
+            "trust",
+            "reset-time",
+            "--out",
+            "again.json",
+            "--to",
+            "3650d",
+        ],
+    )
+    .code(2);
+}
+
+#[test]
+fn plugins_of_one_name_are_told_apart_by_their_packs() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    guest(dir);
+    fs::write(dir.join("a.wasm"), made("twin", "acme")).unwrap();
+    fs::write(dir.join("b.wasm"), made("twin", "other")).unwrap();
+    let assert = palisade(dir)
+        .args(["run", "--plugins", "a.wasm", "--plugins", "b.wasm"])
+        .args([
+            "--plugins",
+            "made.wasm",
+            "--summary",
+            "summary.json",
+            "flow.ndjson",
+        ])
+        .assert();
+    let said = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
+    for title in [
+        "plugin `acme/twin`",
+        "plugin `other/twin`",
+        "plugin `made-here`",
+    ] {
+        assert!(said.contains(title), "{title}: {said}");
+    }
+    assert!(!said.contains("plugin `twin`"), "{said}");
+    let summary = fs::read(dir.join("summary.json")).unwrap();
+    let summary: serde_json::Value = serde_json::from_slice(&summary).unwrap();
+    let packs: Vec<_> = summary["plugins"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|plugin| plugin["pack"].as_str().unwrap())
+        .collect();
+    assert_eq!(packs, ["acme", "other", "tests"]);
+}
