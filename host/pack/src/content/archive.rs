@@ -77,8 +77,7 @@ fn read_tar(from: impl Read) -> Result<Content, Refusal> {
             problem: "is not UTF-8".into(),
         })?;
         // Other tools write folders and `./`; neither changes which file is meant.
-        let path = path.strip_prefix("./").unwrap_or(&path).to_owned();
-        let path = path.as_str();
+        let path = path.strip_prefix("./").unwrap_or(&path);
         match entry.header().entry_type() {
             EntryType::Regular => {}
             EntryType::GNUSparse => {
@@ -108,7 +107,7 @@ fn read_tar(from: impl Read) -> Result<Content, Refusal> {
                 });
             }
         }
-        extensions(&path, &mut entry)?;
+        extensions(path, &mut entry)?;
         let size = entry.size();
         if size > MAX_FILE_BYTES {
             return Err(too_large(
