@@ -11,7 +11,7 @@ use rustix::fs::{FileType, Mode, OFlags, fstat};
 use rustix::io::Errno;
 
 use crate::PrivateError;
-use crate::walk::{in_words, owned, private};
+use crate::walk::{in_words, private};
 
 /// Tells the temporary files of this process apart.
 static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -137,19 +137,6 @@ pub(crate) fn regular(kind: FileType, path: &Path) -> Result<(), PrivateError> {
 /// When it cannot be read, is no regular file, or is larger.
 pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, PrivateError> {
     contents(from_path(path)?, path, limit)
-}
-
-/// The same of a file that decides what is run: it must belong to the caller or root, and
-/// nobody else may write to it. The directories on the way are not looked at.
-///
-/// # Errors
-/// As [`read`], and when somebody else may change it.
-pub fn read_owned(path: &Path, limit: u64) -> Result<Vec<u8>, PrivateError> {
-    let file = from_path(path)?;
-    let stat = fstat(&file).map_err(PrivateError::io("look at", path))?;
-    owned(&stat, path)?;
-    private(&stat, path)?;
-    contents(file, path, limit)
 }
 
 fn from_path(path: &Path) -> Result<File, PrivateError> {

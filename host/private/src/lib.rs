@@ -23,5 +23,5 @@ pub mod output;
 mod walk;
 
 pub use error::PrivateError;
-pub use file::{create, lock, open, read, read_owned, read_within, replace};
+pub use file::{create, lock, open, read, read_within, replace};
 pub use walk::{dir_in, make_dir, make_dir_below, open_dir};

@@ -80,8 +80,7 @@ impl Toolchain {
     pub(super) fn find(checkout: &Checkout) -> Result<Self> {
         let named = std::env::var_os("PALISADE_WASM_TOOLCHAIN_FILE").map(PathBuf::from);
         let path = named.unwrap_or_else(|| checkout.root.join("target/wasm-toolchain.json"));
-        // It names programs that are run.
-        match palisade_private::read_owned(&path, MAX_BYTES) {
+        match palisade_private::read(&path, MAX_BYTES) {
             Ok(text) => String::from_utf8(text)
                 .map_err(anyhow::Error::from)
                 .and_then(|text| Self::parse(&text))
