@@ -45,6 +45,20 @@ pub fn create(dir: &Dir, name: &str) -> Result<File, PrivateError> {
     opened(dir, name, &mut options)
 }
 
+/// Makes a file of a checked directory (0600) for writing, which must not be there yet.
+///
+/// # Errors
+/// Those of the system; of the kind `AlreadyExists` when something has the name, be it a link.
+pub fn create_new(dir: &Dir, name: &str) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .follow(FollowSymlinks::No);
+    Ok(dir.open_with(name, &options)?.into_std())
+}
+
 /// Opens a file as [`create`] and locks it, waiting for whoever holds it.
 ///
 /// # Errors
@@ -67,16 +81,10 @@ pub fn lock(dir: &Dir, name: &str) -> Result<File, PrivateError> {
 pub fn replace(dir: &Dir, name: &str, bytes: &[u8]) -> Result<(), PrivateError> {
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let temporary = format!(".{name}.{}.{number}", std::process::id());
-    let mut options = OpenOptions::new();
-    options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .follow(FollowSymlinks::No);
     // A crash may have left one of this name.
     let _ = dir.remove_file(&temporary);
     let write = || {
-        let mut to = dir.open_with(&temporary, &options)?;
+        let mut to = create_new(dir, &temporary)?;
         to.write_all(bytes)?;
         to.sync_all()?;
         dir.rename(&temporary, dir, name)?;

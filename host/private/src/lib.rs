@@ -9,7 +9,7 @@
 //!   belongs to the caller or root, and others may write to none that is not sticky, as
 //!   `/tmp` is; the last one may not be writable by others at all. Links on the way are
 //!   followed if they belong to the caller or root.
-//! - [`open`], [`lock`], [`create`] and [`replace`] open files of a directory that was opened
+//! - [`open`], [`lock`], [`create`], [`create_new`] and [`replace`] open files of a directory that was opened
 //!   so: no link, pipe or device, of the caller or root, and writable by nobody else.
 //! - [`read`], [`read_within`] and the functions of [`output`] are for files that somebody
 //!   named or that were found in a folder of unknown origin.
@@ -23,5 +23,5 @@ pub mod output;
 mod walk;
 
 pub use error::PrivateError;
-pub use file::{create, lock, open, read, read_within, replace};
+pub use file::{create, create_new, lock, open, read, read_within, replace};
 pub use walk::{dir_in, make_dir, make_dir_below, open_dir};

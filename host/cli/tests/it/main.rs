@@ -11,6 +11,7 @@ mod inspect;
 mod new;
 mod pack;
 mod places;
+mod remembered;
 mod reproducible;
 mod site;
 mod store;

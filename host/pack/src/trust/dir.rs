@@ -1,11 +1,9 @@
 //! The directory of trust documents.
 
-use std::collections::BTreeMap;
-use std::io::Read as _;
-
 use cap_std::fs::Dir;
 use palisade_events::Digest;
 use palisade_private::PrivateError;
+use std::collections::BTreeMap;
 
 use super::root::threshold;
 use super::time::horizon;
@@ -13,7 +11,6 @@ use super::{
     POLICY, POLICY_ROLE, Policy, REVOCATION_ROLE, REVOCATIONS, ROOT, Revocations, Root, Seen,
     State, TIME_RESET, TimeReset, Trust,
 };
-use crate::content::MAX_ATTESTATION_BYTES;
 use crate::dsse::Envelope;
 use crate::{KeyId, Refusal, Time, canonical};
 
@@ -21,11 +18,9 @@ const ROOT_FILE: &str = "root.dsse.json";
 const REVOCATIONS_FILE: &str = "revocations.dsse.json";
 const POLICY_FILE: &str = "trust.dsse.json";
 const RESET_FILE: &str = "time-reset.dsse.json";
-const STATE_FILE: &str = "state.json";
+pub(super) const STATE_FILE: &str = "state.json";
 /// What was remembered before a pack was installed, while it is being installed.
 const STATE_BEFORE: &str = "state.json.before";
-/// The largest state: far more packs and versions than a site has.
-const MAX_STATE_BYTES: usize = 64 << 20;
 
 /// Why a trust document is not installed, or nothing is known of trust.
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +58,7 @@ pub struct Installed {
 /// opened with `palisade_private`.
 #[derive(Debug)]
 pub struct TrustDir {
-    dir: Dir,
+    pub(super) dir: Dir,
 }
 
 impl TrustDir {
@@ -113,17 +108,6 @@ impl TrustDir {
             revocations,
             policy,
         })
-    }
-
-    /// What was remembered.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub fn state(&self) -> Result<State, TrustError> {
-        match self.read_up_to(STATE_FILE, MAX_STATE_BYTES)? {
-            None => Ok(State::default()),
-            Some(bytes) => Ok(canonical::json(STATE_FILE, &bytes)?),
-        }
     }
 
     /// The latest time that the documents here allow to be remembered; nothing where there is
@@ -392,40 +376,6 @@ impl TrustDir {
         Err(Refusal::TrustChanged {
             what: what.to_owned(),
         })
-    }
-
-    fn lock(&self) -> Result<std::fs::File, TrustError> {
-        Ok(palisade_private::lock(&self.dir, "lock")?)
-    }
-
-    fn read(&self, file: &str) -> Result<Option<Vec<u8>>, TrustError> {
-        self.read_up_to(file, MAX_ATTESTATION_BYTES)
-    }
-
-    /// Reads a file; of one that is larger a byte more than `limit`, which makes it malformed.
-    fn read_up_to(&self, file: &str, limit: usize) -> Result<Option<Vec<u8>>, TrustError> {
-        let Some(opened) = palisade_private::open(&self.dir, file)? else {
-            return Ok(None);
-        };
-        let mut bytes = Vec::new();
-        opened
-            .take(limit as u64 + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|source| PrivateError::Io {
-                what: "read",
-                path: file.into(),
-                source,
-            })?;
-        Ok(Some(bytes))
-    }
-
-    fn write_state(&self, state: &State) -> Result<(), TrustError> {
-        self.write(STATE_FILE, &canonical::write_json(state))
-    }
-
-    /// Writes a file at once or not at all. The caller holds the lock.
-    fn write(&self, file: &str, bytes: &[u8]) -> Result<(), TrustError> {
-        Ok(palisade_private::replace(&self.dir, file, bytes)?)
     }
 }
 

@@ -7,6 +7,7 @@
 //! can be taken back; only the time can be, by a [`TimeReset`] that the root keys sign.
 
 mod dir;
+mod files;
 mod policy;
 mod revocation;
 mod root;
