@@ -9,13 +9,14 @@ use std::hint::black_box;
 use cap_std::fs::Dir;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use palisade_benches::guests;
-use palisade_runtime::compile::CodeCache;
+use palisade_runtime::compile::{CacheLimits, CodeCache};
 use palisade_runtime::{Config, Runtime};
 
 fn runtime(pool: bool, cache: Option<&std::path::Path>) -> Runtime {
     let open = |path: &std::path::Path| {
         let dir = Dir::open_ambient_dir(path, cap_std::ambient_authority())?;
-        CodeCache::open(dir, 512 << 20).map_err(std::io::Error::other)
+        let state = dir.try_clone()?;
+        CodeCache::open(dir, &state, CacheLimits::default()).map_err(std::io::Error::other)
     };
     let cache = match cache.map(open).transpose() {
         Ok(cache) => cache,

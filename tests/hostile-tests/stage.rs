@@ -14,7 +14,7 @@ use palisade_pipeline::engine::{
     Engine, EngineConfig, EngineError, Left, Notice, Output, Poison, Summary,
 };
 use palisade_pipeline::sources::{Limits as ReadLimits, SourcePolicy, open};
-use palisade_runtime::compile::{CodeCache, Compiler};
+use palisade_runtime::compile::{CacheLimits, CodeCache, Compiler};
 use palisade_runtime::manifest::{Capability, Settings};
 use palisade_runtime::{
     Config, Fault, FaultCause, InstantiateError, Limits, LoadError, LogLevel, Mode, Plugin, Runtime,
@@ -47,7 +47,8 @@ fn cache() -> Option<CodeCache> {
     let path: PathBuf = root().join("target/hostile/code");
     std::fs::create_dir_all(&path).ok()?;
     let dir = Dir::open_ambient_dir(path, ambient_authority()).ok()?;
-    CodeCache::open(dir, 64 << 20).ok()
+    let state = dir.try_clone().ok()?;
+    CodeCache::open(dir, &state, CacheLimits::default()).ok()
 }
 
 pub(crate) fn runtime(mode: Mode, limits: Limits) -> Runtime {

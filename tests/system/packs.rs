@@ -54,6 +54,9 @@ impl Site {
             .current_dir(self.path())
             .env("PALISADE_PASSPHRASE", "correct horse battery")
             .env("HOME", self.path())
+            .env_remove("XDG_DATA_HOME")
+            .env_remove("XDG_CACHE_HOME")
+            .env_remove("XDG_STATE_HOME")
             .env_remove("PALISADE_STORE")
             .env_remove("PALISADE_TRUST")
             .output()
@@ -178,7 +181,7 @@ fn from_the_vendor_to_the_operator_and_back_again() {
             .and_then(|l| l.split(' ').next_back().map(str::to_owned))
     };
     assert_eq!(anew().as_deref(), Some("0"));
-    let changed = change_all(&site.path().join(".palisade/cache/code"));
+    let changed = change_all(&site.path().join(".cache/palisade/code"));
     let folder = std::fs::read_dir(components("iot-protocols")).expect("the pack is built");
     let plugins = folder.count();
     assert!(changed >= plugins, "{changed} of {plugins}");

@@ -15,7 +15,6 @@ use palisade_runtime::manifest::{Capability, Settings};
 use crate::commands::store::Which;
 use crate::commands::trust::WhichTrust;
 use crate::host::Loaded;
-use crate::signer::now;
 
 /// Options of every command that runs packs.
 #[derive(Debug, Clone, Args)]
@@ -68,9 +67,14 @@ impl PackOptions {
             return Ok(());
         }
         let store = self.which.open_here()?;
-        let trust = self.trust.open_here()?.load(now())?;
+        let dir = self.trust.open_here()?;
+        let trust = crate::commands::trust::load(&dir)?;
+        let state = dir.state()?;
         for title in &self.packs {
             let pack = stored::get(&store, title)?;
+            state
+                .runs(&pack, title.contains('@'))
+                .with_context(|| format!("run the pack {title}"))?;
             load(runtime, &pack, &trust, loaded)
                 .with_context(|| format!("run the pack {title}"))?;
         }

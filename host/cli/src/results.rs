@@ -1,5 +1,6 @@
 //! What a run yields, in the format that was asked for, as it comes.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
@@ -17,6 +18,8 @@ pub(crate) struct Results {
     form: Form,
     /// Decisions that the format has no place for.
     left_out: u64,
+    /// Rules that several plugins have: there the plugin is named, with its pack.
+    shared: BTreeSet<String>,
 }
 
 enum Form {
@@ -40,10 +43,18 @@ impl Results {
             Format::Json => Form::Json { begun: false },
             Format::Ocsf => Form::Ocsf(Box::new(Mapper::new(plugins))),
         };
+        let mut rules = BTreeSet::new();
+        let shared = plugins
+            .iter()
+            .flat_map(|plugin| &plugin.manifest().rules)
+            .filter(|rule| !rules.insert(&rule.id))
+            .map(|rule| rule.id.clone())
+            .collect();
         Self {
             out,
             form,
             left_out: 0,
+            shared,
         }
     }
 
@@ -51,7 +62,11 @@ impl Results {
     pub(crate) fn finding(&mut self, finding: &Finding) -> io::Result<()> {
         match &mut self.form {
             Form::Table(rows) => {
-                let (cells, tone) = row(finding);
+                let (mut cells, tone) = row(finding);
+                if self.shared.contains(&finding.by.rule) {
+                    let by = &finding.by;
+                    cells[2] = format!("{}/{}/{}", by.pack, by.plugin, by.rule);
+                }
                 if rows.add(cells, tone) {
                     self.out.rows(rows)?;
                 }

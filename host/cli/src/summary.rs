@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use anyhow::Result;
-use palisade_events::{Action, Decision, Event, Verdict};
+use palisade_events::{Action, Attribution, Decision, Event, Verdict};
 use palisade_pipeline::engine::{Notice, Summary};
 use palisade_pipeline::sources::LetterCounts;
 use serde_json::{Value, json};
@@ -59,9 +59,15 @@ pub(crate) fn decision_lines(request: &Event, decision: &Decision) -> Vec<String
         verdict(&decision.verdict)
     )];
     for judgement in &decision.judgements {
+        let by = &judgement.by;
+        let shared = |other: &Attribution| other.rule == by.rule && other.digest != by.digest;
+        let rule = match decision.judgements.iter().any(|other| shared(&other.by)) {
+            true => format!("{}/{}/{}", by.pack, by.plugin, by.rule),
+            false => by.rule.clone(),
+        };
         lines.push(format!(
             "    {:<10} {}: {}",
-            judgement.by.rule,
+            rule,
             verdict(&judgement.verdict),
             judgement.reason
         ));
@@ -218,7 +224,7 @@ pub(crate) fn print(done: &Summary, loaded: &Loaded, letters: LetterCounts) -> R
         let shown = plugin.parse.chunks + plugin.cost.events;
         let each = time.as_nanos() as f64 / (shown.max(1)) as f64;
         plugins.row([
-            plugin.name.clone(),
+            plugin.title.clone(),
             seconds(time),
             if plugin.parse.calls > 0 {
                 format!("{shown} chunks")
@@ -253,6 +259,7 @@ pub(crate) fn json(done: &Summary) -> Value {
         .map(|p| {
             json!({
                 "name": p.name,
+                "pack": p.pack,
                 "time": nanos(p.cost.time + p.parse.time),
                 "calls": p.cost.calls + p.parse.calls,
                 "events": p.cost.events,

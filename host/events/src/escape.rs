@@ -8,20 +8,28 @@ use std::fmt::{self, Write as _};
 
 /// Whether a character acts on the terminal or the reader instead of showing something:
 /// control characters (C0, C1, DEL), those that change the direction of text, line and
-/// paragraph separators, and those that are invisible.
+/// paragraph separators, and those that are invisible; but not the joiners and the selectors of
+/// emoji and scripts, without which honest text falls apart.
 pub fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}'
+            | '\u{34f}'
             | '\u{61c}'
-            | '\u{180e}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
             | '\u{200b}'
             | '\u{200e}'..='\u{200f}'
             | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}'
+            | '\u{3164}'
             | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}')
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Text on one line: hidden characters are written as `\n`, `\t`, `\u{1b}` and so on.

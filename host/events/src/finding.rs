@@ -12,6 +12,9 @@ use crate::types::{ApprovalAsk, BlockScope, Obligation, Severity, Tlp};
 pub struct Attribution {
     /// The plugin's name.
     pub plugin: String,
+    /// The pack that it says it belongs to; two packs may have plugins of one name.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub pack: String,
     /// The digest of its component, manifest included.
     pub digest: Digest,
     /// The rule's id.
@@ -112,6 +115,7 @@ mod tests {
             event_ref: 9,
             by: Attribution {
                 plugin: "cleartext".to_owned(),
+                pack: "iot".to_owned(),
                 digest: Digest::of(b"component"),
                 rule: "IOT-2.3b".to_owned(),
                 requirements: vec!["IOT-2.3b".to_owned()],

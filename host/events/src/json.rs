@@ -7,6 +7,7 @@
 
 mod event;
 mod value;
+mod visible;
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -14,6 +15,8 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
 use serde::ser::{SerializeMap, Serializer};
+
+pub use visible::{write_visible, write_visible_pretty};
 
 pub use event::{
     EventJson, JsonError, canonical_body, json_problem, parse_event, parse_event_of, parse_events,

@@ -115,6 +115,8 @@ refusals! {
     DocumentFork { what, version } = "document-fork", "another {what} of version {version} was seen here before; one of the two is forged";
     /// A version was left out.
     DocumentGap { what, version, known } = "document-gap", "the {what} has version {version}, but the one here has {known}; install those between, one after the other";
+    /// A time reset for another site or another time.
+    ResetElsewhere { stated, found } = "reset-elsewhere", "the time reset takes back {stated}, but this site remembers {found}; it was made for another site or time";
     /// What is on disk is not what was installed.
     TrustChanged { what } = "trust-changed", "the {what} on disk is not the one that was installed; install it again";
 
@@ -149,6 +151,10 @@ refusals! {
     Lineage { pack, found, known } = "lineage", "`{pack}` continues the line `{found}`, but the installed one is of `{known}`";
     /// New capabilities that nobody accepted.
     CapabilityGained { gained, pack } = "capability-gained", "`{pack}` asks for {gained}, which the installed version does not; look at `palisade pack diff` and install with --accept";
+    /// A store holds it as installed, but nobody installed it here.
+    NotInstalled { pack } = "not-installed", "`{pack}` was never installed by this site, though the store says so; install it with `palisade pack install`";
+    /// A store holds another version as the one that runs than was installed last.
+    NotActive { pack, version, active } = "not-active", "the store has version {version} of `{pack}` as the one that runs, but {active} was installed last; install what shall run, or name it as `{pack}@{version}`";
     /// The store does not hold what it should.
     Stored { problem } = "stored", "the store does not give the pack: {problem}";
 }

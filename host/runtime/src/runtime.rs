@@ -190,7 +190,7 @@ pub(crate) fn load_own_code(engine: &Engine, code: &[u8]) -> Result<Component, C
     // that this process or its compiler child (the same executable) has just compiled; code from
     // the cache, whose MAC (keyed with a secret of this installation) was verified over this very
     // buffer; and code that `Component::serialize` has just returned. The tests in
-    // `compile/cache.rs` show that a changed, truncated, moved or foreign entry gets no further.
+    // `compile/cache/tests.rs` show that a changed, truncated, moved or foreign entry gets no further.
     unsafe { Component::deserialize(engine, code) }
         .map_err(|e| CompileError::Load(format!("{e:#}")))
 }

@@ -3,11 +3,7 @@
 /// The text without control characters and without those that turn the direction of text or
 /// have no width, and not longer than `limit` characters.
 pub(crate) fn plain(text: &str, limit: usize) -> String {
-    let deceives = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
-    let harmless = |c| match deceives(c) {
+    let harmless = |c| match palisade_events::is_hidden(c) {
         true => char::REPLACEMENT_CHARACTER,
         false => c,
     };

@@ -6,7 +6,7 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
-use cap_std::fs::{Dir, DirBuilder, DirBuilderExt, File, FileType, OpenOptions, OpenOptionsExt};
+use cap_std::fs::{Dir, DirBuilder, DirBuilderExt, File, FileType, OpenOptions};
 
 use crate::error::FileError;
 
@@ -82,17 +82,6 @@ pub(crate) fn open_dir(dir: &Dir, name: &str) -> io::Result<Option<Dir>> {
     }
 }
 
-/// Options for a new private file, which must not exist yet.
-pub(crate) fn new_private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .follow(FollowSymlinks::No);
-    options
-}
-
 /// Makes the entries of a directory durable.
 pub(crate) fn sync_dir(dir: &Dir) -> io::Result<()> {
     dir.open(".")?.sync_all()
@@ -124,12 +113,12 @@ impl<'d> Temporary<'d> {
                 std::process::id(),
                 NEXT.fetch_add(1, Ordering::Relaxed)
             );
-            match dir.open_with(&name, &new_private()) {
+            match palisade_private::create_new(dir, &name) {
                 Ok(file) => {
                     let temporary = Self {
                         dir,
                         name,
-                        file: file.into_std(),
+                        file,
                         placed: false,
                     };
                     temporary.file.lock()?;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
+use cap_std::fs::Dir;
 
 use crate::error::{FileError, OpenError};
 use crate::file::{self, Opened, Temporary};
@@ -42,7 +42,9 @@ impl Store {
     pub fn open(dir: Dir) -> Result<Self, OpenError> {
         let known = Self::check_format(&dir)?;
         let open = |name| {
-            file::open_or_create_dir(&dir, name).map_err(FileError::of("open the directory", name))
+            palisade_private::dir_in(&dir, name)
+                .map_err(io::Error::other)
+                .map_err(FileError::of("open the directory", name))
         };
         let store = Self {
             blobs: open("blobs")?,
@@ -83,17 +85,9 @@ impl Store {
 
     /// Opens the lock file anew: locks belong to the open file, so each holder needs its own.
     fn open_lock(&self) -> Result<std::fs::File, FileError> {
-        use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt};
-        let mut options = OpenOptions::new();
-        options
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .follow(FollowSymlinks::No);
-        let lock = self.root.open_with("lock", &options);
-        Ok(lock.map_err(FileError::of("open", "lock"))?.into_std())
+        palisade_private::create(&self.root, "lock")
+            .map_err(io::Error::other)
+            .map_err(FileError::of("open", "lock"))
     }
 
     /// Whether the directory is a store already; an error if it is something else.

@@ -49,7 +49,7 @@ pub(super) fn compile(
     std::fs::create_dir_all(&bindings).with_context(|| format!("make {}", bindings.display()))?;
     for (name, bytes) in files.iter() {
         let path = bindings.join(name);
-        std::fs::write(&path, bytes).with_context(|| format!("write {}", path.display()))?;
+        palisade_private::output::write(&path, 0o644, bytes)?;
     }
     let out = places.work.join("core.wasm");
     let mut command = Command::new(&toolchain.c.clang);

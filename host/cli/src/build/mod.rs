@@ -277,7 +277,7 @@ fn lock(stamp: &Path) -> Result<File> {
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent)?;
         }
-        let file = File::create(&path)?;
+        let file = palisade_private::output::append(&path, 0o644).map_err(std::io::Error::other)?;
         file.lock()?;
         Ok::<_, std::io::Error>(file)
     };

@@ -15,6 +15,8 @@ use super::Checkout;
 
 /// The version of the file's format.
 const FORMAT: u32 = 1;
+/// The largest file that is read.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// What to do when a compiler is missing.
 pub(super) const ADVICE: &str =
@@ -78,13 +80,13 @@ impl Toolchain {
     pub(super) fn find(checkout: &Checkout) -> Result<Self> {
         let named = std::env::var_os("PALISADE_WASM_TOOLCHAIN_FILE").map(PathBuf::from);
         let path = named.unwrap_or_else(|| checkout.root.join("target/wasm-toolchain.json"));
-        match std::fs::read_to_string(&path) {
-            Ok(text) => Self::parse(&text)
+        match palisade_private::read(&path, MAX_BYTES) {
+            Ok(text) => String::from_utf8(text)
+                .map_err(anyhow::Error::from)
+                .and_then(|text| Self::parse(&text))
                 .with_context(|| format!("{} cannot be used; run `make setup`", path.display())),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                Ok(Self::default_for(checkout))
-            }
-            Err(error) => Err(error).with_context(|| format!("read {}", path.display())),
+            Err(error) if error.is_absent() => Ok(Self::default_for(checkout)),
+            Err(error) => Err(error.into()),
         }
     }
 

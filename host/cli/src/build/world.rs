@@ -58,7 +58,11 @@ pub(super) fn lay_out(manifest: &Manifest, wit: &Path, directory: &Path) -> Resu
         std::fs::copy(&file, &to).with_context(|| format!("copy {}", file.display()))?;
     }
     let world = directory.join("world.wit");
-    std::fs::write(&world, text(manifest)).with_context(|| format!("write {}", world.display()))
+    Ok(palisade_private::output::write(
+        &world,
+        0o644,
+        text(manifest).as_bytes(),
+    )?)
 }
 
 /// Resolves a directory that [`lay_out`] wrote.

@@ -1,11 +1,11 @@
 //! `palisade key`: keys for signing packs and trust documents.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Subcommand;
 use palisade_pack::{PrivateKey, PublicKey};
+use palisade_private::output::write_new;
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -41,12 +41,12 @@ impl Command {
                 getrandom::fill(seed.as_mut_slice())
                     .map_err(|e| anyhow::anyhow!("the system gives no random numbers: {e}"))?;
                 let key = PrivateKey::from_seed(&seed)?;
-                write_new(&file, key.to_file(&passphrase)?.as_bytes(), 0o600)?;
+                write_new(&file, 0o600, key.to_file(&passphrase)?.as_bytes())?;
                 let mut name = file.into_os_string();
                 name.push(".pub");
                 let name = PathBuf::from(name);
                 let public = palisade_pack::Sign::public(&key);
-                write_new(&name, public.to_pem().as_bytes(), 0o644)?;
+                write_new(&name, 0o644, public.to_pem().as_bytes())?;
                 show(context, public)
             }
             Self::Show { file } => show(context, &public(&file)?),
@@ -68,17 +68,4 @@ fn show(context: &Context, key: &PublicKey) -> Result<Exit> {
 
 pub(crate) fn hex(bytes: &[u8; 32]) -> String {
     palisade_store::Digest(*bytes).to_string()
-}
-
-fn write_new(path: &std::path::Path, bytes: &[u8], mode: u32) -> Result<()> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)
-        .with_context(|| format!("make {}", path.display()))?;
-    file.write_all(bytes)
-        .and_then(|()| file.sync_all())
-        .with_context(|| format!("write {}", path.display()))
 }

@@ -101,10 +101,9 @@ impl Run {
         let mut engine = loaded.engine(config, &log)?;
         let events = match &self.events {
             None => None,
-            Some(path) => Some(BufWriter::new(
-                std::fs::File::create(path)
-                    .with_context(|| format!("create {}", path.display()))?,
-            )),
+            Some(path) => Some(BufWriter::new(palisade_private::output::create(
+                path, 0o644,
+            )?)),
         };
         let mut report = Report {
             results: Results::new(context.output(), format, &loaded.plugins),
@@ -130,8 +129,9 @@ impl Run {
             summary::print(&done, &loaded, letters)?;
         }
         if let Some(path) = &self.summary {
-            let text = serde_json::to_string_pretty(&json)?;
-            std::fs::write(path, text).with_context(|| format!("write {}", path.display()))?;
+            let mut text = Vec::new();
+            palisade_events::json::write_visible_pretty(&mut text, &json)?;
+            palisade_private::output::write(path, 0o644, &text)?;
         }
         if done.interrupted > 0 {
             crate::output::warn(&format!(

@@ -40,11 +40,7 @@ impl Which {
     /// # Errors
     /// As [`open`](Self::open).
     pub(crate) fn open_here(&self) -> Result<Store> {
-        let path = match &self.store {
-            Some(path) => path.clone(),
-            None => places::Places::find()?.store(),
-        };
-        places::open_store(&path)
+        places::open_store(self.store.as_deref())
     }
 }
 

@@ -13,6 +13,9 @@ use super::Given;
 /// The largest component, settings file and networks file that is read.
 const MAX_COMPONENT: u64 = 64 << 20;
 const MAX_TEXT: u64 = 16 << 20;
+/// How deep folders of components are searched, and how much of them is looked at.
+const MAX_DEPTH: usize = 16;
+const MAX_ENTRIES: usize = 100_000;
 
 /// What became of a component.
 pub(super) enum Read {
@@ -31,7 +34,8 @@ pub(super) fn read_all(runtime: &Runtime, given: &Given, files: &[PathBuf]) -> V
             let Some(path) = files.get(at) else {
                 return done;
             };
-            let read = bytes(path, MAX_COMPONENT).and_then(|bytes| {
+            let bytes = palisade_private::read(path, MAX_COMPONENT);
+            let read = bytes.map_err(anyhow::Error::from).and_then(|bytes| {
                 let name = path.display().to_string();
                 read(runtime, given, &bytes, &name, None, &Capability::ALL)
             });
@@ -93,49 +97,69 @@ pub(super) fn read(
     })
 }
 
-/// The components in a folder, at any depth, or the one file that is named.
+/// The components in a folder, at most [`MAX_DEPTH`] folders deep, or the one file that is named.
 ///
 /// # Errors
-/// When a folder cannot be read.
+/// When a folder cannot be read, is a link in another folder, or there is more than is looked at.
 pub(crate) fn components(path: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     if !path.is_dir() {
         found.push(path.to_path_buf());
         return Ok(());
     }
+    let mut entries = 0;
+    search(path, 0, &mut entries, found)
+}
+
+fn search(path: &Path, depth: usize, seen: &mut usize, found: &mut Vec<PathBuf>) -> Result<()> {
+    ensure!(
+        depth <= MAX_DEPTH,
+        "{} is more than {MAX_DEPTH} folders deep; name a folder nearer to the components",
+        path.display()
+    );
     let entries = std::fs::read_dir(path).with_context(|| format!("read {}", path.display()))?;
     let mut paths = Vec::new();
     for entry in entries {
-        paths.push(
-            entry
-                .with_context(|| format!("read {}", path.display()))?
-                .path(),
+        *seen += 1;
+        ensure!(
+            *seen <= MAX_ENTRIES,
+            "there are more than {MAX_ENTRIES} files and folders in the folder of plugins; name a \
+             smaller one"
         );
+        let entry = entry.with_context(|| format!("read {}", path.display()))?;
+        let kind = entry
+            .file_type()
+            .with_context(|| format!("read {}", path.display()))?;
+        paths.push((entry.path(), kind));
     }
-    paths.sort();
-    for path in paths {
-        if path.is_dir() || path.extension().is_some_and(|e| e == "wasm") {
-            components(&path, found)?;
+    paths.sort_by(|a, b| a.0.cmp(&b.0));
+    for (path, kind) in paths {
+        // A link may lead round in a circle, or out of what somebody looked through.
+        ensure!(
+            !(kind.is_symlink() && path.is_dir()),
+            "{} is a link to a folder, which is not followed; name that folder with --plugins",
+            path.display()
+        );
+        if kind.is_dir() {
+            search(&path, depth + 1, seen, found)?;
+        } else if path.extension().is_some_and(|e| e == "wasm") {
+            found.push(path);
         }
     }
     Ok(())
 }
 
-fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>> {
+/// Reads a text that was named; it may come through a pipe.
+pub(super) fn text(path: &Path) -> Result<String> {
     use std::io::Read as _;
     let file = std::fs::File::open(path).with_context(|| format!("open {}", path.display()))?;
     let mut bytes = Vec::new();
-    file.take(limit + 1)
+    file.take(MAX_TEXT + 1)
         .read_to_end(&mut bytes)
         .with_context(|| format!("read {}", path.display()))?;
     ensure!(
-        bytes.len() as u64 <= limit,
-        "{} has more than {limit} bytes",
+        bytes.len() as u64 <= MAX_TEXT,
+        "{} has more than {MAX_TEXT} bytes",
         path.display()
     );
-    Ok(bytes)
-}
-
-pub(super) fn text(path: &Path) -> Result<String> {
-    String::from_utf8(bytes(path, MAX_TEXT)?)
-        .with_context(|| format!("{} is not UTF-8 text", path.display()))
+    String::from_utf8(bytes).with_context(|| format!("{} is not UTF-8 text", path.display()))
 }

@@ -15,7 +15,7 @@ use palisade_pipeline::datasets::{Dataset, DatasetLimits};
 use palisade_pipeline::engine::{Engine, EngineConfig, OnFault};
 use palisade_pipeline::enrich::Networks;
 use palisade_pipeline::memory::Memory;
-use palisade_runtime::compile::{ChildLimits, CodeCache, Compiler, CompilerCommand};
+use palisade_runtime::compile::{CacheLimits, ChildLimits, CodeCache, Compiler, CompilerCommand};
 use palisade_runtime::manifest::{Capability, Settings, World, parse_duration, parse_size};
 use palisade_runtime::{Config, Limits, Mode, Plugin, Runtime};
 
@@ -25,8 +25,6 @@ use crate::packs::PackOptions;
 use crate::partition_key::partition_key;
 use crate::places::{Places, open_private};
 
-/// The largest compiled code that is kept.
-const MAX_CODE: usize = 128 << 20;
 /// Where `palisade plugin build` puts components.
 const BUILT: &str = "target/plugins";
 /// The pack there that nobody wants to run by default.
@@ -307,10 +305,13 @@ fn runtime_for(deterministic: bool, no_code_cache: bool, memory: &Memory) -> Res
     let cache = if no_code_cache {
         None
     } else {
-        let path = Places::find()?.code();
-        let cache = CodeCache::open(open_private(&path)?, MAX_CODE)
-            .with_context(|| format!("open the cache of compiled code {}", path.display()))?;
-        Some(cache)
+        let places = Places::find()?;
+        let open = || -> Result<CodeCache> {
+            let (code, state) = (open_private(&places.code())?, open_private(places.state())?);
+            Ok(CodeCache::open(code, &state, CacheLimits::default())?)
+        };
+        let what = "open the cache of compiled code; --no-code-cache does without";
+        Some(open().context(what)?)
     };
     Ok(Runtime::new(Config {
         mode: if deterministic {

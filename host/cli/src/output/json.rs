@@ -1,103 +1,23 @@
-//! JSON that is safe to show: hidden characters are `\u` escapes, which every reader
-//! turns back.
+//! JSON lines and documents, safe to show.
 
 use std::io::{self, Write};
 
-use palisade_events::is_hidden;
+use palisade_events::json::{write_visible, write_visible_pretty};
 use serde::Serialize;
-use serde_json::ser::{CharEscape, CompactFormatter, Formatter, PrettyFormatter, Serializer};
 
 /// Writes `value` on one line, without a line feed.
 pub(super) fn bare(to: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
-    value.serialize(&mut Serializer::with_formatter(
-        &mut *to,
-        Visible(CompactFormatter),
-    ))?;
-    Ok(())
+    write_visible(to, value)
 }
 
 /// Writes `value` on one line, with the line feed.
 pub(super) fn compact(to: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
-    bare(to, value)?;
+    write_visible(to, value)?;
     to.write_all(b"\n")
 }
 
 /// Writes `value` indented, with the line feed.
 pub(super) fn pretty(to: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
-    value.serialize(&mut Serializer::with_formatter(
-        &mut *to,
-        Visible(PrettyFormatter::new()),
-    ))?;
+    write_visible_pretty(to, value)?;
     to.write_all(b"\n")
-}
-
-/// Another formatter, with hidden characters escaped beyond what JSON demands.
-struct Visible<F>(F);
-
-/// Passes calls on that have nothing to do with text.
-macro_rules! pass {
-    ($($name:ident($($argument:ident: $type:ty),*);)*) => {$(
-        fn $name<W: ?Sized + Write>(&mut self, to: &mut W $(, $argument: $type)*) -> io::Result<()> {
-            self.0.$name(to $(, $argument)*)
-        }
-    )*};
-}
-
-impl<F: Formatter> Formatter for Visible<F> {
-    fn write_string_fragment<W: ?Sized + Write>(
-        &mut self,
-        to: &mut W,
-        fragment: &str,
-    ) -> io::Result<()> {
-        let mut shown = 0;
-        for (at, c) in fragment.char_indices() {
-            if !is_hidden(c) {
-                continue;
-            }
-            self.0.write_string_fragment(to, &fragment[shown..at])?;
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                write!(to, "\\u{unit:04x}")?;
-            }
-            shown = at + c.len_utf8();
-        }
-        self.0.write_string_fragment(to, &fragment[shown..])
-    }
-
-    pass! {
-        write_char_escape(escape: CharEscape);
-        begin_array();
-        end_array();
-        begin_array_value(first: bool);
-        end_array_value();
-        begin_object();
-        end_object();
-        begin_object_key(first: bool);
-        end_object_key();
-        begin_object_value();
-        end_object_value();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hidden_characters_are_escaped_and_read_back_the_same() {
-        let text = "\x1b\x7f\u{9b}2J \u{202e}通报\u{e0041} \"\\\n";
-        let mut out = Vec::new();
-        compact(&mut out, &serde_json::json!({ text: [text] })).unwrap();
-        let written = String::from_utf8(out).unwrap();
-        assert_eq!(
-            written
-                .matches("\\u001b\\u007f\\u009b2J \\u202e通报\\udb40\\udc41 \\\"\\\\\\n")
-                .count(),
-            2
-        );
-        let read: serde_json::Value = serde_json::from_str(&written).unwrap();
-        assert_eq!(read[text][0], text);
-        let mut indented = Vec::new();
-        pretty(&mut indented, &read).unwrap();
-        assert_eq!(String::from_utf8(indented).unwrap().lines().count(), 5);
-    }
 }

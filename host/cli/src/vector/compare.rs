@@ -52,7 +52,10 @@ fn shown(values: &[Value]) -> String {
     let mut out = String::new();
     for value in values {
         // A `Value` has text keys and finite numbers, so this does not fail.
-        out.push_str(&serde_json::to_string_pretty(value).unwrap_or_default());
+        let mut text = Vec::new();
+        if palisade_events::json::write_visible_pretty(&mut text, value).is_ok() {
+            out.push_str(&String::from_utf8_lossy(&text));
+        }
         out.push('\n');
     }
     out

@@ -149,7 +149,11 @@ pub(crate) fn event(event: &Event) -> String {
 fn line(golden: &impl Serialize) -> String {
     // These types have text keys and finite numbers only, so this does not fail; if it
     // did, the vector would fail with the reason in place of the result.
-    serde_json::to_string(golden).unwrap_or_else(|error| format!("\"no JSON: {error}\""))
+    let mut line = Vec::new();
+    match palisade_events::json::write_visible(&mut line, golden) {
+        Ok(()) => String::from_utf8_lossy(&line).into_owned(),
+        Err(error) => format!("\"no JSON: {error}\""),
+    }
 }
 
 /// Makes numbers that are equal look equal.
@@ -189,6 +193,12 @@ mod tests {
             plugin: "p".into(),
             ..Attribution::default()
         }
+    }
+
+    #[test]
+    fn hidden_characters_are_escaped() {
+        let line = line(&serde_json::json!({ "summary": "exe\u{202e}gpj" }));
+        assert!(line.contains("exe\\u202egpj"), "{line}");
     }
 
     #[test]

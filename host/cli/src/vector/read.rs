@@ -220,18 +220,10 @@ fn text(path: &Path) -> Result<Option<String>> {
 }
 
 fn bytes(path: &Path) -> Result<Option<Vec<u8>>> {
-    match path.metadata() {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
-        Ok(metadata) => ensure!(
-            metadata.len() <= MAX_FILE_BYTES,
-            "{} has {} bytes; a file of a vector has at most {MAX_FILE_BYTES}",
-            path.display(),
-            metadata.len()
-        ),
+    match palisade_private::read(path, MAX_FILE_BYTES) {
+        Err(error) if error.is_absent() => Ok(None),
+        read => Ok(Some(read?)),
     }
-    let bytes = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
-    Ok(Some(bytes))
 }
 
 /// The entries of a folder by name, without hidden ones.

@@ -10,6 +10,8 @@ mod build;
 mod inspect;
 mod new;
 mod pack;
+mod places;
+mod remembered;
 mod reproducible;
 mod site;
 mod store;
@@ -17,13 +19,46 @@ mod token;
 mod vectors;
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The command, in a directory of its own and without anything of the environment that
 /// could change what it does.
 fn palisade(dir: &Path) -> assert_cmd::Command {
-    let mut command = assert_cmd::Command::new(assert_cmd::cargo::cargo_bin!("palisade"));
-    command.current_dir(dir).env_remove("PALISADE_STORE");
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("palisade"));
+    here(&mut command, dir);
+    assert_cmd::Command::from_std(command)
+}
+
+/// Lets a command run in a directory with the user's own store and trust in it. Compiled code
+/// stays where it is for all.
+fn here<'c>(command: &'c mut Command, dir: &Path) -> &'c mut Command {
     command
+        .current_dir(dir)
+        .env("XDG_DATA_HOME", dir.join("xdg/data"))
+        .env_remove("PALISADE_STORE")
+        .env_remove("PALISADE_TRUST")
+}
+
+/// A detector of flows of this name and pack, with the rule of [`MANIFEST`]; whatever is called
+/// traps.
+fn made(name: &str, pack: &str) -> Vec<u8> {
+    use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
+    use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve};
+    let mut resolve = Resolve::default();
+    resolve.push_dir(checkout().join("wit/v0.1")).unwrap();
+    let text = "package test:made; world made { export palisade:plugin/plugin@0.1.0; \
+                export palisade:plugin/evaluate@0.1.0; }";
+    let package = resolve.push_str("made.wit", text).unwrap();
+    let world = resolve.select_world(&[package], Some("made")).unwrap();
+    let abi = ManglingAndAbi::Legacy(LiftLowerAbi::Sync);
+    let mut module = dummy_module(&resolve, world, abi);
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    let encoder = ComponentEncoder::default().validate(true);
+    let component = encoder.module(&module).unwrap().encode().unwrap();
+    let manifest = MANIFEST
+        .replace("name = \"telnet\"", &format!("name = \"{name}\""))
+        .replace("pack = \"tests\"", &format!("pack = \"{pack}\""));
+    palisade_runtime::manifest::embed(&component, &manifest).unwrap()
 }
 
 /// The root of this checkout.

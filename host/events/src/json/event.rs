@@ -367,12 +367,13 @@ impl Serialize for EventJson<'_> {
     }
 }
 
-/// Writes an event as one line of JSON, without the end of the line.
+/// Writes an event as one line of JSON, without the end of the line. What is hidden in its texts,
+/// such as what turns their direction, is escaped ([`write_visible`](super::write_visible)).
 ///
 /// # Errors
 /// Those of `to`.
 pub fn write_event(to: &mut impl std::io::Write, event: &Event) -> std::io::Result<()> {
-    serde_json::to_writer(to, &EventJson { event, id: None }).map_err(Into::into)
+    super::write_visible(to, &EventJson { event, id: None })
 }
 
 /// Writes events as one array, an event a line; [`parse_events`] reads it back.

@@ -80,6 +80,12 @@ fn read_tar(from: impl Read) -> Result<Content, Refusal> {
         let path = path.strip_prefix("./").unwrap_or(&path);
         match entry.header().entry_type() {
             EntryType::Regular => {}
+            EntryType::GNUSparse => {
+                return Err(Refusal::Link {
+                    path: path.escape_default().to_string(),
+                    found: "a sparse file".into(),
+                });
+            }
             EntryType::Directory => {
                 let folder = path.strip_suffix('/').unwrap_or(path);
                 if !folder.is_empty() && folder != "." {
@@ -101,6 +107,7 @@ fn read_tar(from: impl Read) -> Result<Content, Refusal> {
                 });
             }
         }
+        extensions(path, &mut entry)?;
         let size = entry.size();
         if size > MAX_FILE_BYTES {
             return Err(too_large(
@@ -140,6 +147,34 @@ fn read_tar(from: impl Read) -> Result<Content, Refusal> {
             _ => return Err(Refusal::ArchiveTrailing),
         }
     }
+}
+
+/// Refuses what an extended header (PAX) says of a file that other tools would read otherwise:
+/// that it is sparse, so that its content is a map and not what is there, and a field that is
+/// given twice, of which each tool chooses another.
+fn extensions(path: &str, entry: &mut tar::Entry<'_, impl Read>) -> Result<(), Refusal> {
+    let Some(extensions) = entry.pax_extensions().map_err(broken)? else {
+        return Ok(());
+    };
+    let mut seen = std::collections::BTreeSet::new();
+    for extension in extensions {
+        let key = extension.map_err(broken)?.key_bytes().to_owned();
+        if key.starts_with(b"GNU.sparse.") {
+            return Err(Refusal::Link {
+                path: path.escape_default().to_string(),
+                found: "a sparse file".into(),
+            });
+        }
+        if !seen.insert(key) {
+            return Err(Refusal::Archive {
+                problem: format!(
+                    "the extended header of `{}` has a field twice",
+                    path.escape_default()
+                ),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn broken(error: io::Error) -> Refusal {

@@ -1,25 +1,26 @@
 //! The directory of trust documents.
 
-use std::collections::BTreeMap;
-use std::io::{self, Read, Write};
-
-use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt as _};
-use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt as _};
+use cap_std::fs::Dir;
 use palisade_events::Digest;
+use palisade_private::PrivateError;
+use std::collections::BTreeMap;
 
 use super::root::threshold;
+use super::time::horizon;
 use super::{
     POLICY, POLICY_ROLE, Policy, REVOCATION_ROLE, REVOCATIONS, ROOT, Revocations, Root, Seen,
-    State, Trust,
+    State, TIME_RESET, TimeReset, Trust,
 };
-use crate::content::MAX_ATTESTATION_BYTES;
 use crate::dsse::Envelope;
 use crate::{KeyId, Refusal, Time, canonical};
 
 const ROOT_FILE: &str = "root.dsse.json";
 const REVOCATIONS_FILE: &str = "revocations.dsse.json";
 const POLICY_FILE: &str = "trust.dsse.json";
-const STATE_FILE: &str = "state.json";
+const RESET_FILE: &str = "time-reset.dsse.json";
+pub(super) const STATE_FILE: &str = "state.json";
+/// What was remembered before a pack was installed, while it is being installed.
+const STATE_BEFORE: &str = "state.json.before";
 
 /// Why a trust document is not installed, or nothing is known of trust.
 #[derive(Debug, thiserror::Error)]
@@ -37,16 +38,9 @@ pub enum TrustError {
         /// BLAKE3 of its payload.
         found: Digest,
     },
-    /// The directory cannot be read or written.
-    #[error("cannot {what} `{file}` in the directory of trust: {source}")]
-    Io {
-        /// What was tried.
-        what: &'static str,
-        /// The file.
-        file: String,
-        /// The system's answer.
-        source: io::Error,
-    },
+    /// A file of the directory cannot be read or written, or somebody else may change it.
+    #[error("in the directory of trust: {0}")]
+    Place(#[from] PrivateError),
 }
 
 /// A trust document that was installed.
@@ -60,10 +54,11 @@ pub struct Installed {
     pub digest: Digest,
 }
 
-/// An open directory of trust documents. Only its owner may write to it: it is the anchor.
+/// An open directory of trust documents. Only its owner may write to it: it is the anchor, and
+/// opened with `palisade_private`.
 #[derive(Debug)]
 pub struct TrustDir {
-    dir: Dir,
+    pub(super) dir: Dir,
 }
 
 impl TrustDir {
@@ -81,7 +76,8 @@ impl TrustDir {
     }
 
     /// Everything that is trusted now. The later of `clock` and the latest time seen counts,
-    /// and is remembered.
+    /// and is remembered, unless the clock is further ahead than the documents here allow
+    /// ([`MARGIN_DAYS`](super::MARGIN_DAYS)): then [`Trust::clock_ahead_of`] says so.
     ///
     /// # Errors
     /// When the directory cannot be read or written. Documents that are missing, expired or
@@ -90,7 +86,9 @@ impl TrustDir {
         let _lock = self.lock()?;
         let mut state = self.state()?;
         let now = state.now(clock);
-        if now.seconds() > state.time {
+        let limit = self.horizon(&state)?;
+        let clock_ahead_of = limit.filter(|limit| clock > *limit);
+        if now.seconds() > state.time && limit.is_some() && clock_ahead_of.is_none() {
             state.time = now.seconds();
             self.write_state(&state)?;
         }
@@ -105,28 +103,49 @@ impl TrustDir {
         };
         Ok(Trust {
             now,
+            clock_ahead_of,
             root,
             revocations,
             policy,
         })
     }
 
-    /// What was remembered.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub fn state(&self) -> Result<State, TrustError> {
-        match self.read(STATE_FILE)? {
-            None => Ok(State::default()),
-            Some(bytes) => Ok(canonical::json(STATE_FILE, &bytes)?),
-        }
+    /// The latest time that the documents here allow to be remembered; nothing where there is
+    /// no root document that was installed.
+    fn horizon(&self, state: &State) -> Result<Option<Time>, TrustError> {
+        let document = |what, file| {
+            let bytes = self.read(file)?;
+            let pinned = bytes.and_then(|bytes| self.pinned(what, file, &bytes, state).ok());
+            Ok::<_, TrustError>(pinned)
+        };
+        let root = document("root document", ROOT_FILE)?;
+        let list = document("revocation list", REVOCATIONS_FILE)?;
+        let list = list.and_then(|list| Revocations::read(&list).ok());
+        let root = root.and_then(|root| Root::read(&root).ok());
+        Ok(root.map(|root| horizon(&root, list.as_ref())))
     }
 
-    /// Judges a pack after what was installed before, and remembers it with `then`, which
-    /// puts it into the store, in between.
+    /// The next document that takes back the time remembered here, without signatures.
     ///
     /// # Errors
-    /// As [`State::judge`], when `then` fails, and when the state cannot be written.
+    /// When the state cannot be read.
+    pub fn next_reset(&self, to: Time) -> Result<TimeReset, TrustError> {
+        let state = self.state()?;
+        let seen = state.documents.get(RESET_FILE);
+        Ok(TimeReset {
+            version: seen.map_or(1, |seen| seen.version.saturating_add(1)),
+            from: Time::from_seconds(state.time),
+            to,
+        })
+    }
+
+    /// Judges a pack after what was installed before, remembers it, and then lets `then` put it
+    /// into the store. When that fails, what was remembered before is remembered again, so that
+    /// neither of the two is done; when this program ends in between, what is remembered is
+    /// ahead of the store, and nothing older is taken for new.
+    ///
+    /// # Errors
+    /// As [`State::judge`], when the state cannot be written, and when `then` fails.
     pub fn install_pack<E: From<TrustError>>(
         &self,
         pack: &crate::Pack,
@@ -139,10 +158,25 @@ impl TrustDir {
         state
             .judge(pack, accept, rollback)
             .map_err(TrustError::from)?;
-        then()?;
+        // Going back must need no room on the disk: the file is there before anything changes.
+        self.write(STATE_BEFORE, &canonical::write_json(&state))?;
         state.installed(pack);
         self.write_state(&state)?;
-        Ok(())
+        let done = then();
+        if done.is_ok() {
+            // One that stays is written over by the next installation.
+            let _ = self.dir.remove_file(STATE_BEFORE);
+            return done;
+        }
+        let back = self.dir.rename(STATE_BEFORE, &self.dir, STATE_FILE);
+        back.map_err(|source| {
+            TrustError::Place(PrivateError::Io {
+                what: "take back what was written to",
+                path: STATE_FILE.into(),
+                source,
+            })
+        })?;
+        done
     }
 
     /// Verifies and installs a trust document of any of the three types. `pin` is the digest
@@ -217,6 +251,24 @@ impl TrustDir {
                 later(what, POLICY_FILE, policy.version, digest, &state)?;
                 (what, POLICY_FILE, policy.version)
             }
+            TIME_RESET => {
+                let what = "time reset";
+                let root = self.pinned_root(&state)?;
+                let reset = TimeReset::read(&envelope)?;
+                // Judged by the clock alone: what is remembered is what is wrong.
+                root.signed_by_root(&envelope, clock)?;
+                unexpired("root document", root.expires, clock)?;
+                once(what, RESET_FILE, reset.version, &state)?;
+                if reset.from.seconds() != state.time {
+                    return Err(Refusal::ResetElsewhere {
+                        stated: reset.from.to_string(),
+                        found: Time::from_seconds(state.time).to_string(),
+                    }
+                    .into());
+                }
+                state.time = reset.to.seconds();
+                (what, RESET_FILE, reset.version)
+            }
             other => {
                 let found = other.to_owned();
                 return Err(Refusal::PayloadType {
@@ -230,7 +282,6 @@ impl TrustDir {
         state
             .documents
             .insert(file.to_owned(), Seen { version, digest });
-        state.time = now.seconds();
         self.write_state(&state)?;
         self.write(file, bytes)?;
         Ok(Installed {
@@ -238,6 +289,13 @@ impl TrustDir {
             version,
             digest,
         })
+    }
+
+    /// The root document that was installed, whether or not it has expired.
+    fn pinned_root(&self, state: &State) -> Result<Root, TrustError> {
+        let bytes = self.read(ROOT_FILE)?.ok_or(Refusal::NoTrust)?;
+        let envelope = self.pinned("root document", ROOT_FILE, &bytes, state)?;
+        Ok(Root::read(&envelope)?)
     }
 
     fn root(&self, state: &State, now: Time) -> Result<Result<Root, Refusal>, TrustError> {
@@ -319,69 +377,6 @@ impl TrustDir {
             what: what.to_owned(),
         })
     }
-
-    fn lock(&self) -> Result<std::fs::File, TrustError> {
-        let mut options = OpenOptions::new();
-        options
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .follow(FollowSymlinks::No);
-        let lock = self
-            .dir
-            .open_with("lock", &options)
-            .map_err(failed("open", "lock"))?
-            .into_std();
-        lock.lock().map_err(failed("lock", "lock"))?;
-        Ok(lock)
-    }
-
-    fn read(&self, file: &str) -> Result<Option<Vec<u8>>, TrustError> {
-        let mut options = OpenOptions::new();
-        options.read(true).follow(FollowSymlinks::No);
-        let opened = match self.dir.open_with(file, &options) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            opened => opened.map_err(failed("open", file))?,
-        };
-        let mut bytes = Vec::new();
-        let limit = MAX_ATTESTATION_BYTES as u64 + 1;
-        opened
-            .take(limit)
-            .read_to_end(&mut bytes)
-            .map_err(failed("read", file))?;
-        Ok(Some(bytes))
-    }
-
-    fn write_state(&self, state: &State) -> Result<(), TrustError> {
-        self.write(STATE_FILE, &canonical::write_json(state))
-    }
-
-    /// Writes a file at once or not at all. The caller holds the lock.
-    fn write(&self, file: &str, bytes: &[u8]) -> Result<(), TrustError> {
-        let temporary = format!(".{file}.new");
-        let mut options = OpenOptions::new();
-        options
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .follow(FollowSymlinks::No);
-        let write = || {
-            let mut to = self.dir.open_with(&temporary, &options)?;
-            to.write_all(bytes)?;
-            to.sync_all()?;
-            self.dir.rename(&temporary, &self.dir, file)?;
-            self.dir.open(".")?.sync_all()
-        };
-        write().map_err(failed("write", file))
-    }
-}
-
-fn failed(what: &'static str, file: &str) -> impl FnOnce(io::Error) -> TrustError {
-    let file = file.to_owned();
-    move |source| TrustError::Io { what, file, source }
 }
 
 fn unexpired(what: &str, expires: Time, now: Time) -> Result<(), Refusal> {
@@ -419,4 +414,16 @@ fn later(
         });
     }
     Ok(())
+}
+
+/// Whether a document that counts once is newer than the one that was installed last.
+fn once(what: &str, file: &str, version: u64, state: &State) -> Result<(), Refusal> {
+    match state.documents.get(file) {
+        Some(seen) if version <= seen.version => Err(Refusal::DocumentRollback {
+            what: what.to_owned(),
+            version: version.to_string(),
+            known: seen.version.to_string(),
+        }),
+        _ => Ok(()),
+    }
 }

@@ -4,13 +4,15 @@
 //! roles), the [`Revocations`] (which also play the part of its time stamp: they expire), and
 //! the operator's own [`Policy`]. They lie in a directory of the site together with
 //! `state.json`, which remembers the highest version and latest time seen, so that neither
-//! can be taken back.
+//! can be taken back; only the time can be, by a [`TimeReset`] that the root keys sign.
 
 mod dir;
+mod files;
 mod policy;
 mod revocation;
 mod root;
 mod state;
+mod time;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +21,7 @@ pub use policy::{CertificateRule, Loose, POLICY, PackRule, Policy, Signers};
 pub use revocation::{REVOCATIONS, Revocations};
 pub use root::{POLICY_ROLE, REVOCATION_ROLE, ROOT, ROOT_ROLE, Role, Root, RootKey};
 pub use state::{InstalledPack, Seen, State};
+pub use time::{MARGIN_DAYS, TIME_RESET, TimeReset};
 
 use crate::dsse::Envelope;
 use crate::{KeyId, Refusal, Time};
@@ -30,6 +33,9 @@ pub struct Trust {
     /// The time at which everything is judged: the clock's, or the latest seen if that is
     /// later.
     pub now: Time,
+    /// Set when the clock is later than this time, the latest that the documents here allow to
+    /// be remembered: it is wrong, or whoever answers for the documents has long left them.
+    pub clock_ahead_of: Option<Time>,
     /// Keys and roles.
     pub root: Result<Root, Refusal>,
     /// What is revoked.

@@ -37,6 +37,9 @@ pub struct InstalledPack {
     pub lineage: String,
     /// The highest version that was ever installed.
     pub highest: String,
+    /// The version that was installed last, and runs unless another is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active: Option<String>,
     /// Every version that was ever installed, with the digest it had.
     pub versions: BTreeMap<String, Digest>,
     /// Capabilities that somebody accepted.
@@ -102,6 +105,33 @@ impl State {
         Ok(())
     }
 
+    /// Whether a pack that a store holds as installed was installed here: the store alone
+    /// proves nothing, as it may be another's. `named` tells that its version was asked for.
+    ///
+    /// # Errors
+    /// [`Refusal::NotInstalled`], and [`Refusal::NotActive`] for another version than the one
+    /// that was installed last, unless `named`.
+    pub fn runs(&self, pack: &Pack, named: bool) -> Result<(), Refusal> {
+        let manifest = pack.manifest();
+        let known = self.packs.get(&manifest.title()).filter(|known| {
+            let digest = known.versions.get(&manifest.version);
+            digest.is_some_and(|digest| *digest == pack.digest())
+        });
+        let Some(known) = known else {
+            return Err(Refusal::NotInstalled {
+                pack: manifest.full_title(),
+            });
+        };
+        match &known.active {
+            Some(active) if *active != manifest.version && !named => Err(Refusal::NotActive {
+                pack: manifest.title(),
+                version: manifest.version.clone(),
+                active: active.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// Remembers that a pack was installed.
     pub fn installed(&mut self, pack: &Pack) {
         let manifest = pack.manifest();
@@ -111,6 +141,7 @@ impl State {
             .or_insert_with(|| InstalledPack {
                 lineage: manifest.lineage.clone(),
                 highest: manifest.version.clone(),
+                active: None,
                 versions: BTreeMap::new(),
                 capabilities: manifest.capabilities.clone(),
             });
@@ -121,6 +152,7 @@ impl State {
         if manifest.semver() > highest {
             entry.highest.clone_from(&manifest.version);
         }
+        entry.active = Some(manifest.version.clone());
         entry
             .versions
             .insert(manifest.version.clone(), pack.digest());

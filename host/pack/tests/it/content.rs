@@ -80,6 +80,20 @@ fn one_digest_however_it_is_packed() {
     );
 }
 
+/// An archive of one file with an extended header (PAX) of these fields.
+fn extended(fields: &[(&str, &str)]) -> Vec<u8> {
+    let mut builder = Builder::new(Vec::new());
+    let mut records = String::new();
+    for (key, value) in fields {
+        let rest = format!(" {key}={value}\n");
+        // The length of a record counts its own digits: two of them here.
+        records += &format!("{}{rest}", rest.len() + 2);
+    }
+    entry(&mut builder, "pax", EntryType::XHeader, records.as_bytes());
+    entry(&mut builder, "docs/x", EntryType::Regular, b"1");
+    builder.into_inner().unwrap()
+}
+
 #[test]
 fn hostile_archives() {
     let good = archive(&attested(bare()));
@@ -113,6 +127,22 @@ fn hostile_archives() {
     ] {
         code(read(&one("docs/x", kind)), "link");
     }
+    // A file that other tools would fill up from a map, and one whose extended header says a
+    // thing twice.
+    for fields in [
+        &[("GNU.sparse.major", "1"), ("GNU.sparse.name", "docs/x")][..],
+        &[("GNU.sparse.map", "0,1"), ("GNU.sparse.size", "9")],
+    ] {
+        code(read(&extended(fields)), "link");
+    }
+    code(read(&one("docs/x", EntryType::GNUSparse)), "link");
+    code(
+        read(&extended(&[("path", "docs/x"), ("path", "docs/y")])),
+        "archive",
+    );
+    let plain = extended(&[("mtime", "1.5"), ("path", "docs/y")]);
+    let plain = Content::read_archive(plain.as_slice()).unwrap();
+    assert_eq!(plain.file("docs/y").unwrap(), b"1");
     let mut twice = Builder::new(Vec::new());
     for content in [b"1", b"2"] {
         entry(&mut twice, "docs/x", EntryType::Regular, content);

@@ -278,7 +278,7 @@ fn time_does_not_go_back() {
     assert!(verify(&pack, &site.dir.load(now()).unwrap()).trusted);
     // A freeze: the list has expired by the clock, and setting the clock back does not help.
     refused(
-        &verify(&pack, &site.dir.load(days(40)).unwrap()),
+        &verify(&pack, &site.dir.load(days(33)).unwrap()),
         "document-expired",
     );
     refused(
@@ -294,6 +294,91 @@ fn time_does_not_go_back() {
         &verify(&pack, &site.dir.load(days(400)).unwrap()),
         "document-expired",
     );
+}
+
+#[test]
+fn a_clock_beyond_what_the_documents_allow_is_not_remembered() {
+    let site = Site::new();
+    let pack = attested(bare());
+    // Some days after the first document expires, then years.
+    for ahead in [38, 400, 40_000] {
+        let trust = site.dir.load(days(ahead)).unwrap();
+        assert_eq!(trust.clock_ahead_of, Some(days(37)), "{ahead}");
+        refused(&verify(&pack, &trust), "document-expired");
+        let trust = site.dir.load(now()).unwrap();
+        assert_eq!(trust.clock_ahead_of, None);
+        assert!(verify(&pack, &trust).trusted, "{ahead}");
+    }
+    // Installing a document does not remember such a time either.
+    let mut list = revocations();
+    list.version = 2;
+    list.expires = days(5000);
+    site.dir
+        .install(&signed(list.envelope(), &[REVOKER]), days(4000), None)
+        .unwrap();
+    assert!(verify(&pack, &site.dir.load(now()).unwrap()).trusted);
+    // Where nothing is installed nothing is remembered.
+    let empty = Site::empty();
+    empty.dir.load(days(4000)).unwrap();
+    assert_eq!(empty.dir.state().unwrap().time, 0);
+}
+
+#[test]
+fn a_time_reset_is_signed_by_the_root_keys_for_one_site_and_once() {
+    let site = Site::new();
+    let pack = attested(bare());
+    site.dir.load(days(33)).unwrap();
+    let locked = || verify(&pack, &site.dir.load(now()).unwrap());
+    refused(&locked(), "document-expired");
+    let reset = site.dir.next_reset(now()).unwrap();
+    assert_eq!((reset.version, reset.from), (1, days(33)));
+    let install = |envelope: &[u8]| site.dir.install(envelope, now(), None);
+    code(install(&reset.envelope().write()), "signature-absent");
+    code(install(&signed(reset.envelope(), &[1])), "threshold");
+    code(
+        install(&signed(reset.envelope(), &[REVOKER, OPERATOR])),
+        "key-role",
+    );
+    let mut elsewhere = reset.clone();
+    elsewhere.from = days(34);
+    code(
+        install(&signed(elsewhere.envelope(), &ROOTS)),
+        "reset-elsewhere",
+    );
+    let mut forwards = reset.clone();
+    forwards.to = days(35);
+    code(install(&signed(forwards.envelope(), &ROOTS)), "document");
+    refused(&locked(), "document-expired");
+    let good = signed(reset.envelope(), &ROOTS);
+    install(&good).unwrap();
+    assert!(locked().trusted);
+    // Again, though the same time is remembered once more.
+    site.dir.load(days(33)).unwrap();
+    code(install(&good), "document-rollback");
+    refused(&locked(), "document-expired");
+    assert_eq!(site.dir.next_reset(now()).unwrap().version, 2);
+}
+
+#[test]
+fn files_of_trust_that_are_links_or_pipes_or_that_others_may_write_are_not_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let site = Site::new();
+    let file = |name: &str| site.folder.path().join(name);
+    let all = std::fs::Permissions::from_mode(0o666);
+    std::fs::set_permissions(file("state.json"), all).unwrap();
+    assert!(matches!(site.dir.load(now()), Err(TrustError::Place(_))));
+    let mine = std::fs::Permissions::from_mode(0o600);
+    std::fs::set_permissions(file("state.json"), mine).unwrap();
+    site.dir.load(now()).unwrap();
+    std::fs::rename(file("trust.dsse.json"), file("moved")).unwrap();
+    std::os::unix::fs::symlink("moved", file("trust.dsse.json")).unwrap();
+    assert!(matches!(site.dir.load(now()), Err(TrustError::Place(_))));
+    std::fs::remove_file(file("trust.dsse.json")).unwrap();
+    let made = std::process::Command::new("mkfifo")
+        .arg(file("trust.dsse.json"))
+        .status();
+    assert!(made.unwrap().success());
+    assert!(matches!(site.dir.load(now()), Err(TrustError::Place(_))));
 }
 
 #[test]

@@ -88,6 +88,55 @@ fn a_pack_that_was_not_stored_is_not_remembered() {
 }
 
 #[test]
+fn a_pack_is_remembered_before_it_is_stored() {
+    let site = Site::new();
+    let (old, new) = (version("1.0.0", &[], &["a"]), version("2.0.0", &[], &["a"]));
+    install(&site, &old, false, None).unwrap();
+    let file = site.folder.path().join("state.json");
+    let before = std::fs::read(&file).unwrap();
+    let failed = site.dir.install_pack::<TrustError>(&new, false, None, || {
+        let now = std::fs::read_to_string(&file).unwrap();
+        assert!(now.contains("2.0.0"), "{now}");
+        Err(TrustError::Pin {
+            found: new.digest(),
+        })
+    });
+    assert!(failed.is_err());
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+    // What cannot be remembered is not stored.
+    let place = site.folder.path().to_owned();
+    std::fs::remove_dir_all(&place).unwrap();
+    let mut stored = false;
+    let failed = site.dir.install_pack::<TrustError>(&new, false, None, || {
+        stored = true;
+        Ok(())
+    });
+    assert!(failed.is_err() && !stored);
+    std::fs::create_dir(&place).unwrap();
+}
+
+#[test]
+fn what_a_store_says_was_installed_must_be_known_here() {
+    let site = Site::new();
+    let (old, new) = (version("1.0.0", &[], &["a"]), version("2.0.0", &[], &["a"]));
+    let runs = |pack: &Pack, named| {
+        let state = site.dir.state().unwrap();
+        state.runs(pack, named).map_err(TrustError::from)
+    };
+    code(runs(&old, true), "not-installed");
+    install(&site, &old, false, None).unwrap();
+    runs(&old, false).unwrap();
+    install(&site, &new, false, None).unwrap();
+    code(runs(&old, false), "not-active");
+    runs(&old, true).unwrap();
+    // The same version with another content.
+    code(runs(&version("2.0.0", &[], &["b"]), true), "not-installed");
+    install(&site, &old, false, Some("1.0.0")).unwrap();
+    runs(&old, false).unwrap();
+    code(runs(&new, false), "not-active");
+}
+
+#[test]
 fn a_difference_names_what_an_operator_decides_on() {
     let (one, two) = (
         version("1.0.0", &[], &["a"]),

@@ -211,17 +211,23 @@ impl Engine {
     }
 
     fn put(&mut self, plugin: usize, said: Said, out: &mut dyn Output) -> Result<(), EngineError> {
-        let name = || self.plugins[plugin].manifest().name.clone();
+        let name = || {
+            self.summary.plugins[self.parsers.len() + plugin]
+                .title
+                .clone()
+        };
         match said {
-            Said::Poison(poison) => {
+            Said::Poison(mut poison) => {
                 self.summary.poison += 1;
                 self.summary.faults += 1;
+                Arc::make_mut(&mut poison.fault).plugin = name();
                 out.poison(&name(), &poison);
                 let time = poison.batch.times().get(poison.row).copied();
                 self.faulted(self.parsers.len() + plugin, time, &poison.fault, out)?;
             }
-            Said::Fault(fault) => {
+            Said::Fault(mut fault) => {
                 self.summary.faults += 1;
+                Arc::make_mut(&mut fault).plugin = name();
                 out.notice(Notice::Fault {
                     plugin: name(),
                     problem: fault.to_string(),
@@ -287,7 +293,7 @@ impl Engine {
                 let summary = &mut self.summary.plugins[plugin];
                 summary.quarantined = true;
                 out.notice(Notice::Quarantined {
-                    plugin: summary.name.clone(),
+                    plugin: summary.title.clone(),
                 });
             }
         }
@@ -312,7 +318,7 @@ impl Engine {
             .map(|output| output.bad_datagrams)
             .sum::<u64>();
         for failure in failures {
-            let parser = self.parsers[failure.parser].manifest().name.clone();
+            let parser = self.summary.plugins[failure.parser].title.clone();
             let (flow, problem) = (failure.flow, failure.message.clone());
             if failure.ends {
                 self.summary.unparsed += 1;
@@ -347,12 +353,14 @@ impl Engine {
             for (parser, fault) in &output.faults {
                 self.summary.faults += 1;
                 self.summary.plugins[*parser].cost.faults += 1;
+                let mut fault = fault.clone();
+                fault.plugin = self.summary.plugins[*parser].title.clone();
                 out.notice(Notice::Fault {
-                    plugin: self.parsers[*parser].manifest().name.clone(),
+                    plugin: fault.plugin.clone(),
                     problem: fault.to_string(),
                     backtrace: fault.backtrace.clone(),
                 });
-                self.faulted(*parser, None, fault, out)?;
+                self.faulted(*parser, None, &fault, out)?;
             }
         }
         Ok(())

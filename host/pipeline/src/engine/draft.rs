@@ -123,6 +123,7 @@ pub(crate) fn attribution(plugin: &Plugin, rule: &str) -> Attribution {
     let declared = plugin.manifest().rule(rule);
     Attribution {
         plugin: plugin.manifest().name.clone(),
+        pack: plugin.manifest().pack.clone(),
         digest: plugin.digest(),
         rule: rule.to_owned(),
         requirements: declared.map(|r| r.requirements.clone()).unwrap_or_default(),

@@ -1,5 +1,6 @@
 //! A run: inputs in, findings and decisions out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -95,6 +96,17 @@ impl Engine {
         let ports = ports.flat_map(|spec| spec.ports.iter().copied());
         config.flow.server_ports.extend(ports);
         let filters = Arc::new(Filters::new(filters));
+        let mut names = BTreeMap::<&str, usize>::new();
+        for plugin in parsers.iter().chain(&plugins) {
+            *names.entry(&plugin.manifest().name).or_default() += 1;
+        }
+        let title = |plugin: &Plugin| {
+            let manifest = plugin.manifest();
+            match names.get(manifest.name.as_str()) {
+                Some(2..) => format!("{}/{}", manifest.pack, manifest.name),
+                _ => manifest.name.clone(),
+            }
+        };
         let workers = config.workers.clamp(1, 256);
         let memory = Memory::of(config.memory, workers);
         config.flow.max_flows = config.flow.max_flows.min(memory.max_flows());
@@ -125,8 +137,11 @@ impl Engine {
         let key = config.partition_key;
         let provide: Provide = {
             let (plugins, datasets, log) = (plugins.clone(), datasets.to_vec(), Arc::clone(log));
+            let titles: Vec<String> = plugins.iter().map(|plugin| title(plugin)).collect();
             Arc::new(move |index| {
-                let (manifest, log) = (plugins[index].manifest(), Arc::clone(&log));
+                let manifest = plugins[index].manifest();
+                let (title, to) = (titles[index].clone(), Arc::clone(&log));
+                let log: LogSink = Arc::new(move |_, level, text| to(&title, level, text));
                 let shards = match Placement::of(manifest, index) {
                     Placement::One(_) => 1,
                     Placement::Anywhere | Placement::Partitioned => workers as u64,
@@ -146,6 +161,8 @@ impl Engine {
             .collect();
         let named = |plugin: &Arc<Plugin>| PluginSummary {
             name: plugin.manifest().name.clone(),
+            pack: plugin.manifest().pack.clone(),
+            title: title(plugin),
             ..PluginSummary::default()
         };
         let summary = Summary {

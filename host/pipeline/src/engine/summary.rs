@@ -14,6 +14,11 @@ use super::seat::Cost;
 pub struct PluginSummary {
     /// Its name.
     pub name: String,
+    /// The pack that it says it belongs to.
+    pub pack: String,
+    /// What it is called wherever it is spoken of: its name, or `pack/name` where another
+    /// plugin of the run has the same.
+    pub title: String,
     /// Findings and retractions, or events that it parsed.
     pub yielded: u64,
     /// It faulted too often, and was shown nothing more from then on.

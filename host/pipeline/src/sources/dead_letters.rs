@@ -1,8 +1,8 @@
 //! Keeps what did not become an event, so that nothing is lost unseen.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -53,7 +53,7 @@ pub struct LetterCounts {
 }
 
 /// A dead-letter file: NDJSON with `source`, `line`, `offset`, `reason`, `len`, and the
-/// record as `text`, or as `base64` where it is not UTF-8. Of a record beyond
+/// record as `text`, or as `base64` where it is not UTF-8; hidden characters are `\u` escapes. Of a record beyond
 /// [`MAX_LETTER`] bytes the beginning is kept; `len` tells. Clones write to one file.
 #[derive(Clone)]
 pub struct DeadLetters(Arc<Mutex<Inner>>);
@@ -89,12 +89,7 @@ impl DeadLetters {
     /// # Errors
     /// When it cannot be opened, or is no file.
     pub fn open(path: &Path, max_bytes: u64) -> io::Result<Self> {
-        let file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .custom_flags(i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0))
-            .open(path)?;
+        let file = palisade_private::output::append(path, 0o600).map_err(io::Error::other)?;
         let meta = file.metadata()?;
         if !meta.is_file() {
             return Err(io::Error::new(
@@ -163,7 +158,7 @@ impl Inner {
             len,
             ..
         } = letter;
-        let mut json = serde_json::to_vec(&Line {
+        let letter = Line {
             source,
             line,
             offset,
@@ -171,7 +166,9 @@ impl Inner {
             len,
             text,
             base64,
-        })?;
+        };
+        let mut json = Vec::new();
+        palisade_events::json::write_visible(&mut json, &letter)?;
         json.push(b'\n');
         let size = json.len() as u64;
         if size > self.room {
@@ -252,6 +249,38 @@ mod tests {
                 dropped: 1
             }
         );
+    }
+
+    #[test]
+    fn hidden_characters_are_escaped() {
+        let room = tempfile::tempdir().unwrap();
+        let path = room.path().join("dead.ndjson");
+        let letters = DeadLetters::open(&path, 1000).unwrap();
+        letters.add(&Letter {
+            source: "a\u{202e}b",
+            reason: "c\u{2066}d",
+            ..letter("e\u{202e}f\u{feff}".as_bytes())
+        });
+        let text = std::fs::read_to_string(&path).unwrap();
+        let hidden = |c| palisade_events::is_hidden(c) && c != '\n';
+        assert!(!text.contains(hidden), "{text}");
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(json["text"], "e\u{202e}f\u{feff}");
+    }
+
+    #[test]
+    fn pipes_are_not_waited_for() {
+        let room = tempfile::tempdir().unwrap();
+        let path = room.path().join("pipe");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &path,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RWXU,
+            0,
+        )
+        .unwrap();
+        assert!(DeadLetters::open(&path, 1000).is_err());
     }
 
     #[test]

@@ -257,6 +257,7 @@ impl HostState {
                 events,
                 by: Attribution {
                     plugin: self.manifest.name.clone(),
+                    pack: self.manifest.pack.clone(),
                     digest: self.digest,
                     requirements: rule.map(|r| r.requirements.clone()).unwrap_or_default(),
                     rule: judgement.rule,

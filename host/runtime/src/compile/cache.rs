@@ -2,14 +2,21 @@
 //!
 //! Loading native code is as good as running it, so an entry is loaded only when its MAC proves
 //! that this installation wrote it, for this component, for this engine. The key is made once,
-//! stays in the cache directory (0600) and never leaves the machine. An entry is read once; the
-//! bytes that were verified are the bytes that are loaded.
+//! stays in the user's state directory (0600), apart from the entries, and never leaves the
+//! machine: whoever supplies a directory of entries supplies no key with it. An entry is read
+//! once; the bytes that were verified are the bytes that are loaded.
+//!
+//! The cache is bounded in entries and bytes; the entries that were used least recently make
+//! room. Several processes may use one directory: an entry appears complete, room is made under
+//! a lock, and an entry that is removed while it is read is read to its end.
 
 use std::hash::{Hash, Hasher};
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
-use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
+use cap_std::fs::Dir;
+use palisade_private::PrivateError;
 use wasmtime::Engine;
 
 const MAGIC: &[u8; 8] = b"PALCODE\0";
@@ -17,7 +24,10 @@ const FORMAT: u32 = 2;
 /// Magic, format, component digest, engine hash, length of the code.
 const HEADER: usize = 8 + 4 + 32 + 32 + 8;
 const MAC: usize = 32;
-const KEY_FILE: &str = "key";
+const KEY_FILE: &str = "code-cache.key";
+const LOCK_FILE: &str = "lock";
+/// A file that is being written is not older than this.
+const LEFT_OVER: Duration = Duration::from_secs(3600);
 /// Entries that this process has begun to write.
 static WRITES: AtomicU64 = AtomicU64::new(0);
 
@@ -70,6 +80,9 @@ pub enum CacheError {
     /// The directory or a file cannot be read or written.
     #[error("cannot access the code cache: {0}")]
     Io(#[from] std::io::Error),
+    /// A file is a link, or somebody else may change it.
+    #[error("the code cache is not used: {0}")]
+    Place(#[from] PrivateError),
     /// The entry is shorter than it says, or has no header.
     #[error("the entry is truncated")]
     Truncated,
@@ -84,25 +97,43 @@ pub enum CacheError {
     Oversized(usize),
 }
 
+/// How much the cache keeps.
+#[derive(Clone, Copy, Debug)]
+pub struct CacheLimits {
+    /// Bytes of the code of one entry; larger ones are neither written nor read.
+    pub entry: usize,
+    /// Entries, at least one.
+    pub entries: usize,
+    /// Bytes of all entries.
+    pub bytes: u64,
+}
+
+impl Default for CacheLimits {
+    fn default() -> Self {
+        CacheLimits {
+            entry: 128 << 20,
+            entries: 1024,
+            bytes: 2 << 30,
+        }
+    }
+}
+
 /// A directory of compiled code under a MAC.
 pub struct CodeCache {
     dir: Dir,
     key: [u8; 32],
-    limit: usize,
+    limits: CacheLimits,
 }
 
 impl CodeCache {
-    /// Opens the cache in a directory, and makes its key when there is none. Entries of more
-    /// than `limit` bytes are neither written nor read.
+    /// Opens the cache in a directory, with the key in another, which makes it when there is
+    /// none. Nobody but the caller and root may change what is in either.
     ///
     /// # Errors
-    /// When the key can neither be read nor made, or has the wrong length.
-    pub fn open(dir: Dir, limit: usize) -> Result<CodeCache, CacheError> {
-        let key = match read_key(&dir) {
-            Err(CacheError::Absent) => make_key(&dir)?,
-            other => other?,
-        };
-        Ok(CodeCache { dir, key, limit })
+    /// When the key can neither be read nor made.
+    pub fn open(dir: Dir, state: &Dir, limits: CacheLimits) -> Result<CodeCache, CacheError> {
+        let key = palisade_private::secret(state, KEY_FILE)?;
+        Ok(CodeCache { dir, key, limits })
     }
 
     /// The code for this key, verified.
@@ -110,18 +141,14 @@ impl CodeCache {
     /// # Errors
     /// See [`CacheError`]; all mean that the component must be compiled.
     pub fn get(&self, key: &CodeKey) -> Result<Vec<u8>, CacheError> {
-        let mut file = match self.dir.open(key.file()) {
-            Ok(file) => file,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(CacheError::Absent),
-            Err(e) => return Err(e.into()),
-        };
-        let limit = self.limit + HEADER + MAC;
+        let mut file = palisade_private::open(&self.dir, &key.file())?.ok_or(CacheError::Absent)?;
+        let limit = self.limits.entry + HEADER + MAC;
         let mut entry = Vec::with_capacity(file.metadata()?.len().min(limit as u64) as usize);
         Read::by_ref(&mut file)
             .take(limit as u64 + 1)
             .read_to_end(&mut entry)?;
         if entry.len() > limit {
-            return Err(CacheError::Oversized(self.limit));
+            return Err(CacheError::Oversized(self.limits.entry));
         }
         let body = entry.len().checked_sub(MAC).ok_or(CacheError::Truncated)?;
         let mac: [u8; MAC] = entry[body..]
@@ -143,6 +170,8 @@ impl CodeCache {
                 return Err(CacheError::Stale(what));
             }
         }
+        // What was used last goes last; a cache that only root may write keeps its order.
+        let _ = file.set_modified(SystemTime::now());
         entry.truncate(body);
         entry.drain(..HEADER);
         Ok(entry)
@@ -153,8 +182,8 @@ impl CodeCache {
     /// # Errors
     /// When the directory cannot be written or the code is too large; the code is good anyway.
     pub fn put(&self, key: &CodeKey, code: &[u8]) -> Result<(), CacheError> {
-        if code.len() > self.limit {
-            return Err(CacheError::Oversized(self.limit));
+        if code.len() > self.limits.entry {
+            return Err(CacheError::Oversized(self.limits.entry));
         }
         let header = self.header(key, code.len());
         let mut mac = blake3::Hasher::new_keyed(&self.key);
@@ -162,18 +191,59 @@ impl CodeCache {
         // Unique, for another thread may be writing the same entry.
         let number = WRITES.fetch_add(1, Ordering::Relaxed);
         let temporary = format!(".{}.{}.{number}", key.file(), std::process::id());
-        let mut file = self.dir.open_with(
-            &temporary,
-            OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(0o600),
-        )?;
-        file.write_all(&header)?;
-        file.write_all(code)?;
-        file.write_all(mac.finalize().as_bytes())?;
-        self.dir.rename(&temporary, &self.dir, key.file())?;
+        // A crash may have left one of this name.
+        let _ = self.dir.remove_file(&temporary);
+        let place = || {
+            let mut file = palisade_private::create_new(&self.dir, &temporary)?;
+            file.write_all(&header)?;
+            file.write_all(code)?;
+            file.write_all(mac.finalize().as_bytes())?;
+            // Held until the entry is in its place, so that room made is not taken by another.
+            let _lock = palisade_private::lock(&self.dir, LOCK_FILE)?;
+            self.make_room(&key.file(), (HEADER + code.len() + MAC) as u64)?;
+            self.dir.rename(&temporary, &self.dir, key.file())?;
+            Ok(())
+        };
+        let placed = place();
+        if placed.is_err() {
+            let _ = self.dir.remove_file(&temporary);
+        }
+        placed
+    }
+
+    /// Removes the entries that were used least recently, until one more of `size` bytes finds
+    /// room, and what a crash left half written. The caller holds the lock.
+    fn make_room(&self, name: &str, size: u64) -> Result<(), CacheError> {
+        let mut entries = Vec::new();
+        let mut bytes = size;
+        for found in self.dir.entries()? {
+            let found = found?;
+            // Others remove entries only under the lock; whatever cannot be looked at is none.
+            let Ok(metadata) = found.metadata() else {
+                continue;
+            };
+            let file = found.file_name().to_string_lossy().into_owned();
+            let modified = metadata.modified()?.into_std();
+            if is_temporary(&file) {
+                let age = SystemTime::now().duration_since(modified);
+                if age.is_ok_and(|age| age > LEFT_OVER) {
+                    let _ = self.dir.remove_file(&file);
+                }
+            } else if metadata.is_file() && is_entry(&file) && file != name {
+                bytes = bytes.saturating_add(metadata.len());
+                entries.push((modified, file, metadata.len()));
+            }
+        }
+        entries.sort();
+        let mut count = entries.len() + 1;
+        for (_, file, size) in entries {
+            if count <= self.limits.entries && bytes <= self.limits.bytes {
+                break;
+            }
+            self.dir.remove_file(&file)?;
+            count -= 1;
+            bytes -= size;
+        }
         Ok(())
     }
 
@@ -188,124 +258,19 @@ impl CodeCache {
     }
 }
 
-fn read_key(dir: &Dir) -> Result<[u8; 32], CacheError> {
-    let file = match dir.open(KEY_FILE) {
-        Ok(file) => file,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(CacheError::Absent),
-        Err(e) => return Err(e.into()),
-    };
-    let mut key = Vec::new();
-    file.take(33).read_to_end(&mut key)?;
-    key.try_into().map_err(|_| CacheError::Truncated)
+/// Whether a file of the directory is an entry: digest of the component, hash of the engine.
+fn is_entry(file: &str) -> bool {
+    let hexadecimal = |text: &str| text.bytes().all(|b| b.is_ascii_hexdigit());
+    file.split_once('-').is_some_and(|(component, engine)| {
+        component.len() == 64 && engine.len() == 16 && hexadecimal(component) && hexadecimal(engine)
+    })
 }
 
-/// Makes the key under a name of its own and links it into place, so that two processes that
-/// start at once agree on one.
-fn make_key(dir: &Dir) -> Result<[u8; 32], CacheError> {
-    let mut key = [0; 32];
-    getrandom::fill(&mut key).map_err(|e| std::io::Error::other(e.to_string()))?;
-    let temporary = format!(".key.{}", std::process::id());
-    let mut file = dir.open_with(
-        &temporary,
-        OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600),
-    )?;
-    file.write_all(&key)?;
-    file.sync_all()?;
-    let linked = dir.hard_link(&temporary, dir, KEY_FILE);
-    dir.remove_file(&temporary)?;
-    match linked {
-        Ok(()) => Ok(key),
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => read_key(dir),
-        Err(e) => Err(e.into()),
-    }
+/// Whether it is an entry that is being written, or was when its writer ended.
+fn is_temporary(file: &str) -> bool {
+    let inner = file.strip_prefix('.').and_then(|file| file.split_once('.'));
+    inner.is_some_and(|(entry, _)| is_entry(entry))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn cache() -> (tempfile::TempDir, CodeCache) {
-        let temp = tempfile::tempdir().unwrap();
-        let cache = reopen(&temp);
-        (temp, cache)
-    }
-
-    fn reopen(temp: &tempfile::TempDir) -> CodeCache {
-        let dir = Dir::open_ambient_dir(temp.path(), cap_std::ambient_authority()).unwrap();
-        CodeCache::open(dir, 1000).unwrap()
-    }
-
-    fn key(n: u8) -> CodeKey {
-        CodeKey {
-            component: [n; 32],
-            engine: [n; 32],
-        }
-    }
-
-    #[test]
-    fn an_entry_comes_back_after_reopening() {
-        let (temp, cache) = cache();
-        assert!(matches!(cache.get(&key(1)), Err(CacheError::Absent)));
-        cache.put(&key(1), b"code").unwrap();
-        assert_eq!(reopen(&temp).get(&key(1)).unwrap(), b"code");
-    }
-
-    #[test]
-    fn every_changed_byte_and_every_truncation_is_found() {
-        let (temp, cache) = cache();
-        cache.put(&key(1), b"code").unwrap();
-        let path = temp.path().join(key(1).file());
-        let good = std::fs::read(&path).unwrap();
-        for i in 0..good.len() {
-            let mut bad = good.clone();
-            bad[i] ^= 1;
-            std::fs::write(&path, &bad).unwrap();
-            assert!(matches!(cache.get(&key(1)), Err(CacheError::Forged)), "{i}");
-            std::fs::write(&path, &good[..i]).unwrap();
-            assert!(cache.get(&key(1)).is_err(), "{i}");
-        }
-    }
-
-    #[test]
-    fn foreign_and_moved_entries_are_refused() {
-        let (here, cache_here) = cache();
-        let (there, cache_there) = cache();
-        cache_there.put(&key(1), b"code").unwrap();
-        std::fs::copy(
-            there.path().join(key(1).file()),
-            here.path().join(key(1).file()),
-        )
-        .unwrap();
-        assert!(matches!(cache_here.get(&key(1)), Err(CacheError::Forged)));
-        cache_here.put(&key(2), b"code").unwrap();
-        std::fs::rename(
-            here.path().join(key(2).file()),
-            here.path().join(key(3).file()),
-        )
-        .unwrap();
-        assert!(matches!(
-            cache_here.get(&key(3)),
-            Err(CacheError::Stale("component"))
-        ));
-    }
-
-    #[test]
-    fn size_limits_hold_both_ways() {
-        let (temp, cache) = cache();
-        cache.put(&key(1), &[0; 1000]).unwrap();
-        assert_eq!(cache.get(&key(1)).unwrap().len(), 1000);
-        assert!(matches!(
-            cache.put(&key(1), &[0; 1001]),
-            Err(CacheError::Oversized(1000))
-        ));
-        std::fs::write(temp.path().join(key(1).file()), [0; 4000]).unwrap();
-        assert!(matches!(
-            cache.get(&key(1)),
-            Err(CacheError::Oversized(1000))
-        ));
-    }
-}
+mod tests;

@@ -11,7 +11,7 @@ mod cache;
 mod child;
 mod shape;
 
-pub use cache::{CacheError, CodeCache, CodeKey};
+pub use cache::{CacheError, CacheLimits, CodeCache, CodeKey};
 pub use child::{ChildLimits, CompilerCommand, child_main};
 pub use shape::ShapeLimits;
 

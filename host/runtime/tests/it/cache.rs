@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use cap_std::fs::Dir;
-use palisade_runtime::compile::CodeCache;
+use palisade_runtime::compile::{CacheLimits, CodeCache};
 use palisade_runtime::manifest::Settings;
 use palisade_runtime::{CodeOrigin, Config, Mode, Runtime};
 use tempfile::TempDir;
@@ -13,7 +13,8 @@ use crate::{EXPORTS, component, manifest};
 
 fn runtime(dir: &Path, mode: Mode) -> Runtime {
     let dir = Dir::open_ambient_dir(dir, cap_std::ambient_authority()).unwrap();
-    let cache = CodeCache::open(dir, 16 << 20).unwrap();
+    let state = dir.try_clone().unwrap();
+    let cache = CodeCache::open(dir, &state, CacheLimits::default()).unwrap();
     Runtime::new(Config {
         mode,
         cache: Some(cache),
@@ -41,7 +42,7 @@ fn entry(dir: &Path) -> PathBuf {
     let mut entries: Vec<PathBuf> = std::fs::read_dir(dir)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.file_name().unwrap() != "key")
+        .filter(|path| !path.ends_with("code-cache.key") && !path.ends_with("lock"))
         .collect();
     assert_eq!(entries.len(), 1, "{entries:?}");
     entries.remove(0)
@@ -83,7 +84,8 @@ fn an_entry_of_another_installation_is_compiled_again_and_replaced() {
     assert_eq!(load(here.path(), &component), compiled(FORGED));
     assert_eq!(load(here.path(), &component), CodeOrigin::Cached);
     // So is everything once the key is another.
-    std::fs::copy(there.path().join("key"), here.path().join("key")).unwrap();
+    let key = |dir: &TempDir| dir.path().join("code-cache.key");
+    std::fs::copy(key(&there), key(&here)).unwrap();
     assert_eq!(load(here.path(), &component), compiled(FORGED));
     assert_eq!(load(here.path(), &component), CodeOrigin::Cached);
 }

@@ -9,7 +9,7 @@ use clap::Args;
 use palisade_pack::{Content, PACK_TOML, Pack, PackSource};
 use serde_json::json;
 
-use super::open::write_archive;
+use super::open::{Taken, write_archive};
 use crate::build::find_all;
 use crate::context::Context;
 use crate::exit::Exit;
@@ -61,7 +61,7 @@ impl Build {
                 .and_then(|dir| pack.content().write_folder(&dir))
                 .with_context(|| format!("write {}, which must be empty", out.display()))?;
         } else {
-            write_archive(&out, &pack)?;
+            write_archive(&out, &pack, Taken::Replace)?;
         }
         let total: u64 = pack.listing().entries().iter().map(|e| e.size).sum();
         let files = pack.listing().entries().len();
@@ -119,18 +119,33 @@ impl Build {
             "there is no plugin.toml below {}",
             self.folder.display()
         );
+        let above = self.folder.join("..");
+        let dir = |path: &Path| {
+            Dir::open_ambient_dir(path, ambient_authority())
+                .with_context(|| format!("open {}", path.display()))
+        };
+        let (folder, above) = (dir(&self.folder)?, dir(&above)?);
+        let named = |file: &Path| -> Result<Vec<u8>> {
+            // A document that packs share may lie beside them.
+            let (dir, file) = match file.strip_prefix("..") {
+                Ok(beside) => (&above, beside),
+                Err(_) => (&folder, file),
+            };
+            palisade_private::read_within(dir, file, MAX_FILE_BYTES)
+                .with_context(|| format!("{PACK_TOML} names a file that is not in the folder"))
+        };
         for (name, dataset) in &source.datasets {
-            let path = self.folder.join(&dataset.file);
-            content.add(&format!("datasets/{name}.ndjson"), bytes(&path)?)?;
+            let bytes = named(Path::new(&dataset.file))?;
+            content.add(&format!("datasets/{name}.ndjson"), bytes)?;
         }
         for doc in &source.docs {
-            let path = self.folder.join(doc);
+            let path = Path::new(doc);
             let name = path
                 .file_name()
                 .unwrap_or_default()
                 .to_string_lossy()
                 .into_owned();
-            content.add(&format!("docs/{name}"), bytes(&path)?)?;
+            content.add(&format!("docs/{name}"), named(path)?)?;
         }
         Ok(content)
     }
@@ -161,12 +176,17 @@ fn add_all(dir: &Path, prefix: &str, content: &mut Content) -> Result<()> {
     Ok(())
 }
 
+/// Reads a file that is no link.
 fn bytes(path: &Path) -> Result<Vec<u8>> {
-    use std::io::Read as _;
-    let file = std::fs::File::open(path).with_context(|| format!("open {}", path.display()))?;
-    let mut bytes = Vec::new();
-    file.take(MAX_FILE_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .with_context(|| format!("read {}", path.display()))?;
-    Ok(bytes)
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let folder = if folder == Path::new("") {
+        Path::new(".")
+    } else {
+        folder
+    };
+    let dir = Dir::open_ambient_dir(folder, ambient_authority())
+        .with_context(|| format!("open {}", folder.display()))?;
+    let name = Path::new(path.file_name().unwrap_or_default());
+    palisade_private::read_within(&dir, name, MAX_FILE_BYTES)
+        .with_context(|| format!("read {}", path.display()))
 }

@@ -7,11 +7,10 @@ use palisade_pack::stored;
 use super::open::open_to_install;
 use super::verify::tell;
 use crate::commands::store::Which;
-use crate::commands::trust::WhichTrust;
+use crate::commands::trust::{WhichTrust, load};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::Format;
-use crate::signer::now;
 
 /// Verify a pack and put it into the store as the version that runs
 ///
@@ -38,7 +37,7 @@ impl Install {
         let format = context.format("pack install", &[Format::Table, Format::Json])?;
         let pack = open_to_install(context, &self.which, &self.pack)?;
         let trust = self.trust.open(context)?;
-        let report = palisade_pack::verify(&pack, &trust.load(now())?);
+        let report = palisade_pack::verify(&pack, &load(&trust)?);
         let mut out = context.output();
         if format == Format::Json {
             out.json(&report)?;
@@ -49,6 +48,7 @@ impl Install {
             out.finish()?;
             return Ok(Exit::Found);
         }
+        // A store that cannot be opened is found out before anything is remembered.
         let store = self.which.open(context)?;
         trust.install_pack::<anyhow::Error>(
             &pack,

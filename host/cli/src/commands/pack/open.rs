@@ -60,11 +60,20 @@ fn content(path: &Path) -> Result<Content> {
     Content::read_archive(BufReader::with_capacity(1 << 16, file)).with_context(place)
 }
 
-/// Writes an archive, at once or not at all.
+/// What to do where there is a file of the name already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// Put the new one in its place.
+    Replace,
+    /// Leave it and write nothing.
+    Refuse,
+}
+
+/// Writes an archive, at once or not at all. A link in its place is replaced, not followed.
 ///
 /// # Errors
 /// When it cannot be written.
-pub(super) fn write_archive(path: &Path, pack: &Pack) -> Result<()> {
+pub(super) fn write_archive(path: &Path, pack: &Pack, taken: Taken) -> Result<()> {
     let place = || format!("write {}", path.display());
     let folder = path
         .parent()
@@ -80,7 +89,15 @@ pub(super) fn write_archive(path: &Path, pack: &Pack) -> Result<()> {
     // Packs are for handing on; only keys are private.
     let open = std::fs::Permissions::from_mode(0o644);
     file.as_file().set_permissions(open).with_context(place)?;
-    file.persist(path).with_context(place)?;
+    match taken {
+        Taken::Replace => file.persist(path).with_context(place)?,
+        Taken::Refuse => file.persist_noclobber(path).with_context(|| {
+            format!(
+                "{} is there already; name the archive with --out",
+                path.display()
+            )
+        })?,
+    };
     Ok(())
 }
 
@@ -93,10 +110,10 @@ pub(super) fn attest(path: &Path, mut pack: Pack, name: &str, envelope: &[u8]) -
     pack.attest(name, envelope.to_vec())?;
     if path.is_dir() {
         let folder = path.join(palisade_pack::content::ATTESTATIONS);
-        std::fs::create_dir_all(&folder)
-            .and_then(|()| std::fs::write(folder.join(name), envelope))
-            .with_context(|| format!("write {}", folder.join(name).display()))
+        std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
+        palisade_private::output::write(&folder.join(name), 0o644, envelope)?;
+        Ok(())
     } else {
-        write_archive(path, &pack)
+        write_archive(path, &pack, Taken::Replace)
     }
 }

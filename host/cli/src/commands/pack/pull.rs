@@ -1,7 +1,7 @@
 //! `palisade pack pull`.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
@@ -12,8 +12,8 @@ use palisade_registry::{Manifest, Progress, Reference, Registry};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::open::write_archive;
-use super::remote::{ARCHIVE, ATTESTATION, PACK, Remote, block_on, partial, shown};
+use super::open::{Taken, write_archive};
+use super::remote::{ARCHIVE, ATTESTATION, PACK, Partial, Remote, block_on, shown};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{Format, warn};
@@ -32,7 +32,8 @@ const MAX_CONFIG: u64 = 1 << 20;
 pub(crate) struct Pull {
     /// Where from: HOST[:PORT]/NAME[:TAG][@sha256:DIGEST]
     reference: Reference,
-    /// The archive [default: <vendor>-<name>-<version>.tar here]
+    /// The archive, written over if it is there [default: <vendor>-<name>-<version>.tar here,
+    /// which must not be there]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     #[command(flatten)]
@@ -62,8 +63,12 @@ impl Pull {
         })?;
         let stated = pack.manifest();
         let name = format!("{}-{}-{}.tar", stated.vendor, stated.name, stated.version);
-        let path = self.out.unwrap_or_else(|| PathBuf::from(name));
-        write_archive(&path, &pack)?;
+        // Whoever chose the name must not choose what is written over.
+        let (path, taken) = match self.out {
+            Some(path) => (path, Taken::Replace),
+            None => (PathBuf::from(name), Taken::Refuse),
+        };
+        write_archive(&path, &pack, taken)?;
         let attestations = pack.content().attestations().len();
         let mut out = context.output();
         if format == Format::Json {
@@ -120,24 +125,14 @@ async fn fetch(
         "{from} has format {}; this version of Palisade reads format 1",
         config.format
     );
-    let path = partial(&layer.digest)?;
-    let mut file = File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path)
-        .with_context(|| format!("open {}", path.display()))?;
-    // Two downloads of the same blob would write over each other.
-    file.lock()
-        .with_context(|| format!("lock {}", path.display()))?;
+    let mut partial = Partial::open(&layer.digest)?;
     registry
-        .pull_blob(from, layer, &mut file, MAX_ARCHIVE, note)
+        .pull_blob(from, layer, &mut partial.file, MAX_ARCHIVE, note)
         .await
-        .with_context(|| format!("what came is kept in {}", path.display()))?;
-    let pack = read(&path).with_context(|| format!("read {from}"));
+        .with_context(|| format!("what came is kept in {}", partial.path.display()))?;
+    let pack = read(partial.again()?).with_context(|| format!("read {from}"));
     // Whole, it is of no use there any more; a pack that is refused is fetched anew.
-    std::fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))?;
+    partial.remove()?;
     let pack = pack?;
     ensure!(
         pack.digest() == config.digest,
@@ -148,8 +143,7 @@ async fn fetch(
     Ok(pack)
 }
 
-fn read(path: &Path) -> Result<Pack> {
-    let file = File::open(path)?;
+fn read(file: &File) -> Result<Pack> {
     let content = Content::read_archive(std::io::BufReader::with_capacity(1 << 16, file))?;
     Ok(Pack::open(content)?)
 }

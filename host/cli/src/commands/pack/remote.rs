@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
+use cap_std::fs::Dir;
 use clap::Args;
 use docker_credential::{CredentialRetrievalError as Missing, DockerCredential};
 use palisade_registry::{Credentials, Limits, Progress as Transfer, Reference, Registry};
 
-use crate::output::{Progress, size};
+use crate::output::{Escaped, Progress, size};
 use crate::places::Places;
 
 /// Type of the artifact that a pack is.
@@ -100,13 +101,60 @@ pub(super) fn shown<'a>(
     }
 }
 
-/// Where downloads that were interrupted wait to be taken up again.
-///
-/// # Errors
-/// When there is no cache directory, or it cannot be made.
-pub(super) fn partial(digest: &str) -> Result<PathBuf> {
-    let folder = Places::find()?.downloads();
-    crate::places::open_private(&folder)?;
-    // A digest is `sha256:` and hexadecimal digits, so that this is a name and no path.
-    Ok(folder.join(digest.replace(':', "-")))
+/// A download that was interrupted, or is about to begin, open and locked: two downloads of the
+/// same blob would write over each other.
+pub(super) struct Partial {
+    pub(super) file: std::fs::File,
+    dir: Dir,
+    name: String,
+    /// Where it is, for messages.
+    pub(super) path: PathBuf,
+}
+
+impl Partial {
+    /// Takes up the download of a blob with this digest.
+    ///
+    /// # Errors
+    /// When there is no cache directory, somebody else may change it, or what lies there is no
+    /// file.
+    pub(super) fn open(digest: &str) -> Result<Self> {
+        let folder = Places::find()?.downloads();
+        let dir = crate::places::open_private(&folder)?;
+        // A digest is `sha256:` and hexadecimal digits; nothing else becomes a name.
+        let digits = digest.strip_prefix("sha256:").unwrap_or_default();
+        ensure!(
+            digits.len() == 64 && digits.bytes().all(|b| b.is_ascii_hexdigit()),
+            "`{}` is no digest",
+            Escaped(digest)
+        );
+        let name = format!("sha256-{digits}");
+        let path = folder.join(&name);
+        let file = palisade_private::lock(&dir, &name)
+            .with_context(|| format!("take up the download in {}", folder.display()))?;
+        Ok(Self {
+            file,
+            dir,
+            name,
+            path,
+        })
+    }
+
+    /// Reads from the beginning of what came.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) fn again(&mut self) -> Result<&std::fs::File> {
+        use std::io::Seek as _;
+        self.file.rewind().context("read what was downloaded")?;
+        Ok(&self.file)
+    }
+
+    /// Removes what is of no use any more.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub(super) fn remove(self) -> Result<()> {
+        let removed = self.dir.remove_file(&self.name);
+        removed.with_context(|| format!("remove {}", self.path.display()))
+    }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 
-use super::open::{open, write_archive};
+use super::open::{Taken, open, write_archive};
 use crate::commands::store::Which;
 use crate::context::Context;
 use crate::exit::Exit;
@@ -26,7 +26,7 @@ pub(crate) struct Save {
 impl Save {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
         let pack = open(context, &self.which, &self.pack)?;
-        write_archive(&self.file, &pack)?;
+        write_archive(&self.file, &pack, Taken::Replace)?;
         let mut out = context.output();
         out.line(&format!(
             "{}  {} with {} attestations",

@@ -9,11 +9,10 @@ use palisade_pack::{Report, Verdict};
 use super::certify::tell_peaks;
 use super::open::open;
 use crate::commands::store::Which;
-use crate::commands::trust::WhichTrust;
+use crate::commands::trust::{WhichTrust, load};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{Format, Output};
-use crate::signer::now;
 
 /// Say whether a pack may run here, and why
 ///
@@ -47,7 +46,7 @@ impl Verify {
                 .into_owned();
             pack.attest(&name, bytes)?;
         }
-        let trust = self.trust.open(context)?.load(now())?;
+        let trust = load(&self.trust.open(context)?)?;
         let report = palisade_pack::verify(&pack, &trust);
         let mut out = context.output();
         if format == Format::Json {

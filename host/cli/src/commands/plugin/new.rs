@@ -265,13 +265,10 @@ fn write(dir: &Path, files: &[(PathBuf, Vec<u8>)]) -> Result<()> {
     );
     for (path, content) in files {
         let path = dir.join(path);
-        let write = || {
-            if let Some(parent) = path.parent() {
-                fs::create_dir_all(parent)?;
-            }
-            fs::write(&path, content)
-        };
-        write().with_context(|| format!("write {}", path.display()))?;
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).with_context(|| format!("make {}", parent.display()))?;
+        }
+        palisade_private::output::write_new(&path, 0o644, content)?;
     }
     Ok(())
 }

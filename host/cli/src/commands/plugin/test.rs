@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
-use palisade_events::{Batch, Decision, Event, Finding, Kind};
+use palisade_events::{Batch, Decision, Escaped, EscapedLines, Event, Finding, Kind};
 use palisade_pipeline::engine::{EngineConfig, Notice, Output as Yield, PluginSummary, Poison};
 use palisade_runtime::Runtime;
 use palisade_runtime::manifest::World;
@@ -159,7 +159,7 @@ impl Test {
         out.finish()?;
         if let Some(path) = &self.junit {
             let text = report.to_string().context("write the results as XML")?;
-            std::fs::write(path, text).with_context(|| format!("write {}", path.display()))?;
+            palisade_private::output::write(path, 0o644, text.as_bytes())?;
         }
         ensure!(
             tally.passed + tally.failed > 0,
@@ -243,11 +243,11 @@ fn case(name: &str, failure: Option<String>, time: Duration) -> TestCase {
         Some(text) => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
             status.set_message("the result is not what expected.ndjson says");
-            status.set_description(text);
+            status.set_description(EscapedLines(&text).to_string());
             status
         }
     };
-    let mut case = TestCase::new(name, status);
+    let mut case = TestCase::new(Escaped(name).to_string(), status);
     case.set_time(time);
     case
 }
@@ -309,8 +309,7 @@ impl Bench<'_> {
             if !text.is_empty() {
                 text.push('\n');
             }
-            std::fs::write(&vector.expected.path, text)
-                .with_context(|| format!("write {}", vector.expected.path.display()))?;
+            palisade_private::output::write(&vector.expected.path, 0o644, text.as_bytes())?;
             return Ok(None);
         }
         let Some(expected) = &vector.expected.lines else {

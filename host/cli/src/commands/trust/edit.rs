@@ -6,15 +6,15 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use palisade_pack::dsse::Envelope;
-use palisade_pack::trust::{Policy, Revocations, Role, Root, RootKey};
+use palisade_pack::trust::{Policy, Revocations, Role, Root, RootKey, TimeReset};
 use palisade_pack::{KeyId, Time};
 use palisade_store::Digest;
 
-use super::{read, say, write};
+use super::{WhichTrust, read, say, write};
 use crate::commands::key::hex;
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::signer::{public, time};
+use crate::signer::{now, public, time};
 
 /// Options of `trust root`.
 #[derive(Debug, Args)]
@@ -203,6 +203,30 @@ impl PolicyOptions {
             &self.out,
             &Policy::envelope(&text),
         )
+    }
+}
+
+/// Options of `trust reset-time`.
+#[derive(Debug, Args)]
+pub(crate) struct ResetOptions {
+    /// Where the document goes
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// The time to remember instead [default: now]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    to: Option<Time>,
+    #[command(flatten)]
+    which: WhichTrust,
+}
+
+impl ResetOptions {
+    pub(super) fn run(self, context: &Context) -> Result<Exit> {
+        let dir = self.which.open(context)?;
+        let reset = dir.next_reset(self.to.unwrap_or_else(now))?;
+        let envelope = reset.envelope();
+        TimeReset::read(&envelope)
+            .with_context(|| format!("this site remembers {}, which is not ahead", reset.from))?;
+        finish(context, "time reset", reset.version, &self.out, &envelope)
     }
 }
 

@@ -19,7 +19,7 @@ use crate::signer::{SignerOptions, now};
 /// Which directory of trust documents.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct WhichTrust {
-    /// Directory of trust documents [default: .palisade/trust or the user's data directory]
+    /// Directory of trust documents [default: in the user's data directory]
     #[arg(long, value_name = "DIR", env = "PALISADE_TRUST")]
     trust: Option<PathBuf>,
 }
@@ -46,12 +46,16 @@ impl WhichTrust {
     /// # Errors
     /// When the directory cannot be read.
     pub(crate) fn if_set_up(&self) -> Result<Option<Trust>> {
-        if !self.path().is_ok_and(|path| path.is_dir()) {
+        let Ok(path) = self.path() else {
             return Ok(None);
-        }
-        let dir = self.open_here()?;
+        };
+        let dir = match palisade_private::open_dir(&path) {
+            Err(error) if error.is_absent() => return Ok(None),
+            opened => opened.with_context(|| format!("use {}", path.display()))?,
+        };
+        let dir = TrustDir::new(dir);
         Ok(if dir.is_set_up()? {
-            Some(dir.load(now())?)
+            Some(load(&dir)?)
         } else {
             None
         })
@@ -65,6 +69,23 @@ impl WhichTrust {
     }
 }
 
+/// What is trusted now, with a word to the operator when the clock cannot be right.
+///
+/// # Errors
+/// When the directory cannot be read or written.
+pub(crate) fn load(dir: &TrustDir) -> Result<Trust> {
+    let trust = dir.load(now())?;
+    if let Some(limit) = trust.clock_ahead_of {
+        crate::output::warn(&format!(
+            "the clock says {}, and the trust documents here hold until {limit} at the latest, \
+             with the margin for late ones; this time is not remembered. Set the clock right, or \
+             install the next documents",
+            now()
+        ));
+    }
+    Ok(trust)
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Write a root document, or its next version: which keys there are, and what each may do
@@ -73,7 +94,12 @@ pub(crate) enum Command {
     Revocations(edit::RevocationsOptions),
     /// Check a trust policy (trust.toml) and make a document of it
     Policy(edit::PolicyOptions),
-    /// Sign a root document, revocation list or policy
+    /// Write a document that takes back the latest time this site remembers
+    ///
+    /// For a site that ran with a clock that was ahead, so that its documents count as expired.
+    /// The root keys sign it; it holds for this site and once.
+    ResetTime(edit::ResetOptions),
+    /// Sign a root document, revocation list, policy or time reset
     Sign {
         /// The document; the signature is added to it
         file: PathBuf,
@@ -103,6 +129,7 @@ impl Command {
             Self::Root(options) => options.run(context),
             Self::Revocations(options) => options.run(context),
             Self::Policy(options) => options.run(context),
+            Self::ResetTime(options) => options.run(context),
             Self::Sign { file, signer } => {
                 let mut envelope = read(&file)?;
                 let signer = signer.open()?;
@@ -136,13 +163,8 @@ fn say(context: &Context, text: &str) -> Result<Exit> {
 }
 
 fn bytes(path: &Path) -> Result<Vec<u8>> {
-    use std::io::Read as _;
-    let file = std::fs::File::open(path).with_context(|| format!("open {}", path.display()))?;
-    let mut bytes = Vec::new();
-    file.take(palisade_pack::content::MAX_ATTESTATION_BYTES as u64 + 1)
-        .read_to_end(&mut bytes)
-        .with_context(|| format!("read {}", path.display()))?;
-    Ok(bytes)
+    let limit = palisade_pack::content::MAX_ATTESTATION_BYTES as u64;
+    Ok(palisade_private::read(path, limit)?)
 }
 
 fn read(path: &Path) -> Result<Envelope> {
@@ -151,5 +173,9 @@ fn read(path: &Path) -> Result<Envelope> {
 }
 
 fn write(path: &Path, envelope: &Envelope) -> Result<()> {
-    std::fs::write(path, envelope.write()).with_context(|| format!("write {}", path.display()))
+    Ok(palisade_private::output::write(
+        path,
+        0o644,
+        &envelope.write(),
+    )?)
 }

@@ -1,18 +1,17 @@
 //! `palisade trust show`.
 
 use anyhow::Result;
-use palisade_pack::Refusal;
 use palisade_pack::trust::TrustDir;
+use palisade_pack::{Refusal, Time};
 use serde_json::{Value, json};
 
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::Format;
-use crate::signer::now;
 
 pub(super) fn show(context: &Context, dir: &TrustDir) -> Result<Exit> {
     let format = context.format("trust show", &[Format::Table, Format::Json])?;
-    let trust = dir.load(now())?;
+    let trust = super::load(dir)?;
     let state = dir.state()?;
     let problem =
         |refusal: &Refusal| json!({ "refused": refusal.code(), "because": refusal.to_string() });
@@ -29,13 +28,18 @@ pub(super) fn show(context: &Context, dir: &TrustDir) -> Result<Exit> {
         );
         out.json(&json!({
             "at": trust.now,
+            "remembered": Time::from_seconds(state.time),
             "root": root,
             "revocations": revocations,
             "policy": policy,
             "packs": state.packs,
         }))?;
     } else {
-        out.line(&format!("judged at {}", trust.now))?;
+        out.line(&format!(
+            "judged at {}, latest time remembered {}",
+            trust.now,
+            Time::from_seconds(state.time)
+        ))?;
         match &trust.root {
             Err(refusal) => out.line(&refusal.to_string())?,
             Ok(root) => {

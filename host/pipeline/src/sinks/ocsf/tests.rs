@@ -35,6 +35,7 @@ fn finding(subject: &str, seconds: u64) -> Finding {
         event_ref: 1,
         by: Attribution {
             plugin: "cleartext".to_owned(),
+            pack: "iot-protocols".to_owned(),
             digest: Digest::of(b"component"),
             rule: "IOT-2.3b".to_owned(),
             requirements: vec!["IOT-2.3b".to_owned()],

@@ -1,0 +1,213 @@
+//! Files of a checked directory, and files of unknown origin.
+
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::path::{Component, Path};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use cap_fs_ext::{DirExt as _, FollowSymlinks, OpenOptionsFollowExt as _, OpenOptionsSyncExt as _};
+use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt as _};
+use rustix::fs::{FileType, Mode, OFlags, fstat};
+use rustix::io::Errno;
+
+use crate::PrivateError;
+use crate::walk::{in_words, private};
+
+/// Tells the temporary files of this process apart.
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
+/// Opens a file of a checked directory for reading, if there is one.
+///
+/// # Errors
+/// When it is no regular file, or somebody else may change it.
+pub fn open(dir: &Dir, name: &str) -> Result<Option<File>, PrivateError> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    match opened(dir, name, &mut options) {
+        Err(error) if error.is_absent() => Ok(None),
+        opened => opened.map(Some),
+    }
+}
+
+/// Opens a file of a checked directory for reading and writing; it is made (0600) if it is
+/// missing, and keeps what it has.
+///
+/// # Errors
+/// As [`open`], and when it cannot be made.
+pub fn create(dir: &Dir, name: &str) -> Result<File, PrivateError> {
+    let mut options = OpenOptions::new();
+    options
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600);
+    opened(dir, name, &mut options)
+}
+
+/// Makes a file of a checked directory (0600) for writing, which must not be there yet.
+///
+/// # Errors
+/// Those of the system; of the kind `AlreadyExists` when something has the name, be it a link.
+pub fn create_new(dir: &Dir, name: &str) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .follow(FollowSymlinks::No);
+    Ok(dir.open_with(name, &options)?.into_std())
+}
+
+/// Opens a file as [`create`] and locks it, waiting for whoever holds it.
+///
+/// # Errors
+/// As [`create`], and when it cannot be locked.
+pub fn lock(dir: &Dir, name: &str) -> Result<File, PrivateError> {
+    let file = create(dir, name)?;
+    loop {
+        match file.lock() {
+            Ok(()) => return Ok(file),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(PrivateError::io("lock", name)(error)),
+        }
+    }
+}
+
+/// Writes a file of a checked directory (0600), complete and durable or not at all.
+///
+/// # Errors
+/// When it cannot be written; what was there before is then still there.
+pub fn replace(dir: &Dir, name: &str, bytes: &[u8]) -> Result<(), PrivateError> {
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let temporary = format!(".{name}.{}.{number}", std::process::id());
+    // A crash may have left one of this name.
+    let _ = dir.remove_file(&temporary);
+    let write = || {
+        let mut to = create_new(dir, &temporary)?;
+        to.write_all(bytes)?;
+        to.sync_all()?;
+        dir.rename(&temporary, dir, name)?;
+        dir.open(".")?.sync_all()
+    };
+    write().map_err(|error| {
+        let _ = dir.remove_file(&temporary);
+        PrivateError::io("write", name)(error)
+    })
+}
+
+fn opened(dir: &Dir, name: &str, options: &mut OpenOptions) -> Result<File, PrivateError> {
+    // Non-blocking, because opening a planted pipe would otherwise wait for its other end.
+    options.follow(FollowSymlinks::No).nonblock(true);
+    let file = match dir.open_with(name, options) {
+        Ok(file) => file.into_std(),
+        Err(error) => return Err(unopened(dir, name, error)),
+    };
+    let path = Path::new(name);
+    let stat = fstat(&file).map_err(PrivateError::io("look at", path))?;
+    regular(FileType::from_raw_mode(stat.st_mode), path)?;
+    private(&stat, path)?;
+    Ok(file)
+}
+
+/// Links and sockets cannot be opened at all: says what they are rather than ELOOP or ENXIO.
+fn unopened(dir: &Dir, name: &str, error: io::Error) -> PrivateError {
+    match dir.symlink_metadata(name) {
+        Ok(found) if found.is_symlink() => PrivateError::Kind {
+            path: name.into(),
+            found: "a symbolic link",
+            expected: "a file",
+        },
+        Ok(found) if !found.is_file() && !found.is_dir() => PrivateError::Kind {
+            path: name.into(),
+            found: "a pipe, socket or device",
+            expected: "a file",
+        },
+        _ => PrivateError::io("open", name)(error),
+    }
+}
+
+pub(crate) fn regular(kind: FileType, path: &Path) -> Result<(), PrivateError> {
+    if kind == FileType::RegularFile {
+        return Ok(());
+    }
+    Err(PrivateError::Kind {
+        path: path.to_owned(),
+        found: in_words(kind),
+        expected: "a file",
+    })
+}
+
+/// Reads a file that somebody named or that was found in a folder: a regular one, of at most
+/// `limit` bytes. A link is followed.
+///
+/// # Errors
+/// When it cannot be read, is no regular file, or is larger.
+pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, PrivateError> {
+    contents(from_path(path)?, path, limit)
+}
+
+fn from_path(path: &Path) -> Result<File, PrivateError> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let fd =
+        rustix::fs::open(path, flags, Mode::empty()).map_err(PrivateError::io("open", path))?;
+    let stat = fstat(&fd).map_err(PrivateError::io("look at", path))?;
+    regular(FileType::from_raw_mode(stat.st_mode), path)?;
+    Ok(File::from(fd))
+}
+
+fn contents(file: File, path: &Path, limit: u64) -> Result<Vec<u8>, PrivateError> {
+    let mut bytes = Vec::new();
+    file.take(limit.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(PrivateError::io("read", path))?;
+    if bytes.len() as u64 <= limit {
+        return Ok(bytes);
+    }
+    let error = io::Error::other(format!("it has more than {limit} bytes"));
+    Err(PrivateError::io("read", path)(error))
+}
+
+/// Reads a regular file below a folder, by a relative path of plain names, following no link on
+/// the way to it.
+///
+/// # Errors
+/// When the path leaves the folder, a part of it is a link, or the file cannot be read, is no
+/// regular file, or has more than `limit` bytes.
+pub fn read_within(dir: &Dir, path: &Path, limit: u64) -> Result<Vec<u8>, PrivateError> {
+    let plain = |component| matches!(component, Component::Normal(_) | Component::CurDir);
+    if !path.components().all(plain) {
+        return Err(PrivateError::Kind {
+            path: path.to_owned(),
+            found: "a path that leaves the folder",
+            expected: "one below it",
+        });
+    }
+    let Some(name) = path.file_name() else {
+        return Err(PrivateError::io("open", path)(Errno::ISDIR));
+    };
+    let link = |error: io::Error| match error.raw_os_error() {
+        Some(code)
+            if code == Errno::LOOP.raw_os_error() || code == Errno::NOTDIR.raw_os_error() =>
+        {
+            PrivateError::Kind {
+                path: path.to_owned(),
+                found: "a symbolic link, or below one",
+                expected: "a file",
+            }
+        }
+        _ => PrivateError::io("open", path)(error),
+    };
+    let mut at = dir.try_clone().map_err(PrivateError::io("open", path))?;
+    for step in path.parent().into_iter().flat_map(Path::components) {
+        if let Component::Normal(step) = step {
+            at = at.open_dir_nofollow(step).map_err(link)?;
+        }
+    }
+    let mut options = OpenOptions::new();
+    options.read(true).follow(FollowSymlinks::No).nonblock(true);
+    let file = at.open_with(name, &options).map_err(link)?.into_std();
+    let stat = fstat(&file).map_err(PrivateError::io("look at", path))?;
+    regular(FileType::from_raw_mode(stat.st_mode), path)?;
+    contents(file, path, limit)
+}
