@@ -9,7 +9,7 @@ use std::sync::Arc;
 use palisade_events::json::EventJson;
 use palisade_events::{Batch, Source};
 use palisade_pipeline::sources::{
-    DeadLetters, EventReader as _, EventSink, JsonReader, Limits, SourcePolicy, open,
+    DeadLetters, EventReader as _, EventSink, LogReader, Limits, SourcePolicy, open,
 };
 
 /// Where the third-party logs lie, if they are there: `../shared/data` beside the
@@ -76,7 +76,7 @@ pub fn to_batches(bytes: &Arc<[u8]>) -> Vec<Batch> {
     let limits = Limits::default();
     let input = open("bench", Cursor::new(Arc::clone(bytes)), &limits);
     let input = input.unwrap_or_else(|error| panic!("{error}"));
-    let reader = JsonReader::new(input, &limits, None, DeadLetters::none());
+    let reader = LogReader::new(input, &limits, None, DeadLetters::none());
     let mut reader = reader.unwrap_or_else(|input| panic!("{input:?} is no JSON"));
     let mut sink = EventSink::new(SourcePolicy::new(source()));
     let mut batches = Vec::new();

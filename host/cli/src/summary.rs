@@ -159,6 +159,11 @@ pub(crate) fn print(done: &Summary, loaded: &Loaded, letters: LetterCounts) -> R
             done.broken_inputs,
         ),
         ("records that became no event", done.bad_records),
+        (
+            "records that were read after something in them was mended",
+            done.mended_records,
+        ),
+        ("events that name no address of an end", done.endless),
         ("flows that are parsed no further", done.unparsed),
         ("faults of plugins", done.faults),
         (
@@ -253,6 +258,8 @@ pub(crate) fn json(done: &Summary) -> Value {
         "packets_skipped": done.packets_skipped,
         "bytes": done.bytes,
         "bad_records": done.bad_records,
+        "mended_records": done.mended_records,
+        "endless": done.endless,
         "broken_inputs": done.broken_inputs,
         "findings": done.findings,
         "decisions": done.decisions,

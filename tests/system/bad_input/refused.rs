@@ -70,7 +70,7 @@ fn what_is_no_input_is_refused_with_what_would_be() {
             assert_eq!(ran.code, Some(2), "{name}: {}", ran.stderr);
             for says in [
                 *saw,
-                "accepted are pcap and pcapng captures, Suricata EVE JSON, Zeek JSON logs and Palisade NDJSON",
+                "accepted are pcap and pcapng captures, Suricata EVE JSON, Zeek logs in JSON or in columns and Palisade NDJSON",
                 "gzip or zstd",
             ] {
                 assert!(ran.stderr.contains(says), "{name}: {}", ran.stderr);

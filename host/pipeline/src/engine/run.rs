@@ -151,7 +151,7 @@ impl Engine {
         }
         let result = match input.format {
             Format::Pcap | Format::Pcapng => self.capture(input, policy, out),
-            Format::Json(..) => self.events(input, policy, out),
+            Format::Log(..) => self.events(input, policy, out),
         };
         self.summary.elapsed += began.elapsed();
         result

@@ -4,7 +4,10 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
+use super::fault::{Fault, Stop};
 use super::records::{Framing, MARK, Records};
+use super::recover::names::Sensor;
+use super::recover::{Candidate, recover};
 use super::text::Text;
 
 /// A compression that is undone.
@@ -54,8 +57,8 @@ pub enum Format {
     Pcap,
     /// A capture in the format of pcapng.
     Pcapng,
-    /// Records in JSON.
-    Json(Dialect, Framing),
+    /// Records of a log: in JSON, or, of Zeek, in columns.
+    Log(Dialect, Framing),
 }
 
 impl fmt::Display for Format {
@@ -63,16 +66,17 @@ impl fmt::Display for Format {
         match self {
             Self::Pcap => f.write_str("pcap capture"),
             Self::Pcapng => f.write_str("pcapng capture"),
-            Self::Json(Dialect::Eve, _) => f.write_str("Suricata EVE JSON"),
-            Self::Json(Dialect::Zeek(None), _) => f.write_str("Zeek JSON log"),
-            Self::Json(Dialect::Zeek(Some(path)), _) => write!(f, "Zeek JSON log `{path}`"),
-            Self::Json(Dialect::Palisade, _) => f.write_str("Palisade NDJSON"),
+            Self::Log(Dialect::Eve, _) => f.write_str("Suricata EVE JSON"),
+            Self::Log(Dialect::Zeek(None), _) => f.write_str("Zeek log"),
+            Self::Log(Dialect::Zeek(Some(path)), _) => write!(f, "Zeek log `{path}`"),
+            Self::Log(Dialect::Palisade, _) => f.write_str("Palisade NDJSON"),
         }
     }
 }
 
-/// How many records are tried, for the first may be the torn end of a rotated log.
-const TRIED: usize = 16;
+/// How many records are tried, for the first may be the torn end of a rotated log, or
+/// messages of other programs.
+const TRIED: usize = 64;
 
 /// The format of an input that begins with `bytes`; none if it is not accepted.
 pub(super) fn format(bytes: &[u8], name: &str) -> Option<Format> {
@@ -89,12 +93,41 @@ pub(super) fn format(bytes: &[u8], name: &str) -> Option<Format> {
     let mut records = Records::new(bytes, framing, bytes.len().max(1));
     for _ in 0..TRIED {
         let record = records.next().ok()??;
-        let keys = Keys::of(skip_prefix(records.bytes(&record)));
-        if let Some(dialect) = keys.dialect(name) {
-            return Some(Format::Json(dialect, framing));
+        let record = records.bytes(&record);
+        if is_header(record) {
+            return Some(Format::Log(Dialect::Zeek(path_of_name(name)), framing));
+        }
+        let found = Keys::of(skip_prefix(record)).dialect(name);
+        if let Some(dialect) = found.or_else(|| within(record, name)) {
+            return Some(Format::Log(dialect, framing));
         }
     }
     None
+}
+
+/// Whether a line belongs to the header of a log of Zeek in columns.
+fn is_header(line: &[u8]) -> bool {
+    const LINES: [&[u8]; 2] = [b"#separator", b"#fields"];
+    let rest = LINES.iter().find_map(|lead| line.strip_prefix(*lead));
+    rest.is_some_and(|rest| rest.first().is_some_and(|byte| !byte.is_ascii_alphanumeric()))
+}
+
+/// Whose the objects are that lie within a record.
+fn within(record: &[u8], name: &str) -> Option<Dialect> {
+    let mut found = None;
+    let sensors = [Sensor::Eve, Sensor::Zeek];
+    let mut take = |candidate: Candidate<'_>| {
+        let name = candidate.path.unwrap_or(name);
+        let dialect = Keys::of(candidate.text.as_bytes()).dialect(name);
+        let told = dialect.is_some();
+        if found.is_none() {
+            found = dialect;
+        }
+        if told { Ok(()) } else { Err(Stop::Bad(Fault::Missing("event_type"))) }
+    };
+    // What is taken is in `found`, and nothing is put anywhere.
+    let _ = recover(record, &sensors, &mut take);
+    found
 }
 
 /// Takes away a byte order mark.
@@ -132,7 +165,7 @@ fn framing(bytes: &[u8]) -> Framing {
 
 /// Which of the keys that tell formats apart the object has, as far as it can be read.
 #[derive(Debug, Default)]
-struct Keys {
+pub(super) struct Keys {
     event_type: bool,
     timestamp: bool,
     kind: bool,
@@ -140,21 +173,22 @@ struct Keys {
     ts: bool,
     uid: bool,
     path: bool,
-    /// Keys that are particular to one of Zeek's logs.
-    zeek_hint: Option<&'static str>,
+    /// The first of [`ZEEK_FIELDS`] that the object has.
+    hint: Option<usize>,
 }
 
-/// Fields that only one of Zeek's logs has, for logs that do not name themselves.
-const ZEEK_FIELDS: [(&str, &str); 16] = [
+/// Fields that tell Zeek's logs apart, for logs that do not name themselves. The first that
+/// is there counts, for some logs have fields of others.
+const ZEEK_FIELDS: [(&str, &str); 17] = [
     ("conn_state", "conn"),
     ("trans_id", "dns"),
     ("qtype_name", "dns"),
     ("ssl_history", "ssl"),
-    ("cipher", "ssl"),
+    ("mailfrom", "smtp"),
+    ("request_from", "sip"),
     ("status_code", "http"),
     ("trans_depth", "http"),
     ("note", "notice"),
-    ("mailfrom", "smtp"),
     ("total_bytes", "files"),
     ("seen_bytes", "files"),
     ("pdu_type", "modbus"),
@@ -162,14 +196,36 @@ const ZEEK_FIELDS: [(&str, &str); 16] = [
     ("auth_success", "ssh"),
     ("notice", "weird"),
     ("sensor_id", "signatures"),
+    ("cipher", "ssl"),
 ];
 
+/// The log that has these fields.
+pub(super) fn path_of_fields(has: impl Fn(&str) -> bool) -> Option<&'static str> {
+    let found = ZEEK_FIELDS.iter().find(|(field, _)| has(field));
+    found.map(|(_, path)| *path)
+}
+
+/// Whether it is the name of one of Zeek's logs.
+pub(super) fn is_zeek_log(name: &str) -> bool {
+    super::zeek::is_known(name)
+}
+
 impl Keys {
-    fn of(record: &[u8]) -> Self {
+    pub(super) fn of(record: &[u8]) -> Self {
         let mut keys = Self::default();
         // The record may be cut off where the looking ends; what was seen counts.
         let _ = Read(&mut keys).deserialize(&mut serde_json::Deserializer::from_slice(record));
         keys
+    }
+
+    /// The log of Zeek that only it has these fields.
+    pub(super) fn zeek_log(&self) -> Option<&'static str> {
+        self.hint.and_then(|at| ZEEK_FIELDS.get(at)).map(|(_, path)| *path)
+    }
+
+    /// Whether the object is a record itself, or would be one: then it wraps none.
+    pub(super) fn is_record(&self) -> bool {
+        self.event_type || self.path || self.ts || self.kind && self.time
     }
 
     fn dialect(&self, name: &str) -> Option<Dialect> {
@@ -182,8 +238,9 @@ impl Keys {
         if self.path && self.ts {
             return Some(Dialect::Zeek(None));
         }
-        if self.ts && (self.uid || self.zeek_hint.is_some()) {
-            let path = path_of_name(name).or_else(|| self.zeek_hint.map(str::to_owned));
+        let hint = self.zeek_log();
+        if self.ts && (self.uid || hint.is_some()) {
+            let path = path_of_name(name).or_else(|| hint.map(str::to_owned));
             return Some(Dialect::Zeek(path));
         }
         let known = path_of_name(name).filter(|path| super::zeek::is_known(path));
@@ -221,8 +278,11 @@ impl<'de> Visitor<'de> for Read<'_> {
                 "uid" | "fuid" => self.0.uid = true,
                 "_path" => self.0.path = true,
                 other => {
-                    let hint = ZEEK_FIELDS.iter().find(|(field, _)| *field == other);
-                    self.0.zeek_hint = self.0.zeek_hint.or(hint.map(|(_, path)| *path));
+                    let hint = ZEEK_FIELDS.iter().position(|(field, _)| *field == other);
+                    self.0.hint = match (self.0.hint, hint) {
+                        (Some(before), Some(now)) => Some(before.min(now)),
+                        (before, now) => before.or(now),
+                    };
                 }
             }
             map.next_value::<IgnoredAny>()?;
@@ -232,7 +292,7 @@ impl<'de> Visitor<'de> for Read<'_> {
 }
 
 /// The path of a Zeek log by its file's name: `dns` of `logs/dns.12:00-13:00.log.gz`.
-fn path_of_name(name: &str) -> Option<String> {
+pub(super) fn path_of_name(name: &str) -> Option<String> {
     let file = name.rsplit(['/', '\\']).next()?;
     let path = file.split(['.', '-']).next()?;
     let fine = !path.is_empty()
@@ -246,11 +306,7 @@ fn path_of_name(name: &str) -> Option<String> {
 
 /// What an input that is not accepted begins with, for the message.
 pub(super) fn describe(bytes: &[u8]) -> String {
-    const KNOWN: [(&[u8], &str); 12] = [
-        (
-            b"#separator",
-            "it is a Zeek log in columns; have Zeek write JSON with `LogAscii::use_json=T`",
-        ),
+    const KNOWN: [(&[u8], &str); 11] = [
         (b"%PDF", "it is a PDF document"),
         (b"PK\x03\x04", "it is a ZIP archive; unpack it first"),
         (b"BZh", "it is compressed with bzip2; unpack it first"),
@@ -269,11 +325,6 @@ pub(super) fn describe(bytes: &[u8]) -> String {
         (b"ARROW1", "it is an Arrow file"),
         (b"PAR1", "it is a Parquet file"),
     ];
-    if is_utf16(bytes) {
-        return "it is text in UTF-16; convert it to UTF-8, for example with \
-                `iconv -f UTF-16 -t UTF-8`"
-            .to_owned();
-    }
     if let Some((_, what)) = KNOWN.iter().find(|(magic, _)| bytes.starts_with(magic)) {
         return (*what).to_owned();
     }
@@ -290,25 +341,13 @@ pub(super) fn describe(bytes: &[u8]) -> String {
     }
 }
 
-/// Whether it is text in UTF-16: it has the byte order mark, or every other byte of what
-/// seems to be JSON is zero.
-fn is_utf16(bytes: &[u8]) -> bool {
-    matches!(
-        bytes,
-        [0xff, 0xfe, _, 0, ..]
-            | [0xfe, 0xff, 0, ..]
-            | [b'{' | b'[', 0, _, 0, ..]
-            | [0, b'{' | b'[', 0, ..]
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn dialect(text: &str, name: &str) -> Option<(Dialect, Framing)> {
         match format(text.as_bytes(), name)? {
-            Format::Json(dialect, framing) => Some((dialect, framing)),
+            Format::Log(dialect, framing) => Some((dialect, framing)),
             other => panic!("{other}"),
         }
     }
@@ -390,7 +429,6 @@ mod tests {
             "it begins with `hello\\u{1b}[0m`"
         );
         assert_eq!(describe(b"\xff\xfe"), "it begins with the bytes fffe");
-        assert!(describe(b"#separator \\x09").contains("use_json=T"));
         assert!(describe(b" {}").starts_with("it is JSON"));
     }
 }

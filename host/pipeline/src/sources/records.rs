@@ -1,12 +1,15 @@
 //! Cuts input into records: lines, or the values of JSON arrays and documents.
 
+mod opening;
 #[cfg(test)]
 mod tests;
 
 use std::io::{self, Read};
 use std::ops::Range;
 
-use memchr::{memchr, memchr_iter};
+use memchr::{memchr, memchr_iter, memmem};
+
+pub(super) use opening::opening;
 
 /// How much is read first, and how much at most: reads double while the input lasts.
 const FIRST_READ: usize = 8 << 10;
@@ -48,6 +51,8 @@ pub(super) enum Fault {
     NoObject,
     #[error("the input ends inside the record")]
     Unfinished,
+    #[error("the next record begins before this one has ended")]
+    Torn,
 }
 
 /// How much of a record that is too long is kept for the dead-letter file.
@@ -76,6 +81,15 @@ pub(super) struct Records<R> {
     /// it began.
     long: Option<(u64, u64, u64)>,
     kept: Vec<u8>,
+    /// Runs of zeros between records, and whether the last byte was one of them.
+    zeros: u64,
+    in_zeros: bool,
+    /// How a document began that did not end.
+    opening: Vec<u8>,
+    /// Up to this offset whatever begins as that one did begins a document.
+    distrust: u64,
+    /// Whether it was looked for the next document within the present one.
+    sought: bool,
 }
 
 /// Where the scanner of documents stands.
@@ -106,6 +120,33 @@ impl<R: Read> Records<R> {
             scan: Scan::default(),
             long: None,
             kept: Vec::new(),
+            zeros: 0,
+            in_zeros: false,
+            opening: Vec::new(),
+            distrust: 0,
+            sought: false,
+        }
+    }
+
+    /// How many runs of zeros lay before records. A disk that failed, or a file that was
+    /// truncated while it was written, leaves them.
+    pub(super) fn zeros(&self) -> u64 {
+        self.zeros
+    }
+
+    /// Passes over zeros before a record.
+    fn skip_zeros(&mut self) {
+        let rest = &self.buffer[self.start..];
+        match rest.first() {
+            Some(0) if self.start == self.scanned && self.long.is_none() => {
+                self.zeros += u64::from(!self.in_zeros);
+                self.in_zeros = true;
+                self.start += rest.iter().take_while(|byte| **byte == 0).count();
+                self.scanned = self.start;
+                self.in_zeros = self.start == self.buffer.len();
+            }
+            Some(_) => self.in_zeros = false,
+            None => {}
         }
     }
 
@@ -159,9 +200,6 @@ impl<R: Read> Records<R> {
                 // What was cut off is a record of its own; the error comes after it.
                 self.ended = true;
                 self.error = Some(error);
-                if let Some(record) = self.rest(Some(Fault::Unfinished)) {
-                    return Ok(Some(record));
-                }
             }
         }
     }
@@ -289,9 +327,11 @@ impl<R: Read> Records<R> {
 
     fn next_line(&mut self) -> Option<Record> {
         loop {
+            self.skip_zeros();
             let Some(found) = memchr(b'\n', &self.buffer[self.scanned..]) else {
                 self.scanned = self.buffer.len();
-                return if self.ended { self.rest(None) } else { None };
+                let cut_off = self.error.is_some().then_some(Fault::Unfinished);
+                return if self.ended { self.rest(cut_off) } else { None };
             };
             let end = self.scanned + found;
             let line = self.line;
@@ -306,51 +346,56 @@ impl<R: Read> Records<R> {
     }
 
     fn next_document(&mut self) -> Option<Record> {
-        while let Some(byte) = self.buffer.get(self.scanned).copied() {
-            self.scanned += 1;
-            let newline = byte == b'\n';
-            self.line += u64::from(newline);
-            let scan = &mut self.scan;
-            if scan.depth > 0 {
-                if scan.in_string {
-                    match byte {
-                        _ if scan.escaped => scan.escaped = false,
-                        b'\\' => scan.escaped = true,
-                        b'"' => scan.in_string = false,
-                        _ => {}
-                    }
-                    continue;
+        loop {
+            if self.scan == Scan::default() {
+                self.skip_zeros();
+            }
+            let Some(byte) = self.buffer.get(self.scanned).copied() else {
+                break;
+            };
+            if self.scan.depth > 0 {
+                if self.begins_next(byte) {
+                    return Some(self.tear(self.scanned));
                 }
-                match byte {
-                    b'"' => scan.in_string = true,
-                    b'{' | b'[' => scan.depth = scan.depth.saturating_add(1),
-                    b'}' | b']' => scan.depth -= 1,
-                    _ => {}
-                }
-                if scan.depth == 0 {
+                self.scanned += 1;
+                self.line += u64::from(byte == b'\n');
+                if self.scan.within(byte) {
                     let within = &self.buffer[self.start..self.scanned];
                     let lines = memchr_iter(b'\n', within).count() as u64;
                     return Some(self.cut(self.scanned, self.scanned, self.line - lines, None));
                 }
+                if self.scanned - self.start > self.max
+                    && let Some(next) = self.seek_next()
+                {
+                    return Some(self.tear(next));
+                }
                 continue;
             }
-            let separator = matches!(byte, b'[' | b']' | b',') || byte.is_ascii_whitespace();
-            if scan.junk && (separator || byte == b'{') {
-                scan.junk = false;
-                let line = self.line - u64::from(newline);
+            let separator = matches!(byte, b'[' | b']' | b',' | 0) || byte.is_ascii_whitespace();
+            if self.scan.junk && (separator || byte == b'{') {
+                self.scan.junk = false;
                 // The byte is looked at again, now as one between objects.
-                self.scanned -= 1;
-                self.line = line;
-                return Some(self.cut(self.scanned, self.scanned, line, Some(Fault::NoObject)));
+                let (end, line) = (self.scanned, self.line);
+                return Some(self.cut(end, end, line, Some(Fault::NoObject)));
             }
+            self.scanned += 1;
+            self.line += u64::from(byte == b'\n');
             match byte {
-                b'{' => scan.depth = 1,
+                b'{' => {
+                    self.scan.depth = 1;
+                    self.sought = false;
+                }
                 _ if separator => self.start = self.scanned,
-                _ => scan.junk = true,
+                _ => self.scan.junk = true,
             }
         }
         if !self.ended {
             return None;
+        }
+        if self.scan.depth > 0
+            && let Some(next) = self.seek_next()
+        {
+            return Some(self.tear(next));
         }
         let fault = if self.scan.depth > 0 {
             Fault::Unfinished
@@ -359,5 +404,68 @@ impl<R: Read> Records<R> {
         };
         self.scan = Scan::default();
         self.rest(Some(fault))
+    }
+
+    /// Whether at `scanned` something begins as the document did that was found not to end.
+    fn begins_next(&self, byte: u8) -> bool {
+        if byte != b'{' || self.scanned as u64 + self.base >= self.distrust {
+            return false;
+        }
+        // All up to there has been read already.
+        self.scanned > self.start && self.buffer[self.scanned..].starts_with(&self.opening)
+    }
+
+    /// Where, in a document that does not end or is too long, something begins as it does.
+    /// Each document is searched once, and each byte is scanned again once at most.
+    fn seek_next(&mut self) -> Option<usize> {
+        if self.long.is_some() || std::mem::replace(&mut self.sought, true) {
+            return None;
+        }
+        let document = &self.buffer[self.start..self.scanned];
+        let opening = opening(document)?;
+        let found = memmem::find(&document[opening.len()..], opening)?;
+        let next = self.start + opening.len() + found;
+        self.opening.clear();
+        self.opening.extend_from_slice(opening);
+        let end = self.base + self.scanned as u64;
+        self.distrust = (end + 1).saturating_sub(self.opening.len() as u64);
+        Some(next)
+    }
+
+    /// Ends a document where the next one begins.
+    fn tear(&mut self, next: usize) -> Record {
+        let lines = |bytes: &[u8]| memchr_iter(b'\n', bytes).count() as u64;
+        self.line -= lines(&self.buffer[next..self.scanned]);
+        let line = self.line - lines(&self.buffer[self.start..next]);
+        self.scan = Scan::default();
+        self.scanned = next;
+        self.cut(next, next, line, Some(Fault::Torn))
+    }
+}
+
+impl Scan {
+    /// Takes a byte within a document; whether it ends it.
+    fn within(&mut self, byte: u8) -> bool {
+        if self.in_string {
+            match byte {
+                // A text in JSON has no raw line feed: it lacks its end.
+                b'\n' => (self.in_string, self.escaped) = (false, false),
+                _ if self.escaped => self.escaped = false,
+                b'\\' => self.escaped = true,
+                b'"' => self.in_string = false,
+                _ => {}
+            }
+            return false;
+        }
+        match byte {
+            b'"' => self.in_string = true,
+            b'{' | b'[' => self.depth = self.depth.saturating_add(1),
+            b'}' | b']' => {
+                self.depth -= 1;
+                return self.depth == 0;
+            }
+            _ => {}
+        }
+        false
     }
 }

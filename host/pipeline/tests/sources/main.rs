@@ -1,9 +1,11 @@
 //! Inputs as files hold them, from the first byte to events.
 
 mod adversity;
+mod columns;
 mod enrichment;
 mod eve;
 mod ndjson;
+mod forms;
 mod real;
 mod zeek;
 
@@ -12,7 +14,7 @@ use std::sync::Arc;
 
 use palisade_events::{Batch, Body, Event, Source};
 use palisade_pipeline::sources::{
-    BadRecord, Counts, DeadLetters, EventReader as _, EventSink, JsonReader, Limits, ReadError,
+    BadRecord, Counts, DeadLetters, EventReader as _, EventSink, LogReader, Limits, ReadError,
     SourcePolicy, open,
 };
 
@@ -63,7 +65,7 @@ fn read_with(name: &str, bytes: &[u8], policy: SourcePolicy, rows: usize) -> Out
         ..Limits::default()
     };
     let input = open(name, Cursor::new(bytes.to_vec()), &limits).unwrap();
-    let mut reader = JsonReader::new(input, &limits, None, DeadLetters::none()).unwrap();
+    let mut reader = LogReader::new(input, &limits, None, DeadLetters::none()).unwrap();
     let mut sink = EventSink::new(policy).with_max_rows(rows);
     let mut batches = Vec::new();
     let mut error = None;

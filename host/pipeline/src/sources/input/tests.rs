@@ -153,5 +153,5 @@ fn nothing_and_unknown() {
         "`a.log` is empty; there is nothing to read"
     );
     let unknown = error(b"hello");
-    assert!(unknown.contains("begins with `hello`") && unknown.contains("Zeek JSON"));
+    assert!(unknown.contains("begins with `hello`") && unknown.contains("Zeek logs in JSON or in columns"));
 }

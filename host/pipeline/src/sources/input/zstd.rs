@@ -2,34 +2,58 @@
 
 use std::io::{self, BufRead, Read};
 
+use super::gzip::skip_zeros;
+use super::remarks::Remarks;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 /// Largest window in bytes, that of `zstd --long`: memory that a frame may demand.
 const MAX_WINDOW: u64 = 128 << 20;
 
-/// Frames of zstd one after another, with skippable ones between them.
+/// Frames of zstd one after another, with skippable ones and zeros between and behind them.
+/// What else comes behind the last is left out, and a remark says so.
 pub(super) struct Zstd<R> {
     from: R,
     decoder: FrameDecoder,
     in_frame: bool,
+    /// Whether a frame has ended.
+    past_first: bool,
+    ended: bool,
+    remarks: Remarks,
 }
 
 impl<R: BufRead> Zstd<R> {
     /// Reads frames of `from`.
-    pub(super) fn new(from: R) -> Self {
+    pub(super) fn new(from: R, remarks: Remarks) -> Self {
         let mut decoder = FrameDecoder::new();
         decoder.set_max_window_size(MAX_WINDOW);
         Self {
             from,
             decoder,
             in_frame: false,
+            past_first: false,
+            ended: false,
+            remarks,
         }
     }
 
     /// Opens the next frame; false at the end of the input.
     fn next_frame(&mut self) -> io::Result<bool> {
-        while !self.from.fill_buf()?.is_empty() {
+        while !self.ended {
+            match skip_zeros(&mut self.from)? {
+                None => break,
+                // A frame, or one to be skipped.
+                Some(0x28 | 0x50..=0x5f) => {}
+                Some(_) if self.past_first => {
+                    self.remarks.add(
+                        "what comes behind the last zstd frame is none, and is left out; all \
+                         before it was read"
+                            .to_owned(),
+                    );
+                    break;
+                }
+                Some(_) => {}
+            }
             match self.decoder.reset(&mut self.from) {
                 Ok(()) => {
                     self.in_frame = true;
@@ -47,12 +71,14 @@ impl<R: BufRead> Zstd<R> {
                 Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
             }
         }
+        self.ended = true;
         Ok(false)
     }
 
     /// What was decoded by a frame that has ended must have the checksum it claims.
     fn end_frame(&mut self) -> io::Result<()> {
         self.in_frame = false;
+        self.past_first = true;
         let claimed = self.decoder.get_checksum_from_data();
         if claimed.is_some() && claimed != self.decoder.get_calculated_checksum() {
             let error = "the checksum of a zstd frame does not match what it holds";
