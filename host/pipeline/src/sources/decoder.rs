@@ -29,9 +29,7 @@ impl Decoder {
     pub(super) fn new(dialect: &Dialect, name: &str, networks: Option<Arc<Networks>>) -> Self {
         match dialect {
             Dialect::Eve => Self::Eve(Box::new(Eve::new(networks))),
-            Dialect::Zeek(path) => {
-                Self::Zeek(Box::new(Zeek::new(name, path.clone(), networks)))
-            }
+            Dialect::Zeek(path) => Self::Zeek(Box::new(Zeek::new(name, path.clone(), networks))),
             Dialect::Palisade => Self::Palisade(Types::default()),
         }
     }
@@ -101,11 +99,7 @@ impl Decoder {
     }
 
     /// Puts the event of an object into `to`.
-    fn object(
-        &mut self,
-        candidate: Candidate<'_>,
-        to: &mut EventSink,
-    ) -> Result<(), Stop> {
+    fn object(&mut self, candidate: Candidate<'_>, to: &mut EventSink) -> Result<(), Stop> {
         match self {
             Self::Eve(eve) => eve.read(candidate.text, to),
             Self::Zeek(zeek) => zeek.read(candidate, to),

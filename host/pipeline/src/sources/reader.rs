@@ -146,8 +146,8 @@ impl LogReader {
         self.events += found.taken as u64;
         if found.taken == 0 {
             // Nothing tells that it is more than one record.
-            let telling = found.telling();
-            self.reports.bad(record, 0..bytes.len(), bytes, telling.unwrap_or(&fault));
+            let fault = found.telling.as_ref().unwrap_or(&fault);
+            self.reports.bad(record, 0..bytes.len(), bytes, fault);
             return Ok(());
         }
         for (at, fault) in &found.bad {

@@ -109,7 +109,10 @@ pub(super) fn format(bytes: &[u8], name: &str) -> Option<Format> {
 fn is_header(line: &[u8]) -> bool {
     const LINES: [&[u8]; 2] = [b"#separator", b"#fields"];
     let rest = LINES.iter().find_map(|lead| line.strip_prefix(*lead));
-    rest.is_some_and(|rest| rest.first().is_some_and(|byte| !byte.is_ascii_alphanumeric()))
+    rest.is_some_and(|rest| {
+        rest.first()
+            .is_some_and(|byte| !byte.is_ascii_alphanumeric())
+    })
 }
 
 /// Whose the objects are that lie within a record.
@@ -123,7 +126,11 @@ fn within(record: &[u8], name: &str) -> Option<Dialect> {
         if found.is_none() {
             found = dialect;
         }
-        if told { Ok(()) } else { Err(Stop::Bad(Fault::Missing("event_type"))) }
+        if told {
+            Ok(())
+        } else {
+            Err(Stop::Bad(Fault::Missing("event_type")))
+        }
     };
     // What is taken is in `found`, and nothing is put anywhere.
     let _ = recover(record, &sensors, &mut take);
@@ -165,14 +172,14 @@ fn framing(bytes: &[u8]) -> Framing {
 
 /// Which of the keys that tell formats apart the object has, as far as it can be read.
 #[derive(Debug, Default)]
-pub(super) struct Keys {
+pub(super) struct Keys<'r> {
     event_type: bool,
     timestamp: bool,
     kind: bool,
     time: bool,
     ts: bool,
     uid: bool,
-    path: bool,
+    path: Text<'r>,
     /// The first of [`ZEEK_FIELDS`] that the object has.
     hint: Option<usize>,
 }
@@ -210,22 +217,36 @@ pub(super) fn is_zeek_log(name: &str) -> bool {
     super::zeek::is_known(name)
 }
 
-impl Keys {
-    pub(super) fn of(record: &[u8]) -> Self {
+impl<'r> Keys<'r> {
+    pub(super) fn of(record: &'r [u8]) -> Self {
         let mut keys = Self::default();
         // The record may be cut off where the looking ends; what was seen counts.
         let _ = Read(&mut keys).deserialize(&mut serde_json::Deserializer::from_slice(record));
         keys
     }
 
+    /// The keys of a whole record.
+    pub(super) fn read(record: &'r str) -> Result<Self, serde_json::Error> {
+        let mut keys = Self::default();
+        Read(&mut keys).deserialize(&mut serde_json::Deserializer::from_str(record))?;
+        Ok(keys)
+    }
+
+    /// The log of Zeek that the record says it is of.
+    pub(super) fn path(&self) -> Option<&str> {
+        self.path.get()
+    }
+
     /// The log of Zeek that only it has these fields.
     pub(super) fn zeek_log(&self) -> Option<&'static str> {
-        self.hint.and_then(|at| ZEEK_FIELDS.get(at)).map(|(_, path)| *path)
+        self.hint
+            .and_then(|at| ZEEK_FIELDS.get(at))
+            .map(|(_, path)| *path)
     }
 
     /// Whether the object is a record itself, or would be one: then it wraps none.
     pub(super) fn is_record(&self) -> bool {
-        self.event_type || self.path || self.ts || self.kind && self.time
+        self.event_type || self.path().is_some() || self.ts || self.kind && self.time
     }
 
     fn dialect(&self, name: &str) -> Option<Dialect> {
@@ -235,7 +256,7 @@ impl Keys {
         if self.kind && self.time {
             return Some(Dialect::Palisade);
         }
-        if self.path && self.ts {
+        if self.path().is_some() && self.ts {
             return Some(Dialect::Zeek(None));
         }
         let hint = self.zeek_log();
@@ -250,9 +271,9 @@ impl Keys {
     }
 }
 
-struct Read<'k>(&'k mut Keys);
+struct Read<'k, 'r>(&'k mut Keys<'r>);
 
-impl<'de> DeserializeSeed<'de> for Read<'_> {
+impl<'de> DeserializeSeed<'de> for Read<'_, 'de> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
@@ -260,7 +281,7 @@ impl<'de> DeserializeSeed<'de> for Read<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Read<'_> {
+impl<'de> Visitor<'de> for Read<'_, 'de> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -276,7 +297,10 @@ impl<'de> Visitor<'de> for Read<'_> {
                 "time" => self.0.time = true,
                 "ts" => self.0.ts = true,
                 "uid" | "fuid" => self.0.uid = true,
-                "_path" => self.0.path = true,
+                "_path" => {
+                    self.0.path = map.next_value()?;
+                    continue;
+                }
                 other => {
                     let hint = ZEEK_FIELDS.iter().position(|(field, _)| *field == other);
                     self.0.hint = match (self.0.hint, hint) {

@@ -5,7 +5,7 @@ use std::io::Cursor;
 use std::sync::{Arc, Mutex};
 
 use palisade_pipeline::sources::{
-    DeadLetters, EventReader as _, EventSink, LogReader, Limits, OpenError, SourcePolicy, open,
+    DeadLetters, EventReader as _, EventSink, Limits, LogReader, OpenError, SourcePolicy, open,
 };
 
 use crate::{read, source};

@@ -50,7 +50,9 @@ fn type_of(name: &str, value: &Value) -> String {
         Value::Number(_) if name.ends_with("_p") => "port".to_owned(),
         Value::Number(_) => "count".to_owned(),
         Value::Array(items) => {
-            let inner = items.first().map_or("string".to_owned(), |item| type_of("", item));
+            let inner = items
+                .first()
+                .map_or("string".to_owned(), |item| type_of("", item));
             format!("vector[{inner}]")
         }
         _ => "string".to_owned(),
@@ -74,10 +76,12 @@ fn to_columns(path: &str, lines: &[Map<String, Value>], separator: &str) -> Stri
     if let Some(of) = fields.get_mut("ts") {
         *of = "time".to_owned();
     }
-    let in_hex: String = separator.bytes().map(|byte| format!("\\x{byte:02x}")).collect();
-    let join = |what: &str, parts: Vec<&str>| {
-        format!("{what}{separator}{}\n", parts.join(separator))
-    };
+    let in_hex: String = separator
+        .bytes()
+        .map(|byte| format!("\\x{byte:02x}"))
+        .collect();
+    let join =
+        |what: &str, parts: Vec<&str>| format!("{what}{separator}{}\n", parts.join(separator));
     let mut log = format!(
         "#separator {in_hex}\n#set_separator{separator},\n#empty_field{separator}(empty)\n\
          #unset_field{separator}-\n#path{separator}{path}\n\
@@ -103,7 +107,11 @@ fn to_columns(path: &str, lines: &[Map<String, Value>], separator: &str) -> Stri
 /// A time of these logs as Zeek writes it in columns.
 fn epoch(text: &str) -> String {
     let time: palisade_events::Timestamp = text.parse().unwrap();
-    format!("{}.{:06}", time.0 / 1_000_000_000, time.0 / 1_000 % 1_000_000)
+    format!(
+        "{}.{:06}",
+        time.0 / 1_000_000_000,
+        time.0 / 1_000 % 1_000_000
+    )
 }
 
 /// The lines of a log of the real data.
@@ -171,7 +179,10 @@ fn kinds(events: &[Event]) -> Vec<Kind> {
 fn several_logs_in_one_stream() {
     let json = r#"{"_path":"conn","ts":1750000000.5,"uid":"C1","id.orig_h":"192.0.2.10","id.orig_p":40000,"id.resp_h":"203.0.113.66","id.resp_p":443,"proto":"tcp","service":"ssl","duration":1.5,"orig_bytes":10,"resp_bytes":20,"history":"ShADadFf","orig_pkts":5,"orig_ip_bytes":300,"resp_pkts":4,"resp_ip_bytes":400}"#;
     // Rotated, with comments around, lines of Windows, and JSON in between.
-    let all = format!("### a comment\n{CONN}{SSH}{json}\n{}", CONN.replace('\n', "\r\n"));
+    let all = format!(
+        "### a comment\n{CONN}{SSH}{json}\n{}",
+        CONN.replace('\n', "\r\n")
+    );
     let outcome = read("-", all.as_bytes());
     assert_eq!((outcome.counts.bad, outcome.counts.endless), (0, 0));
     let events = outcome.events();
@@ -190,7 +201,10 @@ fn several_logs_in_one_stream() {
             r#"{"ts":1750000001.25,"uid":"C2","id.orig_h":"192.0.2.10","id.orig_p":40001,"id.resp_h":"203.0.113.66","id.resp_p":22,"auth_success":false,"client":"SSH-2.0-a\t\\xff"}"#
         )
     );
-    assert_eq!(attribute(&events[1], "ssh.client"), Some("SSH-2.0-a\t\\xff".into()));
+    assert_eq!(
+        attribute(&events[1], "ssh.client"),
+        Some("SSH-2.0-a\t\\xff".into())
+    );
 }
 
 #[test]
@@ -200,14 +214,19 @@ fn other_separators_of_scope() {
         let log = CONN
             .replace("id.orig", &format!("id{scope}orig"))
             .replace("id.resp", &format!("id{scope}resp"));
-        assert_eq!(comparable(read("-", log.as_bytes()).events()), plain, "{scope}");
+        assert_eq!(
+            comparable(read("-", log.as_bytes()).events()),
+            plain,
+            "{scope}"
+        );
     }
 }
 
 #[test]
 fn rows_that_cannot_be_read_are_told() {
     let row = CONN.lines().nth(8).unwrap();
-    let forged = r#"{"_path":"conn","ts":1,"uid":"C","id.orig_h":"10.0.0.1","id.resp_h":"10.0.0.2"}"#;
+    let forged =
+        r#"{"_path":"conn","ts":1,"uid":"C","id.orig_h":"10.0.0.1","id.resp_h":"10.0.0.2"}"#;
     let log = format!("{CONN}{}\nx {forged}\n{row}\textra\n{row}\n", &row[..60]);
     let outcome = read("conn.log", log.as_bytes());
     assert_eq!((outcome.counts.events, outcome.counts.bad), (2, 3));
@@ -217,7 +236,10 @@ fn rows_that_cannot_be_read_are_told() {
     assert_eq!((outcome.counts.events, outcome.counts.bad), (0, 1));
     assert!(outcome.reasons()[0].contains("before the header"));
     let bytes = CONN.replace("C1", "C\u{1}").into_bytes();
-    let bytes: Vec<u8> = bytes.iter().map(|b| if *b == 1 { 0xff } else { *b }).collect();
+    let bytes: Vec<u8> = bytes
+        .iter()
+        .map(|b| if *b == 1 { 0xff } else { *b })
+        .collect();
     let outcome = read("conn.log", &bytes);
     assert_eq!((outcome.counts.events, outcome.counts.mended), (1, 1));
 }
@@ -225,21 +247,47 @@ fn rows_that_cannot_be_read_are_told() {
 #[test]
 fn zeeks_own_baselines() {
     let logs = [
-        ("icsnpp-modbus/testing/baseline/analyzer.basic/conn.log", Kind::NetworkFlow),
-        ("icsnpp-modbus/testing/baseline/analyzer.basic/modbus.log", Kind::DeviceMessage),
-        ("icsnpp-modbus/testing/baseline/analyzer.basic/modbus_detailed.log", Kind::DeviceMessage),
-        ("icsnpp-enip/tests/baseline/analyzer.basic/enip.log", Kind::DeviceMessage),
-        ("icsnpp-enip/tests/baseline/analyzer.basic/cip.log", Kind::DeviceMessage),
+        (
+            "icsnpp-modbus/testing/baseline/analyzer.basic/conn.log",
+            Kind::NetworkFlow,
+        ),
+        (
+            "icsnpp-modbus/testing/baseline/analyzer.basic/modbus.log",
+            Kind::DeviceMessage,
+        ),
+        (
+            "icsnpp-modbus/testing/baseline/analyzer.basic/modbus_detailed.log",
+            Kind::DeviceMessage,
+        ),
+        (
+            "icsnpp-enip/tests/baseline/analyzer.basic/enip.log",
+            Kind::DeviceMessage,
+        ),
+        (
+            "icsnpp-enip/tests/baseline/analyzer.basic/cip.log",
+            Kind::DeviceMessage,
+        ),
     ];
     for (log, kind) in logs {
-        let Some(bytes) = data(&format!("pcap/{log}")) else { return };
+        let Some(bytes) = data(&format!("pcap/{log}")) else {
+            return;
+        };
         // Their times are masked.
-        let text = String::from_utf8(bytes).unwrap().replace("XXXXXXXXXX.XXXXXX", "1750000000.5");
+        let text = String::from_utf8(bytes)
+            .unwrap()
+            .replace("XXXXXXXXXX.XXXXXX", "1750000000.5");
         let rows = text.lines().filter(|line| !line.starts_with('#')).count();
         assert!(rows > 0);
         let outcome = read("-", text.as_bytes());
-        assert_eq!((outcome.counts.events, outcome.counts.bad), (rows as u64, 0), "{log}");
+        assert_eq!(
+            (outcome.counts.events, outcome.counts.bad),
+            (rows as u64, 0),
+            "{log}"
+        );
         assert_eq!(outcome.counts.endless, 0, "{log}");
-        assert!(outcome.batches.iter().all(|batch| batch.kind() == kind), "{log}");
+        assert!(
+            outcome.batches.iter().all(|batch| batch.kind() == kind),
+            "{log}"
+        );
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use palisade_events::{Body, Event};
 use palisade_pipeline::enrich::{Networks, Place};
 use palisade_pipeline::sources::{
-    DeadLetters, EventReader as _, EventSink, LogReader, Limits, SourcePolicy, open,
+    DeadLetters, EventReader as _, EventSink, Limits, LogReader, SourcePolicy, open,
 };
 
 use crate::source;

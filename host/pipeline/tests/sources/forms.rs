@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use palisade_events::{Body, Kind};
 
-use crate::{json, read, read_with, source};
+use crate::{json, read, read_in_steps, read_with, source};
 use palisade_pipeline::sources::SourcePolicy;
+use proptest::prelude::*;
 
 /// A record of EVE, told apart by its flow.
 fn eve(flow: u64) -> String {
@@ -29,7 +30,11 @@ fn flows(text: impl AsRef<[u8]>) -> (Vec<u64>, u64, u64) {
         Body::NetworkFlow(flow) => flow.flow.as_ref().unwrap().id,
         other => panic!("{other:?}"),
     };
-    let flows = outcome.events().iter().map(|event| flow(&event.body)).collect();
+    let flows = outcome
+        .events()
+        .iter()
+        .map(|event| flow(&event.body))
+        .collect();
     (flows, outcome.counts.bad, outcome.counts.mended)
 }
 
@@ -71,7 +76,13 @@ fn what_is_torn_costs_itself_alone() {
     // Over several lines as well, at the beginning, and far before the end.
     let whole = pretty(2);
     for end in (14..whole.len() - 3).step_by(17) {
-        let text = format!("{}\n{}\n{}\n{}", pretty(1), &whole[..end], pretty(3), pretty(4));
+        let text = format!(
+            "{}\n{}\n{}\n{}",
+            pretty(1),
+            &whole[..end],
+            pretty(3),
+            pretty(4)
+        );
         let (found, bad, _) = flows(&text);
         assert_eq!((found, bad >= 1), (vec![1, 3, 4], true), "{text}");
     }
@@ -145,10 +156,13 @@ fn events_of_palisade_too() {
 
 #[test]
 fn text_in_utf16() {
-    let text = format!("\u{feff}{}\n{}\n", eve(1), eve(2).replace("bad.", "b\u{e9}\u{1f600}."));
-    let to = |bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
-        text.encode_utf16().flat_map(bytes).collect()
-    };
+    let text = format!(
+        "\u{feff}{}\n{}\n",
+        eve(1),
+        eve(2).replace("bad.", "b\u{e9}\u{1f600}.")
+    );
+    let to =
+        |bytes: fn(u16) -> [u8; 2]| -> Vec<u8> { text.encode_utf16().flat_map(bytes).collect() };
     for bytes in [to(u16::to_le_bytes), to(u16::to_be_bytes)] {
         for from in [0, 2] {
             let outcome = read("x", &bytes[from..]);
@@ -172,7 +186,9 @@ fn eve_in_syslog_and_wrappers() {
         format!("<13>1 2025-06-15T15:06:40Z suricata suricata - - - {object}"),
         format!(r#"{{"log":{text},"stream":"stdout","time":"2025-06-15T15:06:40Z"}}"#),
         format!(r#"{{"MESSAGE":{text},"_HOSTNAME":"x"}}"#),
-        format!(r#"{{"@timestamp":"2025-06-15T15:06:41Z","event":{{"kind":"alert","original":{text}}}}}"#),
+        format!(
+            r#"{{"@timestamp":"2025-06-15T15:06:41Z","event":{{"kind":"alert","original":{text}}}}}"#
+        ),
         format!(r#"{{"data":{object},"rule":{{"level":3}}}}"#),
         format!(r#"{{"suricata":{{"eve":{object}}}}}"#),
     ];
@@ -182,7 +198,10 @@ fn eve_in_syslog_and_wrappers() {
         assert_eq!(json(&outcome.only()), expect, "{record}");
         assert_eq!(outcome.counts.mended, 0, "{record}");
         // Also where the log began otherwise.
-        assert_eq!(flows(format!("{object}\n{record}\n{object}")), (vec![1; 3], 0, 0));
+        assert_eq!(
+            flows(format!("{object}\n{record}\n{object}")),
+            (vec![1; 3], 0, 0)
+        );
     }
     let other = "Jun 15 15:06:41 sensor sshd[1]: Failed password for root";
     let mixed = format!("{}\n{other}\n{}\n", records[0], records[1]);
@@ -200,11 +219,18 @@ fn zeek_under_other_names() {
     for record in [
         CONN.replace("id.", "id_"),
         CONN.replace("id.", "id-"),
-        CONN.replace("\"id.", "\"zeek.conn.id.").replace("\"ts\"", "\"zeek.conn.ts\""),
+        CONN.replace("\"id.", "\"zeek.conn.id.")
+            .replace("\"ts\"", "\"zeek.conn.ts\""),
         format!(r#"{{"conn":{CONN}}}"#),
         format!(r#"{{"message":{text}}}"#),
-        CONN.replace("{\"ts\"", "{\"_path\":\"conn\",\"_system_name\":\"s\",\"_write_ts\":\"x\",\"ts\""),
-        nested.replace("\"uid\"", "\"event\": {\"dataset\": \"zeek.connection\"}, \"uid\""),
+        CONN.replace(
+            "{\"ts\"",
+            "{\"_path\":\"conn\",\"_system_name\":\"s\",\"_write_ts\":\"x\",\"ts\"",
+        ),
+        nested.replace(
+            "\"uid\"",
+            "\"event\": {\"dataset\": \"zeek.connection\"}, \"uid\"",
+        ),
     ] {
         let outcome = read("conn.log", record.as_bytes());
         assert_eq!(outcome.reports, [], "{record}");
@@ -214,7 +240,10 @@ fn zeek_under_other_names() {
     let Body::NetworkAlert(alert) = read("-", intel.as_bytes()).only().body else {
         panic!()
     };
-    assert_eq!((&*alert.signature_id, alert.src.ip.to_string()), ("Intel::DOMAIN", "10.0.0.1".to_owned()));
+    assert_eq!(
+        (&*alert.signature_id, alert.src.ip.to_string()),
+        ("Intel::DOMAIN", "10.0.0.1".to_owned())
+    );
 }
 
 #[test]
@@ -224,10 +253,17 @@ fn a_record_without_addresses_is_never_taken_silently() {
         (bare.as_str(), "conn.log"),
         (r#"{"_path":"dns","ts":1,"uid":"C","query":"x"}"#, "-"),
         (r#"{"_path":"http","ts":1,"uid":"C"}"#, "-"),
-        (r#"{"timestamp":"2024-05-01T08:00:00Z","event_type":"flow","flow":{}}"#, "-"),
+        (
+            r#"{"timestamp":"2024-05-01T08:00:00Z","event_type":"flow","flow":{}}"#,
+            "-",
+        ),
     ] {
         let outcome = read(name, record.as_bytes());
-        assert_eq!((outcome.counts.events, outcome.counts.bad), (0, 1), "{record}");
+        assert_eq!(
+            (outcome.counts.events, outcome.counts.bad),
+            (0, 1),
+            "{record}"
+        );
         let reason = &outcome.reports[0].reason;
         assert!(reason.contains("the mandatory field `"), "{reason}");
     }
@@ -238,7 +274,11 @@ fn a_record_without_addresses_is_never_taken_silently() {
         r#"{"_path":"dns","ts":1,"uid":"C","query":"x","id.orig_h":"10.0.0.1"}"#,
     ] {
         let outcome = read("-", record.as_bytes());
-        assert_eq!((outcome.counts.events, outcome.counts.endless), (1, 1), "{record}");
+        assert_eq!(
+            (outcome.counts.events, outcome.counts.endless),
+            (1, 1),
+            "{record}"
+        );
     }
     assert_eq!(read("conn.log", CONN.as_bytes()).counts.endless, 0);
 }
@@ -248,8 +288,15 @@ fn logs_without_a_path_are_told_apart_record_by_record() {
     let dns = r#"{"ts":1,"uid":"C","id.orig_h":"10.0.0.1","id.resp_h":"10.0.0.2","qtype_name":"A","query":"x"}"#;
     let smtp = r#"{"ts":1,"uid":"C","id.orig_h":"10.0.0.1","id.resp_h":"10.0.0.2","trans_depth":1,"mailfrom":"x"}"#;
     let outcome = read("-", format!("{CONN}\n{dns}\n{smtp}\n").as_bytes());
-    let kinds: Vec<Kind> = outcome.events().iter().map(palisade_events::Event::kind).collect();
-    assert_eq!(kinds, [Kind::NetworkFlow, Kind::NetworkDns, Kind::NetworkMail]);
+    let kinds: Vec<Kind> = outcome
+        .events()
+        .iter()
+        .map(palisade_events::Event::kind)
+        .collect();
+    assert_eq!(
+        kinds,
+        [Kind::NetworkFlow, Kind::NetworkDns, Kind::NetworkMail]
+    );
 }
 
 /// Work on a record that cannot be read grows with its size.
@@ -263,7 +310,10 @@ fn hostile_records_end() {
         "\0{".repeat(500_000),
         r#"{"message":"#.repeat(80_000),
         format!(r#"{{"message":{}}}"#, "[".repeat(1 << 19)),
-        format!(r#"{{{}"x":1}}"#, r#""zeek":{"id_orig_h":1},"#.repeat(40_000)),
+        format!(
+            r#"{{{}"x":1}}"#,
+            r#""zeek":{"id_orig_h":1},"#.repeat(40_000)
+        ),
         "<1>".repeat(300_000),
         "\\ud800".repeat(150_000),
     ] {
@@ -272,5 +322,44 @@ fn hostile_records_end() {
             let outcome = read("x", text.as_bytes());
             assert!(outcome.counts.events >= 1, "{}", &record[..20]);
         }
+    }
+}
+
+/// Whole records, parts of them, and what may stand between.
+fn parts() -> impl Strategy<Value = String> {
+    let whole = vec![
+        eve(1),
+        pretty(2),
+        format!("<37>Jun 15 15:06:40 h s[1]: {}", eve(3)),
+        serde_json::json!({ "message": eve(4) }).to_string(),
+        eve(5).replace("bad.example", "\\ud800"),
+    ];
+    let between = [
+        "\n", "\r\n", "", " ", ",", "[", "]", "\0\0", "\n\0", "x", "\u{feff}", "\"",
+    ];
+    prop_oneof![
+        prop::sample::select(whole.clone()),
+        (prop::sample::select(whole), any::<prop::sample::Index>())
+            .prop_map(|(whole, at)| whole[..at.index(whole.len())].to_owned()),
+        prop::sample::select(between.map(str::to_owned).to_vec()),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn how_an_input_arrives_does_not_matter(
+        parts in prop::collection::vec(parts(), 0..12), documents in any::<bool>(),
+        step in 1usize..700,
+    ) {
+        let begin = if documents { "[" } else { "" };
+        let text = format!("{begin}{}\n{}", eve(9), parts.concat());
+        let policy = || SourcePolicy::new(source());
+        let whole = read_with("x", text.as_bytes(), policy(), 100);
+        let pieces = read_in_steps("x", text.as_bytes(), policy(), 100, step);
+        prop_assert_eq!(&pieces.counts, &whole.counts);
+        prop_assert_eq!(&pieces.reports, &whole.reports);
+        prop_assert_eq!(pieces.events(), whole.events());
     }
 }

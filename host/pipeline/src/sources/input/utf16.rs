@@ -63,11 +63,14 @@ impl<R: Read> Utf16<R> {
             && pairs
                 .last()
                 .is_some_and(|last| matches!(unit(last), 0xd800..=0xdbff));
-        let pairs = pairs.get(..pairs.len() - usize::from(waits)).unwrap_or_default();
+        let pairs = pairs
+            .get(..pairs.len() - usize::from(waits))
+            .unwrap_or_default();
         self.text.clear();
         self.given = 0;
         let chars = char::decode_utf16(pairs.iter().map(unit));
-        self.text.extend(chars.map(|char| char.unwrap_or(char::REPLACEMENT_CHARACTER)));
+        self.text
+            .extend(chars.map(|char| char.unwrap_or(char::REPLACEMENT_CHARACTER)));
         let done = 2 * pairs.len();
         self.taken.drain(..done);
         if self.ended && !self.taken.is_empty() {
@@ -86,7 +89,8 @@ impl<R: Read> Read for Utf16<R> {
             let before = self.taken.len();
             self.taken.resize(before + CHUNK, 0);
             let read = self.from.read(&mut self.taken[before..]);
-            self.taken.truncate(before + read.as_ref().copied().unwrap_or(0));
+            self.taken
+                .truncate(before + read.as_ref().copied().unwrap_or(0));
             self.ended = read? == 0;
             self.turn();
         }

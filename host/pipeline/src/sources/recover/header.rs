@@ -27,17 +27,22 @@ pub(super) fn read(line: &[u8]) -> Option<Message> {
             None => Message::Other,
         });
     }
-    if !rest.time() {
-        return known.then(|| message_of(line, rest.0));
+    if !rest.time() && !known {
+        return None;
     }
-    // Host and tag, or stream and flag: words of which none begins an object.
-    for _ in 0..3 {
+    // Host and tag, or stream and flag, or nothing.
+    let mut last: &[u8] = b":";
+    for _ in 0..2 {
         if is_object(rest.0) {
             break;
         }
-        if rest.word().is_none() {
-            return Some(Message::Other);
+        match rest.word() {
+            Some(word) => last = word,
+            None => return Some(Message::Other),
         }
+    }
+    if !last.ends_with(b":") && last != b"F" {
+        return Some(Message::Other);
     }
     Some(message_of(line, rest.0))
 }
@@ -63,7 +68,10 @@ struct Rest<'l>(&'l [u8]);
 impl<'l> Rest<'l> {
     /// A word and the white space after it.
     fn word(&mut self) -> Option<&'l [u8]> {
-        let end = self.0.iter().position(|byte| matches!(byte, b' ' | b'\t'))?;
+        let end = self
+            .0
+            .iter()
+            .position(|byte| matches!(byte, b' ' | b'\t'))?;
         let (word, rest) = self.0.split_at(end);
         self.0 = rest.trim_ascii_start();
         Some(word)
@@ -71,7 +79,11 @@ impl<'l> Rest<'l> {
 
     /// The length of the message that RFC 6587 puts before it.
     fn octets(&mut self) -> bool {
-        let digits = self.0.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let digits = self
+            .0
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
         match self.0.get(digits..) {
             Some([b' ', rest @ ..]) if (1..=7).contains(&digits) && rest.starts_with(b"<") => {
                 self.0 = rest;
@@ -125,8 +137,8 @@ impl<'l> Rest<'l> {
     /// `Jun 15 15:06:40`, with or without year and fraction, or a time of ISO 8601.
     fn time(&mut self) -> bool {
         const MONTHS: [&[u8]; 12] = [
-            b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct",
-            b"Nov", b"Dec",
+            b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov",
+            b"Dec",
         ];
         let before = self.0;
         let is_clock = |word: &[u8]| {

@@ -17,12 +17,12 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use names::Sensor;
-use serde::de::IgnoredAny;
 use pieces::{Piece, Pieces};
+use serde::de::IgnoredAny;
 
 use super::fault::{Fault, Stop};
-use super::records;
 use super::recognise::{Keys, path_of_name};
+use super::records;
 use super::sink::SinkError;
 
 /// How deep wrappers may lie in one another.
@@ -48,14 +48,9 @@ pub(super) struct Found {
     pub(super) bad: Vec<(Range<usize>, Fault)>,
     /// Whether something had to be replaced or left out to read those that were taken.
     pub(super) mended: bool,
-}
-
-impl Found {
-    /// What best says why nothing was taken.
-    pub(super) fn telling(&self) -> Option<&Fault> {
-        let mut faults = self.bad.iter().map(|(_, fault)| fault);
-        faults.rfind(|fault| !matches!(fault, Fault::Record(_)))
-    }
+    /// Why what lies in a wrapper, or has its own names again, was not taken: it says more
+    /// than what was found to be wrong with the record as it stands.
+    pub(super) telling: Option<Fault>,
 }
 
 /// Offers the objects in `record` to `take`, each in the forms that it might have.
@@ -129,7 +124,7 @@ impl Search<'_, '_> {
     ) -> Result<Result<usize, Fault>, SinkError> {
         let text = String::from_utf8_lossy(object);
         let mut mended = matches!(text, Cow::Owned(_));
-        let mut fault = match self.offer(&text, path)? {
+        let fault = match self.offer(&text, path)? {
             Ok(()) => {
                 found.mended |= mended;
                 return Ok(Ok(1));
@@ -139,20 +134,18 @@ impl Search<'_, '_> {
         let text = match repair::surrogates(&text) {
             Some(repaired) => {
                 mended = true;
-                match self.offer(&repaired, path)? {
-                    Ok(()) => {
-                        found.mended = true;
-                        return Ok(Ok(1));
-                    }
-                    Err(other) => fault = other,
+                if self.offer(&repaired, path)?.is_ok() {
+                    found.mended = true;
+                    return Ok(Ok(1));
                 }
                 Cow::Owned(repaired)
             }
             None => text,
         };
-        if is_broken(&fault, text.as_bytes()) {
+        if serde_json::from_str::<IgnoredAny>(&text).is_err() {
             return Ok(Err(fault));
         }
+        let mut telling = None;
         // Where the object is a record itself, texts in it come from the traffic, and whoever
         // made the traffic must not write records with them.
         if !Keys::of(text.as_bytes()).is_record() && self.depth < MAX_WRAPPERS {
@@ -170,9 +163,8 @@ impl Search<'_, '_> {
                     found.bad.extend(bad.map(|(_, fault)| (0..0, fault)));
                     return Ok(Ok(within.taken));
                 }
-                if let Some((_, inner)) = within.bad.into_iter().next() {
-                    fault = inner;
-                }
+                let inner = within.bad.into_iter().map(|(_, fault)| fault).next();
+                telling = within.telling.or(inner).or(telling);
             }
         }
         for sensor in self.sensors {
@@ -184,10 +176,11 @@ impl Search<'_, '_> {
                     found.mended |= mended;
                     return Ok(Ok(1));
                 }
-                Err(other) => fault = other,
+                Err(other) => telling = Some(other),
             }
         }
-        Ok(Err(fault))
+        found.telling.clone_from(&telling);
+        Ok(Err(telling.unwrap_or(fault)))
     }
 
     /// Offers a candidate. A fault is that of the record; all else ends the search.

@@ -50,7 +50,7 @@ const SCOPED: [&str; 22] = [
 const ZEEK: [(&str, &str); 38] = [
     ("@timestamp", "ts"),
     ("timestamp", "ts"),
-    ("session_id", "uid"),
+    ("zeek.session_id", "uid"),
     ("network.community_id", "community_id"),
     ("network.transport", "proto"),
     ("source.ip", "id.orig_h"),
@@ -158,10 +158,7 @@ pub(in crate::sources) struct Names {
 }
 
 impl Names {
-    pub(in crate::sources) fn of<'n>(
-        sensor: Sensor,
-        names: impl Iterator<Item = &'n str>,
-    ) -> Self {
+    pub(in crate::sources) fn of<'n>(sensor: Sensor, names: impl Iterator<Item = &'n str>) -> Self {
         let prefix = match sensor {
             Sensor::Zeek => zeek_prefix(names),
             Sensor::Eve => eve_prefix(names),
@@ -190,7 +187,9 @@ impl Names {
             }
             Sensor::Eve => EVE.as_slice(),
         };
-        let found = other.iter().find(|(other, _)| *other == bare || *other == name);
+        let found = other
+            .iter()
+            .find(|(other, _)| *other == bare || *other == name);
         found.map_or(bare, |(_, own)| own)
     }
 }
@@ -221,7 +220,9 @@ fn path_of(prefix: &str) -> Option<String> {
     let end = prefix.bytes().rposition(|byte| !separator(byte))? + 1;
     let whole = prefix.get(..end)?;
     let last = whole.rsplit('.').next().unwrap_or(whole);
-    let log = ["zeek_", "bro_"].iter().find_map(|lead| last.strip_prefix(lead));
+    let log = ["zeek_", "bro_"]
+        .iter()
+        .find_map(|lead| last.strip_prefix(lead));
     zeek_log(log.unwrap_or(last))
 }
 

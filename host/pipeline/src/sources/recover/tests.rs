@@ -10,13 +10,19 @@ fn take(record: &str) -> (Vec<String>, Vec<String>, bool) {
         if value.get("ok").is_none() {
             return Err(Stop::Bad(Fault::Missing("ok")));
         }
-        let path = candidate.path.map(|path| format!("{path}:")).unwrap_or_default();
+        let path = candidate
+            .path
+            .map(|path| format!("{path}:"))
+            .unwrap_or_default();
         taken.push(format!("{path}{}", candidate.text));
         Ok(())
     };
     let found = recover(record.as_bytes(), &[Sensor::Zeek], &mut offer).unwrap();
     assert_eq!(found.taken, taken.len());
-    let bad = found.bad.iter().map(|(at, fault)| format!("{at:?} {fault}"));
+    let bad = found
+        .bad
+        .iter()
+        .map(|(at, fault)| format!("{at:?} {fault}"));
     (taken, bad.collect(), found.mended)
 }
 
@@ -32,11 +38,19 @@ fn objects_among_other_things() {
         format!("\u{1e}{one}"),
     ] {
         let (taken, bad, mended) = take(&record);
-        assert_eq!((taken, bad.len(), mended), (vec![one.to_owned()], 0, false), "{record}");
+        assert_eq!(
+            (taken, bad.len(), mended),
+            (vec![one.to_owned()], 0, false),
+            "{record}"
+        );
     }
     for record in [format!("\0\0{one}"), format!("x {one}"), format!("{one}}}")] {
         let (taken, bad, mended) = take(&record);
-        assert_eq!((taken, bad.len(), mended), (vec![one.to_owned()], 0, true), "{record}");
+        assert_eq!(
+            (taken, bad.len(), mended),
+            (vec![one.to_owned()], 0, true),
+            "{record}"
+        );
     }
     assert_eq!(of(&format!("{one}{one}[{one},{one}]")).len(), 4);
     assert_eq!(of("nothing"), [""; 0]);
@@ -47,7 +61,7 @@ fn a_torn_object_costs_itself_alone() {
     let (taken, bad, _) = take(r#"{"ok":1,"a":"to{"ok":2}{"ok":3,"a":{"ok":4}"#);
     assert_eq!(taken, [r#"{"ok":2}"#, r#"{"ok":4}"#]);
     let why = "the next record begins before this one has ended";
-    assert_eq!(bad, [format!("0..14 {why}"), format!("22..34 {why}")]);
+    assert_eq!(bad, [format!("0..15 {why}"), format!("23..35 {why}")]);
     // What a text quotes is no record.
     let (taken, _, _) = take(r#"{"ok":1,"a":"{\"ok\":2}"#);
     assert_eq!(taken, [""; 0]);
@@ -70,7 +84,11 @@ fn headers_of_lines() {
         "MESSAGE=",
     ] {
         let (taken, bad, mended) = take(&format!("{header}{object}"));
-        assert_eq!((taken, bad.len(), mended), (vec![object.to_owned()], 0, false), "{header}");
+        assert_eq!(
+            (taken, bad.len(), mended),
+            (vec![object.to_owned()], 0, false),
+            "{header}"
+        );
     }
     // Another program's message is not searched: whoever made the request wrote the text.
     for line in [
@@ -78,6 +96,8 @@ fn headers_of_lines() {
         "<13>1 2025-06-15T15:06:40Z h nginx - - - GET {\"ok\":1}",
         "2025-06-15T15:06:40Z h nginx[1]: [x] {\"ok\":1}",
         "MESSAGE=GET {\"ok\":1}",
+        "<13>GET {\"ok\":1}",
+        "Jun 15 15:06:40 sensor nginx: error: {\"ok\":1}",
     ] {
         assert_eq!(take(line).0, [""; 0], "{line}");
     }
@@ -89,7 +109,10 @@ fn wrappers_of_shippers() {
     let bytes = format!("{:?}", r#"{"ok":1}"#.as_bytes());
     for record in [
         format!(r#"{{"@timestamp":"x","message":{text}}}"#),
-        format!(r#"{{"log":{},"stream":"stdout"}}"#, text.replace("}\"", "}\\n\"")),
+        format!(
+            r#"{{"log":{},"stream":"stdout"}}"#,
+            text.replace("}\"", "}\\n\"")
+        ),
         format!(r#"{{"MESSAGE":{text},"_PID":"1"}}"#),
         format!(r#"{{"MESSAGE":{bytes}}}"#),
         format!(r#"{{"event":{{"original":{text}}}}}"#),
@@ -99,7 +122,11 @@ fn wrappers_of_shippers() {
             .to_string(),
     ] {
         let (taken, _, mended) = take(&record);
-        assert_eq!((taken, mended), (vec![r#"{"ok":1}"#.to_owned()], false), "{record}");
+        assert_eq!(
+            (taken, mended),
+            (vec![r#"{"ok":1}"#.to_owned()], false),
+            "{record}"
+        );
     }
     let file = format!(r#"{{"message":{text},"log":{{"file":{{"path":"/z/conn.log"}}}}}}"#);
     assert_eq!(take(&file).0, [r#"conn:{"ok":1}"#]);
@@ -107,13 +134,20 @@ fn wrappers_of_shippers() {
     for keys in [r#""event_type":"alert""#, r#""ts":1"#, r#""_path":"x""#] {
         assert_eq!(take(&format!(r#"{{{keys},"message":{text}}}"#)).0, [""; 0]);
     }
-    let deep = format!(r#"{}{{"ok":1}}{}"#, r#"{"event":"#.repeat(100), "}".repeat(100));
+    let deep = format!(
+        r#"{}{{"ok":1}}{}"#,
+        r#"{"event":"#.repeat(100),
+        "}".repeat(100)
+    );
     assert_eq!(take(&deep).0, [""; 0]);
 }
 
 #[test]
 fn text_that_is_no_text() {
-    assert_eq!(repair::surrogates(r#"{"a":"\ud83d\ude00 \\ud800 \n"}"#), None);
+    assert_eq!(
+        repair::surrogates(r#"{"a":"\ud83d\ude00 \\ud800 \n"}"#),
+        None
+    );
     for (broken, repaired) in [
         (r"\ud800x", r"\ufffdx"),
         (r"\udfff", r"\ufffd"),
@@ -121,7 +155,11 @@ fn text_that_is_no_text() {
         (r"\\\ud800\", r"\\\ufffd\"),
         (r"é\uDbFf\u0041", r"é\ufffd\u0041"),
     ] {
-        assert_eq!(repair::surrogates(broken).as_deref(), Some(repaired), "{broken}");
+        assert_eq!(
+            repair::surrogates(broken).as_deref(),
+            Some(repaired),
+            "{broken}"
+        );
     }
     let (taken, _, mended) = take(r#"{"ok":"\ud800"}"#);
     assert_eq!((taken.len(), mended), (1, true));
@@ -169,7 +207,12 @@ fn other_names() {
     for own in ["id.orig_h", "orig_h", "uid_orig_h", "seen", "voidxorig_h"] {
         assert!(!names::is_other(own), "{own}");
     }
-    for other in ["id_orig_h", "conn.id.orig_h", "seen_indicator", "certificate:serial"] {
+    for other in [
+        "id_orig_h",
+        "conn.id.orig_h",
+        "seen_indicator",
+        "certificate:serial",
+    ] {
         assert!(names::is_other(other), "{other}");
     }
 }

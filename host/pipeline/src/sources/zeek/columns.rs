@@ -181,7 +181,9 @@ impl<'r> Row<'r> {
             json.push(if json.is_empty() { '{' } else { ',' });
             push_text(&mut json, &column.name);
             json.push(':');
-            let Some(cell) = cells.cell.take() else { continue };
+            let Some(cell) = cells.cell.take() else {
+                continue;
+            };
             if !column.many {
                 cell.push_json(&mut json);
                 continue;
@@ -490,7 +492,11 @@ fn unescape(text: &str) -> Cow<'_, str> {
         let at = memchr(b'\\', rest).unwrap_or(rest.len());
         let (plain, escape) = rest.split_at(at);
         bytes.extend_from_slice(plain);
-        let hex = |digit: u8| char::from(digit).to_digit(16).and_then(|d| u8::try_from(d).ok());
+        let hex = |digit: u8| {
+            char::from(digit)
+                .to_digit(16)
+                .and_then(|d| u8::try_from(d).ok())
+        };
         rest = match escape {
             [] => break,
             [b'\\', b'\\', rest @ ..] => {
@@ -582,19 +588,24 @@ mod tests {
             serde_json::json!({"ts": 1.5, "id.orig_h": "::1", "n": u64::MAX, "f": 0.25,
                 "flag": false, "set": ["a;b", null, "c"], "none": [], "text": "", "ints": [-1, 2]})
         );
-        assert_eq!(json(&header, &format!("{line}\r"))["ints"], serde_json::json!([-1, 2]));
+        assert_eq!(
+            json(&header, &format!("{line}\r"))["ints"],
+            serde_json::json!([-1, 2])
+        );
     }
 
     #[test]
     fn rows_that_do_not_fit_their_header_are_told() {
         let header = header(&["#fields\ta\tb", "#types\tstring\tstring"]);
         for (line, there) in [("1", 1), ("1\t2\t3", 3), ("", 1)] {
-            let error = Row { header: &header, line }
-                .read(std::marker::PhantomData::<serde::de::IgnoredAny>)
-                .unwrap_err();
-            let says = format!(
-                "the row has {there} values, and the header above it names 2 fields"
-            );
+            let error = Row {
+                header: &header,
+                line,
+            }
+            .read(std::marker::PhantomData::<serde::de::IgnoredAny>)
+            .unwrap_err();
+            let says =
+                format!("the row has {there} values, and the header above it names 2 fields");
             assert_eq!(error.to_string(), says);
         }
         let mut torn = Header::default();

@@ -11,8 +11,8 @@ use crate::sources::device::{self, Message};
 use crate::sources::fault::{Fault, Stop};
 use crate::sources::flow_key::{fnv64, protocol_number};
 use crate::sources::leaves::Leaves;
-use crate::sources::sink::EventSink;
 use crate::sources::recover::names::is_other;
+use crate::sources::sink::EventSink;
 use crate::sources::text::{Raw, Text};
 
 /// The part of a line that does not become attributes.

@@ -20,7 +20,6 @@ use super::leaves::Leaves;
 use super::recognise::{Keys, path_of_fields, path_of_name};
 use super::recover::Candidate;
 use super::sink::EventSink;
-use super::text::{Text, record};
 use crate::enrich::Networks;
 use columns::{Header, Row};
 
@@ -38,13 +37,6 @@ pub(super) struct Zeek {
     /// The last header of columns.
     header: Option<Header>,
     pub(super) types: Types,
-}
-
-record! {
-    /// Only the log that a line belongs to.
-    struct PathOnly<'a> {
-        "_path" => path: Text<'a>,
-    }
 }
 
 /// A line in either form.
@@ -111,16 +103,15 @@ impl Zeek {
         Candidate { text, path }: Candidate<'_>,
         to: &mut EventSink,
     ) -> Result<(), Stop> {
-        let only: PathOnly<'_>;
+        let keys: Keys<'_>;
         let path = match first_path(text) {
             Some(path) => path,
             None => {
-                only = serde_json::from_str(text)?;
+                keys = Keys::read(text)?;
                 // What the line says wins over what wrapper and file are called, and all of
                 // them over what its fields seem to be.
-                let said = only.path.get().or(path).or(self.named.as_deref());
-                let guess = || Keys::of(text.as_bytes()).zeek_log();
-                said.or_else(guess)
+                let said = keys.path().or(path).or(self.named.as_deref());
+                said.or_else(|| keys.zeek_log())
                     .or(self.guessed.as_deref())
                     .ok_or(Fault::Missing("_path"))?
             }
