@@ -16,6 +16,7 @@ mod eve;
 mod fault;
 mod flow_key;
 mod input;
+mod keys;
 mod leaves;
 mod names;
 mod policy;

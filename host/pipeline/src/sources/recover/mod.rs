@@ -21,7 +21,8 @@ use pieces::{Piece, Pieces};
 use serde::de::IgnoredAny;
 
 use super::fault::{Fault, Stop};
-use super::recognise::{Keys, path_of_name};
+use super::keys::Keys;
+use super::recognise::path_of_name;
 use super::records;
 use super::sink::SinkError;
 

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use serde::de::{DeserializeSeed as _, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::sources::recognise::is_zeek_log;
+use crate::sources::keys::is_zeek_log;
 
 /// Whose names are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

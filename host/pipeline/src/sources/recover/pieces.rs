@@ -72,9 +72,11 @@ impl<'r> Pieces<'r> {
     pub(super) fn tear(&mut self, begin: usize) -> bool {
         let next = (|| {
             let object = self.record.get(begin..)?;
-            let opening = opening(object)?;
-            let behind = object.get(opening.len()..)?;
-            Some(begin + opening.len() + memmem::find(behind, opening)?)
+            // Of one that is cut off within its first key only the bracket is known.
+            let whole = opening(object).filter(|opening| !opening[1..].contains(&b'{'));
+            let (opening, done) = whole.map_or((&b"{\""[..], 1), |whole| (whole, whole.len()));
+            let behind = object.get(done..)?;
+            Some(begin + done + memmem::find(behind, opening)?)
         })();
         match next {
             Some(next) if self.torn < MAX_TORN => {
