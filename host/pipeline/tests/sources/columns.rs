@@ -269,8 +269,14 @@ fn zeeks_own_logs() {
             if !text.contains("\n#fields\t") {
                 continue;
             }
-            // Their times are masked.
-            let text = text.replace("XXXXXXXXXX.XXXXXX", "1750000000.5");
+            // Their times, which come first, are masked.
+            let unmask = |line: &str| match line.split_once('\t') {
+                Some((time, rest)) if time.ends_with("X.XXXXXX") => {
+                    format!("1750000000.5\t{rest}\n")
+                }
+                _ => format!("{line}\n"),
+            };
+            let text: String = text.lines().map(unmask).collect();
             let rows = text.lines().filter(|line| !line.starts_with('#')).count();
             let outcome = read("-", text.as_bytes());
             assert_eq!(outcome.reports, [], "{}", path.display());

@@ -33,8 +33,8 @@ impl<R: BufRead> Gzip<R> {
     fn leave(&mut self) -> usize {
         self.member = None;
         self.remarks.add(
-            "what comes behind the last gzip member is none, and is left out; all before it was \
-             read"
+            "the bytes behind the last gzip member are no member: they are left out, and \
+             all before them was read"
                 .to_owned(),
         );
         0

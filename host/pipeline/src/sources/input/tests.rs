@@ -85,7 +85,7 @@ fn padding_is_no_damage_and_what_else_comes_behind_is_told() {
             assert_eq!(plain.unwrap(), LINE, "{behind}");
             let remarks = input.remarks.take();
             assert_eq!(remarks.len(), 1);
-            assert!(remarks[0].contains("is left out"), "{}", remarks[0]);
+            assert!(remarks[0].contains("are left out"), "{}", remarks[0]);
         }
         // A further member that is cut off is damage.
         for cut in 1..packed.len() - 1 {

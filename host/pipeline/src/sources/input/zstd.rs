@@ -46,8 +46,8 @@ impl<R: BufRead> Zstd<R> {
                 Some(0x28 | 0x50..=0x5f) => {}
                 Some(_) if self.past_first => {
                     self.remarks.add(
-                        "what comes behind the last zstd frame is none, and is left out; all \
-                         before it was read"
+                        "the bytes behind the last zstd frame are no frame: they are left out, and \
+                         all before them was read"
                             .to_owned(),
                     );
                     break;
