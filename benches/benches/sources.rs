@@ -19,7 +19,7 @@ use criterion::{
     BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
 };
 use memchr::memchr_iter;
-use palisade_benches::logs::{eve, ndjson, shared_logs, source, to_batches, zeek};
+use palisade_benches::logs::{eve, ndjson, shared_logs, source, to_batches, zeek, zeek_columns};
 use palisade_events::json::{EventJson, Mode, canonical_body, parse_event};
 use palisade_events::{Batch, BatchBuilder, Event, FieldId, Segment, Values, batches};
 use palisade_pipeline::enrich::Networks;
@@ -171,6 +171,17 @@ fn arrow(group: &mut BenchmarkGroup<'_, WallTime>, events: usize, bytes: &[u8]) 
     });
 }
 
+/// The same log in columns, as Zeek writes it by default.
+fn columns(group: &mut BenchmarkGroup<'_, WallTime>, events: usize, log: &str, json: &[u8]) {
+    let rows = zeek_columns(log, json).unwrap_or_else(|error| panic!("{log}: {error}"));
+    let rows: Arc<[u8]> = rows.into();
+    let there: usize = to_batches(&rows).iter().map(Batch::len).sum();
+    assert_eq!(there, events, "every row becomes an event");
+    group.bench_function(BenchmarkId::new("arrow from columns", events), |b| {
+        b.iter(|| black_box(to_batches(&rows)));
+    });
+}
+
 fn values(group: &mut BenchmarkGroup<'_, WallTime>, events: usize, bytes: &[u8]) {
     group.bench_function(BenchmarkId::new("value", events), |b| {
         b.iter(|| structs::<serde_json::Value>(bytes));
@@ -228,6 +239,7 @@ fn sources(criterion: &mut Criterion) {
     let dns = read("dns");
     let (mut zeek_dns, events) = group(criterion, "zeek dns", &dns);
     arrow(&mut zeek_dns, events, &dns);
+    columns(&mut zeek_dns, events, "dns", &dns);
     zeek_dns.bench_function(BenchmarkId::new("struct", events), |b| {
         b.iter(|| structs::<ZeekDns<'_>>(&dns));
     });
@@ -238,6 +250,7 @@ fn sources(criterion: &mut Criterion) {
     let ssl = read("ssl");
     let (mut zeek_ssl, events) = group(criterion, "zeek ssl", &ssl);
     arrow(&mut zeek_ssl, events, &ssl);
+    columns(&mut zeek_ssl, events, "ssl", &ssl);
     zeek_ssl.bench_function(BenchmarkId::new("struct", events), |b| {
         b.iter(|| structs::<ZeekSsl<'_>>(&ssl));
     });

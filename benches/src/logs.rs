@@ -9,7 +9,7 @@ use std::sync::Arc;
 use palisade_events::json::EventJson;
 use palisade_events::{Batch, Source};
 use palisade_pipeline::sources::{
-    DeadLetters, EventReader as _, EventSink, JsonReader, Limits, SourcePolicy, open,
+    DeadLetters, EventReader as _, EventSink, Limits, LogReader, SourcePolicy, open,
 };
 
 /// Where the third-party logs lie, if they are there: `../shared/data` beside the
@@ -30,6 +30,76 @@ pub fn zeek(root: &Path, log: &str, lines: usize) -> io::Result<Vec<u8>> {
     let end = memchr::memchr_iter(b'\n', &all).nth(lines.saturating_sub(1));
     all.truncate(end.map_or(all.len(), |end| end + 1));
     Ok(all)
+}
+
+/// The lines of a log of Zeek in JSON as Zeek writes them in columns.
+///
+/// # Errors
+/// When a line is no object.
+pub fn zeek_columns(log: &str, json: &[u8]) -> io::Result<Vec<u8>> {
+    use serde_json::{Map, Value};
+    let lines = serde_json::Deserializer::from_slice(json).into_iter::<Map<String, Value>>();
+    let lines: Vec<Map<String, Value>> = lines.collect::<Result<_, _>>()?;
+    let mut fields: std::collections::BTreeMap<&str, &str> = std::collections::BTreeMap::new();
+    for (name, value) in lines
+        .iter()
+        .flatten()
+        .filter(|(name, _)| !name.starts_with('_'))
+    {
+        let of = match value {
+            Value::Bool(_) => "bool",
+            Value::Number(number) if number.is_f64() => "interval",
+            Value::Number(_) => "count",
+            Value::Array(items) if items.iter().any(Value::is_number) => "vector[interval]",
+            Value::Array(_) => "vector[string]",
+            _ => "string",
+        };
+        let of = if name == "ts" { "time" } else { of };
+        let known = fields.entry(name).or_insert(of);
+        if of == "vector[interval]" {
+            *known = of;
+        }
+    }
+    let names: Vec<&str> = fields.keys().copied().collect();
+    let types: Vec<&str> = fields.values().copied().collect();
+    let mut out = format!(
+        "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\t{log}\n\
+         #fields\t{}\n#types\t{}\n",
+        names.join("\t"),
+        types.join("\t"),
+    );
+    let text = |value: &Value, of_set: bool| -> String {
+        let text = match value {
+            Value::String(text) => text.replace('\\', "\\\\").replace('\t', "\\x09"),
+            Value::Bool(true) => "T".to_owned(),
+            Value::Bool(false) => "F".to_owned(),
+            other => other.to_string(),
+        };
+        match &*text {
+            "" => "(empty)".to_owned(),
+            _ if of_set => text.replace(',', "\\x2c"),
+            _ => text,
+        }
+    };
+    for line in &lines {
+        let cells = names.iter().map(|name| match line.get(*name) {
+            None => "-".to_owned(),
+            Some(Value::String(time)) if *name == "ts" => {
+                let time: Option<palisade_events::Timestamp> = time.parse().ok();
+                let nanos = time.unwrap_or_default().0;
+                format!("{}.{:06}", nanos / 1_000_000_000, nanos / 1_000 % 1_000_000)
+            }
+            Some(Value::Array(items)) if items.is_empty() => "(empty)".to_owned(),
+            Some(Value::Array(items)) => {
+                let items: Vec<String> = items.iter().map(|item| text(item, true)).collect();
+                items.join(",")
+            }
+            Some(value) => text(value, false),
+        });
+        out += &cells.collect::<Vec<String>>().join("\t");
+        out.push('\n');
+    }
+    Ok(out.into_bytes())
 }
 
 /// The alerts of Suricata's EVE, one a line as Suricata writes them, repeated until there
@@ -76,7 +146,7 @@ pub fn to_batches(bytes: &Arc<[u8]>) -> Vec<Batch> {
     let limits = Limits::default();
     let input = open("bench", Cursor::new(Arc::clone(bytes)), &limits);
     let input = input.unwrap_or_else(|error| panic!("{error}"));
-    let reader = JsonReader::new(input, &limits, None, DeadLetters::none());
+    let reader = LogReader::new(input, &limits, None, DeadLetters::none());
     let mut reader = reader.unwrap_or_else(|input| panic!("{input:?} is no JSON"));
     let mut sink = EventSink::new(SourcePolicy::new(source()));
     let mut batches = Vec::new();

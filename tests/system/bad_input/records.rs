@@ -31,7 +31,6 @@ fn bad_records_are_counted_reported_with_their_line_and_kept() {
         ("escape", EVENT.replace("10.0.0.1", "\\u001b[31m\\u202e").into(), "is not an IP address"),
         ("long", long.into(), "bytes long, and at most 1048576 are taken"),
         ("deep", deep.into(), "field `attributes.a`: invalid type: map, expected a text or a number"),
-        ("nul", vec![b'\0', b'\0', b'\n'], "column 1: expected value"),
         ("nul within", EVENT.replace("a.example", "a\0b").into(), "control character"),
         ("not UTF-8", {
             let mut line = EVENT.as_bytes().to_vec();
@@ -137,4 +136,65 @@ fn odd_text_is_read_as_what_is_meant() {
         "{}",
         ran.stderr
     );
+}
+
+/// One odd detail costs that detail. What was done is counted, and the record is kept as it was.
+#[test]
+fn odd_details_are_mended_counted_and_kept() {
+    let Some(bench) = Bench::new() else { return };
+    let surrogate = EVENT.replace("a.example", "\\ud800.example");
+    let mut bytes = EVENT.as_bytes().to_vec();
+    let name = EVENT.find("a.example").expect("a name");
+    bytes[name] = 0xff;
+    let wrapped = serde_json::json!({ "message": EVENT }).to_string();
+    let content = [
+        EVENT.as_bytes(),
+        EVENT.trim_end().as_bytes(),
+        EVENT.as_bytes(),
+        surrogate.as_bytes(),
+        &bytes,
+        &vec![0; 3 << 20],
+        EVENT.as_bytes(),
+        wrapped.as_bytes(),
+    ]
+    .concat();
+    let ran = bench.bytes("odd.ndjson", &content);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!((ran.events(), ran.bad()), (7, 0), "{}", ran.stderr);
+    assert_eq!(ran.count("mended_records"), 3, "{}", ran.stderr);
+    assert_eq!(ran.letters.len(), 2);
+    for letter in &ran.letters {
+        let reason = letter["reason"].as_str().expect("a reason");
+        assert!(
+            reason.starts_with("mended, and read all the same: "),
+            "{reason}"
+        );
+    }
+}
+
+#[test]
+fn text_in_utf16_and_logs_in_columns_are_read() {
+    let Some(bench) = Bench::new() else { return };
+    let utf16 = |bytes: fn(u16) -> [u8; 2], mark: &str| -> Vec<u8> {
+        format!("{mark}{EVENT}")
+            .encode_utf16()
+            .flat_map(bytes)
+            .collect()
+    };
+    let columns = "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n\
+        #path\tdns\n#fields\tts\tuid\tid_orig_h\tid_orig_p\tid_resp_h\tid_resp_p\tquery\n\
+        #types\ttime\tstring\taddr\tport\taddr\tport\tstring\n\
+        1735689600.500000\tC1\t10.0.0.1\t5300\t10.0.0.2\t53\ta.example\n#close\t2025\n";
+    for content in [
+        utf16(u16::to_le_bytes, "\u{feff}"),
+        utf16(u16::to_be_bytes, "\u{feff}"),
+        utf16(u16::to_le_bytes, ""),
+        columns.into(),
+    ] {
+        for content in [content.clone(), gzip(&content), zstd(&content)] {
+            let ran = bench.bytes("input", &content);
+            assert_eq!((ran.events(), ran.bad()), (1, 0), "{}", ran.stderr);
+            assert_eq!(ran.count("endless"), 0, "{}", ran.stderr);
+        }
+    }
 }

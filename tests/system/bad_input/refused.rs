@@ -9,12 +9,6 @@ use super::{Bench, EVENT, gzip, zstd};
 #[test]
 fn what_is_no_input_is_refused_with_what_would_be() {
     let Some(bench) = Bench::new() else { return };
-    let utf16 = |bytes: fn(u16) -> [u8; 2], mark: &str| -> Vec<u8> {
-        format!("{mark}{EVENT}")
-            .encode_utf16()
-            .flat_map(bytes)
-            .collect()
-    };
     let pcap = std::fs::read(capture("modbus.pcap")).expect("the capture can be read");
     let version = |major: u8| {
         let mut wrong = pcap.clone();
@@ -46,22 +40,6 @@ fn what_is_no_input_is_refused_with_what_would_be() {
         ),
         ("deep", vec![b'['; 1 << 20], "it is JSON, but no object"),
         ("scalars", b"[1,2,3]".to_vec(), "it is JSON, but no object"),
-        (
-            "zeek columns",
-            b"#separator \\x09\n".to_vec(),
-            "LogAscii::use_json=T",
-        ),
-        (
-            "utf-16",
-            utf16(u16::to_le_bytes, "\u{feff}"),
-            "it is text in UTF-16; convert it to UTF-8",
-        ),
-        (
-            "utf-16, other order",
-            utf16(u16::to_be_bytes, "\u{feff}"),
-            "UTF-16",
-        ),
-        ("utf-16, unmarked", utf16(u16::to_le_bytes, ""), "UTF-16"),
         ("nul", vec![0; 5000], "begins with `\\0\\0"),
     ];
     for (name, content, saw) in unknown {
@@ -70,7 +48,7 @@ fn what_is_no_input_is_refused_with_what_would_be() {
             assert_eq!(ran.code, Some(2), "{name}: {}", ran.stderr);
             for says in [
                 *saw,
-                "accepted are pcap and pcapng captures, Suricata EVE JSON, Zeek JSON logs and Palisade NDJSON",
+                "accepted are pcap and pcapng captures, Suricata EVE JSON, Zeek logs in JSON or in columns and Palisade NDJSON",
                 "gzip or zstd",
             ] {
                 assert!(ran.stderr.contains(says), "{name}: {}", ran.stderr);

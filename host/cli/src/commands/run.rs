@@ -25,7 +25,7 @@ const MAX_DEAD_LETTERS: u64 = 256 << 20;
 
 /// Runs inputs through plugins, in one pass
 ///
-/// Accepted are pcap and pcapng captures, Suricata EVE JSON, Zeek JSON logs and Palisade
+/// Accepted are pcap and pcapng captures, Suricata EVE JSON, Zeek logs and Palisade
 /// NDJSON, plain or compressed with gzip or zstd, told apart by what they hold. Exit code 1
 /// says that something was found or denied.
 #[derive(Debug, Args)]

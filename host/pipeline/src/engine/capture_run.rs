@@ -102,6 +102,9 @@ impl Engine {
             }
             out.progress(self.summary.total_events(), input.consumed.get());
         }
+        for remark in input.remarks.take() {
+            out.notice(unreadable(remark));
+        }
         self.summary.packets += reader.packets();
         self.summary.bytes += reader.bytes();
         for reason in Reject::ALL {

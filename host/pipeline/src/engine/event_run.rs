@@ -11,7 +11,7 @@ use super::output::{Notice, Output};
 use super::parse::ParseOutput;
 use super::recorded_flows;
 use super::run::Engine;
-use crate::sources::{EventReader, EventSink, Input, JsonReader, SourcePolicy};
+use crate::sources::{EventReader, EventSink, Input, LogReader, SourcePolicy};
 
 /// The most requests of an epoch.
 const MAX_REQUESTS: usize = 1024;
@@ -25,7 +25,7 @@ impl Engine {
         out: &mut dyn Output,
     ) -> Result<(), EngineError> {
         let name = input.name.clone();
-        let consumed = input.consumed.clone();
+        let (consumed, remarks) = (input.consumed.clone(), input.remarks.clone());
         let mut merge = Merge::new(
             Arc::clone(&policy.source),
             Arc::clone(&self.protocols),
@@ -37,7 +37,7 @@ impl Engine {
             .with_weight(self.requests, self.epoch_bytes / MAX_REQUESTS);
         let config = &self.config;
         let (networks, letters) = (config.networks.clone(), config.dead_letters.clone());
-        let Ok(mut reader) = JsonReader::new(input, &config.limits, networks, letters) else {
+        let Ok(mut reader) = LogReader::new(input, &config.limits, networks, letters) else {
             // `read` sends captures elsewhere.
             return Ok(());
         };
@@ -73,6 +73,8 @@ impl Engine {
         }
         let counts = reader.counts();
         self.summary.bad_records += counts.bad;
+        self.summary.mended_records += counts.mended;
+        self.summary.endless += counts.endless;
         self.summary.bytes += counts.bytes;
         for report in reader.reports() {
             out.notice(Notice::Record {
@@ -86,7 +88,14 @@ impl Engine {
             format!("{more} more records are bad; a dead-letter file holds them all, with reasons")
         });
         self.summary.broken_inputs += u64::from(broken.is_some());
-        for problem in [more, broken].into_iter().flatten() {
+        let none = (counts.bad > 0 && counts.events == 0).then(|| {
+            format!(
+                "none of its {} records became an event; the reasons are those above",
+                counts.bad
+            )
+        });
+        let remarks = remarks.take();
+        for problem in [more, none, broken].into_iter().flatten().chain(remarks) {
             let name = name.clone();
             out.notice(Notice::Input { name, problem });
         }

@@ -218,7 +218,7 @@ impl Engine {
         input.stream = Box::new(Stoppable::new(input.stream, self.config.stop.clone()));
         let result = match input.format {
             Format::Pcap | Format::Pcapng => self.capture(input, policy, out),
-            Format::Json(..) => self.events(input, policy, out),
+            Format::Log(..) => self.events(input, policy, out),
         };
         self.summary.elapsed += began.elapsed();
         result

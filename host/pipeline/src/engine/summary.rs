@@ -50,6 +50,10 @@ pub struct Summary {
     pub packets_skipped: BTreeMap<&'static str, u64>,
     /// Records of logs that became no event.
     pub bad_records: u64,
+    /// Records of which something was replaced or left out, so that they could be read.
+    pub mended_records: u64,
+    /// Events of logs of which an end has no address, since the record does not say it.
+    pub endless: u64,
     /// Inputs that could not be read to their end.
     pub broken_inputs: u64,
     /// Bytes read.

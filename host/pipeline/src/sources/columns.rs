@@ -10,7 +10,7 @@ use palisade_events::{
 
 use super::fault::Fault;
 use super::flow_key::{FlowKeys, Tuple, transport};
-use super::text::{Num, Text};
+use super::text::{Num, Raw, Text};
 use super::time::timestamp;
 use crate::enrich::{Networks, Place};
 
@@ -63,13 +63,8 @@ impl Side {
 }
 
 /// The time of a record, or why it has none.
-pub(super) fn time(
-    raw: Option<&serde_json::value::RawValue>,
-    field: &'static str,
-) -> Result<Timestamp, Fault> {
-    let raw = raw
-        .map(serde_json::value::RawValue::get)
-        .ok_or(Fault::Missing(field))?;
+pub(super) fn time(raw: Raw<'_>, field: &'static str) -> Result<Timestamp, Fault> {
+    let raw = raw.get().ok_or(Fault::Missing(field))?;
     timestamp(raw).ok_or_else(|| Fault::time(field, raw))
 }
 
@@ -119,6 +114,20 @@ impl Ends<'_> {
     fn has_flow(&self) -> bool {
         self.src.known && self.dst.known
     }
+
+    /// Whether the record says neither side.
+    pub(super) fn unknown(&self) -> bool {
+        !self.src.known && !self.dst.known
+    }
+
+    /// The ends of a record that is of no use without them. `field` is named when both are
+    /// missing.
+    pub(super) fn wanted(self, field: &'static str) -> Result<Self, Fault> {
+        if self.unknown() {
+            return Err(Fault::Missing(field));
+        }
+        Ok(self)
+    }
 }
 
 /// What a decoder keeps from record to record to fill the shared columns.
@@ -127,6 +136,8 @@ pub(super) struct Shared {
     keys: FlowKeys,
     /// Consulted while reading only for what is not in the event: VLANs and MACs.
     networks: Option<Arc<Networks>>,
+    /// Events of which an end is not known.
+    endless: u64,
 }
 
 impl Shared {
@@ -135,7 +146,13 @@ impl Shared {
         Self {
             keys: FlowKeys::default(),
             networks,
+            endless: 0,
         }
+    }
+
+    /// How many events there were of which an end has no address.
+    pub(super) fn endless(&self) -> u64 {
+        self.endless
     }
 
     /// Owner and direction by VLAN or MAC. All else is filled in for a whole batch.
@@ -176,6 +193,7 @@ impl Shared {
             self.keys
                 .push(flow.some(), ends.flow, ends.community_id, &ends.tuple());
         } else {
+            self.endless += 1;
             flow.none::<FlowId>();
         }
         direction
@@ -184,6 +202,7 @@ impl Shared {
     /// The same for kinds that are rare enough to be made as plain values.
     pub(super) fn values(&mut self, ends: &Ends<'_>) -> Plain {
         let (owner, direction) = self.resolve(ends);
+        self.endless += u64::from(!ends.has_flow());
         let flow = ends.has_flow().then(|| {
             self.keys
                 .flow_id(ends.flow, ends.community_id, &ends.tuple())

@@ -57,6 +57,11 @@ pub struct Counts {
     /// Values of records that found no place among an event's attributes: more than 64,
     /// deeper than 8 levels, or text beyond 1,024 bytes.
     pub left_out: u64,
+    /// Records of which something was replaced or left out, so that they could be read; they
+    /// are kept among the dead letters as well. Zeros between records count once a run.
+    pub mended: u64,
+    /// Events of which an end has no address, since the record does not say it.
+    pub endless: u64,
     /// Events by the type that the record names.
     pub types: BTreeMap<Box<str>, TypeCount>,
     /// Events of types beyond the first 256.

@@ -11,6 +11,17 @@ use super::sink::SinkError;
 pub(super) enum Fault {
     #[error(transparent)]
     Record(#[from] records::Fault),
+    #[error("{0}")]
+    Row(String),
+    #[error("`{line}` in the header of the log {problem}")]
+    Header {
+        line: &'static str,
+        problem: &'static str,
+    },
+    #[error("a row comes before the header that names its fields and their types")]
+    NoHeader,
+    #[error("the addresses are under names that are not known")]
+    OtherNames,
     #[error("the record is not UTF-8 from byte {0} on")]
     NotUtf8(usize),
     #[error("{problem} at byte {column} of the record")]
@@ -91,6 +102,30 @@ impl Fault {
             shown,
             expected,
         }
+    }
+}
+
+impl Fault {
+    pub(super) fn header(line: &'static str, problem: &'static str) -> Self {
+        Self::Header { line, problem }
+    }
+
+    /// Whether it lies in how the record is written, not in what it says.
+    pub(super) fn is_syntax(&self) -> bool {
+        matches!(self, Self::Json { .. } | Self::NotUtf8(_))
+    }
+
+    /// Whether the record may be one in another form.
+    pub(super) fn is_of_form(&self) -> bool {
+        use records::Fault::{Torn, Unfinished};
+        self.is_syntax()
+            || matches!(
+                self,
+                Self::Missing(_)
+                    | Self::OtherNames
+                    | Self::Event(_)
+                    | Self::Record(Torn | Unfinished)
+            )
     }
 }
 

@@ -1,8 +1,11 @@
 //! Opens inputs: looks at the first bytes, undoes compression, says what it is.
 
+mod gzip;
+mod remarks;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod utf16;
 mod zstd;
 
 use std::fmt;
@@ -10,7 +13,10 @@ use std::io::{self, BufReader, Cursor, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use gzip::Gzip;
+pub use remarks::Remarks;
 use stream::{Bounded, Counted, Replay};
+use utf16::{Order, Utf16};
 use zstd::Zstd;
 
 use super::recognise::{self, Compression, Format};
@@ -19,6 +25,9 @@ use crate::memory::Memory;
 
 /// How many bytes are looked at to recognise an input.
 const PEEK: usize = 64 << 10;
+
+/// Longest run of zeros before the first record.
+const MAX_HOLE: u64 = 4 << 30;
 
 /// Most layers of compression.
 const MAX_LAYERS: usize = 2;
@@ -73,7 +82,7 @@ pub enum OpenError {
     /// It is none of what is accepted.
     #[error(
         "`{name}` is none of the inputs that are accepted ({saw}); accepted are pcap and pcapng \
-         captures, Suricata EVE JSON, Zeek JSON logs and Palisade NDJSON (one event a line, or \
+         captures, Suricata EVE JSON, Zeek logs in JSON or in columns and Palisade NDJSON (one event a line, or \
          objects in a JSON array), each plain or compressed with gzip or zstd"
     )]
     Unknown {
@@ -123,6 +132,8 @@ pub struct Input {
     pub stream: Box<dyn Read + Send>,
     /// How many bytes were taken from the input as it lies there, for progress.
     pub consumed: Consumed,
+    /// What was remarked of it while it was read; to be asked at its end.
+    pub remarks: Remarks,
     /// Whether it may pause, as a pipe or a terminal does: then what was read is not held
     /// back until there is more.
     pub live: bool,
@@ -188,9 +199,30 @@ fn open_as(
         count: consumed.clone(),
     });
     let mut compression = Vec::new();
+    let remarks = Remarks::default();
     loop {
         let tells = |bytes: &[u8]| live && is_enough(bytes, name);
-        let (beginning, mut error) = peek(&mut stream, tells);
+        let (mut beginning, mut error) = peek(&mut stream, tells);
+        let mut zeros = 0;
+        if Compression::of(&beginning).is_none() {
+            if let Some(order) = Order::of(&beginning) {
+                let whole = Replay {
+                    beginning: Cursor::new(beginning),
+                    error: error.take(),
+                    rest: stream,
+                };
+                stream = Box::new(Utf16::new(whole, order));
+                (beginning, error) = peek(&mut stream, tells);
+            }
+            // A hole, as a file has that was truncated while it was written.
+            while beginning.len() == PEEK && beginning.iter().all(|byte| *byte == 0) {
+                zeros += PEEK as u64;
+                if zeros > MAX_HOLE {
+                    break;
+                }
+                (beginning, error) = peek(&mut stream, tells);
+            }
+        }
         if beginning.is_empty()
             && let Some(error) = error.take()
         {
@@ -208,6 +240,16 @@ fn open_as(
                 name: name.to_owned(),
                 saw: recognise::describe(&beginning),
             })?;
+            if matches!(format, Format::Log(..)) && zeros > 0 {
+                stream = Box::new(Replay {
+                    beginning: Cursor::new(beginning),
+                    error: error.take(),
+                    rest: stream,
+                });
+                // Where records lie counts from the first byte.
+                stream = Box::new(io::repeat(0).take(zeros).chain(stream));
+                beginning = Vec::new();
+            }
             // Of a live input no more was awaited than the magic number.
             if !live {
                 check_capture(&format, &beginning, name)?;
@@ -223,6 +265,7 @@ fn open_as(
                 compression,
                 stream,
                 consumed,
+                remarks,
                 live,
             });
         };
@@ -241,8 +284,8 @@ fn open_as(
         };
         let whole = BufReader::with_capacity(PEEK, whole);
         let plain: Box<dyn Read + Send> = match layer {
-            Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(whole)),
-            Compression::Zstd => Box::new(Zstd::new(whole, limits.max_window)),
+            Compression::Gzip => Box::new(Gzip::new(whole, remarks.clone())),
+            Compression::Zstd => Box::new(Zstd::new(whole, limits.max_window, remarks.clone())),
         };
         stream = Box::new(Bounded {
             from: plain,
@@ -260,7 +303,7 @@ fn check_capture(format: &Format, beginning: &[u8], name: &str) -> Result<(), Op
         Format::Pcap => true,
         // Its first block may be longer than what was looked at.
         Format::Pcapng => beginning.len() < PEEK,
-        Format::Json(..) => false,
+        Format::Log(..) => false,
     };
     if !whole_header {
         return Ok(());

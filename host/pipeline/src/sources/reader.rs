@@ -4,18 +4,16 @@ use std::fmt;
 use std::io::Read;
 use std::sync::Arc;
 
-use palisade_events::json::{Mode, parse_event_of, parse_kind};
-
-use super::counts::{Counts, Types};
-use super::dead_letters::{DeadLetters, Letter};
-use super::eve::Eve;
-use super::fault::{Fault, Stop};
+use super::counts::Counts;
+use super::dead_letters::DeadLetters;
+use super::decoder::Decoder;
+use super::fault::Stop;
 use super::input::{Input, Limits};
-use super::policy::host_only;
-use super::recognise::{Dialect, Format, skip_prefix};
+use super::recognise::Format;
 use super::records::{Record, Records};
+use super::recover::Found;
+use super::reports::{BadRecord, Reports};
 use super::sink::{EventSink, SinkError};
-use super::zeek::Zeek;
 use crate::enrich::Networks;
 
 /// What a call to [`EventReader::read`] has done.
@@ -94,59 +92,27 @@ pub trait EventReader: Send {
     fn reports(&self) -> &[BadRecord];
 }
 
-/// A record that did not become an event.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BadRecord {
-    /// The line on which it begins, from 1.
-    pub line: u64,
-    /// The offset of its first byte, after decompression.
-    pub offset: u64,
-    /// What is wrong with it.
-    pub reason: String,
-}
-
-impl fmt::Display for BadRecord {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "line {} (offset {}): {}",
-            self.line, self.offset, self.reason
-        )
-    }
-}
-
-#[derive(Debug)]
-enum Decoder {
-    Eve(Box<Eve>),
-    Zeek(Box<Zeek>),
-    Palisade(Types),
-}
-
-/// Reads events from JSON of any dialect.
-pub struct JsonReader {
-    name: String,
+/// Reads events from a log of any dialect.
+pub struct LogReader {
     records: Records<Box<dyn Read + Send>>,
     decoder: Decoder,
-    dead_letters: DeadLetters,
-    max_reports: usize,
-    reports: Vec<BadRecord>,
+    reports: Reports,
     events: u64,
-    bad: u64,
     ended: bool,
 }
 
-impl fmt::Debug for JsonReader {
+impl fmt::Debug for LogReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JsonReader")
-            .field("name", &self.name)
+        f.debug_struct("LogReader")
+            .field("name", &self.reports.name)
             .field("events", &self.events)
-            .field("bad", &self.bad)
+            .field("bad", &self.reports.bad)
             .finish_non_exhaustive()
     }
 }
 
-impl JsonReader {
-    /// Reads an input that was recognised as JSON; a capture is given back. `networks`
+impl LogReader {
+    /// Reads an input that was recognised as a log; a capture is given back. `networks`
     /// is asked only about VLANs and hardware addresses, which events do not carry; the
     /// rest of enrichment is for whole batches.
     ///
@@ -158,36 +124,64 @@ impl JsonReader {
         networks: Option<Arc<Networks>>,
         dead_letters: DeadLetters,
     ) -> Result<Self, Input> {
-        let Format::Json(dialect, framing) = &input.format else {
+        let Format::Log(dialect, framing) = &input.format else {
             return Err(input);
         };
-        let decoder = match dialect {
-            Dialect::Eve => Decoder::Eve(Box::new(Eve::new(networks))),
-            Dialect::Zeek(path) => Decoder::Zeek(Box::new(Zeek::new(path.clone(), networks))),
-            Dialect::Palisade => Decoder::Palisade(Types::default()),
-        };
+        let decoder = Decoder::new(dialect, &input.name, networks);
         let framing = *framing;
         Ok(Self {
-            name: input.name,
             records: Records::new(input.stream, framing, limits.max_record),
             decoder,
-            dead_letters,
-            max_reports: limits.max_reports,
-            reports: Vec::new(),
+            reports: Reports::new(input.name, limits.max_reports, dead_letters),
             events: 0,
-            bad: 0,
             ended: false,
         })
     }
+
+    /// Makes events of a record, or reports what cannot be read of it.
+    fn take(&mut self, record: &Record, to: &mut EventSink) -> Result<(), SinkError> {
+        let bytes = self.records.bytes(record);
+        let fault = match self.decoder.record(record, bytes, to) {
+            Ok(true) => {
+                self.events += 1;
+                return Ok(());
+            }
+            // A line of a header.
+            Ok(false) => return Ok(()),
+            Err(Stop::Bad(fault)) => fault,
+            Err(Stop::Fatal(error)) => return Err(error),
+        };
+        // Vectors are held to the letter.
+        let found = if fault.is_of_form() && !to.policy().vectors {
+            self.decoder.again(bytes, to)?
+        } else {
+            Found::default()
+        };
+        self.events += found.taken as u64;
+        if found.taken == 0 {
+            // Nothing tells that it is more than one record.
+            let fault = found.telling.as_ref().unwrap_or(&fault);
+            self.reports.bad(record, 0..bytes.len(), bytes, fault);
+            return Ok(());
+        }
+        for (at, fault) in &found.bad {
+            self.reports.bad(record, at.clone(), bytes, fault);
+        }
+        if found.mended {
+            self.reports.mended(record, bytes, &fault);
+        }
+        Ok(())
+    }
 }
 
-impl EventReader for JsonReader {
+impl EventReader for LogReader {
     fn read_within(
         &mut self,
         to: &mut EventSink,
         max: usize,
         max_held: usize,
     ) -> Result<Progress, ReadError> {
+        let before = (self.events, self.reports.bad);
         let mut progress = Progress::default();
         while !self.ended && progress.events + progress.bad < max && to.held() < max_held {
             let record = match self.records.next() {
@@ -203,113 +197,43 @@ impl EventReader for JsonReader {
                 Err(error) => {
                     self.ended = true;
                     return Err(ReadError::Broken {
-                        name: self.name.clone(),
+                        name: self.reports.name.clone(),
                         offset: self.records.offset(),
                         line: self.records.line(),
-                        records: self.events + self.bad,
+                        records: self.events + self.reports.bad,
                         error,
                     });
                 }
             };
-            let bytes = self.records.bytes(&record);
-            match decode(&mut self.decoder, &record, bytes, to) {
-                Ok(()) => {
-                    self.events += 1;
-                    progress.events += 1;
-                }
-                Err(Stop::Bad(fault)) => {
-                    self.bad += 1;
-                    progress.bad += 1;
-                    let reason = fault.to_string();
-                    self.dead_letters.add(&Letter {
-                        source: &self.name,
-                        line: record.line,
-                        offset: record.offset,
-                        reason: &reason,
-                        bytes,
-                        len: record.len,
-                    });
-                    if self.reports.len() < self.max_reports {
-                        let Record { line, offset, .. } = record;
-                        self.reports.push(BadRecord {
-                            line,
-                            offset,
-                            reason,
-                        });
-                    }
-                }
-                Err(Stop::Fatal(error)) => {
-                    self.ended = true;
-                    let name = self.name.clone();
-                    return Err(ReadError::Sink {
-                        name,
-                        line: record.line,
-                        error,
-                    });
-                }
+            if let Err(error) = self.take(&record, to) {
+                self.ended = true;
+                return Err(ReadError::Sink {
+                    name: self.reports.name.clone(),
+                    line: record.line,
+                    error,
+                });
             }
+            let since = |now: u64, then| usize::try_from(now - then).unwrap_or(usize::MAX);
+            progress.events = since(self.events, before.0);
+            progress.bad = since(self.reports.bad, before.1);
         }
         progress.ended = self.ended;
         Ok(progress)
     }
 
     fn counts(&self) -> Counts {
-        let (types, left_out) = match &self.decoder {
-            Decoder::Eve(eve) => (&eve.types, eve.left_out()),
-            Decoder::Zeek(zeek) => (&zeek.types, zeek.left_out()),
-            Decoder::Palisade(types) => (types, 0),
-        };
-        let (types, other_types) = types.get();
         Counts {
             bytes: self.records.offset(),
             lines: self.records.line(),
-            records: self.events + self.bad,
+            records: self.events + self.reports.bad,
             events: self.events,
-            bad: self.bad,
-            left_out,
-            types,
-            other_types,
+            bad: self.reports.bad,
+            mended: self.reports.mended + self.records.zeros(),
+            ..self.decoder.counts()
         }
     }
 
     fn reports(&self) -> &[BadRecord] {
-        &self.reports
+        &self.reports.list
     }
-}
-
-fn decode(
-    decoder: &mut Decoder,
-    record: &Record,
-    bytes: &[u8],
-    to: &mut EventSink,
-) -> Result<(), Stop> {
-    if let Some(fault) = record.fault {
-        return Err(Stop::Bad(fault.into()));
-    }
-    let bytes = skip_prefix(bytes).trim_ascii_end();
-    match decoder {
-        Decoder::Eve(eve) => eve.read(text(bytes)?, to),
-        Decoder::Zeek(zeek) => zeek.read(text(bytes)?, to),
-        Decoder::Palisade(types) => {
-            let mode = if to.policy().vectors {
-                Mode::Vector
-            } else {
-                Mode::Strict
-            };
-            let kind = parse_kind(bytes).map_err(Fault::Event)?;
-            if host_only(kind) && !to.policy().vectors {
-                return Err(Stop::Bad(Fault::HostOnly(kind)));
-            }
-            let event = parse_event_of(kind, bytes, mode).map_err(Fault::Event)?;
-            Fault::check_labels("labels", &event.envelope.labels)?;
-            Fault::check_labels("refs", &event.envelope.refs)?;
-            to.push(&event, bytes.len())?;
-            types.count(kind.name(), true);
-            Ok(())
-        }
-    }
-}
-
-fn text(bytes: &[u8]) -> Result<&str, Fault> {
-    std::str::from_utf8(bytes).map_err(|error| Fault::NotUtf8(error.valid_up_to()))
 }

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
-
+use super::fault::{Fault, Stop};
+use super::keys::Keys;
 use super::records::{Framing, MARK, Records};
-use super::text::Text;
+use super::recover::names::Sensor;
+use super::recover::{Candidate, recover};
 
 /// A compression that is undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,8 +55,8 @@ pub enum Format {
     Pcap,
     /// A capture in the format of pcapng.
     Pcapng,
-    /// Records in JSON.
-    Json(Dialect, Framing),
+    /// Records of a log: in JSON, or, of Zeek, in columns.
+    Log(Dialect, Framing),
 }
 
 impl fmt::Display for Format {
@@ -63,16 +64,17 @@ impl fmt::Display for Format {
         match self {
             Self::Pcap => f.write_str("pcap capture"),
             Self::Pcapng => f.write_str("pcapng capture"),
-            Self::Json(Dialect::Eve, _) => f.write_str("Suricata EVE JSON"),
-            Self::Json(Dialect::Zeek(None), _) => f.write_str("Zeek JSON log"),
-            Self::Json(Dialect::Zeek(Some(path)), _) => write!(f, "Zeek JSON log `{path}`"),
-            Self::Json(Dialect::Palisade, _) => f.write_str("Palisade NDJSON"),
+            Self::Log(Dialect::Eve, _) => f.write_str("Suricata EVE JSON"),
+            Self::Log(Dialect::Zeek(None), _) => f.write_str("Zeek log"),
+            Self::Log(Dialect::Zeek(Some(path)), _) => write!(f, "Zeek log `{path}`"),
+            Self::Log(Dialect::Palisade, _) => f.write_str("Palisade NDJSON"),
         }
     }
 }
 
-/// How many records are tried, for the first may be the torn end of a rotated log.
-const TRIED: usize = 16;
+/// How many records are tried, for the first may be the torn end of a rotated log, or
+/// messages of other programs.
+const TRIED: usize = 64;
 
 /// The format of an input that begins with `bytes`; none if it is not accepted.
 pub(super) fn format(bytes: &[u8], name: &str) -> Option<Format> {
@@ -89,12 +91,48 @@ pub(super) fn format(bytes: &[u8], name: &str) -> Option<Format> {
     let mut records = Records::new(bytes, framing, bytes.len().max(1));
     for _ in 0..TRIED {
         let record = records.next().ok()??;
-        let keys = Keys::of(skip_prefix(records.bytes(&record)));
-        if let Some(dialect) = keys.dialect(name) {
-            return Some(Format::Json(dialect, framing));
+        let record = records.bytes(&record);
+        if is_header(record) {
+            return Some(Format::Log(Dialect::Zeek(path_of_name(name)), framing));
+        }
+        let found = Keys::of(skip_prefix(record)).dialect(name);
+        if let Some(dialect) = found.or_else(|| within(record, name)) {
+            return Some(Format::Log(dialect, framing));
         }
     }
     None
+}
+
+/// Whether a line belongs to the header of a log of Zeek in columns.
+fn is_header(line: &[u8]) -> bool {
+    const LINES: [&[u8]; 2] = [b"#separator", b"#fields"];
+    let rest = LINES.iter().find_map(|lead| line.strip_prefix(*lead));
+    rest.is_some_and(|rest| {
+        rest.first()
+            .is_some_and(|byte| !byte.is_ascii_alphanumeric())
+    })
+}
+
+/// Whose the objects are that lie within a record.
+fn within(record: &[u8], name: &str) -> Option<Dialect> {
+    let mut found = None;
+    let sensors = [Sensor::Eve, Sensor::Zeek];
+    let mut take = |candidate: Candidate<'_>| {
+        let name = candidate.path.unwrap_or(name);
+        let dialect = Keys::of(candidate.text.as_bytes()).dialect(name);
+        let told = dialect.is_some();
+        if found.is_none() {
+            found = dialect;
+        }
+        if told {
+            Ok(())
+        } else {
+            Err(Stop::Bad(Fault::Missing("event_type")))
+        }
+    };
+    // What is taken is in `found`, and nothing is put anywhere.
+    let _ = recover(record, &sensors, &mut take);
+    found
 }
 
 /// Takes away a byte order mark.
@@ -130,109 +168,8 @@ fn framing(bytes: &[u8]) -> Framing {
     }
 }
 
-/// Which of the keys that tell formats apart the object has, as far as it can be read.
-#[derive(Debug, Default)]
-struct Keys {
-    event_type: bool,
-    timestamp: bool,
-    kind: bool,
-    time: bool,
-    ts: bool,
-    uid: bool,
-    path: bool,
-    /// Keys that are particular to one of Zeek's logs.
-    zeek_hint: Option<&'static str>,
-}
-
-/// Fields that only one of Zeek's logs has, for logs that do not name themselves.
-const ZEEK_FIELDS: [(&str, &str); 16] = [
-    ("conn_state", "conn"),
-    ("trans_id", "dns"),
-    ("qtype_name", "dns"),
-    ("ssl_history", "ssl"),
-    ("cipher", "ssl"),
-    ("status_code", "http"),
-    ("trans_depth", "http"),
-    ("note", "notice"),
-    ("mailfrom", "smtp"),
-    ("total_bytes", "files"),
-    ("seen_bytes", "files"),
-    ("pdu_type", "modbus"),
-    ("fc_request", "dnp3"),
-    ("auth_success", "ssh"),
-    ("notice", "weird"),
-    ("sensor_id", "signatures"),
-];
-
-impl Keys {
-    fn of(record: &[u8]) -> Self {
-        let mut keys = Self::default();
-        // The record may be cut off where the looking ends; what was seen counts.
-        let _ = Read(&mut keys).deserialize(&mut serde_json::Deserializer::from_slice(record));
-        keys
-    }
-
-    fn dialect(&self, name: &str) -> Option<Dialect> {
-        if self.event_type && self.timestamp {
-            return Some(Dialect::Eve);
-        }
-        if self.kind && self.time {
-            return Some(Dialect::Palisade);
-        }
-        if self.path && self.ts {
-            return Some(Dialect::Zeek(None));
-        }
-        if self.ts && (self.uid || self.zeek_hint.is_some()) {
-            let path = path_of_name(name).or_else(|| self.zeek_hint.map(str::to_owned));
-            return Some(Dialect::Zeek(path));
-        }
-        let known = path_of_name(name).filter(|path| super::zeek::is_known(path));
-        known
-            .filter(|_| self.ts)
-            .map(|path| Dialect::Zeek(Some(path)))
-    }
-}
-
-struct Read<'k>(&'k mut Keys);
-
-impl<'de> DeserializeSeed<'de> for Read<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        from.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Read<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<Text<'de>>()? {
-            match key.or_empty() {
-                "event_type" => self.0.event_type = true,
-                "timestamp" => self.0.timestamp = true,
-                "kind" => self.0.kind = true,
-                "time" => self.0.time = true,
-                "ts" => self.0.ts = true,
-                "uid" | "fuid" => self.0.uid = true,
-                "_path" => self.0.path = true,
-                other => {
-                    let hint = ZEEK_FIELDS.iter().find(|(field, _)| *field == other);
-                    self.0.zeek_hint = self.0.zeek_hint.or(hint.map(|(_, path)| *path));
-                }
-            }
-            map.next_value::<IgnoredAny>()?;
-        }
-        Ok(())
-    }
-}
-
 /// The path of a Zeek log by its file's name: `dns` of `logs/dns.12:00-13:00.log.gz`.
-fn path_of_name(name: &str) -> Option<String> {
+pub(super) fn path_of_name(name: &str) -> Option<String> {
     let file = name.rsplit(['/', '\\']).next()?;
     let path = file.split(['.', '-']).next()?;
     let fine = !path.is_empty()
@@ -246,11 +183,7 @@ fn path_of_name(name: &str) -> Option<String> {
 
 /// What an input that is not accepted begins with, for the message.
 pub(super) fn describe(bytes: &[u8]) -> String {
-    const KNOWN: [(&[u8], &str); 12] = [
-        (
-            b"#separator",
-            "it is a Zeek log in columns; have Zeek write JSON with `LogAscii::use_json=T`",
-        ),
+    const KNOWN: [(&[u8], &str); 11] = [
         (b"%PDF", "it is a PDF document"),
         (b"PK\x03\x04", "it is a ZIP archive; unpack it first"),
         (b"BZh", "it is compressed with bzip2; unpack it first"),
@@ -269,11 +202,6 @@ pub(super) fn describe(bytes: &[u8]) -> String {
         (b"ARROW1", "it is an Arrow file"),
         (b"PAR1", "it is a Parquet file"),
     ];
-    if is_utf16(bytes) {
-        return "it is text in UTF-16; convert it to UTF-8, for example with \
-                `iconv -f UTF-16 -t UTF-8`"
-            .to_owned();
-    }
     if let Some((_, what)) = KNOWN.iter().find(|(magic, _)| bytes.starts_with(magic)) {
         return (*what).to_owned();
     }
@@ -290,25 +218,13 @@ pub(super) fn describe(bytes: &[u8]) -> String {
     }
 }
 
-/// Whether it is text in UTF-16: it has the byte order mark, or every other byte of what
-/// seems to be JSON is zero.
-fn is_utf16(bytes: &[u8]) -> bool {
-    matches!(
-        bytes,
-        [0xff, 0xfe, _, 0, ..]
-            | [0xfe, 0xff, 0, ..]
-            | [b'{' | b'[', 0, _, 0, ..]
-            | [0, b'{' | b'[', 0, ..]
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn dialect(text: &str, name: &str) -> Option<(Dialect, Framing)> {
         match format(text.as_bytes(), name)? {
-            Format::Json(dialect, framing) => Some((dialect, framing)),
+            Format::Log(dialect, framing) => Some((dialect, framing)),
             other => panic!("{other}"),
         }
     }
@@ -390,7 +306,6 @@ mod tests {
             "it begins with `hello\\u{1b}[0m`"
         );
         assert_eq!(describe(b"\xff\xfe"), "it begins with the bytes fffe");
-        assert!(describe(b"#separator \\x09").contains("use_json=T"));
         assert!(describe(b" {}").starts_with("it is JSON"));
     }
 }

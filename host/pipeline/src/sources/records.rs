@@ -1,12 +1,17 @@
 //! Cuts input into records: lines, or the values of JSON arrays and documents.
 
+mod documents;
+mod opening;
 #[cfg(test)]
 mod tests;
 
 use std::io::{self, Read};
 use std::ops::Range;
 
+use documents::Scan;
 use memchr::{memchr, memchr_iter};
+
+pub(super) use opening::opening;
 
 /// How much is read first, and how much at most: reads double while the input lasts.
 const FIRST_READ: usize = 8 << 10;
@@ -48,6 +53,8 @@ pub(super) enum Fault {
     NoObject,
     #[error("the input ends inside the record")]
     Unfinished,
+    #[error("the next record begins before this one has ended")]
+    Torn,
 }
 
 /// How much of a record that is too long is kept for the dead-letter file.
@@ -76,16 +83,15 @@ pub(super) struct Records<R> {
     /// it began.
     long: Option<(u64, u64, u64)>,
     kept: Vec<u8>,
-}
-
-/// Where the scanner of documents stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Scan {
-    depth: u32,
-    in_string: bool,
-    escaped: bool,
-    /// Bytes between objects that are not white space, brackets or commas.
-    junk: bool,
+    /// Runs of zeros between records, and whether the last byte was one of them.
+    zeros: u64,
+    in_zeros: bool,
+    /// How a document began that did not end.
+    opening: Vec<u8>,
+    /// Up to this offset whatever begins as that one did begins a document.
+    distrust: u64,
+    /// Whether it was looked for the next document within the present one.
+    sought: bool,
 }
 
 impl<R: Read> Records<R> {
@@ -106,6 +112,33 @@ impl<R: Read> Records<R> {
             scan: Scan::default(),
             long: None,
             kept: Vec::new(),
+            zeros: 0,
+            in_zeros: false,
+            opening: Vec::new(),
+            distrust: 0,
+            sought: false,
+        }
+    }
+
+    /// How many runs of zeros lay before records. A disk that failed, or a file that was
+    /// truncated while it was written, leaves them.
+    pub(super) fn zeros(&self) -> u64 {
+        self.zeros
+    }
+
+    /// Passes over zeros before a record.
+    fn skip_zeros(&mut self) {
+        let rest = &self.buffer[self.start..];
+        match rest.first() {
+            Some(0) if self.start == self.scanned && self.long.is_none() => {
+                self.zeros += u64::from(!self.in_zeros);
+                self.in_zeros = true;
+                self.start += rest.iter().take_while(|byte| **byte == 0).count();
+                self.scanned = self.start;
+                self.in_zeros = self.start == self.buffer.len();
+            }
+            Some(_) => self.in_zeros = false,
+            None => {}
         }
     }
 
@@ -159,9 +192,6 @@ impl<R: Read> Records<R> {
                 // What was cut off is a record of its own; the error comes after it.
                 self.ended = true;
                 self.error = Some(error);
-                if let Some(record) = self.rest(Some(Fault::Unfinished)) {
-                    return Ok(Some(record));
-                }
             }
         }
     }
@@ -289,9 +319,11 @@ impl<R: Read> Records<R> {
 
     fn next_line(&mut self) -> Option<Record> {
         loop {
+            self.skip_zeros();
             let Some(found) = memchr(b'\n', &self.buffer[self.scanned..]) else {
                 self.scanned = self.buffer.len();
-                return if self.ended { self.rest(None) } else { None };
+                let cut_off = self.error.is_some().then_some(Fault::Unfinished);
+                return if self.ended { self.rest(cut_off) } else { None };
             };
             let end = self.scanned + found;
             let line = self.line;
@@ -303,61 +335,5 @@ impl<R: Read> Records<R> {
             }
             return Some(self.cut(end, end + 1, line, None));
         }
-    }
-
-    fn next_document(&mut self) -> Option<Record> {
-        while let Some(byte) = self.buffer.get(self.scanned).copied() {
-            self.scanned += 1;
-            let newline = byte == b'\n';
-            self.line += u64::from(newline);
-            let scan = &mut self.scan;
-            if scan.depth > 0 {
-                if scan.in_string {
-                    match byte {
-                        _ if scan.escaped => scan.escaped = false,
-                        b'\\' => scan.escaped = true,
-                        b'"' => scan.in_string = false,
-                        _ => {}
-                    }
-                    continue;
-                }
-                match byte {
-                    b'"' => scan.in_string = true,
-                    b'{' | b'[' => scan.depth = scan.depth.saturating_add(1),
-                    b'}' | b']' => scan.depth -= 1,
-                    _ => {}
-                }
-                if scan.depth == 0 {
-                    let within = &self.buffer[self.start..self.scanned];
-                    let lines = memchr_iter(b'\n', within).count() as u64;
-                    return Some(self.cut(self.scanned, self.scanned, self.line - lines, None));
-                }
-                continue;
-            }
-            let separator = matches!(byte, b'[' | b']' | b',') || byte.is_ascii_whitespace();
-            if scan.junk && (separator || byte == b'{') {
-                scan.junk = false;
-                let line = self.line - u64::from(newline);
-                // The byte is looked at again, now as one between objects.
-                self.scanned -= 1;
-                self.line = line;
-                return Some(self.cut(self.scanned, self.scanned, line, Some(Fault::NoObject)));
-            }
-            match byte {
-                b'{' => scan.depth = 1,
-                _ if separator => self.start = self.scanned,
-                _ => scan.junk = true,
-            }
-        }
-        if !self.ended {
-            return None;
-        }
-        let fault = if self.scan.depth > 0 {
-            Fault::Unfinished
-        } else {
-            Fault::NoObject
-        };
-        self.scan = Scan::default();
-        self.rest(Some(fault))
     }
 }

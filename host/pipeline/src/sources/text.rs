@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 /// Most entries that are taken of a list.
 pub(super) const MAX_LIST: usize = 256;
@@ -22,6 +23,47 @@ impl<'a> Text<'a> {
     /// The text, or an empty one.
     pub(super) fn or_empty(&self) -> &str {
         self.0.as_deref().unwrap_or_default()
+    }
+}
+
+/// The name under which [`Raw`] is asked for, so that columns can give their text.
+pub(super) const RAW: &str = "palisade::Raw";
+
+/// A value as it stands: of JSON with its quotation marks, of a column its text.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Raw<'a>(Option<&'a str>);
+
+impl<'a> Raw<'a> {
+    pub(super) fn get(self) -> Option<&'a str> {
+        self.0
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Raw<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct V;
+
+        impl<'de> Visitor<'de> for V {
+            type Value = Raw<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value")
+            }
+
+            fn visit_newtype_struct<D: Deserializer<'de>>(
+                self,
+                from: D,
+            ) -> Result<Raw<'de>, D::Error> {
+                let raw: Option<&RawValue> = Deserialize::deserialize(from)?;
+                Ok(Raw(raw.map(RawValue::get)))
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Raw<'de>, E> {
+                Ok(Raw(Some(text)))
+            }
+        }
+
+        from.deserialize_newtype_struct(RAW, V)
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Cursor;
 use std::sync::{Arc, Mutex};
 
 use palisade_pipeline::sources::{
-    DeadLetters, EventReader as _, EventSink, JsonReader, Limits, OpenError, SourcePolicy, open,
+    DeadLetters, EventReader as _, EventSink, Limits, LogReader, OpenError, SourcePolicy, open,
 };
 
 use crate::{read, source};
@@ -22,7 +22,7 @@ const LINES: [&str; 6] = [
 /// Reads what may not even be recognised; the counts are checked if it is.
 fn survive(bytes: &[u8]) {
     if open("x", Cursor::new(bytes.to_vec()), &Limits::default()).is_ok_and(|input| {
-        JsonReader::new(input, &Limits::default(), None, DeadLetters::none()).is_ok()
+        LogReader::new(input, &Limits::default(), None, DeadLetters::none()).is_ok()
     }) {
         read("x", bytes);
     }
@@ -112,7 +112,7 @@ fn long_lines_are_skipped_and_kept_in_part() {
     .unwrap();
     let kept = Kept::default();
     let letters = DeadLetters::to_writer(kept.clone(), 1 << 20);
-    let mut reader = JsonReader::new(input, &limits, None, letters.clone()).unwrap();
+    let mut reader = LogReader::new(input, &limits, None, letters.clone()).unwrap();
     let mut sink = EventSink::new(SourcePolicy::new(source()));
     let progress = reader.read(&mut sink, 100).unwrap();
     assert_eq!(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use palisade_events::{Body, Event};
 use palisade_pipeline::enrich::{Networks, Place};
 use palisade_pipeline::sources::{
-    DeadLetters, EventReader as _, EventSink, JsonReader, Limits, SourcePolicy, open,
+    DeadLetters, EventReader as _, EventSink, Limits, LogReader, SourcePolicy, open,
 };
 
 use crate::source;
@@ -57,7 +57,7 @@ fn enriched(networks: &Arc<Networks>, text: &str) -> Vec<Event> {
     let input = open("-", Cursor::new(text.as_bytes().to_vec()), &limits).unwrap();
     let networks_for_links = Some(Arc::clone(networks));
     let mut reader =
-        JsonReader::new(input, &limits, networks_for_links, DeadLetters::none()).unwrap();
+        LogReader::new(input, &limits, networks_for_links, DeadLetters::none()).unwrap();
     let mut sink = EventSink::new(SourcePolicy::new(source()));
     assert_eq!(
         reader.read(&mut sink, 10_000).unwrap().bad,

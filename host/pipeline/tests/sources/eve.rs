@@ -281,7 +281,7 @@ fn keys_in_any_order_and_types_hidden_in_values() {
 #[test]
 fn bad_records_are_told_apart() {
     let lines = [
-        r#"{"timestamp":"2024-05-01T08:00:00Z","event_type":"dns","dns":{}}"#,
+        r#"{"timestamp":"2024-05-01T08:00:00Z","event_type":"dns","src_ip":"10.0.0.1","dns":{}}"#,
         r#"{"event_type":"dns"}"#,
         r#"{"timestamp":"yesterday","event_type":"alert"}"#,
         r#"{"timestamp":"2024-05-01T08:00:00Z","event_type":"tls","src_ip":"10.0.0"}"#,
@@ -295,13 +295,13 @@ fn bad_records_are_told_apart() {
     assert_eq!(
         outcome.reasons(),
         [
-            "line 2 (offset 65): the mandatory field `timestamp` is missing",
-            "line 3 (offset 86): `timestamp` is \\\"yesterday\\\", which is no time between 1970 and 2554 (ISO 8601, or seconds since 1970)",
-            "line 4 (offset 133): `src_ip` is 10.0.0, which is no IP address",
-            "line 5 (offset 207): the mandatory field `event_type` is missing",
-            "line 6 (offset 244): EOF while parsing an object at byte 54 of the record",
-            "line 7 (offset 299): expected ident at byte 2 of the record",
-            "line 8 (offset 308): the mandatory field `event_type` is missing",
+            "line 2 (offset 85): the mandatory field `timestamp` is missing",
+            "line 3 (offset 106): `timestamp` is \\\"yesterday\\\", which is no time between 1970 and 2554 (ISO 8601, or seconds since 1970)",
+            "line 4 (offset 153): `src_ip` is 10.0.0, which is no IP address",
+            "line 5 (offset 227): the mandatory field `event_type` is missing",
+            "line 6 (offset 264): EOF while parsing an object at byte 54 of the record",
+            "line 7 (offset 319): expected ident at byte 2 of the record",
+            "line 8 (offset 328): the mandatory field `event_type` is missing",
         ]
     );
 }

@@ -1,18 +1,20 @@
 //! Inputs as files hold them, from the first byte to events.
 
 mod adversity;
+mod columns;
 mod enrichment;
 mod eve;
+mod forms;
 mod ndjson;
 mod real;
 mod zeek;
 
-use std::io::Cursor;
+use std::io::{Cursor, Read};
 use std::sync::Arc;
 
 use palisade_events::{Batch, Body, Event, Source};
 use palisade_pipeline::sources::{
-    BadRecord, Counts, DeadLetters, EventReader as _, EventSink, JsonReader, Limits, ReadError,
+    BadRecord, Counts, DeadLetters, EventReader as _, EventSink, Limits, LogReader, ReadError,
     SourcePolicy, open,
 };
 
@@ -57,13 +59,33 @@ fn source() -> Arc<Source> {
     })
 }
 
+/// Gives a few bytes at a time, as a pipe may.
+struct Trickle(Cursor<Vec<u8>>, usize);
+
+impl Read for Trickle {
+    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+        let len = self.1.min(to.len());
+        self.0.read(&mut to[..len])
+    }
+}
+
 fn read_with(name: &str, bytes: &[u8], policy: SourcePolicy, rows: usize) -> Outcome {
+    read_in_steps(name, bytes, policy, rows, usize::MAX)
+}
+
+fn read_in_steps(
+    name: &str,
+    bytes: &[u8],
+    policy: SourcePolicy,
+    rows: usize,
+    step: usize,
+) -> Outcome {
     let limits = Limits {
         max_reports: 1000,
         ..Limits::default()
     };
-    let input = open(name, Cursor::new(bytes.to_vec()), &limits).unwrap();
-    let mut reader = JsonReader::new(input, &limits, None, DeadLetters::none()).unwrap();
+    let input = open(name, Trickle(Cursor::new(bytes.to_vec()), step), &limits).unwrap();
+    let mut reader = LogReader::new(input, &limits, None, DeadLetters::none()).unwrap();
     let mut sink = EventSink::new(policy).with_max_rows(rows);
     let mut batches = Vec::new();
     let mut error = None;

@@ -2,7 +2,6 @@
 
 use palisade_events::{AlertAction, BodyBuilder, Kind, MessageDirection, Severity};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
 
 use super::table::{self, Shape};
 use crate::sources::columns::{Ends, Shared, Side, app_proto, encrypted, mac, push_shared, time};
@@ -12,12 +11,12 @@ use crate::sources::fault::Stop;
 use crate::sources::flow_key::protocol_number;
 use crate::sources::leaves::Leaves;
 use crate::sources::sink::EventSink;
-use crate::sources::text::{List, Num, Text, record};
+use crate::sources::text::{List, Num, Raw, Text, record};
 
 /// The part of a record that does not become attributes.
 #[derive(Debug, Default)]
 struct Head<'a> {
-    timestamp: Option<&'a RawValue>,
+    timestamp: Raw<'a>,
     event_type: Text<'a>,
     flow_id: Num,
     community_id: Text<'a>,

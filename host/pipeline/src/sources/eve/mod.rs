@@ -92,4 +92,9 @@ impl Eve {
     pub(super) fn left_out(&self) -> u64 {
         self.leaves.total_left_out()
     }
+
+    /// How many events there were of which an end has no address.
+    pub(super) fn endless(&self) -> u64 {
+        self.shared.endless()
+    }
 }

@@ -12,13 +12,13 @@ use crate::sources::fault::Stop;
 use crate::sources::flow_key::protocol_number;
 use crate::sources::names::{http_target, repeatable, tls_version};
 use crate::sources::sink::EventSink;
-use crate::sources::text::{Flag, List, Num, Text, record};
+use crate::sources::text::{Flag, List, Num, Raw, Text, record};
 use crate::sources::time::timestamp;
 
 record! {
     /// What is read of a record.
     struct Record<'a> {
-        "timestamp" => timestamp: Option<&'a RawValue>,
+        "timestamp" => timestamp: Raw<'a>,
         "event_type" => event_type: Text<'a>,
         "flow_id" => flow_id: Num,
         "community_id" => community_id: Text<'a>,
@@ -167,7 +167,8 @@ pub(super) fn read(
         icmp,
         vlan: record.vlan.first().and_then(|vlan| vlan.u16()),
         macs: [&record.ether.src_mac, &record.ether.dest_mac].map(|t| t.get().and_then(mac)),
-    };
+    }
+    .wanted("src_ip")?;
     let len = text.len();
     match event_type {
         "dns" | "mdns" | "llmnr" => dns(shared, &record.dns, ends, at, len, to)?,

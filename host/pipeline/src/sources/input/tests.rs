@@ -61,6 +61,70 @@ fn compression_is_undone_up_to_two_layers() {
 }
 
 #[test]
+fn padding_is_no_damage_and_what_else_comes_behind_is_told() {
+    let frame = b"\x50\x2a\x4d\x18\x03\0\0\0abc".to_vec();
+    for packed in [gzip(LINE), zstd(LINE)] {
+        let zeros = vec![0; 100_000];
+        for (bytes, times) in [
+            ([packed.clone(), zeros.clone()].concat(), 1),
+            ([packed.clone(), zeros.clone(), packed.clone()].concat(), 2),
+            ([packed.clone(), vec![0]].concat(), 1),
+        ] {
+            let len = bytes.len() as u64;
+            let (input, plain) = read(bytes, &Limits::default());
+            assert_eq!(plain.unwrap(), LINE.repeat(times));
+            assert_eq!(input.remarks.take(), [""; 0]);
+            assert_eq!(input.consumed.get(), len);
+        }
+        for behind in ["this is no member", "\x1fthis is no member", "\n"] {
+            if packed[0] != 0x1f && behind.starts_with('\x1f') {
+                continue;
+            }
+            let bytes = [packed.as_slice(), behind.as_bytes()].concat();
+            let (input, plain) = read(bytes, &Limits::default());
+            assert_eq!(plain.unwrap(), LINE, "{behind}");
+            let remarks = input.remarks.take();
+            assert_eq!(remarks.len(), 1);
+            assert!(remarks[0].contains("are left out"), "{}", remarks[0]);
+        }
+        // A further member that is cut off is damage.
+        for cut in 1..packed.len() - 1 {
+            let bytes = [&packed, &packed[..cut]].concat();
+            assert!(read(bytes, &Limits::default()).1.is_err(), "{cut}");
+        }
+    }
+    let (input, plain) = read([zstd(LINE), frame].concat(), &Limits::default());
+    assert_eq!(
+        (plain.unwrap(), input.remarks.take().len()),
+        (LINE.to_vec(), 0)
+    );
+}
+
+#[test]
+fn text_in_utf16_is_turned_whatever_the_steps() {
+    use std::io::Read as _;
+    let text = "{\u{1f600}é}\u{d7ff}\n".repeat(7);
+    let units: Vec<u16> = text.encode_utf16().collect();
+    let little: Vec<u8> = units.iter().copied().flat_map(u16::to_le_bytes).collect();
+    let big: Vec<u8> = units.iter().copied().flat_map(u16::to_be_bytes).collect();
+    for (bytes, order) in [(little, Order::Little), (big, Order::Big)] {
+        for step in 1..9 {
+            let chunks = bytes.chunks(step).map(|chunk| Cursor::new(chunk.to_vec()));
+            let from = chunks.fold(Box::new(io::empty()) as Box<dyn Read>, |before, next| {
+                Box::new(before.chain(next))
+            });
+            let mut read = String::new();
+            Utf16::new(from, order).read_to_string(&mut read).unwrap();
+            assert_eq!(read, text);
+        }
+        let mut odd = String::new();
+        let cut = &bytes[..3];
+        Utf16::new(cut, order).read_to_string(&mut odd).unwrap();
+        assert_eq!(odd, "{\u{fffd}");
+    }
+}
+
+#[test]
 fn a_live_input_is_recognised_by_its_first_line() {
     let zipped = [gzip(LINE), zstd(LINE)];
     for (bytes, plain) in [(LINE, LINE), (&zipped[0], LINE), (&zipped[1], LINE)] {
@@ -153,5 +217,8 @@ fn nothing_and_unknown() {
         "`a.log` is empty; there is nothing to read"
     );
     let unknown = error(b"hello");
-    assert!(unknown.contains("begins with `hello`") && unknown.contains("Zeek JSON"));
+    assert!(
+        unknown.contains("begins with `hello`")
+            && unknown.contains("Zeek logs in JSON or in columns")
+    );
 }

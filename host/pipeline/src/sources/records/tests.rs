@@ -138,6 +138,46 @@ fn a_blank_line_can_be_too_long() {
 }
 
 #[test]
+fn zeros_before_records_are_passed_over() {
+    for (framing, text) in [
+        (Framing::Lines, "\0\0{}\n\0\0\0\0\0\0\n\0{}\n\0"),
+        (Framing::Documents, "\0\0{}\n\0\0\0\0\0\0\n\0{}\n\0"),
+    ] {
+        check(text, framing, 4, &["1@2 {}", "3@13 {}"]);
+        let mut records = Records::new(text.as_bytes(), framing, 4);
+        while records.next().unwrap().is_some() {}
+        assert_eq!(records.zeros(), 4);
+    }
+}
+
+#[test]
+fn a_document_that_does_not_end_costs_itself_alone() {
+    let torn = "(the next record begins before this one has ended)";
+    // At the end, and where it becomes too long.
+    for max in [100, 12] {
+        check(
+            "[{\"a\":1},\n{\"a\":[\n{\"a\":\"x\n{\"a\":3},\n{\"b\":4}]",
+            Framing::Documents,
+            max,
+            &[
+                "1@1 {\"a\":1}",
+                &format!("2@10 {{\"a\":[\n {torn}"),
+                &format!("3@17 {{\"a\":\"x\n {torn}"),
+                "4@25 {\"a\":3}",
+                "5@34 {\"b\":4}",
+            ],
+        );
+    }
+    // What a text quotes begins no record.
+    check(
+        "{\"a\":\"{\\\"a\\\":1}\"}",
+        Framing::Documents,
+        100,
+        &["1@0 {\"a\":\"{\\\"a\\\":1}\"}"],
+    );
+}
+
+#[test]
 fn an_error_comes_after_what_was_read_before_it() {
     struct Broken(bool);
     impl Read for Broken {
@@ -162,7 +202,7 @@ fn an_error_comes_after_what_was_read_before_it() {
 proptest! {
     #[test]
     fn the_size_of_reads_does_not_matter(
-        input in "[ab{}\\[\\],\"\\\\\n ]{0,80}", step in 1usize..9, max in 1usize..20,
+        input in "([ab{}\\[\\],\"\\\\\n\\x00 ]|\\{\"a\"){0,80}", step in 1usize..9, max in 1usize..40,
     ) {
         for framing in [Framing::Lines, Framing::Documents] {
             let whole = all(input.as_bytes(), framing, max, 1 << 20);

@@ -2,27 +2,29 @@
 
 use palisade_events::{AlertAction, BodyBuilder, Kind, MessageDirection, Severity, Timestamp};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
 
+use super::Line;
 use super::table::{self, Row, Shape};
 use super::typed::Id;
 use crate::sources::columns::{Ends, Shared, Side, encrypted, push_shared, time};
-use crate::sources::compact::compact;
 use crate::sources::device::{self, Message};
-use crate::sources::fault::Stop;
+use crate::sources::fault::{Fault, Stop};
 use crate::sources::flow_key::{fnv64, protocol_number};
 use crate::sources::leaves::Leaves;
+use crate::sources::recover::names::is_other;
 use crate::sources::sink::EventSink;
-use crate::sources::text::Text;
+use crate::sources::text::{Raw, Text};
 
 /// The part of a line that does not become attributes.
 #[derive(Debug, Default)]
 struct Head<'a> {
-    ts: Option<&'a RawValue>,
+    ts: Raw<'a>,
     uid: Text<'a>,
     community_id: Text<'a>,
     id: Id<'a>,
     proto: Text<'a>,
+    /// Whether addresses, or what was found, may stand under other names.
+    other_names: bool,
 }
 
 /// Reads a line; attributes are led by `prefix`.
@@ -63,7 +65,10 @@ impl<'de> Visitor<'de> for Read<'de, '_> {
                 "_path" | "_write_ts" | "_system_name" => {
                     map.next_value::<serde::de::IgnoredAny>()?;
                 }
-                key => self.leaves.read_entry_under(self.prefix, key, &mut map)?,
+                key => {
+                    head.other_names |= is_other(key);
+                    self.leaves.read_entry_under(self.prefix, key, &mut map)?;
+                }
             }
         }
         Ok(head)
@@ -95,20 +100,17 @@ pub(super) fn read(
     shared: &mut Shared,
     leaves: &mut Leaves,
     path: &str,
-    record: &str,
+    line: Line<'_>,
     to: &mut EventSink,
 ) -> Result<(), Stop> {
     leaves.clear();
     let row = table::row(path);
     let prefix = row.map_or(path, |row| row.protocol);
-    let mut from = serde_json::Deserializer::from_str(record);
-    let head = Read {
+    let head = line.read(Read {
         leaves,
         prefix,
         line: std::marker::PhantomData,
-    }
-    .deserialize(&mut from)?;
-    from.end()?;
+    })?;
     let at = time(head.ts, "ts")?;
     let proto = head.proto.get().unwrap_or_else(|| usual_transport(path));
     let mut ends = Ends {
@@ -119,14 +121,17 @@ pub(super) fn read(
         community_id: head.community_id.get(),
         ..Ends::default()
     };
+    if head.other_names && ends.unknown() {
+        return Err(Fault::OtherNames.into());
+    }
     if matches!(ends.protocol, 1 | 58) {
         let kind = ends.src.port.take().unwrap_or(0);
         ends.icmp = Some((kind, ends.dst.port.take().unwrap_or(0)));
     }
     match row.map_or(Shape::App, |row| row.shape) {
-        Shape::Alert => push_alert(shared, leaves, path, ends, at, record.len(), to),
-        Shape::App => push_app(shared, leaves, (path, row), &ends, at, record, to),
-        Shape::Message => push_message(shared, leaves, (path, row), &ends, at, record.len(), to),
+        Shape::Alert => push_alert(shared, leaves, path, ends, at, line.len(), to),
+        Shape::App => push_app(shared, leaves, (path, row), &ends, at, line, to),
+        Shape::Message => push_message(shared, leaves, (path, row), &ends, at, line.len(), to),
     }
 }
 
@@ -226,13 +231,13 @@ fn push_app(
     (path, row): (&str, Option<&Row>),
     ends: &Ends<'_>,
     at: Timestamp,
-    record: &str,
+    line: Line<'_>,
     to: &mut EventSink,
 ) -> Result<(), Stop> {
     let protocol = row.map_or(path, |row| row.protocol);
     let operation = row.and_then(|row| first_of(leaves, row, row.operation));
     let status = row.and_then(|row| first_of(leaves, row, row.status));
-    if let BodyBuilder::NetworkApp(columns) = to.row(Kind::NetworkApp, at, record.len())? {
+    if let BodyBuilder::NetworkApp(columns) = to.row(Kind::NetworkApp, at, line.len())? {
         push_shared!(shared, ends, columns);
         columns.transport.add(ends.transport());
         columns.protocol.push_str(protocol);
@@ -247,7 +252,7 @@ fn push_app(
         }
         leaves.push(&mut columns.attributes);
         columns.attributes.end_row();
-        columns.original.push_str(Some(&compact(record)));
+        columns.original.push_str(Some(&line.original()));
     }
     Ok(())
 }

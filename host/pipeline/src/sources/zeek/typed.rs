@@ -4,14 +4,14 @@ use palisade_events::{
     Body, BodyBuilder, Cert, ColumnBuilder as _, Envelope, Event, FlowPhase, Kind, NetworkFile,
     NetworkMail, Outcome, Timestamp,
 };
-use serde_json::value::RawValue;
 
+use super::Line;
 use crate::sources::columns::{Ends, Shared, Side, app_proto, encrypted, mac, push_shared, time};
 use crate::sources::fault::{Fault, Stop};
 use crate::sources::flow_key::{fnv64, protocol_number};
 use crate::sources::names::{http_target, repeatable, tls_version};
 use crate::sources::sink::EventSink;
-use crate::sources::text::{Flag, List, Num, Text, record};
+use crate::sources::text::{Flag, List, Num, Raw, Text, record};
 
 /// Whether lines of the log are read into a kind with fields of its own.
 pub(super) fn is_typed(path: &str) -> bool {
@@ -23,7 +23,7 @@ macro_rules! log {
     ($name:ident { $($own:tt)* }) => {
         record! {
             struct $name<'a> {
-                "ts" => ts: Option<&'a RawValue>,
+                "ts" => ts: Raw<'a>,
                 "uid" => uid: Text<'a>,
                 "community_id" => community_id: Text<'a>,
                 "id.orig_h" => orig_h: Text<'a>,
@@ -147,17 +147,17 @@ log! { Smtp {
 pub(super) fn read(
     shared: &mut Shared,
     path: &str,
-    record: &str,
+    line: Line<'_>,
     to: &mut EventSink,
 ) -> Result<(), Stop> {
-    let len = record.len();
+    let len = line.len();
     match path {
-        "conn" => conn(shared, &serde_json::from_str(record)?, len, to),
-        "dns" => dns(shared, &serde_json::from_str(record)?, len, to),
-        "http" => http(shared, &serde_json::from_str(record)?, len, to),
-        "ssl" => ssl(shared, &serde_json::from_str(record)?, len, to),
-        "smtp" => smtp(shared, &serde_json::from_str(record)?, len, to),
-        _ => files(shared, &serde_json::from_str(record)?, len, to),
+        "conn" => conn(shared, &line.parse()?, len, to),
+        "dns" => dns(shared, &line.parse()?, len, to),
+        "http" => http(shared, &line.parse()?, len, to),
+        "ssl" => ssl(shared, &line.parse()?, len, to),
+        "smtp" => smtp(shared, &line.parse()?, len, to),
+        _ => files(shared, &line.parse()?, len, to),
     }
 }
 
@@ -182,7 +182,9 @@ fn duration(text: Option<&str>) -> u64 {
 fn conn(shared: &mut Shared, log: &Conn<'_>, len: usize, to: &mut EventSink) -> Result<(), Stop> {
     let started = time(log.ts, "ts")?;
     let ended = Timestamp(started.0.saturating_add(duration(log.duration.get())));
-    let mut ends = log.ends(protocol_number(log.proto.or_empty()))?;
+    let mut ends = log
+        .ends(protocol_number(log.proto.or_empty()))?
+        .wanted("id.orig_h")?;
     ends.vlan = log.vlan.u16();
     ends.macs = [&log.orig_mac, &log.resp_mac].map(|text| text.get().and_then(mac));
     // A protocol that was tried and then given up is led by a minus.
@@ -244,7 +246,7 @@ fn dns(shared: &mut Shared, log: &Dns<'_>, len: usize, to: &mut EventSink) -> Re
     } else {
         log.proto.or_empty()
     };
-    let ends = log.ends(protocol_number(protocol))?;
+    let ends = log.ends(protocol_number(protocol))?.wanted("id.orig_h")?;
     let qtype = match log.qtype_name.get().or(log.qtype.get()).unwrap_or_default() {
         "*" => "ANY",
         name => name,
@@ -279,7 +281,7 @@ fn dns(shared: &mut Shared, log: &Dns<'_>, len: usize, to: &mut EventSink) -> Re
 
 fn http(shared: &mut Shared, log: &Http<'_>, len: usize, to: &mut EventSink) -> Result<(), Stop> {
     let at = time(log.ts, "ts")?;
-    let ends = log.ends(6)?;
+    let ends = log.ends(6)?.wanted("id.orig_h")?;
     if let BodyBuilder::NetworkHttp(columns) = to.row(Kind::NetworkHttp, at, len)? {
         push_shared!(shared, &ends, columns);
         let target = http_target(log.uri.or_empty());
@@ -313,7 +315,7 @@ fn ssl(shared: &mut Shared, log: &Ssl<'_>, len: usize, to: &mut EventSink) -> Re
     let at = time(log.ts, "ts")?;
     let version = tls_version(log.version.or_empty());
     let dtls = version.starts_with("DTLS");
-    let ends = log.ends(if dtls { 17 } else { 6 })?;
+    let ends = log.ends(if dtls { 17 } else { 6 })?.wanted("id.orig_h")?;
     if let BodyBuilder::NetworkTls(columns) = to.row(Kind::NetworkTls, at, len)? {
         push_shared!(shared, &ends, columns);
         columns.dtls.add(dtls);
@@ -354,7 +356,7 @@ fn outcome(reply: Option<&str>) -> Outcome {
 fn smtp(shared: &mut Shared, log: &Smtp<'_>, len: usize, to: &mut EventSink) -> Result<(), Stop> {
     to.check(Kind::NetworkMail)?;
     let at = time(log.ts, "ts")?;
-    let plain = shared.values(&log.ends(6)?);
+    let plain = shared.values(&log.ends(6)?.wanted("id.orig_h")?);
     let owned = |text: &Text<'_>| text.get().map(str::to_owned);
     let rcpt_to: Vec<String> = log.rcptto.iter().filter_map(owned).collect();
     let mail = NetworkMail {

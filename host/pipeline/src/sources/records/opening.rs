@@ -1,0 +1,19 @@
+//! How a record begins, by which the next one is found where one does not end.
+
+use memchr::memchr;
+
+/// Longest beginning by which a record is known again.
+const MAX_OPENING: usize = 256;
+
+/// The bracket and the first key of an object. A text in JSON cannot hold them, for there the
+/// quotation mark has a backslash before it.
+pub(in crate::sources) fn opening(object: &[u8]) -> Option<&[u8]> {
+    let object = object.get(..MAX_OPENING.min(object.len()))?;
+    let blank = |byte: &u8| byte.is_ascii_whitespace();
+    let quote = 1 + object.get(1..)?.iter().position(|byte| !blank(byte))?;
+    if object.first() != Some(&b'{') || object.get(quote) != Some(&b'"') {
+        return None;
+    }
+    let len = memchr(b'"', object.get(quote + 1..)?)?;
+    object.get(..quote + len + 2)
+}
