@@ -13,6 +13,7 @@ use crate::limits::Limits;
 use crate::manifest::Manifest;
 use crate::parsing::{self, Chunk, Parsed, Recognition};
 use crate::plugin::{Exports, InstantiateError};
+use crate::symbols::Symbols;
 use crate::text::plain;
 use crate::{Fault, FaultCause, Mode, View};
 
@@ -48,6 +49,7 @@ pub struct Instance {
     manifest: Arc<Manifest>,
     limits: Arc<Limits>,
     mode: Mode,
+    symbols: Option<Arc<Symbols>>,
     calls: u64,
     peaks: Peaks,
 }
@@ -75,6 +77,7 @@ impl Instance {
         manifest: Arc<Manifest>,
         limits: Arc<Limits>,
         mode: Mode,
+        symbols: Option<Arc<Symbols>>,
     ) -> Instance {
         Instance {
             store,
@@ -82,6 +85,7 @@ impl Instance {
             manifest,
             limits,
             mode,
+            symbols,
             calls: 0,
             peaks: Peaks::default(),
         }
@@ -201,6 +205,7 @@ impl Instance {
                     &self.manifest.name,
                     export,
                     &self.limits,
+                    self.symbols.as_deref(),
                     &error,
                 ))
             }

@@ -24,6 +24,7 @@ mod parsing;
 mod plugin;
 mod preflight;
 mod runtime;
+mod symbols;
 mod text;
 mod view;
 
@@ -37,4 +38,5 @@ pub use parsing::{Chunk, ChunkDirection, Outcome, Parsed, ParsedTable, Recogniti
 pub use plugin::{InstantiateError, LoadError, Plugin};
 pub use preflight::{PreflightError, preflight};
 pub use runtime::{CodeOrigin, Config, Runtime};
+pub use symbols::{MAX_DEBUG_FILE, Symbols};
 pub use view::View;
