@@ -2,7 +2,7 @@
 // and every exception becomes a fault that says what and where. The build imports this; plugins
 // need not.
 
-import { abort } from "palisade:plugin/fault@0.1.0";
+import { abort } from "palisade-host/native-fault.js";
 import { checked, described } from "./types.js";
 
 /** Modules are loaded while the plugin is built, when there is no host to call. */

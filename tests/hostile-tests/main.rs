@@ -10,6 +10,7 @@ mod assembled;
 mod calls;
 mod compiling;
 mod components;
+mod debug_files;
 mod failure_modes;
 mod findings;
 mod mutants;

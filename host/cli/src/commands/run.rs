@@ -201,8 +201,8 @@ impl Yield for Report {
         self.write(|results| results.decision(request, &decision));
     }
 
-    fn poison(&mut self, plugin: &str, poison: &Poison) {
-        let reason = format!("plugin `{plugin}`: {}", poison.fault);
+    fn poison(&mut self, _: &str, poison: &Poison) {
+        let reason = poison.fault.to_string();
         let mut bytes = Vec::new();
         if let Some(event) = poison.batch.event(poison.row) {
             // Writing to memory does not fail.
@@ -212,7 +212,9 @@ impl Yield for Report {
             source: &poison.batch.source().name,
             line: 0,
             offset: 0,
-            reason: &format!("{reason}; {}", poison.fault.backtrace.join(", ")),
+            reason: &[&[reason.clone()][..], &poison.fault.backtrace]
+                .concat()
+                .join("; in "),
             bytes: &bytes,
             len: bytes.len() as u64,
         });

@@ -41,6 +41,12 @@ pub(super) fn write(
         let name = interface.name.as_deref().unwrap_or_default();
         put(&format!("{name}.js"), imported(resolve, name, interface)?)?;
     }
+    // What the checks themselves end a call by.
+    let fault = format!(
+        "export {{ abort }} from \"{IMPORT}fault@{}\";\n",
+        super::world::VERSION
+    );
+    put("native-fault.js", fault)?;
     put("manifest.js", columns(manifest))?;
     put("globals.js", globals(manifest))?;
     let exports = interfaces(resolve, world.exports.values());
