@@ -292,29 +292,31 @@ impl Fault {
     }
 }
 
-/// The frames as text. Those of a language's own panic machinery are left out where a debug
-/// file tells them from the author's.
+/// The frames as text, those of a recursion once. What stands between a panic and the host is
+/// left out where a debug file tells it from the author's functions.
 fn frames(trace: &[wasmtime::FrameInfo], symbols: Option<&Symbols>) -> Vec<String> {
-    let mut known = false;
-    let mut all: Vec<String> = trace
-        .iter()
-        .take(MAX_FRAMES)
-        .map(|info| {
-            let found = symbols.and_then(|symbols| {
-                let at = info.module_offset()?;
-                symbols.frame(info.func_index(), at)
-            });
-            known |= found.is_some();
-            found.unwrap_or_else(|| frame(info))
-        })
-        .collect();
-    if known {
-        let machinery = all.iter().take_while(|frame| is_machinery(frame)).count();
-        if machinery < all.len() {
-            all.drain(..machinery);
+    let named = |info: &wasmtime::FrameInfo| {
+        let at = info.module_offset()?;
+        symbols?.frame(info.func_index(), at)
+    };
+    let trace = &trace[..trace.len().min(MAX_FRAMES)];
+    let all: Vec<Option<String>> = trace.iter().map(named).collect();
+    // Before them stands what links the module with the host, which has no names.
+    let machinery = |frame: &Option<String>| frame.as_deref().is_none_or(is_machinery);
+    let first = all.iter().position(|frame| !machinery(frame)).unwrap_or(0);
+    let all = all.into_iter().zip(trace).skip(first);
+    let mut shown: Vec<(String, u32)> = Vec::new();
+    for text in all.map(|(name, info)| name.unwrap_or_else(|| frame(info))) {
+        match shown.last_mut() {
+            Some((last, times)) if *last == text => *times += 1,
+            _ => shown.push((text, 1)),
         }
     }
-    all
+    let line = |(text, times)| match times {
+        1 => text,
+        times => format!("{text} ({times} times)"),
+    };
+    shown.into_iter().map(line).collect()
 }
 
 /// Whether a frame stands between a panic and `fault.abort`.

@@ -78,7 +78,7 @@ const C: &str = r#"#include "palisade.h"
 #include <assert.h>
 
 static int64_t act;
-static void (*nothing)(void);
+static void (*volatile nothing)(void);
 
 bool exports_palisade_plugin_plugin_configure(exports_palisade_plugin_plugin_list_setting_t *settings,
                                               exports_palisade_plugin_plugin_settings_error_t *error) {

@@ -39,6 +39,9 @@ pub(super) fn write(
     let world = &resolve.worlds[world];
     for interface in interfaces(resolve, world.imports.values()) {
         let name = interface.name.as_deref().unwrap_or_default();
+        if interface.functions.is_empty() {
+            continue;
+        }
         put(&format!("{name}.js"), imported(resolve, name, interface)?)?;
     }
     // What the checks themselves end a call by.
