@@ -292,21 +292,26 @@ impl Fault {
     }
 }
 
-/// The frames as text, those of a recursion once. What stands between a panic and the host is
-/// left out where a debug file tells it from the author's functions.
+/// The frames as text, those of a recursion once. What stands between the author's function and
+/// the host is left out where a debug file tells it apart.
 fn frames(trace: &[wasmtime::FrameInfo], symbols: Option<&Symbols>) -> Vec<String> {
-    let named = |info: &wasmtime::FrameInfo| {
-        let at = info.module_offset()?;
-        symbols?.frame(info.func_index(), at)
-    };
-    let trace = &trace[..trace.len().min(MAX_FRAMES)];
-    let all: Vec<Option<String>> = trace.iter().map(named).collect();
+    // Each with whether the debug file tells it.
+    let mut all: Vec<(String, bool)> = Vec::new();
+    for info in trace.iter().take(MAX_FRAMES) {
+        let named = match (symbols, info.module_offset()) {
+            (Some(symbols), Some(at)) => symbols.frames(info.func_index(), at),
+            _ => Vec::new(),
+        };
+        if named.is_empty() {
+            all.push((frame(info), false));
+        }
+        all.extend(named.into_iter().map(|frame| (frame, true)));
+    }
     // Before them stands what links the module with the host, which has no names.
-    let machinery = |frame: &Option<String>| frame.as_deref().is_none_or(is_machinery);
-    let first = all.iter().position(|frame| !machinery(frame)).unwrap_or(0);
-    let all = all.into_iter().zip(trace).skip(first);
+    let own = |(frame, named): &(String, bool)| *named && !is_library(frame);
+    let first = all.iter().position(own).unwrap_or(0);
     let mut shown: Vec<(String, u32)> = Vec::new();
-    for text in all.map(|(name, info)| name.unwrap_or_else(|| frame(info))) {
+    for (text, _) in all.into_iter().skip(first) {
         match shown.last_mut() {
             Some((last, times)) if *last == text => *times += 1,
             _ => shown.push((text, 1)),
@@ -316,25 +321,25 @@ fn frames(trace: &[wasmtime::FrameInfo], symbols: Option<&Symbols>) -> Vec<Strin
         1 => text,
         times => format!("{text} ({times} times)"),
     };
-    shown.into_iter().map(line).collect()
+    shown.into_iter().map(line).take(MAX_FRAMES).collect()
 }
 
-/// Whether a frame stands between a panic and `fault.abort`.
-fn is_machinery(frame: &str) -> bool {
+/// Whether a frame is of a standard library or of the SDK, as those between a panic, or a call
+/// of the host, and the author's function are.
+fn is_library(frame: &str) -> bool {
     let parts = [
         "std::",
-        "core::panicking",
-        "core::option::",
-        "core::result::",
-        "core::slice::index",
+        "core::",
         "alloc::",
-        "rust_panic",
-        "__rust",
-        "palisade_sdk::",
-        "<alloc::",
         "<std::",
+        "<core::",
+        "<alloc::",
+        "__rust",
+        "rust_",
+        "palisade_sdk::",
         "palisade_abort",
-        "palisade_plugin_fault_abort",
+        "palisade_plugin_",
+        "abort ",
     ];
     parts.iter().any(|part| frame.starts_with(part))
 }

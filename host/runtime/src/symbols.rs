@@ -6,6 +6,8 @@
 //! the first fault needs it, and like any file it may be hostile: what it can make this host
 //! do is linear in its size, and bounded; what is wrong in it is as if it were not there.
 
+mod inlined;
+
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -16,6 +18,7 @@ use wasmparser::{KnownCustom, Name, Parser, Payload};
 
 use crate::fault::MAX_NAME;
 use crate::text::plain;
+use inlined::Inlined;
 
 /// The largest debug file that is read, in bytes.
 pub const MAX_DEBUG_FILE: u64 = 64 << 20;
@@ -23,6 +26,8 @@ pub const MAX_DEBUG_FILE: u64 = 64 << 20;
 const MAX_ROWS: usize = 2 << 20;
 const MAX_FUNCTIONS: usize = 1 << 17;
 const MAX_FILES: usize = 1 << 16;
+/// The most functions that one frame stands for.
+const MAX_INLINED: usize = 16;
 /// The most bytes of a name that are looked at.
 const MAX_NAME_BYTES: usize = 4 * MAX_NAME;
 
@@ -49,6 +54,14 @@ struct Table {
     files: Vec<String>,
     /// In ascending order of where they begin.
     sequences: Vec<Sequence>,
+    inlined: Inlined,
+}
+
+/// A place in the source; what is not known is empty or 0.
+struct Place {
+    file: String,
+    line: u32,
+    column: u32,
 }
 
 /// Rows of code without a gap: each speaks of what lies from its address to that of the next.
@@ -77,14 +90,16 @@ impl Symbols {
         }
     }
 
-    /// A function, with file and line as far as they are known, by its index in its module and
-    /// where in the component the frame stands.
-    pub(crate) fn frame(&self, function: u32, at: usize) -> Option<String> {
+    /// The functions that a frame stands for, innermost first, with file and line as far as they
+    /// are known, by the index of the function in its module and where in the component the frame
+    /// stands. Empty where nothing is known.
+    pub(crate) fn frames(&self, function: u32, at: usize) -> Vec<String> {
         let table = self.table.get_or_init(|| {
             let file = (self.read)()?;
             Table::read(&file, &self.modules)
         });
-        table.as_ref()?.frame(function, at)
+        let table = table.as_ref();
+        table.map_or_else(Vec::new, |table| table.frames(function, at))
     }
 }
 
@@ -140,8 +155,15 @@ impl Table {
                 sections.insert(section.name(), section.data());
             }
         }
-        // What comes before something wrong counts.
-        let _ = table.lines(&sections, (own.at.end - own.at.start) as u64);
+        let dwarf = Dwarf::load(|id| -> gimli::Result<_> {
+            let data = sections.get(id.name()).copied().unwrap_or_default();
+            Ok(EndianSlice::new(data, LittleEndian))
+        });
+        if let Ok(dwarf) = dwarf {
+            // What comes before something wrong counts.
+            let _ = table.lines(&dwarf, (own.at.end - own.at.start) as u64);
+            table.inlined = Inlined::read(&dwarf);
+        }
         table
             .sequences
             .sort_by_key(|sequence| sequence.addresses.start);
@@ -150,11 +172,7 @@ impl Table {
 
     /// Takes over the line programs, one after another as they lie in their section, so that
     /// none is read twice, whoever refers to it.
-    fn lines(&mut self, sections: &HashMap<&str, &[u8]>, code: u64) -> gimli::Result<()> {
-        let dwarf = Dwarf::load(|id| -> gimli::Result<_> {
-            let data = sections.get(id.name()).copied().unwrap_or_default();
-            Ok(EndianSlice::new(data, LittleEndian))
-        })?;
+    fn lines(&mut self, dwarf: &Dwarf<Slice<'_>>, code: u64) -> gimli::Result<()> {
         let length = dwarf.debug_line.reader().len();
         let mut at = 0;
         let mut left = MAX_ROWS;
@@ -183,7 +201,7 @@ impl Table {
                 };
                 let number = row.file_index();
                 let file = *files.entry(number).or_insert_with(|| {
-                    let name = file_name(&dwarf, header, number).unwrap_or_default();
+                    let name = file_name(dwarf, header, number).unwrap_or_default();
                     self.file(name)
                 });
                 rows.push(Row {
@@ -222,18 +240,33 @@ impl Table {
         }
     }
 
-    fn frame(&self, function: u32, at: usize) -> Option<String> {
+    fn frames(&self, function: u32, at: usize) -> Vec<String> {
         if !self.code.contains(&at) {
-            return None;
+            return Vec::new();
         }
-        let place = self.place((at - self.code.start) as u64);
-        let name = self.functions.get(&function);
-        match (name, place) {
-            (Some(name), Some(place)) => Some(format!("{name} at {place}")),
-            (Some(name), None) => Some(format!("{name} at {at:#x}")),
-            (None, Some(place)) => Some(format!("function {function} at {place}")),
-            (None, None) => None,
+        let address = (at - self.code.start) as u64;
+        let mut place = self.place(address);
+        let unknown = || format!("function {function}");
+        let mut functions = self.inlined.at(address, MAX_INLINED);
+        if functions.is_empty() {
+            functions.push((None, None));
         }
+        let outermost = functions.len() - 1;
+        let mut frames = Vec::with_capacity(functions.len());
+        for (depth, (name, called)) in functions.into_iter().enumerate() {
+            let own = self.functions.get(&function).map(String::as_str);
+            let name = match name {
+                None if depth == outermost => own,
+                name => name,
+            };
+            let name = name.map_or_else(unknown, str::to_owned);
+            frames.push(match place.take() {
+                Some(place) => format!("{name} at {place}"),
+                None => format!("{name} at {at:#x}"),
+            });
+            place = called.and_then(Place::shown);
+        }
+        frames
     }
 
     /// `file:line:column` of an address.
@@ -247,11 +280,22 @@ impl Table {
         }
         let after = sequence.rows.partition_point(|row| row.address <= address);
         let row = sequence.rows.get(after.checked_sub(1)?)?;
-        let file = self.files.get(row.file as usize)?;
-        // Code that stands for no line has none.
-        (row.line > 0 && !file.is_empty()).then(|| match row.column {
-            0 => format!("{file}:{}", row.line),
-            column => format!("{file}:{}:{column}", row.line),
+        let place = Place {
+            file: self.files.get(row.file as usize)?.clone(),
+            line: row.line,
+            column: row.column,
+        };
+        place.shown()
+    }
+}
+
+impl Place {
+    /// `file:line:column`; nothing for code that stands for no line.
+    fn shown(&self) -> Option<String> {
+        let Place { file, line, column } = self;
+        (*line > 0 && !file.is_empty()).then(|| match column {
+            0 => format!("{file}:{line}"),
+            column => format!("{file}:{line}:{column}"),
         })
     }
 }
@@ -288,6 +332,11 @@ fn file_name(
     let path = match folder {
         Some(folder) if !name.starts_with('/') => format!("{folder}/{name}"),
         _ => name,
+    };
+    // The standard library, which names the commit that it was built from.
+    let path = match path.strip_prefix("/rustc/").and_then(|p| p.split_once('/')) {
+        Some((_, path)) => path.to_owned(),
+        None => path,
     };
     // The end of a path says more than its beginning.
     let long = path.chars().count().saturating_sub(MAX_NAME);

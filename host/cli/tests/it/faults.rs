@@ -55,7 +55,7 @@ impl Detector for Plugin {
             4 => assert_eq!(ports[0], 1),
             5 => drop("a".parse::<u8>().unwrap()),
             6 => std::process::abort(),
-            7 => drop(Vec::<u64>::with_capacity(ports.len() << 28)),
+            7 => drop(Vec::<u64>::with_capacity(ports.len() << 25)),
             8 => drop(deep(u64::from(ports[0]) << 20)),
             9 => drop(Vec::<u64>::with_capacity(usize::MAX)),
             10 => std::panic::panic_any(7),
@@ -267,7 +267,11 @@ fn a_debug_file_changes_words_alone(dir: &Path, name: &str) {
     assert!(has(&fs::read(&debug).unwrap(), ".debug_line"));
     assert!(!has(&bytes, ".debug_line"));
     fs::write(dir.join("settings.toml"), format!("[{name}]\nact = 7\n")).unwrap();
-    fs::write(dir.join("in.ndjson"), EVENT).unwrap();
+    fs::copy(
+        checkout().join("tests/captures/dns.pcap"),
+        dir.join("in.pcap"),
+    )
+    .unwrap();
     let letter = |beside: Option<&[u8]>| {
         let place = tempfile::tempdir().unwrap();
         fs::write(place.path().join("x.wasm"), &bytes).unwrap();
@@ -276,13 +280,7 @@ fn a_debug_file_changes_words_alone(dir: &Path, name: &str) {
         }
         let dead = place.path().join("dead.ndjson");
         let output = palisade(dir)
-            .args([
-                "run",
-                "in.ndjson",
-                "--settings",
-                "settings.toml",
-                "--plugins",
-            ])
+            .args(["run", "in.pcap", "--settings", "settings.toml", "--plugins"])
             .arg(place.path())
             .arg("--dead-letters")
             .arg(&dead)
@@ -306,13 +304,7 @@ fn a_debug_file_changes_words_alone(dir: &Path, name: &str) {
         assert!(!said.contains("plugin.c:1"), "{said}");
     }
     palisade(dir)
-        .args([
-            "run",
-            "in.ndjson",
-            "--settings",
-            "settings.toml",
-            "--plugins",
-        ])
+        .args(["run", "in.pcap", "--settings", "settings.toml", "--plugins"])
         .arg(&debug)
         .assert()
         .code(2)
