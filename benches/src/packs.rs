@@ -66,7 +66,10 @@ impl Packs {
             };
             components.extend(folder.filter_map(|entry| Some(entry.ok()?.path())));
         }
-        components.retain(|path| path.extension().is_some_and(|e| e == "wasm"));
+        components.retain(|path| {
+            let path = path.to_string_lossy();
+            path.ends_with(".wasm") && !path.ends_with(".debug.wasm")
+        });
         components.sort();
         let runtime = Runtime::new(Config::default()).expect("a runtime");
         let load = |path: &PathBuf| {

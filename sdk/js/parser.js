@@ -7,7 +7,8 @@
 // whatever does not come by TCP, stand alone: nothing of one comes again, and a bad or
 // incomplete one is counted and passed over. Forget nothing because of it; anybody can forge one.
 
-import { field } from "./field.js";
+import { field, nameOf } from "./field.js";
+import { described } from "./types.js";
 
 /** Every byte is done with. */
 export const done = () => ({ tag: "done" });
@@ -73,6 +74,12 @@ class Column {
   }
 }
 
+/** A number for a field, which names it when it is none. */
+function whole(id, value, most) {
+  if (Number.isInteger(value) && value >= 0 && value <= most) return value;
+  throw new TypeError(`${nameOf(id)} is set to ${described(value)}; it takes a whole number from 0 to ${most}`);
+}
+
 /** The events of a call. The setters fill in the event that was started last. */
 export class Events {
   #tables = new Map();
@@ -92,13 +99,14 @@ export class Events {
   }
 
   #set(id, name, tag, value) {
+    if (this.#table === null) throw new Error("there is no event to set a field of; call `event(kind)` first");
     const { columns, chunks } = this.#table;
     let column = columns.get(id);
     if (column === undefined) {
       column = new Column(id, name, tag);
       columns.set(id, column);
     }
-    if (column.tag !== tag) throw new TypeError(`field ${id} is set with values of two types`);
+    if (column.tag !== tag) throw new TypeError(`${nameOf(id)} is set with values of two types`);
     // Of a field that is set twice the first value stays.
     if (column.rows < chunks.length) {
       column.catchUp(chunks.length - 1);
@@ -109,17 +117,17 @@ export class Events {
 
   /** A u8, a truth value, or an enum by its case's position. */
   u8(id, value) {
-    return this.#set(id, "", "u8s", Number(value));
+    return this.#set(id, "", "u8s", whole(id, Number(value), 255));
   }
   u16(id, value) {
-    return this.#set(id, "", "u16s", value);
+    return this.#set(id, "", "u16s", whole(id, value, 65535));
   }
   u32(id, value) {
-    return this.#set(id, "", "u32s", value | 0);
+    return this.#set(id, "", "u32s", whole(id, value, 4294967295) | 0);
   }
   /** Exact up to 2^53. */
   u64(id, value) {
-    return this.#set(id, "", "u64s", value);
+    return this.#set(id, "", "u64s", whole(id, value, 2 ** 64));
   }
   text(id, value) {
     return this.#set(id, "", "text", encode(value));
@@ -182,13 +190,18 @@ function answer(outcome, joined, carried) {
       return { tag: "error", val: { offset: Math.max(outcome.offset - carried, 0), message: outcome.message } };
     case "handover":
       return { tag: "handover", val: Math.max(outcome.offset - carried, 0) };
-    default:
+    case "done":
       return { tag: "done" };
+    default:
+      throw new TypeError(`a parser answers \`done()\`, \`incomplete(…)\`, \`error(…)\` or \`handover(…)\`, and not with ${described(outcome)}`);
   }
 }
 
 /** Makes the export `parse` of functions that take one chunk each. */
 export function parser({ probe, parse, close }) {
+  for (const [name, given] of Object.entries({ probe, parse, close })) {
+    if (typeof given !== "function") throw new TypeError(`\`parser\` takes the functions probe, parse and close; ${name} is ${described(given)}`);
+  }
   const key = (chunk) => `${chunk.session} ${chunk.direction}`;
   return {
     probe: (chunks, arena) => chunks.map((chunk) => probe(view(chunk, arena))),
@@ -208,7 +221,7 @@ export function parser({ probe, parse, close }) {
         if (before) Object.assign(seen, { bytes: join(before.bytes, seen.bytes), offset: before.offset });
         events.begin(at);
         const missing = (before?.wanted ?? 0) - seen.bytes.length;
-        const outcome = missing > 0 && !chunk.end ? incomplete(0, missing) : parse(seen, events);
+        const outcome = (missing > 0 && !chunk.end ? incomplete(0, missing) : parse(seen, events)) ?? {};
         const datagram = chunk.transport !== "tcp";
         if (outcome.tag === "incomplete" && !datagram && last.get(key(chunk)) > at) {
           const bytes = seen.bytes.subarray(outcome.consumed);

@@ -1,13 +1,22 @@
 // The operator's settings.
 
+/** What is asked of any object, without meaning a setting. */
+const OTHERS = ["toJSON", "then"];
+
 /**
- * All settings as a plain object by name. A whole number comes as a number, exact up to
- * 2^53.
+ * All settings as an object by name; to ask for one that plugin.toml does not declare
+ * throws. A whole number comes as a number, exact up to 2^53.
  */
 export function settings(list) {
   const out = {};
   for (const { name, value } of list) out[name] = value.val;
-  return out;
+  return new Proxy(out, {
+    get(of, name) {
+      if (name in of || typeof name === "symbol" || OTHERS.includes(name)) return of[name];
+      const declared = Object.keys(of).map((other) => `\`${other}\``).join(", ") || "none";
+      throw new TypeError(`there is no setting \`${name}\`; plugin.toml declares ${declared}`);
+    },
+  });
 }
 
 /** What `configure` throws to refuse a setting. */

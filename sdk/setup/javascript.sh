@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # The compiler of JavaScript plugins, from the npm registry. Sourced by setup.sh.
 #
-# setup_javascript sets QJS to the script that node is to run.
+# setup_javascript sets QJS to the script that node is to run, and QJS_SHIELD to the library
+# that makes what it writes reproducible.
 
 setup_javascript() {
     local folder=$root/sdk/js stamp key
@@ -18,4 +19,10 @@ setup_javascript() {
     fi
     # Not the command in .bin: it is a module without saying so, and Debian's node 18 refuses it.
     QJS=$folder/node_modules/componentize-qjs/cli.mjs
+    QJS_SHIELD=$target/componentize-shield.so
+    if [ ! "$QJS_SHIELD" -nt "$here/componentize-shield.c" ]; then
+        cc -O2 -Wall -Wextra -shared -fPIC -o "$QJS_SHIELD.new" "$here/componentize-shield.c" ||
+            fail "cc cannot compile sdk/setup/componentize-shield.c; see above"
+        mv "$QJS_SHIELD.new" "$QJS_SHIELD"
+    fi
 }

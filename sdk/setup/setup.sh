@@ -44,7 +44,7 @@ for variable in "${RUST_ENV[@]}"; do
 done
 cat >"$target/wasm-toolchain.json.new" <<JSON
 {
-  "format": 1,
+  "format": 2,
   "rust": {
     "from": $(quote "$RUST_FROM"),
     "version": $(quote "$RUST_VERSION"),
@@ -58,7 +58,8 @@ cat >"$target/wasm-toolchain.json.new" <<JSON
     "linker": $(quote "$(command -v wasm-ld-19)")
   },
   "javascript": {
-    "componentize_qjs": [$(quote "$(command -v node)"), $(quote "$QJS")]
+    "componentize_qjs": [$(quote "$(command -v node)"), $(quote "$QJS")],
+    "env": {"LD_PRELOAD": $(quote "$QJS_SHIELD")}
   }
 }
 JSON

@@ -70,7 +70,7 @@ fn deep_recursion_ends_at_the_stack() {
 fn a_timer_is_bounded_like_any_call() {
     for (act, amount, cause) in [
         ("recurse", 1_000_000, FaultCause::Stack(512 << 10)),
-        ("trap", 0, FaultCause::Trap(String::new())),
+        ("unreachable", 0, FaultCause::Trap(String::new())),
         ("batch", 0, FaultCause::NoBatch("batch.current-kind")),
     ] {
         let Some(bytes) = hostile() else { return };
@@ -180,9 +180,12 @@ fn a_trap_is_isolated_to_its_event() {
     assert_eq!(seen.poison.len(), 1);
     let fault = &seen.poison[0].1;
     assert!(
-        matches!(&fault.cause, FaultCause::Trap(t) if t.contains("unreachable")),
+        matches!(&fault.cause, FaultCause::Abort { message, .. } if message == "as told"),
         "{fault}"
     );
+    // The panic says where; the file is the guest's own.
+    let text = fault.to_string();
+    assert!(text.contains("aborted at detector/src/lib.rs:"), "{text}");
     assert_eq!(
         seen.findings_of("hostile").len(),
         999,
@@ -260,4 +263,44 @@ fn not_a_number_has_one_form() {
         "{:?}",
         found[0].summary
     );
+}
+
+#[test]
+fn what_a_guest_says_of_its_abort_is_bounded_and_harmless() {
+    for when in ["configure", "evaluate"] {
+        let pair = Pair::of("abort", 0, 3 << 20).when(when);
+        let Some(seen) = pair.run_over() else { return };
+        assert_eq!(seen.poison.len(), EVENTS, "{when}");
+        assert_eq!(seen.findings_of("hostile").len(), 0);
+        for (_, fault) in &seen.poison {
+            assert_eq!(fault.export, when);
+            let FaultCause::Abort {
+                message,
+                file,
+                line: u32::MAX,
+                column: 0,
+            } = &fault.cause
+            else {
+                panic!("{fault}");
+            };
+            assert!(message.len() <= 5 << 10, "{}", message.len());
+            assert!(message.starts_with("why\u{fffd}[2J; xxx"), "{message:.40}");
+            assert_eq!(file, "src/\u{fffd}[31mforged\u{fffd}\u{fffd}.rs");
+            assert_harmless(&fault.to_string());
+            assert_eq!(fault.backtrace, ["\u{fffd}frame"]);
+        }
+        // More than the host lifts from any call is a fault of its own.
+        let pair = Pair::of("abort", 0, 8 << 20).when(when);
+        pair.is_stopped(when, &FaultCause::Lifted(4 << 20));
+    }
+    let Some(bytes) = hostile() else { return };
+    let settings = settings("abort", 1, "on-timer", -1);
+    let plugin = load(&bytes, Mode::Live, limits(|_| ()), &settings).unwrap();
+    let Some(seen) = beside_innocent(&plugin, Events::Flows(EVENTS)) else {
+        return;
+    };
+    let faults = seen.faults();
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert!(faults[0].1.contains("export `on-timer`: aborted at src/"));
+    assert_harmless(faults[0].1);
 }

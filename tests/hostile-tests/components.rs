@@ -408,6 +408,38 @@ fn start_functions_are_bounded() {
 }
 
 #[test]
+fn an_abort_outside_of_a_call_is_a_fault_like_any() {
+    let aborts = "(call $abort (i32.const 0) (i32.const 3) (i32.const 0) (i32.const 1)
+                    (i32.const 7) (i32.const 0))";
+    let import = "(import \"palisade:plugin/fault@0.1.0\" \"abort\"
+                    (func $abort (param i32 i32 i32 i32 i32 i32)))";
+    let with = |items: &str, evaluate: &str| Core {
+        items: format!("{import} (memory 1) (data (i32.const 0) \"why\") {items}"),
+        evaluate: evaluate.into(),
+        ..Core::default()
+    };
+    let told = FaultCause::Abort {
+        message: "why".into(),
+        file: "w".into(),
+        line: 7,
+        column: 0,
+    };
+    assert_eq!(faults(&with("", aborts).component(), |_| ()), Some(told));
+    // Imports are not there yet when a module starts.
+    let starts = format!("(func $start {aborts}) (start $start)");
+    let plugin = loaded(&with(&starts, "").component(), |_| ()).unwrap();
+    assert!(matches!(no_instance(&plugin), FaultCause::Trap(_)));
+    // Neither may they be called while the host hands over a value.
+    let mut core = with("", "").reads();
+    core.realloc = "(call $abort (i32.const 0) (i32.const 3) (i32.const 0) (i32.const 1)
+                      (i32.const 7) (i32.const 0)) i32.const 2048";
+    let Some(FaultCause::Trap(text)) = faults(&core.component(), |_| ()) else {
+        panic!("a fault");
+    };
+    assert!(text.contains("allocators must not"), "{text}");
+}
+
+#[test]
 fn an_allocator_that_lies_hurts_itself_alone() {
     let with = |realloc| {
         Core {

@@ -11,6 +11,7 @@ mod budgets;
 mod calls;
 mod compiling;
 mod components;
+mod debug_files;
 mod failure_modes;
 mod findings;
 mod memory;

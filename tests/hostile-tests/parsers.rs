@@ -221,6 +221,21 @@ fn a_parser_that_traps_loses_its_flows_alone() {
 }
 
 #[test]
+fn a_parser_that_aborts_while_it_looks_says_why() {
+    let Some(seen) = parse("probe-abort", 1 << 20, |_| ()) else {
+        return;
+    };
+    let faults = seen.faults();
+    assert!(!faults.is_empty());
+    for (_, problem) in faults {
+        let lead = "plugin `hostile-parser`, export `probe`: aborted at p\u{fffd}.c:3:4: xxx";
+        assert!(problem.starts_with(lead), "{problem:.120}");
+        assert!(problem.len() < 5 << 10, "{}", problem.len());
+        assert_harmless(problem);
+    }
+}
+
+#[test]
 fn a_parser_that_loops_is_stopped() {
     let short = Duration::from_millis(20);
     let time = FaultCause::Time(short).to_string();

@@ -60,8 +60,13 @@ fn a_policy_that_faults_denies() {
     denied("spin", i64::MAX, &FaultCause::Time(short), |l| {
         l.call_time = short
     });
-    let trap = "wasm trap: wasm `unreachable` instruction executed".to_owned();
-    denied("trap", 0, &FaultCause::Trap(trap), |_| ());
+    let seen = decide("trap", 0, |_| ()).expect("the guest is there");
+    let reason = &seen.decisions[0].judgements[0].reason;
+    assert_eq!(seen.decisions[0].verdict, Verdict::Deny);
+    assert!(
+        reason.contains("aborted at policy/src/lib.rs:") && reason.ends_with(": as told"),
+        "{reason}"
+    );
     // None of its rules applies.
     assert_eq!(permitted("nothing", 0).unwrap().verdict, Verdict::Permit);
 }

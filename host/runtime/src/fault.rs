@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::contain::Panicked;
+use crate::symbols::Symbols;
 use crate::text::plain;
 
 /// What went wrong in a call.
@@ -11,6 +12,18 @@ pub enum FaultCause {
     /// The guest trapped by itself.
     #[error("trapped: {0}")]
     Trap(String),
+    /// It said that it cannot go on: a panic, an uncaught exception, a failed assertion.
+    #[error("aborted{}: {message}", place(file, *line, *column))]
+    Abort {
+        /// Why, as the guest wrote it, in one line and escaped.
+        message: String,
+        /// The author's source file, escaped; empty where it is not known.
+        file: String,
+        /// The line in it, from 1; 0 where it is not known.
+        line: u32,
+        /// The column in it, from 1; 0 where it is not known.
+        column: u32,
+    },
     /// It ran too long.
     #[error("ran longer than {0:?}, the limit for one call (`limits.call-time`)")]
     Time(Duration),
@@ -166,6 +179,7 @@ impl FaultCause {
     pub fn name(&self) -> &'static str {
         match self {
             FaultCause::Trap(_) => "trap",
+            FaultCause::Abort { .. } => "abort",
             FaultCause::Time(_) => "time",
             FaultCause::Fuel(_) => "fuel",
             FaultCause::Stack(_) => "stack",
@@ -205,7 +219,8 @@ pub struct Fault {
     pub export: &'static str,
     /// What went wrong.
     pub cause: FaultCause,
-    /// The guest's frames, innermost first, where it was inside.
+    /// The guest's frames, innermost first, where it was inside: its own account of them where
+    /// it gave one, else functions, with file and line where a debug file tells them.
     pub backtrace: Vec<String>,
 }
 
@@ -214,7 +229,80 @@ const MAX_FRAMES: usize = 32;
 /// The most characters of a message of wasmtime and of a function's name, which the guest
 /// chooses.
 const MAX_TEXT: usize = 1024;
-const MAX_NAME: usize = 256;
+pub(crate) const MAX_NAME: usize = 256;
+/// The most bytes of the message of `fault.abort`.
+const MAX_MESSAGE: usize = 4 << 10;
+
+/// What a guest handed to `fault.abort`, on its way out of the call.
+#[derive(Debug, thiserror::Error)]
+#[error("{cause}")]
+pub(crate) struct Aborted {
+    cause: FaultCause,
+    /// The frames that the message listed.
+    stack: Vec<String>,
+}
+
+impl Aborted {
+    pub(crate) fn new(message: &str, file: &str, line: u32, column: u32) -> Aborted {
+        let end = message.floor_char_boundary(MAX_MESSAGE);
+        let mut said: Vec<String> = Vec::new();
+        let mut stack = Vec::new();
+        for text in message[..end].lines() {
+            let inner = text.trim();
+            let is_frame = !said.is_empty() && text.starts_with(char::is_whitespace);
+            match inner.strip_prefix("at ").filter(|_| is_frame) {
+                Some(frame) if stack.len() < MAX_FRAMES => stack.push(plain(frame, MAX_NAME)),
+                Some(_) => {}
+                None if inner.is_empty() => {}
+                None => said.push(plain(inner, MAX_MESSAGE)),
+            }
+        }
+        if said.is_empty() {
+            said.push("it does not say why".to_owned());
+        }
+        Aborted {
+            cause: FaultCause::Abort {
+                message: said.join("; "),
+                file: plain(file, MAX_NAME),
+                line,
+                column,
+            },
+            stack,
+        }
+    }
+}
+
+/// ` at file:line:column`, as far as it is known.
+fn place(file: &str, line: u32, column: u32) -> String {
+    match (file, line, column) {
+        ("", _, _) => String::new(),
+        (file, 0, _) => format!(" at {file}"),
+        (file, line, 0) => format!(" at {file}:{line}"),
+        (file, line, column) => format!(" at {file}:{line}:{column}"),
+    }
+}
+
+/// What a trap of wasmtime's means to who wrote the plugin.
+fn trapped(trap: wasmtime::Trap) -> String {
+    use wasmtime::Trap;
+    let text = trap.to_string();
+    let text = text.strip_prefix("wasm trap: ").unwrap_or(&text);
+    let means = match trap {
+        Trap::UnreachableCodeReached => {
+            "it gave up without a word, as an abort or a failed allocation does"
+        }
+        Trap::MemoryOutOfBounds | Trap::HeapMisaligned => {
+            "a pointer or an index is wrong, or a recursion has used up the plugin's own stack"
+        }
+        Trap::IndirectCallToNull | Trap::TableOutOfBounds => "a function pointer is null or wrong",
+        Trap::BadSignature => "a function pointer is of another type than its call",
+        Trap::CannotLeaveComponent => {
+            "a host function was called while the host hands over a value, which allocators must not"
+        }
+        _ => return text.to_owned(),
+    };
+    format!("{text}; {means}")
+}
 
 impl Fault {
     /// The host has panicked in what it did for a plugin outside of a call, and what it wrote
@@ -263,17 +351,22 @@ impl Fault {
         plugin: &str,
         export: &'static str,
         limits: &crate::Limits,
+        symbols: Option<&Symbols>,
         error: &wasmtime::Error,
     ) -> Fault {
         use wasmtime::Trap;
+        let mut stack = Vec::new();
         let cause = if let Some(cause) = error.downcast_ref::<FaultCause>() {
             cause.clone()
+        } else if let Some(aborted) = error.downcast_ref::<Aborted>() {
+            stack.clone_from(&aborted.stack);
+            aborted.cause.clone()
         } else if let Some(trap) = error.downcast_ref::<Trap>() {
             match trap {
                 Trap::Interrupt => FaultCause::Time(limits.call_time),
                 Trap::OutOfFuel => FaultCause::Fuel(limits.fuel),
                 Trap::StackOverflow => FaultCause::Stack(limits.stack),
-                other => FaultCause::Trap(other.to_string()),
+                other => FaultCause::Trap(trapped(*other)),
             }
         } else {
             // These errors have no public types; their text is what there is to go by.
@@ -290,17 +383,71 @@ impl Fault {
                 FaultCause::Trap(plain(&error.root_cause().to_string(), MAX_TEXT))
             }
         };
-        let backtrace = error
-            .downcast_ref::<wasmtime::WasmBacktrace>()
-            .map(|trace| trace.frames().iter().take(MAX_FRAMES).map(frame).collect())
-            .unwrap_or_default();
+        // Where the guest told its own frames, those of its interpreter say nothing more.
+        if stack.is_empty()
+            && let Some(trace) = error.downcast_ref::<wasmtime::WasmBacktrace>()
+        {
+            stack = frames(trace.frames(), symbols);
+        }
         Fault {
             plugin: plugin.to_owned(),
             export,
             cause,
-            backtrace,
+            backtrace: stack,
         }
     }
+}
+
+/// The frames as text, those of a recursion once. What stands between the author's function and
+/// the host is left out where a debug file tells it apart.
+fn frames(trace: &[wasmtime::FrameInfo], symbols: Option<&Symbols>) -> Vec<String> {
+    // Each with whether the debug file tells it.
+    let mut all: Vec<(String, bool)> = Vec::new();
+    for info in trace.iter().take(MAX_FRAMES) {
+        let named = match (symbols, info.module_offset()) {
+            (Some(symbols), Some(at)) => symbols.frames(info.func_index(), at),
+            _ => Vec::new(),
+        };
+        if named.is_empty() {
+            all.push((frame(info), false));
+        }
+        all.extend(named.into_iter().map(|frame| (frame, true)));
+    }
+    // Before them stands what links the module with the host, which has no names.
+    let own = |(frame, named): &(String, bool)| *named && !is_library(frame);
+    let first = all.iter().position(own).unwrap_or(0);
+    let mut shown: Vec<(String, u32)> = Vec::new();
+    for (text, _) in all.into_iter().skip(first) {
+        match shown.last_mut() {
+            Some((last, times)) if *last == text => *times += 1,
+            _ => shown.push((text, 1)),
+        }
+    }
+    let line = |(text, times)| match times {
+        1 => text,
+        times => format!("{text} ({times} times)"),
+    };
+    shown.into_iter().map(line).take(MAX_FRAMES).collect()
+}
+
+/// Whether a frame is of a standard library or of the SDK, as those between a panic, or a call
+/// of the host, and the author's function are.
+fn is_library(frame: &str) -> bool {
+    let parts = [
+        "std::",
+        "core::",
+        "alloc::",
+        "<std::",
+        "<core::",
+        "<alloc::",
+        "__rust",
+        "rust_",
+        "palisade_sdk::",
+        "palisade_abort",
+        "palisade_plugin_",
+        "abort ",
+    ];
+    parts.iter().any(|part| frame.starts_with(part))
 }
 
 fn frame(frame: &wasmtime::FrameInfo) -> String {
@@ -314,5 +461,41 @@ fn frame(frame: &wasmtime::FrameInfo) -> String {
     match frame.module_offset() {
         Some(offset) => format!("{name} at {offset:#x}"),
         None => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn abort(message: &str, file: &str, line: u32, column: u32) -> (String, Vec<String>) {
+        let aborted = Aborted::new(message, file, line, column);
+        (aborted.cause.to_string(), aborted.stack)
+    }
+
+    #[test]
+    fn an_abort_is_one_line_with_its_place_and_the_frames_apart() {
+        let message = "TypeError: no\n    at f (plugin.js:3:7)\n    at evaluate (plugin.js:9:1)\n";
+        let (text, stack) = abort(message, "plugin.js", 3, 7);
+        assert_eq!(text, "aborted at plugin.js:3:7: TypeError: no");
+        assert_eq!(stack, ["f (plugin.js:3:7)", "evaluate (plugin.js:9:1)"]);
+        let failed = "assertion `left == right` failed\n  left: 1\n right: 2";
+        assert_eq!(
+            abort(failed, "src/lib.rs", 3, 0).0,
+            "aborted at src/lib.rs:3: assertion `left == right` failed; left: 1; right: 2"
+        );
+        assert_eq!(abort("", "", 0, 0).0, "aborted: it does not say why");
+        assert_eq!(abort("    at x", "a.c", 0, 1).0, "aborted at a.c: at x");
+    }
+
+    #[test]
+    fn what_a_guest_says_of_its_abort_is_bounded_and_harmless() {
+        let frames = "\n    at \u{1b}[2J".repeat(1_000);
+        let (text, stack) = abort(&format!("x{frames}"), "a\n\u{202e}b", 1, 1);
+        assert_eq!(text, "aborted at a\u{fffd}\u{fffd}b:1:1: x");
+        assert_eq!(stack.len(), MAX_FRAMES);
+        assert_eq!(stack[0], "\u{fffd}[2J");
+        let (text, _) = abort(&"ü".repeat(1 << 20), &"f".repeat(1 << 20), 0, 0);
+        assert!(text.len() <= MAX_MESSAGE + MAX_NAME + 100, "{}", text.len());
     }
 }

@@ -13,6 +13,7 @@ use crate::limits::Limits;
 use crate::manifest::Manifest;
 use crate::parsing::{self, Chunk, Parsed, Recognition};
 use crate::plugin::{Exports, InstantiateError};
+use crate::symbols::Symbols;
 use crate::text::plain;
 use crate::{Fault, FaultCause, Mode, View, contain};
 
@@ -48,6 +49,7 @@ pub struct Instance {
     manifest: Arc<Manifest>,
     limits: Arc<Limits>,
     mode: Mode,
+    symbols: Option<Arc<Symbols>>,
     calls: u64,
     /// Fuel that all calls so far used.
     fuel: u64,
@@ -79,6 +81,7 @@ impl Instance {
         manifest: Arc<Manifest>,
         limits: Arc<Limits>,
         mode: Mode,
+        symbols: Option<Arc<Symbols>>,
     ) -> Instance {
         Instance {
             store,
@@ -86,6 +89,7 @@ impl Instance {
             manifest,
             limits,
             mode,
+            symbols,
             calls: 0,
             fuel: 0,
             peaks: Peaks::default(),
@@ -217,7 +221,8 @@ impl Instance {
             }
             Ok(Err(error)) => {
                 let name = &self.manifest.name;
-                let fault = Fault::from_error(name, export, &self.limits, &error);
+                let symbols = self.symbols.as_deref();
+                let fault = Fault::from_error(name, export, &self.limits, symbols, &error);
                 match self.roll_back() {
                     true => fault,
                     false => fault.with_state_lost(),

@@ -26,6 +26,7 @@ mod parsing;
 mod plugin;
 mod preflight;
 mod runtime;
+mod symbols;
 mod text;
 mod view;
 
@@ -40,4 +41,5 @@ pub use parsing::{Chunk, ChunkDirection, Outcome, Parsed, ParsedTable, Recogniti
 pub use plugin::{InstantiateError, LoadError, Plugin};
 pub use preflight::{Inspected, PreflightError, inspect};
 pub use runtime::{CodeOrigin, Config, Runtime};
+pub use symbols::{MAX_DEBUG_FILE, Symbols};
 pub use view::View;

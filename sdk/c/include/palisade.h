@@ -22,6 +22,11 @@
 #define PALISADE_HOUR (60 * PALISADE_MINUTE)
 #define PALISADE_DAY (24 * PALISADE_HOUR)
 
+/* Ends the call as a fault that says what was wrong and where, unless `condition` holds. Its
+ * effects are discarded and the event is isolated. */
+#define PALISADE_CHECK(condition) \
+    ((condition) ? (void)0 : palisade_abort("check failed: " #condition, __FILE__, __LINE__))
+
 /* The id of a field that palisade-fields.h does not list: an attribute. Call it once,
  * from configure, and keep the id. */
 static inline uint32_t palisade_field(const char *dotted) {

@@ -9,4 +9,10 @@ void *realloc(void *pointer, size_t size);
 void free(void *pointer);
 _Noreturn void abort(void);
 
+/* Ends the call as a fault that says `message` and where; palisade.h has PALISADE_CHECK. */
+_Noreturn void palisade_abort(const char *message, const char *file, unsigned line);
+
+/* Says where. */
+#define abort() palisade_abort("abort() was called", __FILE__, __LINE__)
+
 #endif

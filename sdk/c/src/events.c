@@ -16,7 +16,7 @@ static void room_for(struct bytes *to, size_t more) {
     size_t room = to->room * 2 > to->length + more ? to->room * 2 : to->length + more + 64;
     to->ptr = realloc(to->ptr, room);
     if (to->ptr == NULL) {
-        abort();
+        palisade_abort("out of memory", __FILE__, __LINE__);
     }
     to->room = room;
 }
@@ -66,7 +66,7 @@ void palisade_event(struct palisade_events *events, uint8_t kind) {
         at++;
     }
     if (at == TABLES) {
-        abort();
+        palisade_abort("palisade_event: events of more than 16 kinds in one call", __FILE__, __LINE__);
     }
     struct table *table = &events->tables[at];
     if (at == events->count) {
@@ -87,7 +87,7 @@ static struct column *find(struct table *table, uint32_t field, const char *attr
         }
     }
     if (table->columns == COLUMNS) {
-        abort();
+        palisade_abort("palisade_set_…: more than 96 fields in events of one kind", __FILE__, __LINE__);
     }
     struct column *column = &table->column[table->columns++];
     memset(column, 0, sizeof *column);
@@ -105,7 +105,7 @@ static void set(struct palisade_events *events, uint32_t field, const char *attr
                 size_t length) {
     struct table *table = events->current;
     if (table == NULL) {
-        abort(); /* There is no event before palisade_event. */
+        palisade_abort("palisade_set_…: there is no event; call palisade_event first", __FILE__, __LINE__);
     }
     struct column *column = &table->column[table->next];
     if (table->next >= table->columns || column->field != field) {
@@ -114,7 +114,7 @@ static void set(struct palisade_events *events, uint32_t field, const char *attr
     table->next = (size_t)(column - table->column) + 1;
     /* A field has one type; of a field that is set twice the first value stays. */
     if (column->tag != tag) {
-        abort();
+        palisade_abort("palisade_set_…: one field is set with values of two types", __FILE__, __LINE__);
     }
     if (column->rows == table->rows) {
         return;
@@ -213,7 +213,7 @@ void events_into(struct palisade_events *events, exports_palisade_plugin_parse_l
 void *calloc_or_abort(size_t count, size_t size) {
     void *memory = malloc(count * size);
     if (memory == NULL) {
-        abort();
+        palisade_abort("out of memory", __FILE__, __LINE__);
     }
     return memset(memory, 0, count * size);
 }

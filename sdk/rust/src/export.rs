@@ -64,6 +64,9 @@ pub mod glue {
             settings: Vec<Setting>,
             make: fn(&Settings) -> Result<T, SettingsError>,
         ) -> Result<(), SettingsError> {
+            // The host calls this before anything else.
+            #[cfg(target_arch = "wasm32")]
+            crate::panic::report();
             *self.0.borrow_mut() = Some(make(&Settings::from_wit(settings))?);
             Ok(())
         }

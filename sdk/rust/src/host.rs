@@ -2,7 +2,7 @@
 
 #[cfg(target_arch = "wasm32")]
 pub(crate) use crate::bindings::host::palisade::plugin::{
-    batch, datasets, envelope, findings, log, state, timers,
+    batch, datasets, envelope, fault, findings, log, state, timers,
 };
 
 #[cfg(not(target_arch = "wasm32"))]

@@ -45,6 +45,8 @@ mod finding;
 mod host;
 pub mod kinds;
 pub mod log;
+#[cfg(target_arch = "wasm32")]
+mod panic;
 mod parser;
 mod policy;
 mod sessions;

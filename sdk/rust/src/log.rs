@@ -23,9 +23,3 @@ pub fn warn(message: &str) {
 pub fn error(message: &str) {
     host::log::write(Level::Error, message);
 }
-
-/// From now on a panic writes its message to the log before it traps; without this the
-/// operator sees only where it happened. To be called from `configure`.
-pub fn panics() {
-    std::panic::set_hook(Box::new(|panic| error(&panic.to_string())));
-}

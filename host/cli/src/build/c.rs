@@ -10,8 +10,7 @@ use super::project::files_with;
 use super::toolchain::{ADVICE, Toolchain};
 use super::{Checkout, Compiled, Places, Project, componentize, world};
 
-/// One unit of link-time optimised C17 without an operating system; dead code and what a
-/// debugger would need are left out.
+/// One unit of link-time optimised C17 without an operating system; dead code is left out.
 const FLAGS: [&str; 12] = [
     "--target=wasm32-unknown-unknown",
     "-std=c17",
@@ -24,7 +23,8 @@ const FLAGS: [&str; 12] = [
     "-Wextra",
     "-Wl,--no-entry",
     "-Wl,--gc-sections",
-    "-Wl,--strip-debug",
+    // For the debug file. The component does not carry it, and its code is the same.
+    "-gline-tables-only",
 ];
 
 /// Compiles and links all C files beside `plugin.toml`.
@@ -60,6 +60,16 @@ pub(super) fn compile(
     for include in [&bindings, &checkout.sdk.join("c/include"), &project.dir] {
         command.arg("-I").arg(include);
     }
+    // `__FILE__` and the debug file name no directory of the machine that they come from.
+    for (from, to) in [
+        (&project.dir, ""),
+        (&checkout.sdk.join("c"), "palisade/"),
+        (&places.work, ""),
+    ] {
+        if let Some(from) = from.to_str() {
+            command.arg(format!("-ffile-prefix-map={from}/={to}"));
+        }
+    }
     command
         .args(files_with(&project.dir, "c")?)
         .args(files_with(&checkout.sdk.join("c/src"), "c")?)
@@ -71,6 +81,7 @@ pub(super) fn compile(
     let module = std::fs::read(&out).with_context(|| format!("read {}", out.display()))?;
     Ok(Compiled {
         component: componentize(&module)?,
+        debug: Some(module),
         files: Vec::new(),
         crates: None,
     })

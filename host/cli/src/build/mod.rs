@@ -9,6 +9,7 @@ mod c;
 mod checkout;
 mod compiler;
 mod crates;
+mod debug;
 mod javascript;
 mod origin;
 mod project;
@@ -28,12 +29,13 @@ use palisade_runtime::{LoadError, Runtime};
 use palisade_store::Digest;
 
 pub(crate) use checkout::Checkout;
+pub(crate) use debug::{debug_file, is_debug_file};
 pub(crate) use project::{Language, Project, find_all};
 use stamp::{Inputs, Stamp};
 use toolchain::Toolchain;
 
 /// Raised when the same inputs give another component than before.
-const FORMAT: &str = "palisade plugin build 2";
+const FORMAT: &str = "palisade plugin build 3";
 
 /// Builds plugins.
 pub(crate) struct Builder {
@@ -168,6 +170,12 @@ impl Builder {
         let component = project.embed_manifest(&component)?;
         self.preflight(&component)?;
         write(&places.component, &component)?;
+        let debug = debug_file(&places.component);
+        match &compiled.debug {
+            Some(module) => write(&debug, module)?,
+            // One of another language, by the same name.
+            None => drop(std::fs::remove_file(&debug)),
+        }
         let digest = Digest::of(&component);
         let stamp = Stamp {
             inputs: self.inputs(project, &compiled.files)?.finish(),
@@ -251,6 +259,8 @@ impl Builder {
 struct Compiled {
     /// The component, without a manifest.
     component: Vec<u8>,
+    /// The module with names and DWARF, of languages that have them.
+    debug: Option<Vec<u8>>,
     /// Files that it was made from, where only the compiler knows them.
     files: Vec<PathBuf>,
     /// The crates that it was made of, where there are crates.
@@ -258,14 +268,14 @@ struct Compiled {
 }
 
 /// Makes a component of a core module that carries the description of its world. Imports
-/// that the module does not use are left out.
+/// that the module does not use are left out, and so are names and DWARF.
 ///
 /// # Errors
 /// When the module lacks an export of its world or imports something beyond it.
 fn componentize(module: &[u8]) -> Result<Vec<u8>> {
     wit_component::ComponentEncoder::default()
         .validate(true)
-        .module(module)
+        .module(&debug::stripped(module)?)
         .and_then(|mut encoder| encoder.encode())
         .context("the module that the compiler made does not fit its world; it must export what plugin.toml promises and import nothing else than palisade:plugin")
 }

@@ -63,6 +63,7 @@ pub(super) fn compile(
     let bytes = std::fs::read(&module).with_context(|| format!("read {}", module.display()))?;
     Ok(Compiled {
         component: componentize(&bytes)?,
+        debug: Some(bytes),
         files: sources(&module.with_extension("d"), project, places)?,
         crates: Some(crates.list(project, &toolchain.rust)?),
     })
@@ -126,6 +127,9 @@ fn cargo_build(dir: &Path, places: &Places, checkout: &Checkout, toolchain: &Too
         }
     }
     let flags = toml::Value::Array(flags);
+    // For the debug file. The component does not carry it, and its code is the same.
+    command.args(["--config", "profile.release.debug=\"line-tables-only\""]);
+    command.args(["--config", "profile.release.strip=\"none\""]);
     command
         .arg("--config")
         .arg(format!("target.{}.rustflags={flags}", rust.target));

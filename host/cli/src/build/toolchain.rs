@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::Checkout;
 
 /// The version of the file's format.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// The largest file that is read.
 const MAX_BYTES: u64 = 1 << 20;
 
@@ -70,6 +70,8 @@ pub(super) struct C {
 pub(super) struct JavaScript {
     /// The command and its first arguments.
     pub(super) componentize_qjs: Vec<PathBuf>,
+    /// Variables to set: what shields it from the clock and from randomness.
+    pub(super) env: BTreeMap<String, String>,
 }
 
 impl Toolchain {
@@ -126,6 +128,7 @@ impl Toolchain {
             },
             javascript: JavaScript {
                 componentize_qjs: vec!["node".into(), checkout.sdk.join(qjs)],
+                env: BTreeMap::new(),
             },
         }
     }
@@ -176,20 +179,20 @@ mod tests {
     #[test]
     fn the_file_of_the_set_up_is_read_and_other_formats_are_refused() {
         let text = r#"{
-            "format": 1,
+            "format": 2,
             "rust": {
                 "from": "debian", "version": "rustc 1.96.0", "cargo": "/usr/bin/cargo",
                 "target": "wasm32-unknown-unknown",
                 "env": {"RUSTC": "/usr/bin/rustc"}, "remove_env": ["RUSTFLAGS"]
             },
             "c": {"clang": "/usr/bin/clang-19", "linker": "/usr/bin/wasm-ld-19"},
-            "javascript": {"componentize_qjs": ["/usr/bin/node", "/cli.mjs"]}
+            "javascript": {"componentize_qjs": ["/usr/bin/node", "/cli.mjs"], "env": {}}
         }"#;
         let toolchain = Toolchain::parse(text).unwrap();
         assert_eq!(toolchain.rust.env["RUSTC"], "/usr/bin/rustc");
         assert_eq!(toolchain.javascript.componentize_qjs.len(), 2);
-        let newer = text.replace("\"format\": 1", "\"format\": 2, \"more\": []");
+        let newer = text.replace("\"format\": 2", "\"format\": 3, \"more\": []");
         let error = Toolchain::parse(&newer).unwrap_err().to_string();
-        assert!(error.contains("format 2"), "{error}");
+        assert!(error.contains("format 3"), "{error}");
     }
 }

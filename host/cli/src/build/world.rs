@@ -16,14 +16,14 @@ use super::project::files_with;
 pub(super) const WORLD: &str = "guest";
 
 /// Version of the package in `wit/v0.1`.
-const VERSION: &str = "0.1.0";
+pub(super) const VERSION: &str = "0.1.0";
 
 /// WIT text of a package with the world [`WORLD`] for this plugin.
 fn text(manifest: &Manifest) -> String {
     let (imports, export): (&[&str], &str) = match manifest.world {
-        World::Detector => (&["batch", "envelope", "findings"], "evaluate"),
-        World::Policy => (&["batch", "envelope"], "decide"),
-        World::Parser => (&[], "parse"),
+        World::Detector => (&["fault", "batch", "envelope", "findings"], "evaluate"),
+        World::Policy => (&["fault", "batch", "envelope"], "decide"),
+        World::Parser => (&["fault"], "parse"),
     };
     let mut imports: Vec<String> = imports.iter().map(ToString::to_string).collect();
     for subscription in &manifest.subscriptions {

@@ -230,10 +230,10 @@ impl Yield for Report {
         self.write(|results| results.decision(request, &decision));
     }
 
-    fn poison(&mut self, plugin: &str, poison: &Poison) {
-        let reason = format!("plugin `{plugin}`: {}", poison.fault);
-        let with_frames = format!("{reason}; {}", poison.fault.backtrace.join(", "));
-        self.keep(&poison.batch, poison.row, &with_frames);
+    fn poison(&mut self, _: &str, poison: &Poison) {
+        let reason = poison.fault.to_string();
+        let with_frames = [&[reason.clone()][..], &poison.fault.backtrace].concat();
+        self.keep(&poison.batch, poison.row, &with_frames.join("; in "));
         self.progress.above(|| crate::output::warn(&reason));
     }
 

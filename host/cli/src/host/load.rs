@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context as _, Result, ensure};
 use palisade_runtime::manifest::{Capability, Settings};
-use palisade_runtime::{Plugin, Runtime};
+use palisade_runtime::{MAX_DEBUG_FILE, Plugin, Runtime, Symbols};
 
 use super::Given;
+use crate::build::{debug_file, is_debug_file};
 
 /// The largest component, settings file and networks file that is read.
 const MAX_COMPONENT: u64 = 64 << 20;
@@ -88,9 +89,12 @@ pub(super) fn read(
     let settings = settings
         .or_else(|| given.settings.get(&manifest.name).cloned())
         .unwrap_or_default();
-    let (plugin, origin) = runtime
+    let (mut plugin, origin) = runtime
         .load(bytes, granted, &settings)
         .with_context(context)?;
+    if let Some(symbols) = symbols(bytes, Path::new(name)) {
+        plugin.set_symbols(symbols);
+    }
     Ok(Read::Plugin {
         plugin: Arc::new(plugin),
         compiled: origin != palisade_runtime::CodeOrigin::Cached,
@@ -141,11 +145,22 @@ fn search(path: &Path, depth: usize, seen: &mut usize, found: &mut Vec<PathBuf>)
         );
         if kind.is_dir() {
             search(&path, depth + 1, seen, found)?;
-        } else if path.extension().is_some_and(|e| e == "wasm") {
+        } else if path.extension().is_some_and(|e| e == "wasm") && !is_debug_file(&path) {
             found.push(path);
         }
     }
     Ok(())
+}
+
+/// What names the frames of faults, where a debug file lies beside the component. It is read
+/// when there is a fault.
+fn symbols(component: &[u8], path: &Path) -> Option<Symbols> {
+    let file = debug_file(path);
+    file.is_file().then(|| {
+        Symbols::new(component, move || {
+            palisade_private::read(&file, MAX_DEBUG_FILE).ok()
+        })
+    })
 }
 
 /// Reads a text that was named; it may come through a pipe.

@@ -22,4 +22,4 @@ mod read;
 
 pub(crate) use compare::difference;
 pub(crate) use golden::{decision, event, finding};
-pub(crate) use read::{Input, Vector, find_all, find_in};
+pub(crate) use read::{Input, Vector, find_all, find_in, line};

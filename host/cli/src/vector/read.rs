@@ -211,6 +211,13 @@ fn lines(text: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
         .filter(|(_, line)| !line.is_empty())
 }
 
+/// The line that holds the event with this number, from 0, and its number in the file, from 1.
+pub(crate) fn line(path: &Path, nth: u64) -> Option<(u64, String)> {
+    let text = bytes(path).ok()??;
+    let (number, line) = lines(&text).nth(usize::try_from(nth).ok()?)?;
+    Some((number, String::from_utf8_lossy(line).into_owned()))
+}
+
 fn text(path: &Path) -> Result<Option<String>> {
     bytes(path)?
         .map(|bytes| {

@@ -207,10 +207,10 @@ fn a_compiler_that_cannot_be_had_is_named() {
         command
     };
     command(
-        r#"{"format":1,
+        r#"{"format":2,
             "rust":{"from":"","version":"","cargo":"cargo","target":"","env":{},"remove_env":[]},
             "c":{"clang":"/nowhere/clang","linker":null},
-            "javascript":{"componentize_qjs":[]}}"#,
+            "javascript":{"componentize_qjs":[],"env":{}}}"#,
     )
     .assert()
     .code(2)

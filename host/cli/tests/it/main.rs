@@ -7,7 +7,9 @@
 )]
 
 mod build;
+mod faults;
 mod inspect;
+mod javascript;
 mod new;
 mod pack;
 mod places;

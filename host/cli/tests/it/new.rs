@@ -10,7 +10,7 @@ const KINDS: [&str; 3] = ["detector", "policy", "parser"];
 const LANGUAGES: [&str; 3] = ["rust", "c", "javascript"];
 
 /// A new folder for projects in the checkout, so that they share one target directory.
-fn folder(name: &str) -> std::path::PathBuf {
+pub(crate) fn folder(name: &str) -> std::path::PathBuf {
     let folder = checkout().join("target/test-projects").join(name);
     if folder.exists() {
         fs::remove_dir_all(&folder).unwrap();
@@ -84,6 +84,7 @@ fn every_template_builds_and_passes_its_test_at_once() {
     for name in &names {
         let inside = checkout().join("target/plugins/local").join(name);
         let _ = fs::remove_file(inside.with_extension("wasm"));
+        let _ = fs::remove_file(inside.with_extension("debug.wasm"));
     }
 }
 

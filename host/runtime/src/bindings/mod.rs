@@ -6,6 +6,7 @@
 
 mod batch;
 mod capabilities;
+mod fault;
 mod findings;
 pub(crate) use findings::{check_judgement, judgement_held, printable};
 pub(crate) mod rows;
@@ -26,6 +27,9 @@ use crate::{FaultCause, contain};
 pub(crate) const PACKAGE: &str = "palisade:plugin";
 pub(crate) const VERSION: &str = "0.1.0";
 
+/// The interface that every plugin may import.
+pub(crate) const FAULT: &str = "fault";
+
 /// The full name of an interface of the package.
 pub(crate) fn interface(name: &str) -> String {
     format!("{PACKAGE}/{name}@{VERSION}")
@@ -37,6 +41,7 @@ pub(crate) fn link(
     manifest: &Manifest,
     granted: &[Capability],
 ) -> wasmtime::Result<()> {
+    fault::link(&mut linker.instance(&interface(FAULT))?)?;
     if manifest.world != World::Parser {
         batch::link(&mut linker.instance(&interface("batch"))?)?;
         rows::link_envelope(linker)?;

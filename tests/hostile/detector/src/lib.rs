@@ -144,6 +144,13 @@ impl Hostile {
                 });
                 findings::retract("hostile-1", "s");
             }
+            "unreachable" => unreachable(),
+            "abort" => host::fault::abort(
+                &format!("why\u{1b}[2J\n    at \u{202e}frame\n{}", text()),
+                "src/\u{1b}[31mforged\n\u{202e}.rs",
+                u32::MAX,
+                0,
+            ),
             // Findings: how many, how large, what they cite.
             "findings" => (0..amount).for_each(|_| findings::emit(&cite)),
             "retractions" => (0..amount).for_each(|_| findings::retract("hostile-1", "s")),
@@ -298,5 +305,11 @@ fn grow(pages: usize) {
 
 #[cfg(not(target_arch = "wasm32"))]
 fn grow(_: usize) {}
+
+/// A trap without a word, as a guest in another language has them.
+fn unreachable() {
+    #[cfg(target_arch = "wasm32")]
+    core::arch::wasm32::unreachable()
+}
 
 palisade_sdk::export_detector!(Hostile, on_timer);

@@ -8,6 +8,7 @@ mod guest {
     use core::hint::black_box;
 
     use palisade_sdk::SettingsError;
+    use palisade_sdk::bindings::host::palisade::plugin::fault;
     use palisade_sdk::bindings::host::palisade::plugin::types::{Kind, TextColumn};
     use palisade_sdk::bindings::parse::exports::palisade::plugin::parse as wit;
     use palisade_sdk::bindings::plugin::exports::palisade::plugin::plugin as settings;
@@ -86,6 +87,9 @@ mod guest {
             let mine = chunks.iter().any(|chunk| chunk.port != 502);
             match act.as_str() {
                 "probe-trap" if mine => panic!("as told"),
+                "probe-abort" if mine => {
+                    fault::abort(&"x".repeat(amount as usize), "p\u{1b}.c", 3, 4);
+                }
                 "probe-spin" if mine => spin(amount),
                 "probe-length" => answers.extend((0..amount).map(|_| Recognition::No)),
                 _ => {}

@@ -324,8 +324,8 @@ impl Yield for Collect {
         self.decisions.push(Said { key, content, line });
     }
 
-    fn poison(&mut self, plugin: &str, poison: &Poison) {
-        self.problem(&format!("plugin `{plugin}`: {}", poison.fault));
+    fn poison(&mut self, _: &str, poison: &Poison) {
+        self.problem(&poison.fault.to_string());
     }
 
     fn notice(&mut self, notice: Notice) {

@@ -186,10 +186,9 @@ impl Yield for Decided {
             .extend(summary::decision_lines(request, &decision));
     }
 
-    fn poison(&mut self, plugin: &str, poison: &Poison) {
+    fn poison(&mut self, _: &str, poison: &Poison) {
         // The decision that it led to is a deny.
-        self.lines
-            .push(format!("plugin `{plugin}`: {}", poison.fault));
+        self.lines.push(poison.fault.to_string());
     }
 
     fn notice(&mut self, notice: Notice) {

@@ -1,11 +1,13 @@
 //! `palisade plugin bench`: what a plugin costs.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 use palisade_events::{Decision, Event, Finding};
+use palisade_pipeline::capabilities::LogSink;
 use palisade_pipeline::engine::{Engine, EngineConfig, Notice, Output as Yield, Poison, Summary};
 use palisade_pipeline::sources::{Limits, SourcePolicy, open};
 use palisade_runtime::Runtime;
@@ -166,9 +168,10 @@ impl Bench {
         }
         let each = self.events.div_ceil(folders.len() as u64);
         let mut done = Vec::new();
+        let silent: LogSink = Arc::new(|_, _, _| {});
         for folder in folders {
             let vector = Vector::read(&folder)?;
-            let engine = trial::engine(runtime, component, &[], &vector, config.clone())?;
+            let engine = trial::engine(runtime, component, &[], &vector, config.clone(), &silent)?;
             done.push(
                 repeat(engine, &vector, each).with_context(|| format!("vector {}", vector.name))?,
             );

@@ -4,6 +4,7 @@ mod bench;
 mod build;
 mod inspect;
 mod new;
+mod seen;
 pub(crate) mod test;
 pub(crate) mod trial;
 

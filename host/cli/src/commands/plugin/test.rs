@@ -4,15 +4,16 @@ use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
-use palisade_events::{Batch, Decision, Escaped, EscapedLines, Event, Finding, Kind};
-use palisade_pipeline::engine::{EngineConfig, Notice, Output as Yield, PluginSummary, Poison};
+use palisade_events::{Escaped, EscapedLines};
+use palisade_pipeline::engine::{EngineConfig, PluginSummary};
 use palisade_runtime::Runtime;
 use palisade_runtime::manifest::World;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::build::Sdk;
+use super::seen::{Log, Seen};
 use super::trial::{self, Component};
 use crate::build::{Builder, Project, find_all};
 use crate::context::Context;
@@ -53,7 +54,7 @@ const CUTS: [Cut; 8] = [
     Cut::new(1024, 1, false),
 ];
 /// Slots of the sources, in the order in which they are read.
-const GIVEN: u64 = 1;
+pub(super) const GIVEN: u64 = 1;
 /// Set to `1` it writes what comes out to `expected.ndjson`.
 const BLESS: &str = "PALISADE_BLESS";
 
@@ -219,19 +220,15 @@ fn tell(out: &mut Output, name: &str, result: Result<Option<String>>) -> Result<
             out.line(&format!("ok      {name}"))?;
             None
         }
-        Ok(Some(difference)) => {
-            out.line(&format!("FAILED  {name}"))?;
-            for line in difference.lines() {
-                out.line(&format!("    {line}"))?;
-            }
-            Some(difference)
-        }
-        Err(error) => {
-            let problem = format!("{error:#}");
-            out.line(&format!("FAILED  {name}: {problem}"))?;
-            Some(problem)
-        }
+        Ok(Some(difference)) => Some(difference),
+        Err(error) => Some(format!("{error:#}")),
     };
+    if let Some(problem) = &failure {
+        out.line(&format!("FAILED  {name}"))?;
+        for line in problem.lines() {
+            out.line(&format!("    {line}"))?;
+        }
+    }
     // A vector can take a second, and somebody waits.
     out.flush()?;
     Ok(failure)
@@ -279,10 +276,13 @@ impl Bench<'_> {
     pub(crate) fn check(&self, subject: &Subject, dir: &Path) -> Result<Option<String>> {
         let vector = Vector::read(dir)?;
         let mut first: Option<Vec<String>> = None;
+        let mut said = Log::default();
         for cut in CUTS {
-            let (lines, _) = self.measured(subject, &vector, cut)?;
+            let log = Log::default();
+            let (lines, _) = self.logged(subject, &vector, cut, &log)?;
             let Some(expected) = &first else {
                 first = Some(lines);
+                said = log;
                 continue;
             };
             if *expected != lines {
@@ -297,10 +297,10 @@ impl Bench<'_> {
                     .filter_map(|l| serde_json::from_str(l).ok())
                     .collect();
                 let difference = vector::difference(&values, &lines).unwrap_or_default();
-                return Ok(Some(format!(
+                return Ok(Some(log.below(&format!(
                     "batches of {rows}, epochs of {epoch} and {instance} give something else than \
                      batches of 1 and one epoch:\n{difference}"
-                )));
+                ))));
             }
         }
         let lines = first.unwrap_or_default();
@@ -313,13 +313,14 @@ impl Bench<'_> {
             return Ok(None);
         }
         let Some(expected) = &vector.expected.lines else {
-            return Ok(Some(format!(
+            return Ok(Some(said.below(&format!(
                 "there is no {}; look at what comes out and write it with {BLESS}=1:\n{}",
                 vector.expected.path.display(),
                 lines.join("\n")
-            )));
+            ))));
         };
-        Ok(vector::difference(expected, &lines))
+        let difference = vector::difference(expected, &lines);
+        Ok(difference.map(|difference| said.below(&difference)))
     }
 
     /// One run of a vector, as golden lines, with what the plugin cost.
@@ -328,6 +329,17 @@ impl Bench<'_> {
         subject: &Subject,
         vector: &Vector,
         cut: Cut,
+    ) -> Result<(Vec<String>, PluginSummary)> {
+        self.logged(subject, vector, cut, &Log::default())
+    }
+
+    /// The same, with what plugins write in `log`.
+    fn logged(
+        &self,
+        subject: &Subject,
+        vector: &Vector,
+        cut: Cut,
+        log: &Log,
     ) -> Result<(Vec<String>, PluginSummary)> {
         let config = EngineConfig {
             batch_rows: cut.rows,
@@ -343,102 +355,33 @@ impl Bench<'_> {
             self.beside,
             vector,
             config,
+            &log.sink(),
         )?;
-        let mut collect = Collect::of(subject);
+        let mut seen = Seen::of(subject, vector);
         trial::read(
             &mut engine,
             "given.ndjson",
             trial::ndjson(&vector.given)?,
-            &mut collect,
+            &mut seen,
         )?;
         // What was given has happened before; only what follows from the input counts.
-        engine.settle(&mut collect)?;
-        collect.begun = true;
+        engine.settle(&mut seen)?;
+        seen.begun = true;
         let (name, bytes) = trial::input(vector)?;
-        trial::read(&mut engine, name, bytes, &mut collect)?;
-        let done = engine.finish(&mut collect)?;
-        ensure!(
-            collect.problems.is_empty(),
-            "{}",
-            collect.problems.join("; ")
-        );
+        trial::read(&mut engine, name, bytes, &mut seen)?;
+        let done = engine.finish(&mut seen)?;
+        if let Some(trouble) = seen.trouble() {
+            bail!(log.below(&trouble));
+        }
         let mut plugins = done.plugins.into_iter();
         let summary = plugins.find(|plugin| plugin.name == subject.name);
-        Ok((collect.lines, summary.unwrap_or_default()))
+        Ok((seen.lines, summary.unwrap_or_default()))
     }
 }
 
 /// Where an event of the vector stands, such as `input:2`.
-fn cite(event_ref: u64) -> String {
+pub(super) fn cite(event_ref: u64) -> String {
     let (slot, seq) = (event_ref >> 40, event_ref & ((1 << 40) - 1));
     let file = if slot == GIVEN { "given" } else { "input" };
     format!("{file}:{}", seq + 1)
-}
-
-/// Collects what the plugin under test makes of the input, in the golden form.
-#[derive(Default)]
-struct Collect {
-    plugin: String,
-    /// Events that parsers make are the result only where a parser is tested.
-    parses: bool,
-    /// Whether the input is being read, and no longer what was given.
-    begun: bool,
-    lines: Vec<String>,
-    requests: usize,
-    problems: Vec<String>,
-}
-
-impl Collect {
-    fn of(subject: &Subject) -> Collect {
-        Collect {
-            plugin: subject.name.clone(),
-            parses: subject.world == World::Parser,
-            ..Collect::default()
-        }
-    }
-}
-
-impl Yield for Collect {
-    fn finding(&mut self, finding: Finding) {
-        if self.begun && finding.by.plugin == self.plugin {
-            self.lines.push(vector::finding(&finding, &cite));
-        }
-    }
-
-    fn decision(&mut self, _: &Event, decision: Decision) {
-        if self.begun {
-            self.requests += 1;
-            self.lines
-                .push(vector::decision(self.requests, &decision, &cite));
-        }
-    }
-
-    fn poison(&mut self, plugin: &str, poison: &Poison) {
-        self.problems
-            .push(format!("plugin `{plugin}`: {}", poison.fault));
-    }
-
-    fn notice(&mut self, notice: Notice) {
-        match notice {
-            Notice::Input { name, problem } | Notice::Record { name, problem } => {
-                self.problems.push(format!("{name}: {problem}"));
-            }
-            Notice::TooDeep { plugin, rule } => self.problems.push(format!(
-                "plugin `{plugin}`: more than four findings would rest one on another, rule {rule}"
-            )),
-            Notice::Fault { problem, .. } => self.problems.push(problem),
-            // What a parser cannot parse is part of what it must do.
-            Notice::Quarantined { .. } | Notice::Unparsed { .. } | Notice::Datagram { .. } => {}
-        }
-    }
-
-    fn parsed(&mut self, batch: &Batch) {
-        if !self.parses || batch.kind() == Kind::NetworkFlow {
-            return;
-        }
-        let events = (0..batch.len()).filter_map(|row| batch.event(row));
-        self.lines.extend(events.map(|event| vector::event(&event)));
-    }
-
-    fn progress(&mut self, _: u64, _: u64) {}
 }

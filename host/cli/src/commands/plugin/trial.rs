@@ -45,6 +45,7 @@ pub(super) fn engine(
     beside: &[Component],
     vector: &Vector,
     config: EngineConfig,
+    log: &LogSink,
 ) -> Result<Engine> {
     let mut given = Given::default();
     for (name, bytes) in &vector.datasets {
@@ -69,8 +70,7 @@ pub(super) fn engine(
         networks: loaded.given.networks.clone(),
         ..config
     };
-    let log: LogSink = Arc::new(|_, _, _| {});
-    loaded.engine(config, &log)
+    loaded.engine(config, log)
 }
 
 /// Puts what a vector gives into the engine, as the source with this name.

@@ -1,9 +1,12 @@
 //! JavaScript, in QuickJS, by componentize-qjs.
 
+mod boundary;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
+use palisade_runtime::manifest::Manifest;
 
 use super::compiler;
 use super::project::files_with;
@@ -39,12 +42,15 @@ pub(super) fn compile(
 ) -> Result<Compiled> {
     let layout = places.work.join("wit");
     world::lay_out(&project.manifest, &checkout.wit, &layout)?;
+    let (resolve, guest) = world::resolve(&layout)?;
     // Modules are found below one root only.
     let modules = places.work.join("js");
     let package = modules.join(PACKAGE);
     std::fs::create_dir_all(&package).with_context(|| format!("make {}", package.display()))?;
     copy(&files_with(&project.dir, "js")?, &modules)?;
     copy(&sdk_files(checkout)?, &package)?;
+    let own = modules.join(boundary::PACKAGE);
+    boundary::write(&project.manifest, &resolve, guest, &own)?;
     let out = places.work.join("component.wasm");
     let (program, first) = toolchain
         .javascript
@@ -53,29 +59,65 @@ pub(super) fn compile(
         .context("the toolchain file names no componentize-qjs; run `make setup`")?;
     let mut command = Command::new(program);
     command
+        .envs(&toolchain.javascript.env)
         .args(first)
         .args(FLAGS)
         .arg(world::WORLD)
         .arg("--wit")
         .arg(&layout)
         .arg("--js")
-        .arg(modules.join("plugin.js"))
+        .arg(own.join("entry.js"))
         .arg("--module-root")
         .arg(&modules)
         .arg("--output")
         .arg(&out);
-    compiler::run(&mut command, ADVICE)?;
+    compiler::run(&mut command, ADVICE).map_err(|error| explain(error, &project.manifest))?;
     Ok(Compiled {
         component: std::fs::read(&out).with_context(|| format!("read {}", out.display()))?,
+        debug: None,
         files: Vec::new(),
         crates: None,
     })
 }
 
+/// Says what the author has to mend, of what the engine says around it.
+fn explain(error: anyhow::Error, manifest: &Manifest) -> anyhow::Error {
+    let text = format!("{:#}", error);
+    if let Some(problem) = boundary::missing_import(&text, manifest) {
+        return anyhow::anyhow!(problem);
+    }
+    let lead = [
+        "Failed to finish JavaScript module evaluation: ",
+        "Failed to declare JavaScript module: ",
+    ];
+    let said = lead.iter().find_map(|lead| text.split_once(lead));
+    let Some((_, said)) = said else {
+        return error;
+    };
+    let lines: Vec<String> = said
+        .lines()
+        .filter(|line| !line.contains("/palisade-host/") && !line.contains("/boundary.js"))
+        // Modules lie below one root for the engine.
+        .map(|line| line.replace("(/", "(").replace("at /", "at "))
+        .collect();
+    anyhow::anyhow!("{}", lines.join("\n").trim_end().to_owned())
+        .context("the modules cannot be loaded")
+}
+
+/// Copies modules, which then import the host's interfaces by their checked functions.
 fn copy(files: &[PathBuf], to: &Path) -> Result<()> {
     for file in files {
         let to = to.join(file.file_name().unwrap_or_default());
-        std::fs::copy(file, &to).with_context(|| format!("copy {}", file.display()))?;
+        let read = || format!("read {}", file.display());
+        let bytes = std::fs::read(file).with_context(read)?;
+        let bytes = match String::from_utf8(bytes) {
+            Ok(text) => boundary::checked_imports(&text).into_bytes(),
+            Err(_) if file.extension().is_some_and(|e| e == "js") => {
+                bail!("{} is not UTF-8 text", file.display())
+            }
+            Err(other) => other.into_bytes(),
+        };
+        std::fs::write(&to, bytes).with_context(|| format!("write {}", to.display()))?;
     }
     Ok(())
 }

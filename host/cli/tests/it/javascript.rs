@@ -1,0 +1,410 @@
+//! What authors in JavaScript are told of their mistakes, and that a build is reproducible.
+
+use std::fs;
+use std::path::Path;
+
+use predicates::prelude::*;
+use predicates::str::contains;
+
+use crate::palisade;
+
+const MANIFEST: &str = r#"[plugin]
+name = "probe"
+version = "0.1.0"
+kind = "detector"
+wit = "0.1"
+pack = "tests"
+description = "For a test"
+CAPABILITIES
+
+[[subscription]]
+kind = "network.flow"
+fields = ["src.ip", "dst.port"]
+
+[[rule]]
+id = "found"
+title = "Found"
+severity = "low"
+
+[[setting]]
+name = "act"
+type = "integer"
+default = 0
+
+[[setting]]
+name = "port"
+type = "integer"
+default = 23
+"#;
+
+const HEAD: &str = "import { Addresses, Text, f64s, u8s, u16s, u64s, valid } from \"palisade-sdk/batch.js\";\n\
+import { field } from \"palisade-sdk/field.js\";\n\
+import { emit } from \"palisade-sdk/findings.js\";\n\
+import { settings } from \"palisade-sdk/settings.js\";\n\
+import findings from \"palisade:plugin/findings@0.1.0\";\n\
+let set;\n\
+export const plugin = { configure(list) { set = settings(list); } };\n";
+/// The line after `HEAD`.
+const LINE: usize = 8;
+
+fn project(dir: &Path, capabilities: &str, code: &str) {
+    fs::create_dir_all(dir.join("vectors/a")).unwrap();
+    let manifest = MANIFEST.replace("CAPABILITIES", capabilities);
+    fs::write(dir.join("plugin.toml"), manifest).unwrap();
+    fs::write(dir.join("plugin.js"), code).unwrap();
+    // An empty line first, so that the line of the event is not its number.
+    let event = "\n{\"kind\":\"network.flow\",\"time\":\"2025-06-01T10:00:00Z\",\
+                 \"src\":{\"ip\":\"10.0.0.1\"},\"dst\":{\"ip\":\"10.0.0.2\",\"port\":2323}}\n";
+    fs::write(dir.join("vectors/a/events.ndjson"), event).unwrap();
+    fs::write(dir.join("vectors/a/expected.ndjson"), "").unwrap();
+}
+
+/// What `plugin test` prints of a detector whose `evaluate` does this.
+fn evaluated(dir: &Path, capabilities: &str, body: &str) -> String {
+    let code = format!(
+        "{HEAD}export const evaluate = {{ evaluate(subscription, rows) {{\n{body}\n}} }};\n"
+    );
+    tested(dir, capabilities, &code, 1)
+}
+
+fn tested(dir: &Path, capabilities: &str, code: &str, exit: i32) -> String {
+    project(dir, capabilities, code);
+    run(dir, exit)
+}
+
+/// What `plugin test` prints.
+fn run(dir: &Path, exit: i32) -> String {
+    let assert = palisade(dir).args(["plugin", "test"]).assert().code(exit);
+    let output = assert.get_output();
+    let text = [&output.stdout[..], &output.stderr[..]].concat();
+    String::from_utf8(text).unwrap()
+}
+
+/// Each mistake on the one line of `evaluate`, and parts of what is said of it.
+const MISTAKES: &[(&str, &[&str])] = &[
+    ("throw new TypeError('as told');", &["TypeError: as told"]),
+    (
+        "throw 'a text';",
+        &["the text \"a text\" was thrown", "throw an Error"],
+    ),
+    ("throw null;", &["null was thrown"]),
+    ("undefined();", &["TypeError: not a function"]),
+    ("nothing();", &["ReferenceError: nothing is not defined"]),
+    (
+        "set.prot;",
+        &["there is no setting `prot`", "declares `act`, `port`"],
+    ),
+    (
+        "u8s(field('dst.port'));",
+        &["`u8s(…)`", "`dst.port` is of another type", "`u16s(…)`"],
+    ),
+    (
+        "new Text(field('src.ip'));",
+        &["`new Text(…)`", "`src.ip`", "`new Addresses(…)`"],
+    ),
+    (
+        "new Addresses(field('dst.port'));",
+        &["`new Addresses(…)`", "`u16s(…)`"],
+    ),
+    (
+        "u16s(field('dst.prot'));",
+        &["no subscription in plugin.toml lists `dst.prot`"],
+    ),
+    ("u16s(undefined);", &["undefined, which is no field"]),
+    (
+        "valid(field('src.port'));",
+        &["lists `src.port` in its `fields`"],
+    ),
+    (
+        "emit({ rule: 'found', sumary: 'x', rows: [0] });",
+        &["no property `sumary`", "summary"],
+    ),
+    (
+        "emit({ rule: 'found', summary: 5, rows: [0] });",
+        &["summary is 5; it must be a text"],
+    ),
+    (
+        "emit({ summary: 'x', rows: [0] });",
+        &["`findings.emit`: finding.rule is missing"],
+    ),
+    (
+        "emit({ rule: 'found', rows: ['0'] });",
+        &["finding.rows[0] is the text \"0\""],
+    ),
+    (
+        "emit({ rule: 'found', rows: 0 });",
+        &["finding.rows is 0; it must be a list"],
+    ),
+    (
+        "emit({ rule: 'found', severity: 'huge', rows: [0] });",
+        &["finding.severity", "critical"],
+    ),
+    (
+        "emit({ rule: 'found', details: { a: undefined }, rows: [0] });",
+        &["details.a is missing"],
+    ),
+    (
+        "emit({ rule: 'found', get rows() { throw new RangeError('got'); } });",
+        &["RangeError: got"],
+    ),
+    (
+        "emit({ rule: 'found', rows: [0], actions: [{ tag: 'blok' }] });",
+        &["actions[0].tag", "block"],
+    ),
+    (
+        "findings.emit();",
+        &["`findings.emit` is given 0 arguments; it takes (finding)"],
+    ),
+    (
+        "findings.retract('found', Symbol('x'));",
+        &["subject is a symbol; it must be a text"],
+    ),
+    ("findings.emti({});", &["not a function"]),
+    (
+        "console.log('x');",
+        &["`console.log` needs the capability `log`", "plugin.toml"],
+    ),
+    (
+        "Date.now();",
+        &["`Date.now()`: a plugin has no clock", "`time`"],
+    ),
+    ("new Date();", &["`new Date()`: a plugin has no clock"]),
+    ("performance.now();", &["no clock"]),
+    (
+        "return Promise.reject(new Error('late'));",
+        &["`evaluate.evaluate` returned a promise"],
+    ),
+    (
+        "throw { get message() { throw 1; } };",
+        &["an object was thrown"],
+    ),
+    (
+        "throw Object.defineProperty(new Error(), 'message', { get() { throw 1; } });",
+        &["cannot be read"],
+    ),
+];
+
+#[test]
+fn every_mistake_is_told_with_its_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let acts: Vec<String> = MISTAKES
+        .iter()
+        .map(|(body, _)| format!("() => {{ {body} }},\n"))
+        .collect();
+    let code = format!(
+        "{HEAD}const acts = [\n{}];\n\
+         export const evaluate = {{ evaluate() {{ return acts[set.act](); }} }};\n",
+        acts.concat()
+    );
+    project(dir.path(), "", &code);
+    let vectors = dir.path().join("vectors");
+    for act in 0..MISTAKES.len() {
+        let vector = vectors.join(format!("act-{act:02}"));
+        fs::create_dir(&vector).unwrap();
+        for file in ["events.ndjson", "expected.ndjson"] {
+            fs::copy(vectors.join("a").join(file), vector.join(file)).unwrap();
+        }
+        fs::write(vector.join("settings.toml"), format!("act = {act}\n")).unwrap();
+    }
+    fs::remove_dir_all(vectors.join("a")).unwrap();
+    let text = run(dir.path(), 1);
+    let told: Vec<&str> = text.split("FAILED  ").skip(1).collect();
+    assert_eq!(told.len(), MISTAKES.len(), "{text}");
+    for (at, ((body, parts), told)) in MISTAKES.iter().zip(told).enumerate() {
+        for part in *parts {
+            assert!(told.contains(part), "{body}\nlacks {part}\n{told}");
+        }
+        assert!(!told.contains("unreachable"), "{body}\n{told}");
+        let once = told
+            .matches("plugin `probe`, export `evaluate`: aborted")
+            .count();
+        assert_eq!(once, 1, "{body}\n{told}");
+        // What is no Error has no place, and a promise has none yet.
+        let placeless = [
+            "throw 'a",
+            "throw null",
+            "throw { get",
+            "throw Object",
+            "return Promise",
+        ];
+        if !placeless.iter().any(|start| body.starts_with(start)) {
+            let place = format!("aborted at plugin.js:{}:", LINE + 1 + at);
+            assert!(told.contains(&place), "{body}\n{told}");
+            assert!(
+                told.contains("    in evaluate (plugin.js:"),
+                "{body}\n{told}"
+            );
+        }
+        assert!(
+            told.contains("on events.ndjson, line 2: {\"kind\":"),
+            "{body}\n{told}"
+        );
+    }
+}
+
+#[test]
+fn a_recursion_without_end_and_a_bomb_are_told_as_what_they_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let told = evaluated(dir.path(), "", "const f = () => 1 + f(); f();");
+    assert!(told.contains("bytes of stack"), "{told}");
+    let told = evaluated(
+        dir.path(),
+        "",
+        "const all = []; for (;;) all.push(new Uint8Array(8e6));",
+    );
+    assert!(told.contains("`limits.memory`"), "{told}");
+}
+
+#[test]
+fn console_writes_to_the_log_where_there_is_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let body = "console.debug('d', 1n, [2], { a: null }); console.log('l'); console.info('i');\
+                console.warn('w'); console.error(new TypeError('e')); console.log('y'.repeat(9000));\
+                console.log(Symbol('s')); const a = {}; a.a = a; console.log(a);\
+                throw new Error('end');";
+    let told = evaluated(dir.path(), "capabilities = [\"log\"]", body);
+    for line in [
+        "log of `probe`: debug: d 1n [2] {\"a\":null}",
+        "log of `probe`: info: l",
+        "log of `probe`: info: i",
+        "log of `probe`: warn: w",
+        "log of `probe`: error: TypeError: e",
+        "log of `probe`: info: yyyy",
+        "log of `probe`: info: Symbol(s)",
+        "an object that cannot be shown",
+    ] {
+        assert!(told.contains(line), "{line}\n{told}");
+    }
+    // The log stands below what is wrong, whether that is a fault or a difference.
+    assert!(told.find("Error: end") < told.find("info: l"), "{told}");
+    let told = evaluated(
+        dir.path(),
+        "capabilities = [\"log\"]",
+        "console.log('seen'); emit({ rule: 'found', summary: 's', rows: [0] });",
+    );
+    assert!(told.contains("+ ") && told.contains("info: seen"), "{told}");
+}
+
+#[test]
+fn configure_refuses_by_refuse_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let rest = "export const evaluate = { evaluate() {} };\n";
+    let refusing = "import { refuse } from \"palisade-sdk/settings.js\";\n\
+                    export const plugin = { configure() { throw refuse('port', 'is odd'); } };\n";
+    let told = tested(dir.path(), "", &format!("{refusing}{rest}"), 1);
+    assert!(told.contains("refuses setting `port`: is odd"), "{told}");
+    let mistaken = "export const plugin = {\n configure() { none.such(); } };\n";
+    let told = tested(dir.path(), "", &format!("{mistaken}{rest}"), 1);
+    assert!(
+        told.contains("export `configure`: aborted at plugin.js:2:")
+            && told.contains("ReferenceError: none is not defined"),
+        "{told}"
+    );
+}
+
+#[test]
+fn what_a_build_can_know_it_tells() {
+    let plugin = "export const plugin = { configure() {} };\n";
+    let evaluate = "export const evaluate = { evaluate() {} };\n";
+    for (code, parts) in [
+        (
+            plugin.to_owned(),
+            &["does not export `evaluate`", "it exports `plugin`"][..],
+        ),
+        (
+            format!("{plugin}export const evalute = {{ evaluate() {{}} }};"),
+            &["does not export `evaluate`", "`evalute`"],
+        ),
+        (
+            format!("{plugin}export const evaluate = {{ evalute() {{}} }};"),
+            &[
+                "`evaluate` in plugin.js has no function `evaluate`",
+                "`evalute`",
+            ],
+        ),
+        (
+            format!("{plugin}export const evaluate = {{ async evaluate() {{}} }};"),
+            &["`evaluate.evaluate`", "async"],
+        ),
+        (
+            format!("{plugin}{evaluate}const f = () => none.such;\nf();"),
+            &["none is not defined", "plugin.js:3:"],
+        ),
+        (format!("{plugin}{evaluate}let = ;"), &["plugin.js:3:"]),
+        (
+            format!("import state from \"palisade:plugin/state@0.1.0\";\n{plugin}{evaluate}"),
+            &[
+                "plugin.js imports `palisade:plugin/state@0.1.0`",
+                "add \"state\" to `capabilities`",
+            ],
+        ),
+        (
+            format!("import dns from \"palisade:plugin/network-dns@0.1.0\";\n{plugin}{evaluate}"),
+            &["`[[subscription]]` with `kind = \"network.dns\"`"],
+        ),
+        (
+            format!("import state from \"palisade:plugin/state@0.2.0\";\n{plugin}{evaluate}"),
+            &["this host has version 0.1.0"],
+        ),
+        (
+            format!(
+                "import {{ u8s }} from \"palisade-sdk/batch.js\";\nu8s(1);\n{plugin}{evaluate}"
+            ),
+            &["no subscription in plugin.toml lists"],
+        ),
+        (
+            format!(
+                "import b from \"palisade:plugin/batch@0.1.0\";\nb.currentKind();\n{plugin}{evaluate}"
+            ),
+            &[
+                "`batch.current-kind` is called while the module is loaded",
+                "plugin.js:2:",
+            ],
+        ),
+        (
+            format!("console.log(1);\n{plugin}{evaluate}"),
+            &["`console.log` needs the capability `log`", "plugin.js:1:"],
+        ),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        project(dir.path(), "", &code);
+        let mut assert = palisade(dir.path())
+            .args(["plugin", "build"])
+            .assert()
+            .code(2)
+            .stderr(contains("cannot build tests/probe").and(contains("wasm backtrace").not()));
+        for part in parts {
+            assert = assert.stderr(contains(*part));
+        }
+    }
+}
+
+#[test]
+fn a_component_is_the_same_wherever_and_whenever_it_is_built() {
+    let folder = tempfile::tempdir().unwrap();
+    let code = format!(
+        "{HEAD}const seeds = [Math.random(), new Map([[{{}}, 1]]), [\"b\", \"a\"].sort()];\n\
+         export const evaluate = {{ evaluate() {{ if (seeds.length > 5) emit({{}}); }} }};\n"
+    );
+    let build = |place: &str, variables: &[(&str, &str)]| {
+        let dir = folder.path().join(place);
+        project(&dir, "", &code);
+        let mut command = palisade(&dir);
+        command
+            .args(["plugin", "build"])
+            .envs(variables.iter().copied());
+        command.assert().code(0);
+        fs::read(dir.join("target/plugins/tests/probe.wasm")).unwrap()
+    };
+    let first = build("one", &[]);
+    // The clock has gone on, and so have all random numbers.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    let elsewhere = [
+        ("TZ", "Pacific/Kiritimati"),
+        ("LC_ALL", "tr_TR.UTF-8"),
+        ("SOME", "thing"),
+    ];
+    let second = build("another place, öde/deep/er", &elsewhere);
+    assert!(first == second, "two builds of one source differ");
+    assert!(build("one-more", &[]) == first);
+}

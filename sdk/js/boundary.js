@@ -1,0 +1,118 @@
+// What stands between an author's module and the host: every call is checked on its way out,
+// and every exception becomes a fault that says what and where. The build imports this; plugins
+// need not.
+
+import { abort } from "palisade-host/native-fault.js";
+import { checked, described } from "./types.js";
+
+/** Modules are loaded while the plugin is built, when there is no host to call. */
+let running = false;
+
+const FRAMES = 32;
+const MESSAGE = 2048;
+/** Frames that every stack has, and that say nothing. */
+const GLUE = /palisade-(host\/|sdk\/(boundary|types)\.js)/;
+
+function frames(stack) {
+  const found = [];
+  for (const line of String(stack).split("\n")) {
+    const frame = line.trim();
+    if (!frame.startsWith("at ") || frame.includes("(native)")) continue;
+    const shown = frame.slice(3).replace(/(^|\()\/(node_modules\/)?/, "$1");
+    if (!GLUE.test(shown) && found.length < FRAMES) found.push(shown);
+  }
+  return found;
+}
+
+/** `file`, `line` and `column` of the innermost frame of the author's. */
+function place(stack) {
+  const own = stack.find((frame) => !frame.includes("palisade-sdk/")) ?? stack[0] ?? "";
+  const [, file, line, column] = /([^\s()]+?):(\d+)(?::(\d+))?\)?$/.exec(own) ?? [];
+  return { file: file ?? "", line: Number(line ?? 0), column: Number(column ?? 0) };
+}
+
+/** What was thrown, whatever it is. */
+export function told(thrown) {
+  let message = "an exception that cannot be read";
+  let stack = [];
+  try {
+    if (thrown instanceof Error) {
+      message = `${thrown.name}: ${thrown.message}`;
+      stack = frames(thrown.stack);
+      if (thrown.cause !== undefined) message += `\nbecause of ${thrown.cause instanceof Error ? thrown.cause : described(thrown.cause)}`;
+    } else {
+      message = `${described(thrown)} was thrown, which tells no place; throw an Error`;
+    }
+  } catch {
+    // A getter or a `toString` of the exception throws too; what is known so far counts.
+  }
+  const lines = [message.slice(0, MESSAGE), ...stack.map((frame) => `    at ${frame}`)];
+  return { message: lines.join("\n").toWellFormed(), ...place(stack) };
+}
+
+function fail(thrown) {
+  const { message, file, line, column } = told(thrown);
+  abort(message, file.toWellFormed(), line, column);
+}
+
+/** A function of the host, whose arguments are checked. `params` are names and types. */
+export function hosted(name, native, params) {
+  const types = params.map(([param, type]) => checked(type, `\`${name}\`: ${param}`));
+  const wanted = params.length === 0 ? "no arguments" : `(${params.map(([param]) => param).join(", ")})`;
+  return (...args) => {
+    if (!running) {
+      throw new Error(`\`${name}\` is called while the module is loaded, which happens when the plugin is built; call it from \`configure\` or later`);
+    }
+    if (args.length !== types.length) throw new TypeError(`\`${name}\` is given ${args.length} arguments; it takes ${wanted}`);
+    return native(...args.map((value, at) => types[at](value)));
+  };
+}
+
+/** What `configure` throws to refuse a setting: no Error, which would be a mistake in it. */
+function isRefusal(thrown) {
+  try {
+    return typeof thrown === "object" && thrown !== null && !(thrown instanceof Error) && typeof thrown.name === "string" && typeof thrown.message === "string";
+  } catch {
+    return false;
+  }
+}
+
+function guarded(module, path, call, { result, refuses }) {
+  const answer = result === null ? null : checked(result, `what \`${path}\` returned`);
+  return (...args) => {
+    running = true;
+    try {
+      const value = module[call](...args);
+      if (answer !== null) return answer(value);
+      if (typeof value?.then === "function") {
+        throw new TypeError(`\`${path}\` returned a promise, which nobody waits for; calls of a plugin end when they return`);
+      }
+    } catch (thrown) {
+      if (refuses && isRefusal(thrown)) throw { name: thrown.name.toWellFormed(), message: thrown.message.toWellFormed() };
+      fail(thrown);
+    }
+  };
+}
+
+/** An exported interface, each of its functions guarded. Throws when the author has none such. */
+export function exported(author, name, functions) {
+  const module = author[name];
+  const has = Object.keys(author).map((other) => `\`${other}\``).join(", ") || "nothing";
+  if (typeof module !== "object" || module === null) {
+    const example = `export const ${name} = { ${Object.keys(functions).map((call) => `${call}(…) {…}`).join(", ")} };`;
+    throw new Error(`plugin.js does not export \`${name}\`, as plugin.toml promises; it exports ${has}; write \`${example}\``);
+  }
+  const out = {};
+  for (const [call, kind] of Object.entries(functions)) {
+    const path = `${name}.${call}`;
+    if (typeof module[call] !== "function") {
+      const members = Object.keys(module).map((other) => `\`${other}\``).join(", ") || "nothing";
+      throw new Error(`\`${name}\` in plugin.js has no function \`${call}\`; it has ${members}`);
+    }
+    if (/^Async|Generator/.test(module[call].constructor?.name ?? "")) {
+      throw new Error(`\`${path}\` in plugin.js is async or a generator; calls of a plugin end when they return, so write a plain function`);
+    }
+    out[call] = guarded(module, path, call, kind);
+  }
+  return out;
+}

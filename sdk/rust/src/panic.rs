@@ -1,0 +1,17 @@
+//! What becomes of a panic in a guest: a fault that says what, and where in the source.
+
+use crate::host;
+
+/// Tells the host of every panic from now on, which ends the call. A second time changes
+/// nothing.
+pub(crate) fn report() {
+    std::panic::set_hook(Box::new(|panic| {
+        let message = panic
+            .payload_as_str()
+            .unwrap_or("a panic whose payload is no text");
+        match panic.location() {
+            Some(at) => host::fault::abort(message, at.file(), at.line(), at.column()),
+            None => host::fault::abort(message, "", 0, 0),
+        }
+    }));
+}
