@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use clap::Subcommand;
 use palisade_pack::{PrivateKey, PublicKey};
 use serde_json::json;
@@ -36,15 +36,23 @@ impl Command {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
         match self {
             Self::New { file, passphrase } => {
+                let mut name = file.clone().into_os_string();
+                name.push(".pub");
+                let name = PathBuf::from(name);
+                // Both or none, and nobody is asked for a passphrase in vain.
+                for path in [&file, &name] {
+                    ensure!(
+                        path.symlink_metadata().is_err(),
+                        "{} is there already, and a key is never overwritten; choose another name",
+                        path.display()
+                    );
+                }
                 let passphrase = passphrase.get(&file, true)?;
                 let mut seed = Zeroizing::new([0; 32]);
                 getrandom::fill(seed.as_mut_slice())
                     .map_err(|e| anyhow::anyhow!("the system gives no random numbers: {e}"))?;
                 let key = PrivateKey::from_seed(&seed)?;
                 write_new(&file, key.to_file(&passphrase)?.as_bytes(), 0o600)?;
-                let mut name = file.into_os_string();
-                name.push(".pub");
-                let name = PathBuf::from(name);
                 let public = palisade_pack::Sign::public(&key);
                 write_new(&name, public.to_pem().as_bytes(), 0o644)?;
                 show(context, public)
@@ -77,7 +85,12 @@ fn write_new(path: &std::path::Path, bytes: &[u8], mode: u32) -> Result<()> {
         .create_new(true)
         .mode(mode)
         .open(path)
-        .with_context(|| format!("make {}", path.display()))?;
+        .with_context(|| {
+            format!(
+                "make {}, for which its folder must be there",
+                path.display()
+            )
+        })?;
     file.write_all(bytes)
         .and_then(|()| file.sync_all())
         .with_context(|| format!("write {}", path.display()))

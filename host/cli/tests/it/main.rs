@@ -7,7 +7,9 @@
 )]
 
 mod build;
+mod gate;
 mod inspect;
+mod messages;
 mod new;
 mod pack;
 mod reproducible;
