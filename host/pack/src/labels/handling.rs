@@ -2,7 +2,6 @@
 //! have it in the words of other tools.
 
 use super::field::{is_open, is_restricting, restricts};
-use super::mention::Manner;
 use super::node::Node;
 use super::read::{Form, Reader};
 use super::tlp::{Tlp, compact, shown};
@@ -38,7 +37,7 @@ impl Reader<'_> {
         if named.starts_with("marking-definition--") {
             return self.named(named);
         }
-        let coloured = self.mentioned(name, text, Manner::Value);
+        let coloured = self.mentioned(name, text, true);
         if is_restricting(text) {
             return self.not_understood(name, text);
         }
@@ -59,8 +58,8 @@ impl Reader<'_> {
         if coloured && of_colour() {
             return;
         }
-        if !coloured && let Some(colour) = Tlp::from_name(word) {
-            // A bare `red` among the labels.
+        // A bare `red` among the labels; a bare `white` may be anything.
+        if let Some(colour) = Tlp::from_name(word).filter(|colour| *colour > Tlp::Clear) {
             return self.see(colour);
         }
         let (space, rest) = word.split_once([':', '=']).unwrap_or((word, ""));
@@ -151,7 +150,7 @@ impl Reader<'_> {
             if id.is_empty() {
                 continue;
             }
-            self.mentioned(name, id, Manner::Value);
+            self.mentioned(name, id, false);
             if id.len() > MAX_ID || id.chars().any(char::is_control) {
                 let what = "an id has more than 256 bytes or control characters";
                 self.not_read(name, what);
@@ -169,7 +168,7 @@ impl Reader<'_> {
                 for (inner, value) in fields {
                     match (compact(inner).as_str(), value) {
                         ("text", Node::Text(text)) if !is_open(text) => {
-                            if !self.mentioned(inner, text, Manner::Value) {
+                            if !self.mentioned(inner, text, true) {
                                 self.not_understood(&format!("{name}.{inner}"), text);
                             }
                         }
@@ -191,7 +190,7 @@ impl Reader<'_> {
             // 4, a sharing group, is one of these.
             other if is_open(other) => {}
             other => {
-                if !self.mentioned(name, other, Manner::Value) {
+                if !self.mentioned(name, other, true) {
                     self.not_understood(name, other);
                 }
             }
@@ -224,8 +223,8 @@ impl Reader<'_> {
             Node::Null | Node::Bool(true) => {}
             Node::Text(text) if is_open(text) => {}
             Node::Text(text) => {
-                if !self.mentioned(name, text, Manner::Value) {
-                    match Tlp::from_name(text) {
+                if !self.mentioned(name, text, true) {
+                    match Tlp::from_name(text).filter(|colour| *colour > Tlp::Clear) {
                         Some(colour) => self.see(colour),
                         None => self.not_understood(name, text),
                     }

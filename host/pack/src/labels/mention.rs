@@ -2,7 +2,7 @@
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::tlp::{Tlp, shown, strip_protocol};
+use super::tlp::{Tlp, is_invisible, shown, strip_protocol};
 
 /// What a text says where it speaks of the protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,10 +83,6 @@ fn words(text: &str) -> Vec<Word> {
     words
 }
 
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{fe00}'..='\u{fe0f}')
-}
-
 fn mention(text: &str, words: &[Word], at: usize, word: &Word, manner: Manner) -> Option<Mention> {
     let as_written =
         |to: usize| Mention::Unknown(shown(text.get(word.from..to).unwrap_or_default()));
@@ -111,13 +107,16 @@ fn mention(text: &str, words: &[Word], at: usize, word: &Word, manner: Manner) -
     let mut last = name;
     if glued.is_empty() {
         // A version between name and colour: `TLP 2.0: RED`.
-        while let Some(word) = words.get(next).filter(|w| is_version(&w.text)) {
+        while next < at + MAX_VERSION
+            && let Some(word) = words.get(next).filter(|w| is_version(&w.text))
+        {
             last = word;
             next += 1;
         }
     }
     let sign = between(last.to, next);
-    let assigned = sign.contains(':') || (manner != Manner::Prose && sign.contains('='));
+    let all = between(name.to, next);
+    let assigned = all.contains(':') || (manner != Manner::Prose && all.contains('='));
     let colour = match words.get(next) {
         _ if !glued.is_empty() => Tlp::from_compact(glued),
         Some(word) => Tlp::from_compact(&word.text),
@@ -160,9 +159,11 @@ fn mention(text: &str, words: &[Word], at: usize, word: &Word, manner: Manner) -
     }
 }
 
+/// Words of `TLP version 2.0`, `Traffic Light Protocol v1`.
+const MAX_VERSION: usize = 6;
+
 fn is_version(word: &str) -> bool {
-    let digits = word.strip_prefix('v').unwrap_or(word);
-    word == "version" || (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
+    matches!(word, "version" | "v" | "v1" | "v2" | "0" | "1" | "2")
 }
 
 fn is_colour_word(word: &str) -> bool {

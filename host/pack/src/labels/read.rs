@@ -26,8 +26,9 @@ pub(super) struct Reader<'a> {
     pub(super) line: Option<usize>,
     pub(super) labels: Labels,
     pub(super) unread: Vec<Unread>,
-    /// What the record that is read says of its colour.
+    /// What the record that is read says of its colour, and whether it names a marking for that.
     colour: Option<Tlp>,
+    marking: bool,
     /// Marking definitions that are named, and those that were read, by id.
     named: BTreeSet<String>,
     defined: BTreeSet<String>,
@@ -42,6 +43,7 @@ impl<'a> Reader<'a> {
             labels: Labels::default(),
             unread: Vec::new(),
             colour: None,
+            marking: false,
             named: BTreeSet::new(),
             defined: BTreeSet::new(),
         }
@@ -70,7 +72,7 @@ impl<'a> Reader<'a> {
             }
             _ => {}
         }
-        self.colour = None;
+        (self.colour, self.marking) = (None, false);
         self.value("", node);
         // Those do not say what anybody knows, but how it is written or who says it.
         let about_others = matches!(
@@ -78,7 +80,8 @@ impl<'a> Reader<'a> {
             Some("marking-definition" | "extension-definition" | "identity" | "language-content")
         );
         self.labels.tlp = self.labels.tlp.max(self.colour);
-        if self.colour.is_none() && self.form == Form::Data && !about_others {
+        let marked = self.colour.is_some() || self.marking;
+        if !marked && self.form == Form::Data && !about_others {
             self.labels.unmarked = true;
         }
     }
@@ -96,7 +99,7 @@ impl<'a> Reader<'a> {
     /// Reads text of a form that is not taken apart.
     pub(super) fn text(&mut self, text: &str, manner: Manner) {
         self.colour = None;
-        self.mentioned("", text, manner);
+        self.mentioned_in("", text, manner, false);
         self.labels.tlp = self.labels.tlp.max(self.colour);
     }
 
@@ -136,7 +139,8 @@ impl<'a> Reader<'a> {
                 if named.starts_with("marking-definition--") || named.starts_with("marking-tlp--") {
                     self.named(named);
                 } else {
-                    self.mentioned(name, text, Manner::Value);
+                    let alone = Tlp::from_name(text).is_some();
+                    self.mentioned(name, text, alone);
                 }
             }
             Node::Null | Node::Bool(_) | Node::Number(_) => {}
@@ -168,12 +172,18 @@ impl<'a> Reader<'a> {
         self.colour = self.colour.max(Some(colour));
     }
 
-    /// What a text says of the protocol; whether it says anything.
-    pub(super) fn mentioned(&mut self, name: &str, text: &str, manner: Manner) -> bool {
+    /// What a text says of the protocol; whether it says anything. Who speaks about CLEAR in
+    /// passing states nothing, so that counts only where a label is meant.
+    pub(super) fn mentioned(&mut self, name: &str, text: &str, meant: bool) -> bool {
+        self.mentioned_in(name, text, Manner::Value, meant)
+    }
+
+    fn mentioned_in(&mut self, name: &str, text: &str, manner: Manner, meant: bool) -> bool {
         let found = mentions(text, manner, MAX_UNREAD);
         let any = !found.is_empty();
         for mention in found {
             match mention {
+                Mention::Colour(Tlp::Clear) if !meant => {}
                 Mention::Colour(colour) => self.see(colour),
                 Mention::Unknown(text) => self.no_colour(name, &text),
             }
@@ -190,6 +200,8 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn named(&mut self, id: &str) {
+        // What it says is read where it is defined, or told at the end of the file.
+        self.marking = true;
         match Tlp::from_definition(id) {
             Some(colour) => self.see(colour),
             None if self.named.len() < MAX_UNREAD => drop(self.named.insert(id.to_owned())),

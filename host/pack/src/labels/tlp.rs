@@ -48,11 +48,19 @@ const DEFINITIONS: [(&str, Tlp); 9] = [
     ("e828b379-4e03-4974-9ac4-e53a884c97c1", Tlp::Red),
 ];
 
+/// Signs within and around a colour.
+const SIGNS: &str = ":=-_+./()[]{}'\"*#";
+
 impl Tlp {
     /// From its name in any of the usual spellings: `amber-strict`, `TLP:AMBER+STRICT`,
     /// `tlp_red`, `Traffic Light Protocol: Red`, `TLPv2:GREEN`, `WHITE` of version 1. Case,
     /// spaces and signs do not count; letters of other alphabets do.
     pub fn from_name(name: &str) -> Option<Self> {
+        // `AMBER?` and `GREEN|RED` say something else.
+        let sign = |c: char| c.is_whitespace() || is_invisible(c) || SIGNS.contains(c);
+        if !name.nfkc().all(|c| c.is_alphanumeric() || sign(c)) {
+            return None;
+        }
         let name = compact(name);
         Self::from_compact(strip_protocol(&name).unwrap_or(&name))
     }
@@ -87,6 +95,11 @@ impl fmt::Display for Tlp {
             Self::Red => "TLP:RED",
         })
     }
+}
+
+/// Whether a character is not seen, and parts no words.
+pub(super) fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{fe00}'..='\u{fe0f}')
 }
 
 /// Letters and digits alone, in lower case and in the form that is compatible (NFKC): what is
@@ -155,6 +168,8 @@ mod tests {
         }
         for other in [
             "",
+            "amber?",
+            "green|red",
             "purple",
             "tlp",
             "3",

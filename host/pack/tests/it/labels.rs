@@ -63,7 +63,8 @@ fn a_label_cannot_be_taken_off() {
     let refusal = with_manifest(&pack, "tlp = \"red\"", "tlp = \"clear\"").unwrap_err();
     assert_eq!(refusal.code(), "label-dropped");
     let unmarked = of_entry("\"confidence\":90");
-    let refusal = with_manifest(&unmarked, "unmarked = true\n", "").unwrap_err();
+    let stated = "[labels]\nunmarked = true\n";
+    let refusal = with_manifest(&unmarked, stated, "[labels]\nmarks = [\"x\"]\n").unwrap_err();
     assert_eq!(refusal.code(), "label-dropped");
     let file = [(
         "docs/list.json",
@@ -205,6 +206,8 @@ fn data_that_names_no_colour_is_not_clear() {
         r#""tlp":"""#,
         r#""distribution":"3""#,
         r#""labels":"phishing""#,
+        r#""labels":"white""#,
+        r#""comment":"not like the TLP:CLEAR notes""#,
     ] {
         assert!(!marked(&of_entry(fields)), "{fields}");
     }

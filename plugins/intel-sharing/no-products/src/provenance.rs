@@ -148,9 +148,7 @@ fn of(object: &str, seen: &mut BTreeSet<String>) -> Origin {
     let sources = sources(object);
     if sources.iter().any(|source| source.name == UNKNOWN) {
         let object = short(object);
-        return Origin::TooFar(format!(
-            "something of which {object} was made that is not known"
-        ));
+        return Origin::TooFar(format!("a source of {object} that cannot be looked up"));
     }
     let free = sources
         .iter()
