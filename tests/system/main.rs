@@ -14,6 +14,7 @@ mod pack_changes;
 mod packs;
 mod recognition;
 mod recording;
+mod registries;
 mod requirements;
 mod run;
 mod schemas;

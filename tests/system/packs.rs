@@ -1,10 +1,8 @@
 //! The walk-through of `host/pack/README.md` as commands: a vendor builds and signs, a certifier
-//! certifies, a registry carries, and an operator verifies, upgrades, refuses and rolls back.
+//! certifies, and an operator verifies, upgrades, refuses and rolls back.
 
-use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Output};
 
 use palisade_tests::{capture, root, skip};
 use serde_json::Value;
@@ -57,6 +55,11 @@ impl Site {
             .env_remove("XDG_DATA_HOME")
             .env_remove("XDG_CACHE_HOME")
             .env_remove("XDG_STATE_HOME")
+            // Where credentials may be.
+            .env("XDG_RUNTIME_DIR", self.path().join("run"))
+            .env_remove("XDG_CONFIG_HOME")
+            .env_remove("DOCKER_CONFIG")
+            .env_remove("REGISTRY_AUTH_FILE")
             .env_remove("PALISADE_STORE")
             .env_remove("PALISADE_TRUST")
             .output()
@@ -221,52 +224,8 @@ fn from_the_vendor_to_the_operator_and_back_again() {
     assert!(said.contains("revoked"), "{said}");
 }
 
-/// Debian's registry on loopback, stopped when dropped.
-struct Registry {
-    process: Child,
-    port: u16,
-}
-
-impl Registry {
-    fn start(folder: &Path) -> Option<Registry> {
-        if !Path::new("/usr/bin/docker-registry").is_file() {
-            skip("docker-registry is not installed; run `make setup`");
-            return None;
-        }
-        let port = TcpListener::bind("127.0.0.1:0")
-            .and_then(|socket| socket.local_addr())
-            .expect("a free port")
-            .port();
-        let config = format!(
-            "version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: registry\n\
-             http:\n  addr: 127.0.0.1:{port}\n"
-        );
-        std::fs::write(folder.join("registry.yml"), config).expect("the configuration");
-        let process = Command::new("/usr/bin/docker-registry")
-            .args(["serve", "registry.yml"])
-            .current_dir(folder)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("docker-registry starts");
-        let until = Instant::now() + Duration::from_secs(30);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < until, "docker-registry does not answer");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Some(Registry { process, port })
-    }
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 /// Changes a byte in the middle of every file below a folder; how many there are.
-fn change_all(folder: &Path) -> usize {
+pub(crate) fn change_all(folder: &Path) -> usize {
     let mut changed = 0;
     for entry in std::fs::read_dir(folder).expect("the folder can be read") {
         let path = entry.expect("the folder can be read").path();
@@ -285,105 +244,4 @@ fn change_all(folder: &Path) -> usize {
         changed += 1;
     }
     changed
-}
-
-#[test]
-fn a_registry_carries_packs_and_cannot_change_them() {
-    let Some(site) = Site::new() else { return };
-    let Some(registry) = Registry::start(site.path()) else {
-        return;
-    };
-    site.trusting();
-    let pack = site.pack("iot-protocols", "0.1.0");
-    site.ok(&format!("pack sign {pack} --key vendor"));
-    site.ok(&format!("pack certify {pack} --key certifier"));
-    let place = format!("127.0.0.1:{}/packs/iot", registry.port);
-    let said = site.ok(&format!("pack push {pack} {place}:0.1.0"));
-    assert!(said.contains("with 2 attestations"), "{said}");
-    let said = site.ok(&format!(
-        "pack pull {place}:0.1.0 --out pulled.tar --format json"
-    ));
-    let told: Value = serde_json::from_str(&said).expect("JSON");
-    let said = site.ok("pack verify --offline pulled.tar");
-    assert!(said.contains("certified by certifier"), "{said}");
-    site.ok(&format!("pack diff {pack} pulled.tar"));
-    // By digest it is the same, whatever becomes of the tag.
-    let by_digest = told["reference"].as_str().expect("a reference");
-    site.ok(&format!("pack pull {by_digest} --out again.tar"));
-
-    // A tag that is moved after it was verified leads elsewhere, and that is judged anew.
-    let other = site.pack("iot-protocols", "0.1.1");
-    site.ok(&format!("pack push {other} {place}:0.1.0"));
-    site.ok(&format!("pack pull {place}:0.1.0 --out moved.tar"));
-    let said = site.ends(1, "pack verify --offline moved.tar");
-    assert!(said.contains("[signatures-missing]"), "{said}");
-    site.ok(&format!("pack pull {by_digest} --out kept.tar"));
-    site.ok("pack verify --offline kept.tar");
-    site.ok(&format!("pack diff {pack} kept.tar"));
-
-    let changed = change_all(&site.path().join("registry"));
-    assert!(changed >= 2, "{changed}");
-    let said = site.ends(2, &format!("pack pull {by_digest} --out changed.tar"));
-    assert!(said.contains("is not what it claims"), "{said}");
-    assert!(!site.path().join("changed.tar").exists());
-}
-
-#[test]
-fn a_labelled_pack_leaves_only_if_the_policies_permit_it() {
-    let Some(site) = Site::new() else { return };
-    let Some(registry) = Registry::start(site.path()) else {
-        return;
-    };
-    let source = site.path().join("intel-detect");
-    copy(&root().join("plugins/intel-detect"), &source);
-    std::fs::copy(
-        root().join("plugins/README.md"),
-        site.path().join("README.md"),
-    )
-    .expect("the document is copied");
-    let indicator = r#"{"kind":"ipv4","value":"203.0.113.66","confidence":90,"tlp":"TLP:AMBER","labels":"intel-derived-data","derived_from":"N-12"}"#;
-    std::fs::write(source.join("shared.ndjson"), format!("{indicator}\n")).expect("a dataset");
-    let mut text = std::fs::read_to_string(source.join("pack.toml")).expect("pack.toml");
-    text.push_str("\n[datasets.indicators]\nfile = \"shared.ndjson\"\n");
-    std::fs::write(source.join("pack.toml"), text).expect("pack.toml is written");
-    let pack = site.pack("intel-detect", "0.1.0");
-    let said = site.ok(&format!("pack inspect {pack}"));
-    assert!(
-        said.contains("TLP:AMBER") && said.contains("N-12"),
-        "{said}"
-    );
-
-    let place = format!("127.0.0.1:{}/packs/intel:0.1.0", registry.port);
-    let said = site.ends(2, &format!("pack push {pack} {place}"));
-    assert!(said.contains("carries labels"), "{said}");
-    let request = |audience: &str| {
-        let party = r#"{"id":"party-b","kind":"organisation","country":"CN","verified":true}"#;
-        let text =
-            format!(r#"{{"audience":"{audience}","publisher":{party},"recipients":[{party}]}}"#);
-        std::fs::write(site.path().join("request.json"), text).expect("a request");
-    };
-    let policies = |names: &[&str]| -> String {
-        let option = |name: &&str| format!(" --plugins {}", components(name).display());
-        names.iter().map(option).collect()
-    };
-    let push = format!("pack push {pack} {place} --request request.json");
-    request("open");
-    let both = ["vuln-disclosure", "intel-sharing"];
-    let said = site.ends(1, &format!("{push}{}", policies(&both)));
-    assert!(
-        said.contains("TLP:AMBER does not go to everybody"),
-        "{said}"
-    );
-    request("named");
-    let said = site.ends(1, &format!("{push}{}", policies(&both)));
-    assert!(
-        said.contains("TI-7.2") && said.contains("is not pushed"),
-        "{said}"
-    );
-    // Those who own the intelligence have no such policy; then it goes, and the label with it.
-    let said = site.ok(&format!("{push}{}", policies(&["vuln-disclosure"])));
-    assert!(
-        said.contains("RMSV-9.4") && said.contains("sha256:"),
-        "{said}"
-    );
 }

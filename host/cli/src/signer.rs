@@ -99,8 +99,13 @@ impl SignerOptions {
             (Some(path), _, _, _) => {
                 let text = Zeroizing::new(text(path)?);
                 let passphrase = self.passphrase.get(path, false)?;
-                let key = PrivateKey::from_file(&text, &passphrase)
-                    .with_context(|| format!("open {}", path.display()))?;
+                let key = PrivateKey::from_file(&text, &passphrase).with_context(|| {
+                    let hint = match text.contains("BEGIN PUBLIC KEY") {
+                        true => " (only the private key signs; its file has no .pub at the end)",
+                        false => "",
+                    };
+                    format!("open {}{hint}", path.display())
+                })?;
                 Ok(Box::new(key))
             }
             (None, Some(command), _, Some(path)) => Ok(Box::new(Program {
@@ -121,7 +126,14 @@ impl SignerOptions {
 /// # Errors
 /// When the file cannot be read or is none.
 pub(crate) fn public(path: &Path) -> Result<PublicKey> {
-    PublicKey::from_pem(&text(path)?).with_context(|| format!("read {}", path.display()))
+    let text = Zeroizing::new(text(path)?);
+    PublicKey::from_pem(&text).with_context(|| {
+        let hint = match text.contains("PRIVATE KEY") {
+            true => " (it is a private key; its public half is in a file with .pub at the end)",
+            false => "",
+        };
+        format!("read {}{hint}", path.display())
+    })
 }
 
 fn text(path: &Path) -> Result<String> {
@@ -139,17 +151,21 @@ pub(crate) fn now() -> Time {
     Time::from_seconds(jiff::Timestamp::now().as_second())
 }
 
-/// A time as an option has it: `2027-01-01T00:00:00Z`, or `365d` from now.
+/// A time to come as an option has it: `2027-01-01T00:00:00Z`, or `365d` from now.
 pub(crate) fn time(text: &str) -> Result<Time, String> {
     let days = text
         .strip_suffix('d')
         .and_then(|days| days.parse::<u32>().ok());
-    match days {
-        Some(days) => Ok(now().plus_days(days)),
+    let time: Time = match days {
+        Some(days) => now().plus_days(days),
         None => text.parse().map_err(|_| {
             format!(
                 "`{text}` is no time; write 2027-01-01T00:00:00Z, or 365d for as many days from now"
             )
-        }),
+        })?,
+    };
+    if time <= now() {
+        return Err(format!("{time} is over; write a time to come"));
     }
+    Ok(time)
 }

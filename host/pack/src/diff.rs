@@ -140,6 +140,12 @@ fn facts(pack: &Pack) -> Facts {
     if let Some(until) = labels.embargo {
         add("label", "embargo".into(), until.to_string());
     }
+    if labels.unmarked {
+        add("label", "unmarked".into(), String::new());
+    }
+    for unread in pack.unread() {
+        add("label", unread.to_string(), String::new());
+    }
     for mark in labels.marks.iter().chain(&labels.derived_from) {
         add("label", mark.clone(), String::new());
     }

@@ -6,7 +6,7 @@ use palisade_events::Digest;
 use palisade_runtime::manifest::WIT_VERSION;
 
 use crate::component::PackedPlugin;
-use crate::labels::{self, Labels};
+use crate::labels::{self, Carried, Labels, Unread};
 use crate::listing::Listing;
 use crate::manifest::{
     Abi, DatasetEntry, FORMAT, PACK_TOML, PackManifest, PackSource, PluginEntry,
@@ -16,6 +16,9 @@ use crate::{Content, Refusal, sbom};
 /// Folders and files of a pack, besides `attestations`.
 const ROOMS: [&str; 4] = ["plugins/", "datasets/", "vectors/", "docs/"];
 
+/// Most of what is not understood that is told of a pack.
+const MAX_UNREAD: usize = 64;
+
 /// A pack, read and found to be consistent. Nothing says yet that it should be trusted.
 #[derive(Debug, Clone)]
 pub struct Pack {
@@ -24,6 +27,7 @@ pub struct Pack {
     digest: Digest,
     manifest: PackManifest,
     plugins: Vec<PackedPlugin>,
+    unread: Vec<Unread>,
 }
 
 impl Pack {
@@ -91,19 +95,11 @@ impl Pack {
         }
         for (name, entry) in &manifest.datasets {
             let path = format!("datasets/{name}.ndjson");
-            let bytes = content.file(&path)?;
+            content.file(&path)?;
             let found = digests.get(path.as_str()).copied().unwrap_or_default();
             same_digest(&path, entry.digest, found)?;
-            let carried = dataset_labels(&path, bytes)?;
-            for (has, labels) in [(&entry.labels, &carried), (&manifest.labels, &entry.labels)] {
-                if let Some(label) = has.lacks(labels) {
-                    return Err(Refusal::LabelDropped {
-                        label,
-                        dataset: name.clone(),
-                    });
-                }
-            }
         }
+        let unread = check_labels(&content, &manifest)?;
         check_settings(&manifest, &plugins)?;
         if content.file(sbom::SBOM)? != sbom::write(&manifest, &plugins, &content)? {
             return Err(Refusal::Overstated {
@@ -118,6 +114,7 @@ impl Pack {
             listing,
             manifest,
             plugins,
+            unread,
         })
     }
 
@@ -129,7 +126,7 @@ impl Pack {
     pub fn build(source: &PackSource, mut content: Content) -> Result<Pack, Refusal> {
         let mut plugins = Vec::new();
         let mut datasets = BTreeMap::new();
-        let mut all = source.labels.clone();
+        let mut all = Labels::default();
         for (path, bytes) in content.files() {
             let digest = Digest::of(bytes);
             let path = path.as_str();
@@ -139,14 +136,26 @@ impl Pack {
             if let Some(name) = name("plugins/", ".wasm") {
                 plugins.push(plugin(path, bytes, digest, &source.name, &name)?);
             } else if let Some(name) = name("datasets/", ".ndjson") {
-                let mut labels = dataset_labels(path, bytes)?;
+                let mut labels = carried(path, bytes)?.labels;
                 if let Some(stated) = source.datasets.get(&name) {
-                    labels.add(&stated.labels);
+                    labels.add(&labels::stated(&stated.labels).labels);
+                    labels.state(&stated.labels);
+                }
+                // The colour of the pack is that of each part that has none.
+                if labels.unmarked
+                    && let Some(tlp) = source.labels.tlp
+                {
+                    labels.tlp = labels.tlp.max(Some(tlp));
+                    labels.unmarked = false;
                 }
                 all.add(&labels);
                 datasets.insert(name, DatasetEntry { digest, labels });
+            } else {
+                all.add(&carried(path, bytes)?.labels);
             }
         }
+        all.add(&labels::stated(&source.labels).labels);
+        all.state(&source.labels);
         let found = requirements(&plugins);
         if source.requirements != found {
             return Err(Refusal::Overstated {
@@ -155,7 +164,7 @@ impl Pack {
                 found: shown(&found),
             });
         }
-        let manifest = PackManifest {
+        let mut manifest = PackManifest {
             format: FORMAT,
             vendor: source.vendor.clone(),
             name: source.name.clone(),
@@ -183,6 +192,9 @@ impl Pack {
             settings: source.settings.clone(),
             changelog: source.changelog.clone(),
         };
+        // Its description and change log are text like any other.
+        let told = labels::text(PACK_TOML, &manifest.write()?);
+        manifest.labels.add(&told.labels);
         content.add(PACK_TOML, manifest.write()?.into_bytes())?;
         content.add(sbom::SBOM, sbom::write(&manifest, &plugins, &content)?)?;
         Pack::open(content)
@@ -211,6 +223,12 @@ impl Pack {
     /// Its files as they are listed.
     pub fn listing(&self) -> &Listing {
         &self.listing
+    }
+
+    /// What in it speaks of passing it on and is not understood, in the order of its files, at
+    /// most 64. As long as there is any, the pack may be more secret than its labels say.
+    pub fn unread(&self) -> &[Unread] {
+        &self.unread
     }
 
     /// Takes an attestation off.
@@ -320,8 +338,51 @@ fn same_digest(path: &str, stated: Digest, found: Digest) -> Result<(), Refusal>
     })
 }
 
-fn dataset_labels(path: &str, bytes: &[u8]) -> Result<Labels, Refusal> {
-    labels::of_dataset(bytes).map_err(|problem| crate::canonical::malformed(path, problem))
+/// What a file of a pack says of passing it on. Components and the bill of materials, which
+/// follows from them, say nothing that could be read.
+fn carried(path: &str, bytes: &[u8]) -> Result<Carried, Refusal> {
+    Ok(match path.split_once('/') {
+        Some(("datasets", _)) => {
+            let read = labels::dataset(path, bytes);
+            read.map_err(|problem| crate::canonical::malformed(path, problem))?
+        }
+        Some(("vectors" | "docs", _)) => labels::other(path, bytes),
+        None if path == PACK_TOML => labels::text(path, &String::from_utf8_lossy(bytes)),
+        _ => Carried::default(),
+    })
+}
+
+/// Compares the labels that the manifest states with those that the files carry; what is not
+/// understood.
+fn check_labels(content: &Content, manifest: &PackManifest) -> Result<Vec<Unread>, Refusal> {
+    let mut unread = Vec::new();
+    let mut check = |file: &str, has: &Labels, carried: Carried| match has.lacks(&carried.labels) {
+        Some(label) => Err(Refusal::LabelDropped {
+            label,
+            file: file.to_owned(),
+        }),
+        None => {
+            let room = MAX_UNREAD.saturating_sub(unread.len());
+            unread.extend(carried.unread.into_iter().take(room));
+            Ok(())
+        }
+    };
+    let all = &manifest.labels;
+    check(PACK_TOML, all, labels::stated(all))?;
+    for (path, bytes) in content.files() {
+        let path = path.as_str();
+        let dataset = path
+            .strip_prefix("datasets/")
+            .and_then(|file| manifest.datasets.get(file.strip_suffix(".ndjson")?));
+        let mut found = carried(path, bytes)?;
+        if let Some(entry) = dataset {
+            found.add(labels::stated(&entry.labels));
+            check(path, &entry.labels, found)?;
+            found = Carried::from(entry.labels.clone());
+        }
+        check(path, all, found)?;
+    }
+    Ok(unread)
 }
 
 fn capabilities(plugins: &[PackedPlugin]) -> BTreeSet<String> {

@@ -40,7 +40,7 @@ refusals! {
     /// More than a pack may have.
     TooLarge { what, limit } = "too-large", "{what} is more than the limit of {limit}; split the pack";
     /// Not a tar archive, or cut off.
-    Archive { problem } = "archive", "the archive cannot be read: {problem}; get it again";
+    Archive { problem } = "archive", "the archive cannot be read: {problem}; it is no pack, or was cut off on the way: get it again";
     /// Something after the end of the archive.
     ArchiveTrailing = "archive-trailing", "the archive goes on after its end; what follows would be seen by other tools only";
     /// A required file is missing.
@@ -61,15 +61,15 @@ refusals! {
     Plugin { path, problem } = "plugin", "`{path}`: {problem}";
     /// Something that the manifest states does not follow from the content.
     Overstated { what, stated, found } = "overstated", "`pack.toml` says {what} {stated}, but its plugins and datasets say {found}";
-    /// A label of a dataset that the pack does not carry.
-    LabelDropped { label, dataset } = "label-dropped", "dataset `{dataset}` carries {label}, but the pack does not; a pack carries every label of what it was built from";
+    /// A label of a file that the pack does not carry.
+    LabelDropped { label, file } = "label-dropped", "`{file}` carries {label}, but `pack.toml` does not say so; a pack carries every label of what it was built from: build it again with `palisade pack build`";
     /// A listing that is not the canonical one.
     Listing { problem } = "listing", "the listing of the pack cannot be read: {problem}";
 
     /// An envelope that is none.
-    Envelope { name, problem } = "envelope", "`{name}` is no DSSE envelope: {problem}";
+    Envelope { name, problem } = "envelope", "`{name}` is no DSSE envelope, as `palisade trust`, `pack sign` and `pack certify` write them: {problem}";
     /// No signature.
-    SignatureAbsent { name } = "signature-absent", "`{name}` has no signature";
+    SignatureAbsent { name } = "signature-absent", "`{name}` has no signature; whoever answers for it signs it with `palisade trust sign` or `palisade pack sign`";
     /// A signature without key id.
     KeyIdAbsent { name } = "key-id-absent", "`{name}` has a signature without key id";
     /// A signature of the wrong length or alphabet.
@@ -87,7 +87,7 @@ refusals! {
     /// A key without the role.
     KeyRole { name, key, role } = "key-role", "`{name}` is signed by key {key}, which does not have the role `{role}`";
     /// Not the type that is expected here.
-    PayloadType { name, found } = "payload-type", "`{name}` holds a payload of type `{found}`, which is not expected here";
+    PayloadType { name, found } = "payload-type", "`{name}` holds a payload of type `{found}`, which is not expected here; it is another kind of document";
     /// A statement about something else.
     Subject { name, stated, found } = "subject", "`{name}` is about {stated}, not about this pack, whose digest is {found}";
     /// A statement that names another pack or version than the one with its digest.
@@ -110,9 +110,9 @@ refusals! {
     /// Fewer signatures than asked for.
     Threshold { what, role, found, needed } = "threshold", "the {what} has {found} of the {needed} signatures that role `{role}` must give";
     /// An older version.
-    DocumentRollback { what, version, known } = "document-rollback", "the {what} has version {version}, but version {known} was seen here before";
+    DocumentRollback { what, version, known } = "document-rollback", "the {what} has version {version}, but version {known} was seen here before, and versions only rise; install the newer one, or give yours a `version` above {known} and sign it again";
     /// Another document of the same version.
-    DocumentFork { what, version } = "document-fork", "another {what} of version {version} was seen here before; one of the two is forged";
+    DocumentFork { what, version } = "document-fork", "another {what} of version {version} was seen here before; if this is the next one, raise its `version` (in trust.toml, or with --from the document before), make it and sign it again; if nobody changed it, one of the two is forged";
     /// A version was left out.
     DocumentGap { what, version, known } = "document-gap", "the {what} has version {version}, but the one here has {known}; install those between, one after the other";
     /// A time reset for another site or another time.
@@ -144,7 +144,7 @@ refusals! {
     LabelDenied { label, limit } = "label-denied", "the pack is {label}; the rule accepts up to {limit}";
 
     /// An older version than the one here.
-    VersionRollback { pack, version, known } = "version-rollback", "version {version} of `{pack}` is older than {known}, which was installed before; name the version with --allow-rollback to go back";
+    VersionRollback { pack, version, known } = "version-rollback", "version {version} of `{pack}` is older than {known}, which was installed before; to go back, install it with --allow-rollback {version}";
     /// Another pack with the same version.
     VersionFork { pack, version } = "version-fork", "another pack was installed as version {version} of `{pack}` before; its vendor must choose a new version";
     /// Another line of versions.

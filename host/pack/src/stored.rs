@@ -7,6 +7,8 @@
 //! delivered has names of its own, so that it neither runs nor takes the place of anything:
 //! `delivered.<vendor>.<name>`, with a version as well, and `delivered-attestations.…`.
 
+use std::collections::BTreeMap;
+
 use palisade_events::Digest;
 use palisade_store::{GetError, Name, NameError, NameParseError, PutError, Store};
 
@@ -54,7 +56,78 @@ fn name(
     }
 }
 
+/// A pack of the store, by its name there.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub struct Held {
+    /// `vendor/name@version`.
+    pub pack: String,
+    /// How far it has come.
+    pub state: HeldState,
+    /// Its digest.
+    pub digest: Digest,
+}
+
 /// How far a pack of the store has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HeldState {
+    /// It is the version that runs.
+    Active,
+    /// It was active, and can be again.
+    Kept,
+    /// It is here, and nothing more.
+    Delivered,
+}
+
+impl HeldState {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            HeldState::Active => "active",
+            HeldState::Kept => "kept",
+            HeldState::Delivered => "delivered",
+        }
+    }
+}
+
+/// The packs of the store by name and version. Nothing of them is read: whether they are whole
+/// and trusted is said by [`get`] and `verify`.
+///
+/// # Errors
+/// When names cannot be read.
+pub fn list(store: &Store) -> Result<Vec<Held>, StoredError> {
+    let names: BTreeMap<Name, Digest> = store.names()?.into_iter().collect();
+    let mut held = Vec::new();
+    for (name, digest) in &names {
+        let name = name.to_string();
+        for stage in [Stage::Delivered, Stage::Installed] {
+            let (prefix, _) = stage.prefixes();
+            // Vendors and names have no dots, versions have.
+            let parts = name.strip_prefix(prefix).and_then(|rest| {
+                let (title, version) = rest.strip_prefix('.')?.split_once('@')?;
+                Some((title.split_once('.')?, version))
+            });
+            let Some(((vendor, pack), version)) = parts else {
+                continue;
+            };
+            let latest = self::name(prefix, vendor, pack, None)?;
+            let is_latest = names.get(&latest) == Some(digest);
+            held.push(Held {
+                pack: format!("{vendor}/{pack}@{version}"),
+                state: match (stage, is_latest) {
+                    (Stage::Delivered, _) => HeldState::Delivered,
+                    (Stage::Installed, true) => HeldState::Active,
+                    (Stage::Installed, false) => HeldState::Kept,
+                },
+                digest: *digest,
+            });
+        }
+    }
+    held.sort();
+    Ok(held)
+}
+
+/// Which names a pack of the store has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     /// It is here, and nothing more.

@@ -169,13 +169,25 @@ fn judge(pack: &Pack, trust: &Trust, root: &Root, rule: &PackRule, report: &mut 
             pack: rule.pattern.clone(),
         });
     }
-    if let (Some(most), Some(tlp)) = (rule.tlp_max, manifest.labels.tlp)
-        && tlp > most
-    {
-        report.refuse(&Refusal::LabelDenied {
-            label: tlp.to_string(),
+    if let Some(most) = rule.tlp_max {
+        let denied = |label: String| Refusal::LabelDenied {
+            label,
             limit: most.to_string(),
-        });
+        };
+        // What is not understood, and what nobody has said, may be more than any colour.
+        if let Some(unread) = pack.unread().first() {
+            report.refuse(&denied(format!(
+                "of a label that is not understood ({unread})"
+            )));
+        }
+        if manifest.labels.unmarked {
+            let what =
+                "with data that names no colour of TLP (its vendor can state one in pack.toml)";
+            report.refuse(&denied(what.to_owned()));
+        }
+        if let Some(tlp) = manifest.labels.tlp.filter(|tlp| *tlp > most) {
+            report.refuse(&denied(tlp.to_string()));
+        }
     }
     let attested = read(pack, trust.now, report);
     let threshold = |role: &str, wanted: Option<usize>| {

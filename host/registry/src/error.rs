@@ -140,6 +140,9 @@ fn reason(error: &OciDistributionError) -> String {
             LOG_IN.to_owned()
         }
         OciDistributionError::ImageManifestNotFoundError(_) => "it is not there".to_owned(),
+        OciDistributionError::RequestError(error) if error.is_connect() => {
+            format!("{error}; check host and port, and that it runs")
+        }
         other => other.to_string(),
     };
     let mut cause = std::error::Error::source(error);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http_auth::parse_challenges;
 use oci_client::errors::OciDistributionError;
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, RANGE, WWW_AUTHENTICATE};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RANGE, WWW_AUTHENTICATE};
 use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, Url};
 use serde::Deserialize;
 
@@ -344,15 +344,29 @@ impl Fetch {
         if !safe {
             return Err(failed("it sends for tokens to a place without TLS".into()));
         }
-        url.query_pairs_mut()
-            .append_pair("scope", &leave(repository, acts));
-        if let Some(service) = service {
-            url.query_pairs_mut().append_pair("service", &service);
-        }
-        let mut request = self.http.get(url);
-        if let Credentials::Password { user, password } = &self.credentials {
-            request = request.basic_auth(user, Some(password));
-        }
+        let service = service.unwrap_or_default();
+        let mut asked = vec![("scope", leave(repository, acts)), ("service", service)];
+        asked.retain(|(_, value)| !value.is_empty());
+        let request = if let Credentials::Identity(token) = &self.credentials {
+            asked.push(("grant_type", "refresh_token".to_owned()));
+            asked.push(("client_id", "palisade".to_owned()));
+            asked.push(("refresh_token", token.clone()));
+            // In the body, where no log of addresses has it.
+            let mut form = url.clone();
+            form.query_pairs_mut().clear().extend_pairs(&asked);
+            let form = form.query().unwrap_or_default().to_owned();
+            let kind = "application/x-www-form-urlencoded";
+            self.http.post(url).header(CONTENT_TYPE, kind).body(form)
+        } else {
+            url.query_pairs_mut().extend_pairs(&asked);
+            let request = self.http.get(url);
+            match &self.credentials {
+                Credentials::Password { user, password } => {
+                    request.basic_auth(user, Some(password))
+                }
+                _ => request,
+            }
+        };
         let response = request
             .send()
             .await

@@ -29,8 +29,11 @@ pub enum Credentials {
         /// Password.
         password: String,
     },
-    /// A token.
+    /// A token that the registry itself takes.
     Token(String),
+    /// A token that is given for others where the registry says that tokens are (OAuth 2.0
+    /// refresh token).
+    Identity(String),
 }
 
 impl std::fmt::Debug for Credentials {
@@ -39,6 +42,7 @@ impl std::fmt::Debug for Credentials {
             Credentials::Anonymous => "Anonymous",
             Credentials::Password { .. } => "Password(…)",
             Credentials::Token(_) => "Token(…)",
+            Credentials::Identity(_) => "Identity(…)",
         })
     }
 }

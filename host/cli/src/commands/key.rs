@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Subcommand;
 use palisade_pack::{PrivateKey, PublicKey};
 use palisade_private::output::write_new;
@@ -36,15 +36,23 @@ impl Command {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
         match self {
             Self::New { file, passphrase } => {
+                let mut name = file.clone().into_os_string();
+                name.push(".pub");
+                let name = PathBuf::from(name);
+                // Both or none, and nobody is asked for a passphrase in vain.
+                for path in [&file, &name] {
+                    ensure!(
+                        path.symlink_metadata().is_err(),
+                        "{} is there already, and a key is never overwritten; choose another name",
+                        path.display()
+                    );
+                }
                 let passphrase = passphrase.get(&file, true)?;
                 let mut seed = Zeroizing::new([0; 32]);
                 getrandom::fill(seed.as_mut_slice())
                     .map_err(|e| anyhow::anyhow!("the system gives no random numbers: {e}"))?;
                 let key = PrivateKey::from_seed(&seed)?;
                 write_new(&file, 0o600, key.to_file(&passphrase)?.as_bytes())?;
-                let mut name = file.into_os_string();
-                name.push(".pub");
-                let name = PathBuf::from(name);
                 let public = palisade_pack::Sign::public(&key);
                 write_new(&name, 0o644, public.to_pem().as_bytes())?;
                 show(context, public)

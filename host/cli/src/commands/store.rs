@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
+use palisade_pack::stored::{self, Held};
 use palisade_store::{Digest, GcOptions, Name, Store};
 use serde::Serialize;
 
@@ -46,7 +47,7 @@ impl Which {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// List blobs and their names
+    /// List packs, blobs and their names
     List(Which),
     /// Read every blob and check it against its digest
     Verify(Which),
@@ -118,6 +119,9 @@ struct Listed {
     digest: Digest,
     size: u64,
     names: Vec<String>,
+    /// What it is the listing of, under each state that it has.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    packs: Vec<Held>,
 }
 
 fn list(context: &Context, store: &Store) -> Result<Exit> {
@@ -126,10 +130,16 @@ fn list(context: &Context, store: &Store) -> Result<Exit> {
     for (name, digest) in store.names()? {
         names.entry(digest).or_default().push(name.to_string());
     }
+    let packs = stored::list(store)?;
     let blobs = store.list()?.into_iter().map(|blob| Listed {
         digest: blob.digest,
         size: blob.size,
         names: names.remove(&blob.digest).unwrap_or_default(),
+        packs: packs
+            .iter()
+            .filter(|pack| pack.digest == blob.digest)
+            .cloned()
+            .collect(),
     });
     let mut out = context.output();
     match format {
@@ -140,6 +150,18 @@ fn list(context: &Context, store: &Store) -> Result<Exit> {
         }
         Format::Json => out.json(&blobs.collect::<Vec<_>>())?,
         _ => {
+            if !packs.is_empty() {
+                let mut table = Table::new(["pack", "state", "digest"]);
+                for pack in &packs {
+                    table.row([
+                        pack.pack.clone(),
+                        pack.state.name().to_owned(),
+                        pack.digest.to_string(),
+                    ]);
+                }
+                out.table(&table)?;
+                out.line("")?;
+            }
             let mut table = Table::new(["digest", "size", "names"]).right(1);
             for blob in blobs {
                 table.row([

@@ -8,8 +8,10 @@
 
 mod build;
 mod faults;
+mod gate;
 mod inspect;
 mod javascript;
+mod messages;
 mod new;
 mod pack;
 mod places;

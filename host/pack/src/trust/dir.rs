@@ -38,6 +38,17 @@ pub enum TrustError {
         /// BLAKE3 of its payload.
         found: Digest,
     },
+    /// The document is not the one whose digest was given.
+    #[error(
+        "its digest is {found}, but --pin says {pin}: it is not the document that its owner told \
+         you of; get that one, and do not pin another digest without asking"
+    )]
+    OtherPin {
+        /// BLAKE3 of its payload.
+        found: Digest,
+        /// What was expected.
+        pin: Digest,
+    },
     /// A file of the directory cannot be read or written, or somebody else may change it.
     #[error("in the directory of trust: {0}")]
     Place(#[from] PrivateError),
@@ -180,7 +191,7 @@ impl TrustDir {
     }
 
     /// Verifies and installs a trust document of any of the three types. `pin` is the digest
-    /// of the first root document, and needed for it only.
+    /// that it must have; needed for the first root document only.
     ///
     /// # Errors
     /// When the document is refused: signed by too few, expired, older than or different
@@ -196,6 +207,9 @@ impl TrustDir {
         let mut state = self.state()?;
         let now = state.now(clock);
         let digest = Digest::of(envelope.payload());
+        if let Some(pin) = pin.filter(|pin| *pin != digest) {
+            return Err(TrustError::OtherPin { found: digest, pin });
+        }
         let (what, file, version) = match envelope.payload_type() {
             ROOT => {
                 let root = Root::read(&envelope)?;
@@ -207,7 +221,7 @@ impl TrustDir {
                         }
                         .into());
                     }
-                    None if pin != Some(digest) => return Err(TrustError::Pin { found: digest }),
+                    None if pin.is_none() => return Err(TrustError::Pin { found: digest }),
                     None => {}
                     Some(old) => {
                         let old = self.pinned("root document", ROOT_FILE, &old, &state)?;

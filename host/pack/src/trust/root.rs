@@ -85,13 +85,16 @@ impl Root {
         }
         for role in [ROOT_ROLE, POLICY_ROLE, REVOCATION_ROLE] {
             if !self.roles.contains_key(role) {
-                return Err(format!("nobody has the role `{role}`"));
+                return Err(format!(
+                    "nobody has the role `{role}`; give it with --role {role}=1:NAME"
+                ));
             }
         }
         for (name, role) in &self.roles {
             if role.threshold == 0 || role.threshold > role.keys.len() {
                 return Err(format!(
-                    "role `{name}` asks for {} signatures of {} keys",
+                    "role `{name}` asks for {} signatures of {} keys; give it from 1 to as many as \
+                     it has keys with --role {name}=N:NAME,NAME",
                     role.threshold,
                     role.keys.len()
                 ));

@@ -16,20 +16,36 @@ pub(crate) struct Server {
     process: Child,
     folder: tempfile::TempDir,
     pub(crate) port: u16,
+    host: &'static str,
 }
 
 impl Server {
     /// Starts one. `None`, and a line that says so, where the program is not installed.
     pub(crate) fn start() -> Option<Server> {
-        Server::start_with("")
+        Server::start_with("127.0.0.1", "")
+    }
+
+    /// Starts one at `[::1]`, and none where this machine has no such address.
+    pub(crate) fn start_at_ipv6() -> Option<Server> {
+        if TcpListener::bind("[::1]:0").is_err() {
+            #[expect(clippy::print_stderr, reason = "why a test does nothing must be seen")]
+            {
+                eprintln!("skipped: this machine has no address ::1");
+            }
+            return None;
+        }
+        Server::start_with("[::1]", "")
     }
 
     /// Starts one that lets nobody in without a password.
     pub(crate) fn start_locked() -> Option<Server> {
-        Server::start_with("auth:\n  htpasswd:\n    realm: test\n    path: htpasswd\n")
+        Server::start_with(
+            "127.0.0.1",
+            "auth:\n  htpasswd:\n    realm: test\n    path: htpasswd\n",
+        )
     }
 
-    fn start_with(more: &str) -> Option<Server> {
+    fn start_with(host: &'static str, more: &str) -> Option<Server> {
         let program = Path::new("/usr/bin/docker-registry");
         if !program.is_file() {
             // Tests may print.
@@ -41,13 +57,13 @@ impl Server {
         }
         let folder = tempfile::tempdir().expect("a temporary folder");
         // The port is free now; the server binds it again at once.
-        let port = TcpListener::bind("127.0.0.1:0")
+        let port = TcpListener::bind(format!("{host}:0"))
             .and_then(|socket| socket.local_addr())
             .expect("a free port")
             .port();
         let config = format!(
             "version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: blobs\n  \
-             delete:\n    enabled: true\nhttp:\n  addr: 127.0.0.1:{port}\n{more}"
+             delete:\n    enabled: true\nhttp:\n  addr: \"{host}:{port}\"\n{more}"
         );
         std::fs::write(folder.path().join("config.yml"), config).expect("the configuration");
         std::fs::write(folder.path().join("htpasswd"), HTPASSWD).expect("the passwords");
@@ -62,9 +78,10 @@ impl Server {
             process,
             folder,
             port,
+            host,
         };
         let until = Instant::now() + Duration::from_secs(30);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        while TcpStream::connect(format!("{host}:{port}")).is_err() {
             assert!(Instant::now() < until, "docker-registry does not answer");
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -73,12 +90,13 @@ impl Server {
 
     /// A reference to something in it.
     pub(crate) fn reference(&self, name: &str) -> Reference {
-        reference(self.port, name)
+        let text = format!("{}:{}/{name}", self.host, self.port);
+        text.parse().expect("a reference")
     }
 
     /// A connection to it.
     pub(crate) fn connect(&self) -> Registry {
-        connect(self.port, Credentials::Anonymous)
+        connect_to(&self.reference("any"), Credentials::Anonymous)
     }
 
     /// The file in which it keeps a blob.
@@ -100,14 +118,11 @@ pub(crate) fn reference(port: u16, name: &str) -> Reference {
 }
 
 pub(crate) fn connect(port: u16, credentials: Credentials) -> Registry {
-    Registry::new(
-        &reference(port, "any"),
-        credentials,
-        false,
-        Vec::new(),
-        Limits::default(),
-    )
-    .expect("a connection")
+    connect_to(&reference(port, "any"), credentials)
+}
+
+fn connect_to(place: &Reference, credentials: Credentials) -> Registry {
+    Registry::new(place, credentials, false, Vec::new(), Limits::default()).expect("a connection")
 }
 
 impl Drop for Server {

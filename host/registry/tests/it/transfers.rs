@@ -11,9 +11,15 @@ use crate::{TYPE, artifact, block_on, content, silent};
 
 #[test]
 fn what_is_pushed_is_pulled_by_tag_and_by_digest() {
-    let Some(server) = Server::start() else {
-        return;
-    };
+    for server in [Server::start(), Server::start_at_ipv6()]
+        .into_iter()
+        .flatten()
+    {
+        push_and_pull(&server);
+    }
+}
+
+fn push_and_pull(server: &Server) {
     let (registry, to) = (server.connect(), server.reference("acme/pack:1.0"));
     let bytes = content(3 << 20);
     let folder = tempfile::tempdir().unwrap();
@@ -165,6 +171,75 @@ fn a_password_opens_a_locked_registry() {
         let error = server.connect().pull_manifest(&to).await.unwrap_err();
         assert!(error.to_string().contains("log in"), "{error}");
     });
+}
+
+/// A registry that gives its one manifest for a token, and the token for the identity token in
+/// the body of a form. It ends with the process.
+fn registry_of_identities() -> u16 {
+    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut from = BufReader::new(stream.try_clone().unwrap());
+            let (mut head, mut length) = (String::new(), 0);
+            loop {
+                let mut line = String::new();
+                if from.read_line(&mut line).unwrap_or(0) <= 2 {
+                    break;
+                }
+                let line = line.to_ascii_lowercase();
+                if let Some(number) = line.strip_prefix("content-length:") {
+                    length = number.trim().parse().unwrap();
+                }
+                head.push_str(&line);
+            }
+            let mut body = vec![0; length];
+            from.read_exact(&mut body).unwrap();
+            let body = String::from_utf8(body).unwrap();
+            let of_form = [
+                "grant_type=refresh_token",
+                "refresh_token=who+i%26am",
+                "service=x",
+            ];
+            let challenge = format!(
+                "WWW-Authenticate: Bearer realm=\"http://127.0.0.1:{port}/token\",service=\"x\"\r\n"
+            );
+            let (status, fields, answer) = if head.starts_with("post /token ") {
+                match of_form.iter().all(|part| body.contains(part)) {
+                    true => ("200 OK", "", r#"{"access_token":"short"}"#),
+                    false => ("400 Bad Request", "", "{}"),
+                }
+            } else if head.contains("authorization: bearer short") {
+                ("200 OK", "", "{}")
+            } else {
+                ("401 Unauthorized", challenge.as_str(), "")
+            };
+            let length = answer.len();
+            let _ = write!(
+                stream,
+                "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n{fields}\r\n{answer}"
+            );
+        }
+    });
+    port
+}
+
+#[test]
+fn an_identity_token_is_given_for_another_and_never_shown_to_the_registry() {
+    let port = registry_of_identities();
+    let from = crate::server::reference(port, "acme/pack:1.0");
+    let pull = |token: &str| {
+        let registry = connect(port, Credentials::Identity(token.to_owned()));
+        block_on(registry.pull_manifest(&from))
+            .unwrap_err()
+            .to_string()
+    };
+    // It is let in, and what it gets is no manifest.
+    let error = pull("who i&am");
+    assert!(error.contains("is not an artifact"), "{error}");
+    let error = pull("somebody else");
+    assert!(error.contains("log in"), "{error}");
 }
 
 #[test]

@@ -12,6 +12,8 @@ const MAX_ID: usize = 256;
 /// The most sources of an object, and the most objects on the way to a notice.
 const MAX_SOURCES: usize = 64;
 const MAX_STEPS: usize = 512;
+/// The name of a source whose own does not fit, or that is one too many.
+const UNKNOWN: &str = "";
 
 /// Where something comes from.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,7 +22,8 @@ pub(crate) enum Origin {
     Notice(String),
     /// Another source had all of it before the notice came.
     Independent(String),
-    /// More objects lie on the way than are looked at; a notice may be among them.
+    /// More objects lie on the way than are looked at, or one that cannot be looked up; a notice
+    /// may be among them.
     TooFar(String),
     /// Nothing is known of it.
     Unknown,
@@ -65,11 +68,13 @@ fn note(object: &str, grounds: &[String], time: u64) {
     }
     let mut sources = sources(object);
     for name in grounds {
-        let known = sources.iter().any(|source| source.name == *name);
-        if !known && fits(name) && !name.contains('\n') && sources.len() < MAX_SOURCES {
+        // One that cannot be kept is kept as such.
+        let keeps = fits(name) && !name.contains('\n') && sources.len() < MAX_SOURCES;
+        let name = if keeps { name.as_str() } else { UNKNOWN };
+        if !sources.iter().any(|source| source.name == name) {
             sources.push(Source {
                 since: time,
-                name: name.clone(),
+                name: name.to_owned(),
             });
         }
     }
@@ -110,6 +115,9 @@ fn notice(id: &str) -> Option<(u64, String)> {
 pub(crate) fn of_all(objects: &[String]) -> Origin {
     let mut independent = None;
     for object in objects {
+        if !fits(object) {
+            return Origin::TooFar("something whose id cannot be looked up".to_owned());
+        }
         let mut seen = BTreeSet::new();
         for name in [object.clone(), content(object)] {
             match of(&name, &mut seen) {
@@ -138,6 +146,10 @@ fn of(object: &str, seen: &mut BTreeSet<String>) -> Origin {
         return Origin::Unknown;
     }
     let sources = sources(object);
+    if sources.iter().any(|source| source.name == UNKNOWN) {
+        let object = short(object);
+        return Origin::TooFar(format!("a source of {object} that cannot be looked up"));
+    }
     let free = sources
         .iter()
         .filter(|source| notice(&source.name).is_none() && self::sources(&source.name).is_empty())

@@ -13,7 +13,7 @@ use super::open::{Taken, write_archive};
 use crate::build::find_all;
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::output::{Format, size};
+use crate::output::{Format, size, warn};
 
 /// The largest file that goes into a pack.
 const MAX_FILE_BYTES: u64 = palisade_pack::content::MAX_FILE_BYTES;
@@ -43,6 +43,11 @@ impl Build {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
         let format = context.format("pack build", &[Format::Table, Format::Json])?;
         let path = self.folder.join(PACK_TOML);
+        ensure!(
+            path.exists(),
+            "there is no {}; name the folder of a pack, which has a pack.toml",
+            path.display()
+        );
         let text =
             String::from_utf8(bytes(&path)?).with_context(|| format!("read {}", path.display()))?;
         let source =
@@ -65,6 +70,9 @@ impl Build {
         }
         let total: u64 = pack.listing().entries().iter().map(|e| e.size).sum();
         let files = pack.listing().entries().len();
+        for unread in pack.unread() {
+            warn(&format!("{unread}; as it is, the pack cannot be pushed"));
+        }
         let mut output = context.output();
         if format == Format::Json {
             output.json(&json!({

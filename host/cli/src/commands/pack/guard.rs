@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 use palisade_events::{Decision, Event, Finding};
-use palisade_pack::{Pack, Tlp};
+use palisade_pack::{Labels, Pack, Tlp};
 use palisade_pipeline::engine::{Notice, Output as Yield, Poison};
 use palisade_pipeline::sources::{Limits, SourcePolicy, open};
 use serde_json::{Map, Value, json};
@@ -34,7 +34,8 @@ const FLAGS: [&str; 7] = [
 pub(super) struct Guard {
     /// Who wants to push, and who would receive it: a JSON object with fields of
     /// `report.disclosure` such as publisher, audience, recipients, purpose. What follows from the
-    /// pack is filled in. Needed for a pack with labels
+    /// pack is filled in. Needed for a pack with labels, and for one with data that names no colour
+    /// of TLP
     #[arg(long, value_name = "FILE")]
     request: Option<PathBuf>,
     /// What happened before, for the policies: events, one a line
@@ -48,22 +49,27 @@ impl Guard {
     /// Whether the pack may leave; says why not.
     ///
     /// # Errors
-    /// When a labelled pack comes without a request, and when policies cannot be asked.
+    /// When a pack that needs a request comes without one, and when policies cannot be asked.
     pub(super) fn permits(&self, pack: &Pack, out: &mut Output) -> Result<bool> {
         let labels = &pack.manifest().labels;
+        // It may be more secret than anything that is known.
+        for unread in pack.unread() {
+            out.line(&unread.to_string())?;
+        }
+        if !pack.unread().is_empty() {
+            out.line("what is not understood may be secret, so it stays here")?;
+            return Ok(false);
+        }
         if let Some(until) = labels.embargo.filter(|until| *until > now()) {
             out.line(&format!("it is under embargo until {until}"))?;
             return Ok(false);
         }
-        let open = labels.marks.is_empty()
-            && labels.derived_from.is_empty()
-            && labels.tlp.is_none_or(|tlp| tlp == Tlp::Clear);
         let Some(path) = &self.request else {
-            if open {
+            let Some(because) = restricted(labels) else {
                 return Ok(true);
-            }
+            };
             bail!(
-                "{} carries labels, so somebody has to answer for passing it on: name publisher \
+                "{} {because}, so somebody has to answer for passing it on: name publisher \
                  and recipients with --request FILE, and the policies with --plugins",
                 pack.manifest().full_title()
             );
@@ -71,7 +77,8 @@ impl Guard {
         let text = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
         let asked: Map<String, Value> = serde_json::from_slice(&text)
             .with_context(|| format!("{} is not one JSON object", path.display()))?;
-        let request = request(pack, asked);
+        let request =
+            request(pack, asked).with_context(|| format!("{} is no request", path.display()))?;
         if let Some(problem) = beyond_tlp(labels.tlp, &request) {
             out.line(&problem)?;
             return Ok(false);
@@ -113,19 +120,41 @@ impl Guard {
     }
 }
 
+/// Why a pack does not leave without a request.
+fn restricted(labels: &Labels) -> Option<&'static str> {
+    let labelled = !labels.marks.is_empty()
+        || !labels.derived_from.is_empty()
+        || labels.tlp.is_some_and(|tlp| tlp > Tlp::Clear);
+    match labels.unmarked {
+        _ if labelled => Some("carries labels"),
+        // Nobody has said is not the same as CLEAR.
+        true => Some(
+            "holds data that names no colour of TLP (`tlp = \"clear\"` under [labels] of \
+             pack.toml states one for all of it)",
+        ),
+        false => None,
+    }
+}
+
 /// The request with what follows from the pack. What the operator wrote cannot take away from
-/// that.
-fn request(pack: &Pack, mut asked: Map<String, Value>) -> Value {
+/// that, and nothing of it is lost.
+///
+/// # Errors
+/// When a list that is added to is none.
+fn request(pack: &Pack, mut asked: Map<String, Value>) -> Result<Value> {
+    let mut list = |name: &str| match asked.remove(name) {
+        None | Some(Value::Null) => Ok(Vec::new()),
+        Some(Value::Array(said)) => Ok(said),
+        Some(other) => bail!("`{name}` is {other}; write a list, such as [\"…\"]"),
+    };
+    let mut contains = list("contains")?;
+    let mut subjects = list("subjects")?;
     let labels = &pack.manifest().labels;
     let time = now().to_string();
-    let mut subjects: Vec<&str> = labels.derived_from.iter().map(String::as_str).collect();
     // By name and digest, as earlier events may say what it was made of.
     let (title, digest) = (pack.manifest().full_title(), pack.digest().to_string());
-    subjects.extend([title.as_str(), digest.as_str()]);
-    let mut contains: Vec<Value> = match asked.remove("contains") {
-        Some(Value::Array(said)) => said,
-        _ => Vec::new(),
-    };
+    subjects.extend(labels.derived_from.iter().map(|id| json!(id)));
+    subjects.extend([json!(title), json!(digest)]);
     let marked = FLAGS.iter().filter(|flag| labels.marks.contains(**flag));
     contains.extend(marked.map(|flag| json!(flag)));
     // Rules recognise attacks and perform none (RMSV-9.4); plugins cannot reach out at all.
@@ -137,7 +166,7 @@ fn request(pack: &Pack, mut asked: Map<String, Value>) -> Value {
         ("time", json!(time)),
         ("planned_at", json!(time)),
         ("subject_kind", json!("rule-pack")),
-        ("subjects", json!(subjects)),
+        ("subjects", Value::Array(subjects)),
         ("contains", Value::Array(contains)),
     ] {
         asked.insert(name.to_owned(), value);
@@ -147,7 +176,7 @@ fn request(pack: &Pack, mut asked: Map<String, Value>) -> Value {
         .or_insert_with(|| json!(format!("push {title}")));
     asked.entry("action").or_insert_with(|| json!("publish"));
     asked.entry("audience").or_insert_with(|| json!("open"));
-    Value::Object(asked)
+    Ok(Value::Object(asked))
 }
 
 /// What the Traffic Light Protocol itself forbids (FIRST, TLP 2.0).
@@ -156,9 +185,23 @@ fn beyond_tlp(tlp: Option<Tlp>, request: &Value) -> Option<String> {
     if tlp == Tlp::Red {
         return Some("TLP:RED is for the persons who were told, and for no registry".to_owned());
     }
-    if request["audience"] == "open" {
+    let internal = request["audience"] == "internal";
+    if !internal && request["audience"] != "named" {
         return Some(format!(
             "{tlp} does not go to everybody: the audience of the request must be named or internal"
+        ));
+    }
+    let own = &request["publisher"]["id"];
+    let outside = |party: &Value| own.as_str().is_none_or(str::is_empty) || party["id"] != *own;
+    let leaves = match &request["recipients"] {
+        Value::Null => false,
+        Value::Array(recipients) => recipients.iter().any(outside),
+        _ => true,
+    };
+    if tlp == Tlp::AmberStrict && (!internal || leaves) {
+        return Some(format!(
+            "{tlp} stays in the own organisation: the audience of the request must be internal, \
+             and no recipient may be another than the publisher"
         ));
     }
     None

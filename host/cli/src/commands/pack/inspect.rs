@@ -52,6 +52,7 @@ impl Inspect {
                 "manifest": manifest,
                 "files": files,
                 "attestations": attestations,
+                "unread_labels": pack.unread(),
             }))?;
         } else {
             let list = |set: &std::collections::BTreeSet<String>| {
@@ -85,10 +86,16 @@ impl Inspect {
             out.line(&format!("capabilities  {}", list(&manifest.capabilities)))?;
             out.line(&format!("requirements  {}", list(&manifest.requirements)))?;
             let labels = &manifest.labels;
-            let tlp = labels
-                .tlp
-                .map_or("none stated".into(), |tlp| tlp.to_string());
+            let tlp = match (labels.tlp, labels.unmarked) {
+                (Some(tlp), false) => tlp.to_string(),
+                (Some(tlp), true) => format!("{tlp}, and none stated for some of its data"),
+                (None, true) => "none stated for its data".into(),
+                (None, false) => "none stated".into(),
+            };
             out.line(&format!("TLP           {tlp}"))?;
+            for unread in pack.unread() {
+                out.line(&format!("not read      {unread}"))?;
+            }
             if let Some(until) = labels.embargo {
                 out.line(&format!("embargo       until {until}"))?;
             }

@@ -1,6 +1,6 @@
 //! `palisade pack install`.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::Args;
 use palisade_pack::stored;
 
@@ -38,28 +38,29 @@ impl Install {
         let pack = open_to_install(context, &self.which, &self.pack)?;
         let trust = self.trust.open(context)?;
         let report = palisade_pack::verify(&pack, &load(&trust)?);
+        // Whether it runs is known once it is in.
+        if report.trusted {
+            // A store that cannot be opened is found out before anything is remembered.
+            let store = self.which.open(context)?;
+            trust
+                .install_pack::<anyhow::Error>(
+                    &pack,
+                    self.accept,
+                    self.allow_rollback.as_deref(),
+                    || Ok(stored::put(&store, &pack)?),
+                )
+                .with_context(|| format!("install {}", pack.manifest().full_title()))?;
+        }
         let mut out = context.output();
         if format == Format::Json {
             out.json(&report)?;
         } else {
             tell(&mut out, &report)?;
-        }
-        if !report.trusted {
-            out.finish()?;
-            return Ok(Exit::Found);
-        }
-        // A store that cannot be opened is found out before anything is remembered.
-        let store = self.which.open(context)?;
-        trust.install_pack::<anyhow::Error>(
-            &pack,
-            self.accept,
-            self.allow_rollback.as_deref(),
-            || Ok(stored::put(&store, &pack)?),
-        )?;
-        if format == Format::Table {
-            out.line(&format!("installed {}", pack.digest()))?;
+            if report.trusted {
+                out.line(&format!("installed {}", pack.digest()))?;
+            }
         }
         out.finish()?;
-        Ok(Exit::Done)
+        Ok(Exit::found(!report.trusted))
     }
 }

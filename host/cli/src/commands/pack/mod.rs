@@ -4,6 +4,7 @@ mod behaviour;
 mod build;
 mod certify;
 mod compare;
+mod credentials;
 mod diff;
 mod examine;
 mod fuzz;

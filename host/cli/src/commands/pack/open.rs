@@ -4,11 +4,11 @@ use std::io::{BufReader, BufWriter, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use palisade_pack::stored::{self, StoredError};
-use palisade_pack::{Content, Pack};
+use palisade_pack::{Content, PACK_TOML, Pack};
 
 use crate::commands::store::Which;
 use crate::context::Context;
@@ -20,6 +20,11 @@ use crate::context::Context;
 /// When it cannot be read or is refused.
 pub(crate) fn open(context: &Context, which: &Which, place: &str) -> Result<Pack> {
     let path = Path::new(place);
+    ensure!(
+        !path.is_dir() || path.join(PACK_TOML).exists(),
+        "the folder {place} has no {PACK_TOML}, so it is no pack; name the folder or archive that \
+         `palisade pack build` wrote"
+    );
     if path.exists() {
         return Pack::open(content(path)?).with_context(|| format!("read {place}"));
     }

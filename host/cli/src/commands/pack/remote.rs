@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use cap_std::fs::Dir;
 use clap::Args;
-use docker_credential::{CredentialRetrievalError as Missing, DockerCredential};
-use palisade_registry::{Credentials, Limits, Progress as Transfer, Reference, Registry};
+use palisade_registry::{Limits, Progress as Transfer, Reference, Registry};
 
+use super::credentials;
 use crate::output::{Escaped, Progress, size};
 use crate::places::Places;
 
@@ -37,45 +37,27 @@ pub(super) struct Remote {
 
 impl Remote {
     /// The registry of `reference`, with the credentials that `docker login` or `podman login`
-    /// have left.
+    /// have left for that repository.
     ///
     /// # Errors
-    /// When a certificate cannot be read or a credential helper fails.
+    /// When a certificate cannot be read or credentials are damaged.
     pub(super) fn connect(&self, reference: &Reference) -> Result<Registry> {
         let mut roots = Vec::new();
         for path in &self.root_certificate {
             let bytes = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
+            // What is none would be passed over in silence.
+            ensure!(
+                String::from_utf8_lossy(&bytes).contains("BEGIN CERTIFICATE"),
+                "{} is no certificate as PEM (`BEGIN CERTIFICATE`)",
+                path.display()
+            );
             roots.push(bytes);
         }
-        let credentials = credentials(reference.registry())?;
+        let credentials = credentials::find(reference)?;
         let limits = Limits::default();
         let registry = Registry::new(reference, credentials, self.plain_http, roots, limits)?;
         Ok(registry)
     }
-}
-
-/// What Docker's or Podman's clients keep for a registry; nobody, where they keep nothing.
-fn credentials(registry: &str) -> Result<Credentials> {
-    let kept = [
-        docker_credential::get_credential(registry),
-        docker_credential::get_podman_credential(registry),
-    ];
-    for found in kept {
-        match found {
-            Ok(DockerCredential::UsernamePassword(user, password)) => {
-                return Ok(Credentials::Password { user, password });
-            }
-            Ok(DockerCredential::IdentityToken(token)) => return Ok(Credentials::Token(token)),
-            // Whoever is not logged in has no file, or nothing in it.
-            Err(
-                Missing::ConfigNotFound
-                | Missing::ConfigReadError
-                | Missing::NoCredentialConfigured,
-            ) => {}
-            Err(error) => bail!("credentials for {registry}: {error}; log in again"),
-        }
-    }
-    Ok(Credentials::Anonymous)
 }
 
 /// Runs what waits for the network to its end.

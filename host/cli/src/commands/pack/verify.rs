@@ -1,9 +1,12 @@
 //! `palisade pack verify`.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use clap::Args;
+use palisade_pack::content::MAX_ATTESTATION_BYTES;
 use palisade_pack::{Report, Verdict};
 
 use super::certify::tell_peaks;
@@ -38,12 +41,23 @@ impl Verify {
         let format = context.format("pack verify", &[Format::Table, Format::Json])?;
         let mut pack = open(context, &self.which, &self.pack)?;
         for path in &self.attestation {
-            let bytes = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
+            let reading = || format!("read {}", path.display());
+            let mut bytes = Vec::new();
+            let file = File::open(path).with_context(reading)?;
+            file.take(MAX_ATTESTATION_BYTES as u64 + 1)
+                .read_to_end(&mut bytes)
+                .with_context(reading)?;
             let name = path
                 .file_name()
                 .unwrap_or_default()
                 .to_string_lossy()
                 .into_owned();
+            ensure!(
+                name.ends_with(".dsse.json"),
+                "{} is no attestation: their names end in .dsse.json, as `palisade pack sign` and \
+                 `pack certify` write them",
+                path.display()
+            );
             pack.attest(&name, bytes)?;
         }
         let trust = load(&self.trust.open(context)?)?;

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 use palisade_pack::dsse::Envelope;
 use palisade_pack::trust::{Policy, Revocations, Role, Root, RootKey, TimeReset};
 use palisade_pack::{KeyId, Time};
+use palisade_runtime::manifest::Capability;
 use palisade_store::Digest;
 
 use super::{WhichTrust, read, say, write};
@@ -58,7 +59,15 @@ impl RootOptions {
         root.version += 1;
         root.expires = self.expires;
         for name in &self.remove_key {
-            let id = id_of(&root, name)?;
+            let found = root.keys.iter().find(|(_, key)| key.name == *name);
+            let Some((id, _)) = found else {
+                let known: Vec<&str> = root.keys.values().map(|key| key.name.as_str()).collect();
+                bail!(
+                    "`--remove-key {name}`: there is no such key; the document has: {}",
+                    known.join(", ")
+                );
+            };
+            let id = id.clone();
             root.keys.remove(&id);
             for role in root.roles.values_mut() {
                 role.keys.remove(&id);
@@ -73,6 +82,14 @@ impl RootOptions {
                 "there is a key `{name}` already; --remove-key takes it out"
             );
             let key = public(path.as_ref())?;
+            if let Some(known) = root.keys.get(key.id()) {
+                bail!(
+                    "`--key {option}`: this key is `{}` already, and a threshold counts keys, not \
+                     names; give each name a key of its own, or take it out with --remove-key {}",
+                    known.name,
+                    known.name
+                );
+            }
             root.keys.insert(
                 key.id().clone(),
                 RootKey {
@@ -196,6 +213,24 @@ impl PolicyOptions {
             .with_context(|| format!("read {}", self.file.display()))?;
         let policy = Policy::parse(text.as_bytes())
             .with_context(|| format!("read {}", self.file.display()))?;
+        ensure!(
+            policy.version > 0,
+            "{}: version = 0; versions begin at 1, and each later policy has a higher one",
+            self.file.display()
+        );
+        for rule in &policy.packs {
+            let named = rule.signed_by.iter().flat_map(|who| &who.for_capabilities);
+            let known = Capability::ALL.map(Capability::name);
+            for name in rule.capabilities.iter().chain(named) {
+                ensure!(
+                    known.contains(&name.as_str()),
+                    "{}: the rule for `{}` names `{name}`, which is no capability; there are: {}",
+                    self.file.display(),
+                    rule.pattern,
+                    known.join(", ")
+                );
+            }
+        }
         finish(
             context,
             "trust policy",

@@ -1,0 +1,176 @@
+//! Which files of a pack are read for labels, and as what.
+
+use super::mention::Manner;
+use super::node::Node;
+use super::read::{Form, Reader};
+use super::{Carried, Labels};
+
+/// The largest document that is taken apart at once, in bytes; lines are taken one by one.
+const MAX_DOCUMENT: usize = 32 << 20;
+
+/// Files that are read by people, by the ends of their names.
+const PROSE: [&str; 12] = [
+    "adoc", "css", "htm", "html", "js", "license", "md", "markdown", "rst", "svg", "txt", "toml",
+];
+
+/// Beginnings of files that are no text and hold none but in passing: captures of traffic and
+/// pictures.
+const CAPTURES_AND_PICTURES: [&[u8]; 10] = [
+    b"\xd4\xc3\xb2\xa1",
+    b"\xa1\xb2\xc3\xd4",
+    b"\x4d\x3c\xb2\xa1",
+    b"\xa1\xb2\x3c\x4d",
+    b"\x0a\x0d\x0d\x0a",
+    b"\x89PNG\r\n\x1a\n",
+    b"\xff\xd8\xff",
+    b"GIF87a",
+    b"GIF89a",
+    b"RIFF",
+];
+
+/// What the entries of a dataset carry.
+///
+/// # Errors
+/// When a line is no JSON object; whoever loads the dataset would refuse it as well.
+pub(crate) fn dataset(path: &str, bytes: &[u8]) -> Result<Carried, String> {
+    let mut reader = Reader::new(Form::Data, path);
+    for (number, line) in lines(bytes) {
+        let node: Node = serde_json::from_slice(line).map_err(|e| format!("line {number}: {e}"))?;
+        if !matches!(node, Node::Map(_)) {
+            return Err(format!("line {number}: an object is expected"));
+        }
+        reader.line = Some(number);
+        reader.record(&node);
+    }
+    Ok(done(reader))
+}
+
+/// What a file of `vectors/` or `docs/` carries. A dataset of a vector is a dataset; nothing else
+/// there is refused.
+pub(crate) fn other(path: &str, bytes: &[u8]) -> Carried {
+    let vector = path.starts_with("vectors/");
+    let of_dataset = vector && path.split('/').rev().nth(1) == Some("datasets");
+    let form = match vector && !of_dataset {
+        true => Form::Event,
+        false => Form::Data,
+    };
+    let mut reader = Reader::new(form, path);
+    let text = match std::str::from_utf8(without_mark(bytes)) {
+        Ok(text) if !text.contains('\0') => text,
+        _ => {
+            if CAPTURES_AND_PICTURES
+                .iter()
+                .any(|head| bytes.starts_with(head))
+            {
+                reader.text(&String::from_utf8_lossy(bytes), Manner::Prose);
+            } else {
+                let what = "it is neither text (UTF-8) nor a capture or picture that is known, so \
+                            what it holds cannot be read; put in what is in it";
+                reader.not_read("", what);
+            }
+            return done(reader);
+        }
+    };
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let end = name.rsplit('.').next().unwrap_or(name).to_ascii_lowercase();
+    if end == "toml"
+        && let Ok(node) = toml::from_str::<Node>(text)
+    {
+        // Settings say nothing of their own colour.
+        reader.form = Form::Event;
+        reader.record(&node);
+        return done(reader);
+    }
+    let structured = matches!(end.as_str(), "json" | "ndjson" | "jsonl" | "stix" | "csaf");
+    if structured || text.trim_start().starts_with(['{', '[']) {
+        if records(&mut reader, text) {
+            return done(reader);
+        }
+        reader = Reader::new(form, path);
+    }
+    if PROSE.contains(&end.as_str()) || !name.contains('.') {
+        reader.text(text, Manner::Prose);
+    } else {
+        reader.text(text, Manner::Data);
+        if form == Form::Data && !text.trim().is_empty() && reader.labels.tlp.is_none() {
+            reader.labels.unmarked = true;
+        }
+    }
+    done(reader)
+}
+
+/// What a text carries that is written for people.
+pub(crate) fn text(path: &str, text: &str) -> Carried {
+    let mut reader = Reader::new(Form::Event, path);
+    reader.text(text, Manner::Prose);
+    done(reader)
+}
+
+/// Reads one document, or one on each line; whether that is what the text is.
+fn records(reader: &mut Reader<'_>, text: &str) -> bool {
+    let mut nodes = Vec::new();
+    let each = lines(text.as_bytes()).all(|(number, line)| {
+        let node: Result<Node, _> = serde_json::from_slice(line);
+        // One after the other, so that no more than a line is held.
+        node.is_ok_and(|node| {
+            reader.line = Some(number);
+            reader.record(&node);
+            true
+        })
+    });
+    if each {
+        return true;
+    }
+    if text.len() > MAX_DOCUMENT {
+        *reader = Reader::new(reader.form, reader.file);
+        let what = format!(
+            "a document of more than {MAX_DOCUMENT} bytes is not read for labels; split it, or \
+             write a record on each line"
+        );
+        reader.not_read("", &what);
+        return true;
+    }
+    for node in serde_json::Deserializer::from_str(text).into_iter::<Node>() {
+        match node {
+            Ok(node) => nodes.push(node),
+            Err(_) => return false,
+        }
+    }
+    *reader = Reader::new(reader.form, reader.file);
+    nodes.iter().for_each(|node| reader.record(node));
+    true
+}
+
+/// Lines that are not empty, with their numbers from 1.
+fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    let lines = without_mark(bytes).split(|byte| *byte == b'\n');
+    let numbered = (1..).zip(lines.map(<[u8]>::trim_ascii));
+    numbered.filter(|(_, line)| !line.is_empty())
+}
+
+/// The bytes after a byte-order mark.
+fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
+fn done(mut reader: Reader<'_>) -> Carried {
+    reader.finish();
+    Carried {
+        labels: reader.labels,
+        unread: reader.unread,
+    }
+}
+
+/// What the labels that an author states say in their own free words.
+pub(crate) fn stated(labels: &Labels) -> Carried {
+    let mut reader = Reader::new(Form::Data, crate::PACK_TOML);
+    let list = |words: &std::collections::BTreeSet<String>| {
+        Node::List(words.iter().cloned().map(Node::Text).collect())
+    };
+    reader.record(&Node::Map(vec![
+        ("labels".to_owned(), list(&labels.marks)),
+        ("derived_from".to_owned(), list(&labels.derived_from)),
+    ]));
+    reader.labels.unmarked = false;
+    done(reader)
+}

@@ -1,0 +1,147 @@
+//! Labels of a pack: how secret it is, until when it is held back, what it comes from.
+//!
+//! They are read from all data of a pack, in whatever spelling it has them (`file.rs` says which
+//! files, `field.rs` which fields, `tlp.rs` and `mention.rs` which colours). What speaks of passing it on and is
+//! not understood is [`Unread`], and keeps the pack where it is.
+
+mod field;
+mod file;
+mod handling;
+mod mention;
+mod node;
+mod read;
+mod tlp;
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+pub(crate) use file::{dataset, other, stated, text};
+pub use tlp::{Tlp, TlpError};
+
+use crate::Time;
+
+/// The mark of what came with a notice or under an agreement (TI-7.2).
+pub(crate) const INTEL: &str = "intel-derived-data";
+/// The longest mark and id, in bytes: as long as policies can look up.
+const MAX_ID: usize = 256;
+/// Most that is told of one file that is not understood.
+const MAX_UNREAD: usize = 8;
+
+/// What restricts the passing on of a pack or dataset (H-10, TI-7.2, RMSV-9.7).
+///
+/// Labels only ever add up: a pack carries at least what each of its datasets carries. An
+/// absent `tlp` is not CLEAR; it says that nobody has said.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Labels {
+    /// The most secret of what it was made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tlp: Option<Tlp>,
+    /// Whether it holds data that names no colour, and for which nobody named one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unmarked: bool,
+    /// Not to be passed on before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embargo: Option<Time>,
+    /// Free labels, such as `intel-derived-data`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub marks: BTreeSet<String>,
+    /// What it was derived from: notices, agreements, vulnerabilities, by id.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub derived_from: BTreeSet<String>,
+}
+
+impl Labels {
+    /// Adds the labels of something that goes into the same pack.
+    pub fn add(&mut self, other: &Labels) {
+        self.tlp = self.tlp.max(other.tlp);
+        self.unmarked |= other.unmarked;
+        self.embargo = self.embargo.max(other.embargo);
+        self.marks.extend(other.marks.iter().cloned());
+        self.derived_from.extend(other.derived_from.iter().cloned());
+    }
+
+    /// Adds what its author states of it: a colour holds for all of it that names none.
+    pub(crate) fn state(&mut self, stated: &Labels) {
+        self.add(stated);
+        if stated.tlp.is_some() {
+            self.unmarked = false;
+        }
+    }
+
+    /// The first label of `other` that these lack.
+    pub fn lacks(&self, other: &Labels) -> Option<String> {
+        if other.tlp > self.tlp {
+            return other.tlp.map(|tlp| tlp.to_string());
+        }
+        // A colour may have been stated for what names none.
+        if other.unmarked && !self.unmarked && self.tlp.is_none() {
+            return Some("no colour of TLP (`unmarked`)".to_owned());
+        }
+        if other.embargo > self.embargo {
+            return other
+                .embargo
+                .map(|until| format!("the embargo until {until}"));
+        }
+        let missing = other.marks.difference(&self.marks).next();
+        let missing = missing.or_else(|| other.derived_from.difference(&self.derived_from).next());
+        missing.map(|label| format!("`{label}`"))
+    }
+
+    /// Whether nothing restricts it.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Something that speaks of passing data on and is not understood. As long as it is there, the
+/// pack stays where it is: it may be more secret than any colour that is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unread {
+    /// The file of the pack.
+    pub file: String,
+    /// The line or record, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+    /// The field; empty: the file as a whole.
+    pub field: String,
+    /// What is not understood, and what to write.
+    pub problem: String,
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        if let Some(line) = self.line {
+            write!(f, ", line {line}")?;
+        }
+        if !self.field.is_empty() {
+            write!(f, ", field `{}`", self.field)?;
+        }
+        write!(f, ": {}", self.problem)
+    }
+}
+
+/// What a file says of passing it on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Carried {
+    pub(crate) labels: Labels,
+    pub(crate) unread: Vec<Unread>,
+}
+
+impl From<Labels> for Carried {
+    fn from(labels: Labels) -> Self {
+        let unread = Vec::new();
+        Carried { labels, unread }
+    }
+}
+
+impl Carried {
+    pub(crate) fn add(&mut self, other: Carried) {
+        self.labels.add(&other.labels);
+        let room = MAX_UNREAD.saturating_sub(self.unread.len());
+        self.unread.extend(other.unread.into_iter().take(room));
+    }
+}

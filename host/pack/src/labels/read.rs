@@ -1,0 +1,253 @@
+//! What data says of its own passing on.
+
+use std::collections::BTreeSet;
+
+use super::field::About;
+use super::mention::{Manner, Mention, mentions};
+use super::node::Node;
+use super::tlp::{Tlp, compact, shown};
+use super::{Labels, MAX_UNREAD, Unread};
+
+/// What a record is, which says what its fields are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// An entry of a dataset, or any other document: all fields are about itself.
+    Data,
+    /// An event, request or finding of a vector: `notice`, `agreement`, `recipients` and
+    /// `audience` are what it tells of, not where it comes from; free labels are the event's.
+    Event,
+}
+
+/// Reads the records of one file.
+pub(super) struct Reader<'a> {
+    pub(super) form: Form,
+    pub(super) file: &'a str,
+    /// Of the record that is read, from 1.
+    pub(super) line: Option<usize>,
+    pub(super) labels: Labels,
+    pub(super) unread: Vec<Unread>,
+    /// What the record that is read says of its colour, and whether it names a marking for that.
+    colour: Option<Tlp>,
+    marking: bool,
+    /// Marking definitions that are named, and those that were read, by id.
+    named: BTreeSet<String>,
+    defined: BTreeSet<String>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(form: Form, file: &'a str) -> Self {
+        Reader {
+            form,
+            file,
+            line: None,
+            labels: Labels::default(),
+            unread: Vec::new(),
+            colour: None,
+            marking: false,
+            named: BTreeSet::new(),
+            defined: BTreeSet::new(),
+        }
+    }
+
+    /// Reads a record: an entry, or a document. Of a list and of a bundle (STIX) each part is
+    /// one. A record that names no colour is remembered.
+    pub(super) fn record(&mut self, node: &Node) {
+        match node {
+            Node::List(records) => {
+                for record in records {
+                    self.record(record);
+                }
+                return;
+            }
+            Node::Map(fields) if node.text("type") == Some("bundle") => {
+                for (name, value) in fields {
+                    match value {
+                        Node::List(records) if name == "objects" => {
+                            records.iter().for_each(|record| self.record(record));
+                        }
+                        other => self.field(name, other),
+                    }
+                }
+                return;
+            }
+            _ => {}
+        }
+        (self.colour, self.marking) = (None, false);
+        self.value("", node);
+        // Those do not say what anybody knows, but how it is written or who says it.
+        let about_others = matches!(
+            node.text("type"),
+            Some("marking-definition" | "extension-definition" | "identity" | "language-content")
+        );
+        self.labels.tlp = self.labels.tlp.max(self.colour);
+        let marked = self.colour.is_some() || self.marking;
+        if !marked && self.form == Form::Data && !about_others {
+            self.labels.unmarked = true;
+        }
+    }
+
+    /// Ends a file: what was named must have been read.
+    pub(super) fn finish(&mut self) {
+        let unknown: Vec<String> = self.named.difference(&self.defined).cloned().collect();
+        self.line = None;
+        for id in unknown {
+            let what = format!("the marking `{}` is not one of TLP", shown(&id));
+            self.not_read("", &what);
+        }
+    }
+
+    /// Reads text of a form that is not taken apart.
+    pub(super) fn text(&mut self, text: &str, manner: Manner) {
+        self.colour = None;
+        self.mentioned_in("", text, manner, false);
+        self.labels.tlp = self.labels.tlp.max(self.colour);
+    }
+
+    pub(super) fn not_read(&mut self, field: &str, problem: &str) {
+        if self.unread.len() == MAX_UNREAD {
+            return;
+        }
+        let unread = Unread {
+            file: self.file.to_owned(),
+            line: self.line,
+            field: shown(field),
+            problem: problem.to_owned(),
+        };
+        if !self.unread.contains(&unread) {
+            self.unread.push(unread);
+        }
+    }
+
+    pub(super) fn value(&mut self, name: &str, node: &Node) {
+        match node {
+            Node::Map(fields) => {
+                let before = self.unread.len();
+                for (name, value) in fields {
+                    self.field(name, value);
+                }
+                if node.text("type") == Some("marking-definition") {
+                    self.definition(node, self.unread.len() > before);
+                }
+                if node.text("relationship_type") == Some("derived-from") {
+                    let target = node.text("target_ref").unwrap_or_default();
+                    self.origins("target_ref", target);
+                }
+            }
+            Node::List(values) => values.iter().for_each(|value| self.value(name, value)),
+            Node::Text(text) => {
+                let named = text.trim();
+                if named.starts_with("marking-definition--") || named.starts_with("marking-tlp--") {
+                    self.named(named);
+                } else {
+                    let alone = Tlp::from_name(text).is_some();
+                    self.mentioned(name, text, alone);
+                }
+            }
+            Node::Null | Node::Bool(_) | Node::Number(_) => {}
+        }
+    }
+
+    pub(super) fn field(&mut self, name: &str, node: &Node) {
+        // A name may be the label: `{"tlp:red": true}`.
+        let about = About::of(name);
+        let told = self.form == Form::Event;
+        match about {
+            About::Colour => self.colour_of(name, node),
+            About::Marks => self.marks(name, node),
+            About::Embargo => self.embargo(name, node),
+            About::Received if !told => self.received(name, node),
+            About::Derived => self.derived(name, node),
+            About::Distribution => self.distribution(name, node),
+            About::SharingGroup => self.sharing_group(name, node),
+            About::Circle if !told => self.circle(name, node),
+            About::LookAlike => {
+                let what = "its name has letters of another alphabet; write it in Latin letters";
+                self.not_read(name, what);
+            }
+            About::Received | About::Circle | About::Other => self.value(name, node),
+        }
+    }
+
+    pub(super) fn see(&mut self, colour: Tlp) {
+        self.colour = self.colour.max(Some(colour));
+    }
+
+    /// What a text says of the protocol; whether it says anything. Who speaks about CLEAR in
+    /// passing states nothing, so that counts only where a label is meant.
+    pub(super) fn mentioned(&mut self, name: &str, text: &str, meant: bool) -> bool {
+        self.mentioned_in(name, text, Manner::Value, meant)
+    }
+
+    fn mentioned_in(&mut self, name: &str, text: &str, manner: Manner, meant: bool) -> bool {
+        let found = mentions(text, manner, MAX_UNREAD);
+        let any = !found.is_empty();
+        for mention in found {
+            match mention {
+                Mention::Colour(Tlp::Clear) if !meant => {}
+                Mention::Colour(colour) => self.see(colour),
+                Mention::Unknown(text) => self.no_colour(name, &text),
+            }
+        }
+        any
+    }
+
+    fn no_colour(&mut self, name: &str, text: &str) {
+        let what = format!(
+            "`{text}` is no colour of TLP; write TLP:CLEAR, TLP:GREEN, TLP:AMBER, \
+             TLP:AMBER+STRICT or TLP:RED"
+        );
+        self.not_read(name, &what);
+    }
+
+    pub(super) fn named(&mut self, id: &str) {
+        // What it says is read where it is defined, or told at the end of the file.
+        self.marking = true;
+        match Tlp::from_definition(id) {
+            Some(colour) => self.see(colour),
+            None if self.named.len() < MAX_UNREAD => drop(self.named.insert(id.to_owned())),
+            None => {}
+        }
+    }
+
+    /// A marking definition of STIX: one of TLP was read field by field, any other says
+    /// something that is not understood.
+    fn definition(&mut self, node: &Node, unread: bool) {
+        let id = node.text("id").unwrap_or_default();
+        if let Some(colour) = Tlp::from_definition(id) {
+            self.see(colour);
+        }
+        if self.colour.is_none() && !unread {
+            let kind = node.text("definition_type").unwrap_or("without a type");
+            let what = format!("a marking of the kind `{}` is not understood", shown(kind));
+            self.not_read("definition", &what);
+        }
+        self.defined.insert(id.to_owned());
+    }
+
+    fn colour_of(&mut self, name: &str, node: &Node) {
+        match node {
+            // Says nothing.
+            Node::Null => {}
+            Node::Text(text) if compact(text).is_empty() => {}
+            Node::Text(text) => match Tlp::from_name(text) {
+                Some(colour) => self.see(colour),
+                None => self.no_colour(name, &shown(text)),
+            },
+            Node::List(colours) => {
+                for colour in colours {
+                    self.colour_of(name, colour);
+                }
+            }
+            // CSAF: `{"label": "RED", "url": "https://www.first.org/tlp/"}`.
+            Node::Map(fields) => {
+                for (inner, value) in fields {
+                    match compact(inner).as_str() {
+                        "url" | "version" | "lang" => self.value(inner, value),
+                        _ => self.colour_of(&format!("{name}.{inner}"), value),
+                    }
+                }
+            }
+            Node::Bool(_) | Node::Number(_) => self.no_colour(name, &node.shown()),
+        }
+    }
+}
