@@ -69,7 +69,7 @@ while read -r name length about; do
         "$out/release/$name" "${flags[@]}" -runs=0 "$corpus" 2>&1 | tail -n 2 || failed+=" $name"
     else
         say "$name: $seconds s of processor time"
-        bounded "$name" "${flags[@]}" -print_final_stats=1 -use_value_profile=1 -len_control=0 "$corpus" \
+        bounded "$name" "${flags[@]}" -print_final_stats=1 -len_control=0 "$corpus" \
             >"$out/$name.log" 2>&1 || failed+=" $name"
         grep -E '^(stat::number_of|ERROR|SUMMARY|thread .* panicked)|cov: ' "$out/$name.log" |
             awk '/cov: / { last = $0; next } { print } END { if (last) print last }'
