@@ -12,8 +12,9 @@ PROFILE := --release
 PALISADE := $(abspath $(or $(CARGO_TARGET_DIR),target))/release/palisade
 # Guest code has workspaces of its own, each with its own lock file.
 WORKSPACES := Cargo.toml sdk/Cargo.toml plugins/Cargo.toml tests/hostile/Cargo.toml \
-    tests/puppet/Cargo.toml
+    tests/puppet/Cargo.toml tests/fuzz/Cargo.toml
 PLUGINS := $(patsubst %/plugin.toml,%,$(wildcard plugins/*/*/plugin.toml plugins/*/*/*/plugin.toml))
+DENY := target/cargo-deny/bin/cargo-deny --config deny.toml
 # Tells `palisade plugin build` which compilers to call.
 export PALISADE_WASM_TOOLCHAIN_FILE := $(CURDIR)/target/wasm-toolchain.json
 
@@ -68,9 +69,24 @@ fmt: ## format the code
 	@for manifest in $(WORKSPACES); do $(CARGO) fmt --all --manifest-path "$$manifest"; done
 
 .PHONY: lint
-lint: ## check the format and the lints
+lint: setup ## check the format, the lints and what is depended on
 	@for manifest in $(WORKSPACES); do $(CARGO) fmt --all --check --manifest-path "$$manifest"; done
 	$(CARGO) clippy $(PROFILE) --workspace --all-targets -- -D warnings
+	@for manifest in $(WORKSPACES); do \
+	    $(DENY) --locked --log-level error --manifest-path "$$manifest" check --hide-inclusion-graph \
+	        -A unmatched-skip -A license-not-encountered -A license-exception-not-encountered \
+	        bans licenses sources; \
+	done
+
+.PHONY: advisories
+advisories: setup ## ask the database of advisories, where it can be reached
+	@for manifest in $(WORKSPACES); do \
+	    $(DENY) --locked --manifest-path "$$manifest" check advisories; \
+	done
+
+.PHONY: fuzz
+fuzz: setup ## run the fuzz targets, FUZZ_SECONDS of processor time each (FUZZ=NAME: only that one)
+	@tests/fuzz/fuzz.sh
 
 .PHONY: record
 record: ## record the captures in tests/captures again (as root)

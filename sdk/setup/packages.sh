@@ -11,9 +11,11 @@ BUILD_PACKAGES=(
 )
 # The independent dissector that whole-system tests compare with, the real broker that live
 # inputs are tried on, a real registry with another program that reads it, a PKCS#11 token with
-# another program that uses it, and what shows another time to a program. What recording captures
+# another program that uses it, what shows another time to a program, and the compiler of the
+# fuzzing engine. What recording captures
 # needs is installed by its own script.
 TEST_PACKAGES=(
+    c++:g++
     tshark:tshark
     mosquitto:mosquitto
     mosquitto_pub:mosquitto-clients

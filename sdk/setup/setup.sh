@@ -25,6 +25,8 @@ flock 9
 . "$here/javascript.sh"
 # shellcheck source=schemas.sh
 . "$here/schemas.sh"
+# shellcheck source=deny.sh
+. "$here/deny.sh"
 
 say() { printf 'setup: %s\n' "$*"; }
 fail() {
@@ -36,6 +38,7 @@ install_packages "${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
 setup_rust
 setup_javascript
 setup_schemas
+setup_deny
 
 quote() { printf '"%s"' "$(printf '%s' "$1" | sed 's/[\\"]/\\&/g')"; }
 env=
