@@ -77,7 +77,9 @@ impl Outcome {
         let mut events: Vec<Value> = self.parsed().into_iter().cloned().collect();
         for event in &mut events {
             let fields = event.as_object_mut().expect("an object");
-            fields.retain(|name, _| !["time", "ingest_time", "seq"].contains(&name.as_str()));
+            // Where it stands is part of a flow's id, too.
+            fields
+                .retain(|name, _| !["time", "ingest_time", "seq", "flow"].contains(&name.as_str()));
         }
         events
     }
