@@ -7,7 +7,9 @@ use proptest::prelude::*;
 use crate::partition::PartitionKey;
 use crate::state::citation::Citation;
 use crate::state::distinct::{Distinct, Fingerprint};
+use crate::state::key::sketched;
 use crate::state::series::Series;
+use crate::state::sketch::place;
 use crate::state::spec::Span;
 
 /// All entries ever, and the window over them by its definition.
@@ -171,4 +173,30 @@ fn buckets_count_no_less_than_the_window_and_at_most_a_64th_more() {
         }
     }
     assert_eq!(series.citations(span).len(), 16);
+}
+
+/// Whoever knows how values are spread over a sketch sends those that it does not tell apart.
+#[test]
+fn values_that_one_secret_hides_are_counted_under_another() {
+    let known = PartitionKey::default();
+    let hidden = |number: &u64| place(sketched(known, Fingerprint::Number(*number))).0 < 32;
+    let chosen: Vec<u64> = (0..200_000).filter(hidden).take(5_000).collect();
+    assert_eq!(chosen.len(), 5_000);
+    let span = Span {
+        window: 1 << 30,
+        ttl: 1 << 30,
+    };
+    let count = |secret: PartitionKey| {
+        let mut distinct = Distinct::default();
+        let mut count = 0;
+        for (event, number) in (0..).zip(&chosen) {
+            let at = Citation { time: event, event };
+            let value = Fingerprint::Number(*number);
+            count = distinct.add(span, secret, at, value, &mut Vec::new());
+        }
+        count
+    };
+    assert!(count(known) < 1_000, "{} seem to be there", count(known));
+    let counted = count(PartitionKey::new(*b"nobody knows it!"));
+    assert!((4_300..5_700).contains(&counted), "{counted}");
 }
