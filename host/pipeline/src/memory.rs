@@ -23,12 +23,12 @@ const PROGRAM: u64 = 56 * MEBIBYTE;
 pub const EPOCH_INPUT_HELD: u64 = 3;
 /// How often what parsers return of an epoch is held: as returned, as batches, and as the
 /// batches of the epoch before with columns made of them.
-pub const PARSED_HELD: u64 = 5;
+pub const PARSED_HELD: u64 = 4;
 /// How often what plugins say of an epoch is held: while it is put out the next is said.
 pub const OUTPUT_HELD: u64 = 2;
 /// Bytes that a flow takes: in the flow table, as its parser's worker and the engine know it,
 /// and with the news of its end.
-pub const FLOW: u64 = 2048;
+pub const FLOW: u64 = 3072;
 
 /// The shares of one total. All numbers are bytes. The total is at least all the others
 /// together, each as often as it is held.
@@ -98,11 +98,11 @@ impl Memory {
             parsed: share(24),
             output: share(40),
             compression: share(64),
-            flows: share(152),
-            reassembly: share(48),
+            flows: share(192),
+            reassembly: share(40),
             fragments: share(8),
             sessions: share(40),
-            state: share(96),
+            state: share(88),
             timers: share(24),
             markings: share(8),
             guests: workers - calls,
