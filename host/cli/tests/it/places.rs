@@ -10,7 +10,7 @@ use palisade_events::{Body, Envelope, Event, Kind};
 use predicates::prelude::*;
 use predicates::str::contains;
 
-use crate::site::{ok, project, run, site};
+use crate::site::{project, run, site};
 use crate::{made, palisade};
 
 /// The user `nobody` of Debian.

@@ -179,7 +179,7 @@ impl TrustDir {
         done
     }
 
-    /// Verifies and installs a trust document of any of the three types. `pin` is the digest
+    /// Verifies and installs a trust document of any type, or a time reset. `pin` is the digest
     /// of the first root document, and needed for it only.
     ///
     /// # Errors
