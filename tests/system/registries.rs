@@ -95,6 +95,24 @@ fn a_registry_carries_packs_and_cannot_change_them() {
     let by_digest = told["reference"].as_str().expect("a reference");
     site.ok(&format!("pack pull {by_digest} --out again.tar"));
 
+    // Who chose the pack's name does not choose what is written over, and who may write to the
+    // downloads does not choose where they go.
+    let taken = site.path().join("palisade-iot-protocols-0.1.0.tar");
+    std::fs::write(&taken, "mine").expect("a file");
+    let said = site.ends(2, &format!("pack pull {by_digest}"));
+    assert!(said.contains("is there already"), "{said}");
+    assert_eq!(std::fs::read(&taken).expect("the file"), b"mine");
+    let downloads = site.path().join(".cache/palisade/downloads");
+    let mode = |mode| {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(&downloads, mode).expect("a mode");
+    };
+    mode(0o777);
+    let said = site.ends(2, &format!("pack pull {by_digest} --out open.tar"));
+    assert!(said.contains("can be written by others"), "{said}");
+    mode(0o700);
+
     // A tag that is moved after it was verified leads elsewhere, and that is judged anew.
     let other = site.pack("iot-protocols", "0.1.1");
     site.ok(&format!("pack push {other} {place}:0.1.0"));

@@ -190,7 +190,7 @@ impl TrustDir {
         done
     }
 
-    /// Verifies and installs a trust document of any of the three types. `pin` is the digest
+    /// Verifies and installs a trust document of any type, or a time reset. `pin` is the digest
     /// that it must have; needed for the first root document only.
     ///
     /// # Errors

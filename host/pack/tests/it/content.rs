@@ -135,7 +135,13 @@ fn hostile_archives() {
     ] {
         code(read(&extended(fields)), "link");
     }
-    code(read(&one("docs/x", EntryType::GNUSparse)), "link");
+    let mut header = Header::new_gnu();
+    header.set_path("docs/x").unwrap();
+    header.set_entry_type(EntryType::GNUSparse);
+    header.set_size(0);
+    header.as_gnu_mut().unwrap().set_real_size(0);
+    header.set_cksum();
+    code(read(header.as_bytes()), "link");
     code(
         read(&extended(&[("path", "docs/x"), ("path", "docs/y")])),
         "archive",

@@ -316,7 +316,7 @@ fn a_clock_beyond_what_the_documents_allow_is_not_remembered() {
     list.version = 2;
     list.expires = days(5000);
     site.dir
-        .install(&signed(list.envelope(), &[REVOKER]), days(4000), None)
+        .install(&signed(list.envelope(), &[REVOKER]), days(300), None)
         .unwrap();
     assert!(verify(&pack, &site.dir.load(now()).unwrap()).trusted);
     // Where nothing is installed nothing is remembered.
