@@ -77,7 +77,7 @@ fn assert_cut_off(seen: &Seen, export: &str, cause: &FaultCause) {
 
 #[test]
 fn findings_of_an_epoch_have_a_size() {
-    // Ten findings of 17 KiB and one small one a call.
+    // Findings of 20 KiB and one small one a call.
     let bytes = 1 << 20;
     let Some(within) = detector("bulky-findings", 1, "evaluate", |l| l.epoch_bytes = bytes) else {
         return;
@@ -291,8 +291,8 @@ fn a_parser_has_bytes_and_time_for_an_epoch() {
     let time = Duration::from_millis(20);
     for (act, amount, cause) in [
         ("bytes", 100_000, FaultCause::EpochBytes(50_000)),
-        ("spin", 100_000_000, FaultCause::EpochTime(time)),
-        ("probe-spin", 100_000_000, FaultCause::EpochTime(time)),
+        ("spin", 1_000_000_000, FaultCause::EpochTime(time)),
+        ("probe-spin", 1_000_000_000, FaultCause::EpochTime(time)),
     ] {
         let seen = parse(act, amount, &|l| match act {
             "bytes" => l.epoch_bytes = 50_000,

@@ -67,6 +67,7 @@ fn patient() -> Limits {
     Limits {
         call_time: Duration::from_secs(60),
         epoch_time: Duration::from_secs(600),
+        epoch_bytes: 1 << 30,
         ..Limits::default()
     }
 }
