@@ -256,6 +256,10 @@ fn a_record_without_addresses_is_never_taken_silently() {
             r#"{"timestamp":"2024-05-01T08:00:00Z","event_type":"flow","flow":{}}"#,
             "-",
         ),
+        (
+            r#"{"timestamp":"2024-05-01T08:00:00Z","event_type":"tls","src_ip":"10.0.0.1","dest_ip":"10.0.0.2"}"#,
+            "-",
+        ),
     ] {
         let outcome = read(name, record.as_bytes());
         assert_eq!(

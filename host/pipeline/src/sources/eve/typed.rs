@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::generic::Ether;
 use crate::sources::columns::{Ends, Shared, Side, app_proto, encrypted, mac, push_shared, time};
-use crate::sources::fault::Stop;
+use crate::sources::fault::{Fault, Stop};
 use crate::sources::flow_key::protocol_number;
 use crate::sources::names::{http_target, repeatable, tls_version};
 use crate::sources::sink::EventSink;
@@ -32,12 +32,12 @@ record! {
         "app_proto" => app_proto: Text<'a>,
         "vlan" => vlan: List<Num>,
         "ether" => ether: Ether<'a>,
-        "dns" | "mdns" | "llmnr" => dns: Dns<'a>,
-        "http" => http: Http<'a>,
-        "tls" => tls: Tls<'a>,
-        "flow" | "netflow" => flow: Flow<'a>,
+        "dns" | "mdns" | "llmnr" => dns: Option<Dns<'a>>,
+        "http" | "http2" => http: Option<Http<'a>>,
+        "tls" => tls: Option<Tls<'a>>,
+        "flow" | "netflow" => flow: Option<Flow<'a>>,
         "tcp" => tcp: Tcp<'a>,
-        "fileinfo" => file: File<'a>,
+        "fileinfo" => file: Option<File<'a>>,
         "smtp" => smtp: Smtp<'a>,
         "email" => email: Email<'a>,
     }
@@ -170,13 +170,29 @@ pub(super) fn read(
     }
     .wanted("src_ip")?;
     let len = text.len();
+    // Without the object of its type a record says nothing.
     match event_type {
-        "dns" | "mdns" | "llmnr" => dns(shared, &record.dns, ends, at, len, to)?,
-        "http" | "http2" => http(shared, &record.http, &ends, at, len, to)?,
-        "tls" => tls(shared, &record.tls, &ends, at, len, to)?,
-        "flow" | "netflow" => flow(shared, &record, &ends, at, len, to)?,
+        "dns" | "mdns" | "llmnr" => {
+            let own = record.dns.as_ref().ok_or(Fault::Missing("dns"))?;
+            dns(shared, own, ends, at, len, to)?;
+        }
+        "http" | "http2" => {
+            let own = record.http.as_ref().ok_or(Fault::Missing("http"))?;
+            http(shared, own, &ends, at, len, to)?;
+        }
+        "tls" => {
+            let own = record.tls.as_ref().ok_or(Fault::Missing("tls"))?;
+            tls(shared, own, &ends, at, len, to)?;
+        }
+        "flow" | "netflow" => {
+            let own = record.flow.as_ref().ok_or(Fault::Missing("flow"))?;
+            flow(shared, &record, own, &ends, at, len, to)?;
+        }
         "smtp" => mail(shared, &record, &ends, at, len, to)?,
-        _ => file(shared, &record, &ends, at, len, to)?,
+        _ => {
+            let own = record.file.as_ref().ok_or(Fault::Missing("fileinfo"))?;
+            file(shared, &record, own, &ends, at, len, to)?;
+        }
     }
     Ok(true)
 }
@@ -317,12 +333,12 @@ fn only_syn(flags: &str) -> bool {
 fn flow(
     shared: &mut Shared,
     record: &Record<'_>,
+    flow: &Flow<'_>,
     ends: &Ends<'_>,
     at: Timestamp,
     len: usize,
     to: &mut EventSink,
 ) -> Result<(), Stop> {
-    let flow = &record.flow;
     let when = |raw: Option<&RawValue>| raw.and_then(|raw| timestamp(raw.get()));
     let proto = record.app_proto.get().and_then(app_proto);
     if let BodyBuilder::NetworkFlow(columns) = to.row(Kind::NetworkFlow, at, len)? {
@@ -400,13 +416,15 @@ fn mail(
 fn file(
     shared: &mut Shared,
     record: &Record<'_>,
+    file: &File<'_>,
     ends: &Ends<'_>,
     at: Timestamp,
     len: usize,
     to: &mut EventSink,
 ) -> Result<(), Stop> {
     to.check(Kind::NetworkFile)?;
-    let (file, http) = (&record.file, &record.http);
+    let none = Http::default();
+    let http = record.http.as_ref().unwrap_or(&none);
     let owned = |text: &Text<'_>| text.get().map(str::to_owned);
     let plain = shared.values(ends);
     let url = http.url.get().map(|url| match http.hostname.get() {

@@ -258,7 +258,7 @@ pub(super) fn rename(sensor: Sensor, text: &str) -> Option<Renamed> {
         let canonical = names.canonical(name);
         // A name of its own counts, and of others the first.
         let other = canonical != name;
-        if other && own.contains(canonical) || other && written.contains(canonical) {
+        if other && (own.contains(canonical) || written.contains(canonical)) {
             continue;
         }
         written.insert(canonical);

@@ -89,7 +89,7 @@ impl Header {
             "#unset_field" => self.unset = rest(line, what, &self.separator).into(),
             "#path" => {
                 let path = unescape(&rest(line, what, &self.separator)).into_owned();
-                self.path = Some(path.into()).filter(|path: &Box<str>| !path.is_empty());
+                self.path = (!path.is_empty()).then(|| path.into());
             }
             "#fields" => {
                 self.typed = false;
