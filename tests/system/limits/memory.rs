@@ -2,103 +2,61 @@
 
 use std::fmt::Write as _;
 
-use super::{Table, count};
+use palisade_pipeline::memory::{EPOCH_INPUT_HELD, Memory, OUTPUT_HELD, PARSED_HELD};
 
-/// What the flow table holds for a flow, with what parsers and engine keep beside it, in bytes;
-/// `peaks.rs` measures it.
-pub(super) const FLOW: u128 = 1200;
+use super::count;
 
 /// Machines that the page tells of, by cores; a run has as many workers.
-const CORES: [u128; 3] = [2, 16, 64];
+const CORES: [usize; 3] = [2, 16, 64];
 
-/// How often a limit can be reached at once.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Per {
-    /// Once.
-    Run,
-    /// Once for each plugin with state.
-    Plugin,
-    /// Once for each worker.
-    Worker,
-    /// So many on each worker.
-    WorkerTimes(u128),
-    /// Two: one is read while another is evaluated.
-    Epoch,
-}
-
-/// A size in the largest unit that it is a whole number of, or with one digit behind the point.
+/// A size in the largest unit that it is a whole number of.
 pub(super) fn size(bytes: u128) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut unit = 0;
     let mut whole = bytes;
-    while unit + 1 < UNITS.len() && whole >= 1024 && (whole.is_multiple_of(1024) || whole >= 10_240)
-    {
+    while unit + 1 < UNITS.len() && whole >= 1024 && whole.is_multiple_of(1024) {
         whole /= 1024;
         unit += 1;
     }
     format!("{} {}", count(whole), UNITS[unit])
 }
 
-pub(super) fn section(table: &Table) -> String {
-    let amount = |name: &str| {
-        let found = table.rows.iter().find(|row| row.name == name);
-        found.map_or(0, |row| row.amount.unsigned_abs())
-    };
-    let instances = amount("MAX_INSTANCES");
-    let lines = [
-        ("flows", Per::Run, amount("flow.max_flows") * FLOW),
-        (
-            "TCP data that waits",
-            Per::Run,
-            amount("flow.reassembly.total_bytes"),
-        ),
-        ("IP fragments", Per::Run, amount("flow.fragments.bytes")),
-        (
-            "records of an epoch",
-            Per::Epoch,
-            amount("engine.epoch") * amount("limits.max_record"),
-        ),
-        ("a dataset's file", Per::Run, amount("dataset.bytes")),
-        ("state of a plugin", Per::Plugin, amount("DEFAULT_BYTES")),
-        (
-            "the instance of a detector",
-            Per::Worker,
-            amount("limits.memory"),
-        ),
-        (
-            "the instances of a parser",
-            Per::WorkerTimes(instances),
-            amount("limits.memory"),
-        ),
-        (
-            "what a call returns",
-            Per::Worker,
-            amount("limits.lifted_bytes") + amount("limits.finding_bytes"),
-        ),
-        (
-            "compiling, in a child process",
-            Per::Run,
-            amount("compile.memory"),
-        ),
-    ];
+pub(super) fn section() -> String {
     let mut text = String::from(
         "\n## What this comes to in memory\n\n\
-         The most that each can take, for a run with as many workers as cores. Attacks reach some of these and not all\n\
-         at once: an instance has the memory that it grew to, a dataset the size that its file has.\n\n\
-         | what | how often | 2 cores | 16 cores | 64 cores |\n| --- | --- | --- | --- | --- |\n",
+         The shares of the default for a run with as many workers as cores. What a share bounds may be held several\n\
+         times, while one epoch is read, another evaluated and a third put out; all of it together is the total.\n\
+         Datasets are the operator's and come on top, and the process that compiles has limits of its own.\n\n\
+         | share | held | 2 cores | 16 cores | 64 cores |\n| --- | --- | --- | --- | --- |\n",
     );
-    for (what, per, bytes) in lines {
-        assert_ne!(bytes, 0, "{what} has a limit");
-        let (often, times): (String, [u128; 3]) = match per {
-            Per::Run => ("once".into(), [1; 3]),
-            Per::Plugin => ("each plugin".into(), [1; 3]),
-            Per::Epoch => ("twice".into(), [2; 3]),
-            Per::Worker => ("each plugin and worker".into(), CORES),
-            Per::WorkerTimes(n) => (format!("{n} for each worker"), CORES.map(|cores| cores * n)),
+    let memories = CORES.map(|cores| Memory::of(None, cores));
+    let mut line = |what: &str, held: u64, share: fn(&Memory) -> u64| {
+        let sizes = memories.map(|memory| size(share(&memory).into()));
+        let times = match held {
+            1 => "once".to_owned(),
+            more => format!("{more} times"),
         };
-        let sizes = times.map(|times| size(times * bytes));
-        let _ = writeln!(text, "| {what} | {often} | {} |", sizes.join(" | "));
-    }
+        let _ = writeln!(text, "| {what} | {times} | {} |", sizes.join(" | "));
+    };
+    line("the program", 1, |m| m.program);
+    line("packets or records of an epoch", EPOCH_INPUT_HELD, |m| {
+        m.epoch_input
+    });
+    line("what parsers return of an epoch", PARSED_HELD, |m| m.parsed);
+    line("what plugins say of an epoch", OUTPUT_HELD, |m| m.output);
+    line("windows of compression", 1, |m| m.compression);
+    line("flows", 1, |m| m.flows);
+    line("TCP data that waits", 1, |m| m.reassembly);
+    line("IP fragments", 1, |m| m.fragments);
+    line("unknown flows, and what parsers leave over", 1, |m| {
+        m.sessions
+    });
+    line("state tables", 1, |m| m.state);
+    line("timers", 1, |m| m.timers);
+    line("markings of earlier events", 1, |m| m.markings);
+    line("memories and tables of guests", 1, |m| m.guests);
+    line("calls under way", 1, |m| m.calls);
+    line("**total**", 1, |m| m.total);
     text
 }
 
@@ -109,7 +67,7 @@ fn sizes_are_told_in_units_that_fit() {
         (1500, "1,500 B"),
         (64 << 10, "64 KiB"),
         (1 << 20, "1 MiB"),
-        (5_760_032, "5,625 KiB"),
+        (65_535, "65,535 B"),
         (4 << 30, "4 GiB"),
     ] {
         assert_eq!(size(bytes), text);

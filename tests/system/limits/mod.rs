@@ -16,7 +16,7 @@ use crate::sources::Tests;
 
 /// What a limit counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unit {
+pub(in crate::limits) enum Unit {
     Bytes,
     Count,
     /// Milliseconds.
@@ -37,7 +37,7 @@ struct Row {
 }
 
 /// All limits.
-struct Table {
+pub(in crate::limits) struct Table {
     constants: BTreeMap<(String, String), i128>,
     of: &'static str,
     rows: Vec<Row>,
@@ -58,12 +58,12 @@ impl Table {
     }
 
     /// Whom the limits that follow hold against.
-    fn of(&mut self, of: &'static str) {
+    pub(in crate::limits) fn of(&mut self, of: &'static str) {
         self.of = of;
     }
 
     /// A limit that has its default in a structure.
-    fn value<N>(
+    pub(in crate::limits) fn value<N>(
         &mut self,
         name: &str,
         unit: Unit,
@@ -86,7 +86,7 @@ impl Table {
     }
 
     /// A limit that is a constant of a file below `host`.
-    fn constant(
+    pub(in crate::limits) fn constant(
         &mut self,
         file: &str,
         name: &str,
@@ -100,7 +100,10 @@ impl Table {
             panic!("host/{file} has no constant {name} that is a number");
         };
         self.listed.insert(key);
-        self.value(name, unit, amount, what, beyond, shown_by);
+        let path = file.trim_end_matches("/mod.rs").trim_end_matches(".rs");
+        let module = path.rsplit('/').next().unwrap_or(path);
+        let name = format!("{module}::{name}");
+        self.value(&name, unit, amount, what, beyond, shown_by);
     }
 }
 
@@ -162,7 +165,7 @@ fn page(table: &Table) -> String {
             );
         }
     }
-    text.push_str(&memory::section(table));
+    text.push_str(&memory::section());
     text
 }
 
@@ -204,7 +207,7 @@ fn every_constant_that_is_called_a_limit_has_a_line() {
     }
     assert!(
         missing.is_empty(),
-        "give each a line in tests/system/limits/rows.rs: {missing:#?}"
+        "give each a line in tests/system/limits/rows: {missing:#?}"
     );
 }
 

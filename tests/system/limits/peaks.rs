@@ -5,8 +5,8 @@ use std::process::{Command, Stdio};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use palisade_pipeline::memory::Memory;
 
-use super::memory::FLOW;
 use crate::run::palisade;
 
 /// The most that any attack may take, with default limits and two workers.
@@ -120,25 +120,18 @@ fn takes(attack: Capture, limit: u64) {
 }
 
 #[test]
-fn a_flood_of_flows_takes_what_the_table_says() {
-    let mut capture = Capture::new();
-    let flows = palisade_pipeline::flow::FlowConfig::default().max_flows as u64;
-    for from in 0..flows as u32 + 40_000 {
-        // DNS's port, and bytes that are nobody's.
-        capture.packet(from, 17, 0, 0, &[0x10, 0, 0, 53, 0, 12, 0, 0, 1, 2, 3, 4]);
-    }
-    takes(capture, flows * FLOW as u64);
-}
-
-#[test]
 fn data_that_waits_takes_what_the_table_says() {
     let mut capture = Capture::new();
-    let limit = palisade_pipeline::flow::ReassemblyConfig::default().total_bytes as u64;
-    let data = vec![0; 60_000];
-    for from in 0..u32::try_from(limit / 60_000).expect("few") * 3 / 2 {
+    let limit = Memory::of(None, 2).reassembly;
+    // Segments of a usual size, so that the epochs that carry them are small beside the limit; their
+    // beginning never comes.
+    let data = vec![0; 1_400];
+    let segments = 700;
+    for from in 0..u32::try_from(limit / 1_400).expect("few") * 3 / 2 / segments {
         capture.packet(from, 6, 0, 0, &tcp(1, 2, &[]));
-        capture.packet(from, 6, 0, 0, &tcp(1_000, 0x10, &data[..1_000]));
-        capture.packet(from, 6, 0, 0, &tcp(3_000, 0x10, &data));
+        for at in 0..segments {
+            capture.packet(from, 6, 0, 0, &tcp(1_000 + at * 1_400, 0x10, &data));
+        }
     }
     takes(capture, limit);
 }
@@ -146,7 +139,7 @@ fn data_that_waits_takes_what_the_table_says() {
 #[test]
 fn fragments_take_what_the_table_says() {
     let mut capture = Capture::new();
-    let limit = palisade_pipeline::flow::FragmentConfig::default().bytes as u64;
+    let limit = Memory::of(None, 2).fragments;
     let data = vec![0; 16_000];
     for at in 0..u32::try_from(limit / 16_000).expect("few") * 4 {
         // More fragments follow, and never come.

@@ -1,0 +1,66 @@
+//! Caches and files.
+
+use palisade_runtime::compile::CacheLimits;
+
+use super::REFUSED;
+use crate::limits::Table;
+use crate::limits::Unit::{Bytes, Count};
+
+pub(super) fn fill(t: &mut Table) {
+    t.of("disk");
+    let CacheLimits {
+        entry,
+        entries,
+        bytes,
+    } = CacheLimits::default();
+    t.value(
+        "cache.entry",
+        Bytes,
+        entry,
+        "an entry of the cache of compiled code",
+        "not kept",
+        &["cache::size_limits_hold_both_ways"],
+    );
+    let oldest = "what was used least recently makes room";
+    t.value(
+        "cache.entries",
+        Count,
+        entries,
+        "entries of it",
+        oldest,
+        &[],
+    );
+    t.value("cache.bytes", Bytes, bytes, "all of them", oldest, &[]);
+    t.constant(
+        "cli/src/commands/run.rs",
+        "MAX_DEAD_LETTERS",
+        Bytes,
+        "the dead-letter file",
+        "counted",
+        &["dead_letters::a_file_for_its_owner_with_a_cap"],
+    );
+    t.constant(
+        "pipeline/src/sources/dead_letters.rs",
+        "MAX_LETTER",
+        Bytes,
+        "of a record in it",
+        "cut",
+        &["dead_letters::long_records_are_cut_at_a_character"],
+    );
+    t.constant(
+        "cli/src/commands/store.rs",
+        "MAX_BLOB_BYTES",
+        Bytes,
+        "a file that `store add` takes",
+        REFUSED,
+        &["blobs::endless_content_ends_at_the_limit"],
+    );
+    t.constant(
+        "store/src/name.rs",
+        "MAX_LEN",
+        Bytes,
+        "a name of the store",
+        REFUSED,
+        &["text::names_have_a_length"],
+    );
+}

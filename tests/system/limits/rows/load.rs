@@ -1,0 +1,281 @@
+//! What is loaded.
+
+use palisade_pipeline::datasets::DatasetLimits;
+use palisade_runtime::compile::ShapeLimits;
+use palisade_runtime::compile::ChildLimits;
+
+use super::REFUSED;
+use crate::limits::Table;
+use crate::limits::Unit::{Bytes, Count, Time};
+
+pub(super) fn fill(t: &mut Table) {
+    t.of("load");
+    let ChildLimits {
+        component,
+        cpu_seconds,
+        wall,
+        memory,
+        output,
+    } = ChildLimits::default();
+    t.value(
+        "compile.component",
+        Bytes,
+        component,
+        "a component that is compiled",
+        REFUSED,
+        &["compiling::a_component_is_compiled_within_its_limits"],
+    );
+    t.value(
+        "compile.cpu_seconds",
+        Time,
+        cpu_seconds * 1000,
+        "processor time to compile it, in a child process",
+        REFUSED,
+        &["compiling::a_compile_bomb_ends_at_processor_time_or_the_clock"],
+    );
+    t.value(
+        "compile.wall",
+        Time,
+        wall.as_millis(),
+        "the same by the clock",
+        REFUSED,
+        &["compiling::a_compile_bomb_ends_at_processor_time_or_the_clock"],
+    );
+    t.value(
+        "compile.memory",
+        Bytes,
+        memory,
+        "address space of the child",
+        REFUSED,
+        &["compiling::a_compile_bomb_ends_at_its_memory"],
+    );
+    t.value(
+        "compile.output",
+        Bytes,
+        output,
+        "machine code of a component",
+        REFUSED,
+        &["compiling::a_component_is_compiled_within_its_limits"],
+    );
+    t.constant(
+        "runtime/src/compile/mod.rs",
+        "MAX_MESSAGE",
+        Bytes,
+        "what a compiler says of it",
+        "cut",
+        &["components::a_compilers_message_is_harmless"],
+    );
+    t.constant(
+        "cli/src/host/load.rs",
+        "MAX_COMPONENT",
+        Bytes,
+        "a component that `run` reads",
+        REFUSED,
+        &[],
+    );
+    t.constant(
+        "cli/src/commands/plugin/inspect.rs",
+        "MAX_COMPONENT_BYTES",
+        Bytes,
+        "a component that `plugin inspect` reads",
+        REFUSED,
+        &[],
+    );
+    t.constant(
+        "runtime/src/manifest/section.rs",
+        "MAX_SECTION_BYTES",
+        Bytes,
+        "a manifest",
+        REFUSED,
+        &["section::the_largest_section_passes_and_one_byte_more_does_not"],
+    );
+    t.constant(
+        "runtime/src/manifest/validate/mod.rs",
+        "MAX_ITEMS",
+        Count,
+        "subscriptions, rules, tables, datasets and settings, each",
+        REFUSED,
+        &[],
+    );
+    t.constant(
+        "runtime/src/manifest/validate/subscription.rs",
+        "MAX_FIELDS",
+        Count,
+        "fields of a subscription",
+        REFUSED,
+        &[],
+    );
+    t.constant(
+        "runtime/src/manifest/validate/check.rs",
+        "MAX_VALUES",
+        Count,
+        "values of a predicate",
+        REFUSED,
+        &[],
+    );
+    let DatasetLimits { bytes, entries } = DatasetLimits::default();
+    t.value(
+        "dataset.bytes",
+        Bytes,
+        bytes,
+        "a dataset",
+        REFUSED,
+        &["tests::sizes_are_bounded"],
+    );
+    t.value(
+        "dataset.entries",
+        Count,
+        entries,
+        "entries of a dataset",
+        REFUSED,
+        &["tests::sizes_are_bounded"],
+    );
+    t.constant(
+        "pipeline/src/datasets/load.rs",
+        "MAX_LINE",
+        Bytes,
+        "a line of a dataset",
+        REFUSED,
+        &["tests::errors_say_line_and_field_and_what_to_write"],
+    );
+    t.constant(
+        "pipeline/src/datasets/load.rs",
+        "MAX_FIELDS",
+        Count,
+        "fields of an entry",
+        REFUSED,
+        &["tests::errors_say_line_and_field_and_what_to_write"],
+    );
+    t.constant(
+        "pipeline/src/datasets/entry.rs",
+        "MAX_VALUE",
+        Bytes,
+        "the value of an entry",
+        REFUSED,
+        &["tests::sizes_are_bounded"],
+    );
+    t.constant(
+        "pipeline/src/datasets/entry.rs",
+        "MAX_SAME_VALUE",
+        Count,
+        "entries with one value",
+        REFUSED,
+        &["tests::sizes_are_bounded"],
+    );
+    t.constant(
+        "pipeline/src/enrich/file.rs",
+        "MAX_BYTES",
+        Bytes,
+        "a networks file",
+        REFUSED,
+        &[],
+    );
+    t.constant(
+        "pipeline/src/enrich/file.rs",
+        "MAX_PROBLEMS",
+        Count,
+        "problems of a networks file that are told",
+        "counted",
+        &["enrichment::wrong_entries_are_told_all_at_once"],
+    );
+    t.constant(
+        "cli/src/host/load.rs",
+        "MAX_TEXT",
+        Bytes,
+        "a settings file",
+        REFUSED,
+        &[],
+    );
+    t.constant(
+        "cli/src/vector/read.rs",
+        "MAX_FILE_BYTES",
+        Bytes,
+        "a file of a vector",
+        REFUSED,
+        &[],
+    );
+    t.constant(
+        "cli/src/signer.rs",
+        "MAX_KEY_BYTES",
+        Bytes,
+        "a key file",
+        REFUSED,
+        &[],
+    );
+    t.constant(
+        "cli/src/build/project.rs",
+        "MAX_DEPTH",
+        Count,
+        "folders in each other that are searched for plugins to build",
+        "not searched",
+        &[],
+    );
+    t.constant(
+        "cli/src/build/compiler.rs",
+        "MAX_SAID_BYTES",
+        Bytes,
+        "what a compiler of plugins says",
+        "cut",
+        &[],
+    );
+    t.constant(
+        "cli/src/commands/plugin/bench.rs",
+        "MAX_READS",
+        Count,
+        "readings of an input by `plugin bench`",
+        "it ends",
+        &[],
+    );
+    let ShapeLimits {
+        depth,
+        definitions,
+        instances,
+        items,
+        functions,
+        core_items,
+        elements,
+        custom_bytes,
+    } = ShapeLimits::default();
+    for (name, unit, amount, what) in [
+        ("depth", Count, depth, "components within one another"),
+        (
+            "definitions",
+            Count,
+            definitions,
+            "modules and components of a component",
+        ),
+        (
+            "instances",
+            Count,
+            instances,
+            "instances that a component makes",
+        ),
+        (
+            "items",
+            Count,
+            items,
+            "types, imports, exports and the like of components",
+        ),
+        ("functions", Count, functions, "functions of core modules"),
+        (
+            "core_items",
+            Count,
+            core_items,
+            "other items of core modules",
+        ),
+        ("elements", Count, elements, "elements of core modules"),
+        ("custom_bytes", Bytes, custom_bytes, "custom sections"),
+    ] {
+        t.value(
+            &format!("limits.shape.{name}"),
+            unit,
+            amount,
+            what,
+            REFUSED,
+            &[
+                "compiling::parts_of_a_component_are_counted_before_it_is_compiled",
+                "compiling::a_component_that_stands_for_millions_of_parts_takes_no_memory_of_the_host",
+            ],
+        );
+    }
+}

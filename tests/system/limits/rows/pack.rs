@@ -1,0 +1,266 @@
+//! Packs and registries.
+
+use palisade_runtime::Limits;
+
+use super::REFUSED;
+use crate::limits::Table;
+use crate::limits::Unit::{Bytes, Count, Time};
+
+pub(super) fn fill(t: &mut Table) {
+    t.of("pack");
+    let bomb = &["content::a_decompression_bomb_ends_at_the_limit"];
+    t.constant(
+        "pack/src/content/mod.rs",
+        "MAX_FILES",
+        Count,
+        "files of a pack",
+        REFUSED,
+        &[],
+    );
+    t.constant(
+        "pack/src/content/mod.rs",
+        "MAX_FILE_BYTES",
+        Bytes,
+        "a file of a pack",
+        REFUSED,
+        bomb,
+    );
+    t.constant(
+        "pack/src/content/mod.rs",
+        "MAX_TOTAL_BYTES",
+        Bytes,
+        "a pack",
+        REFUSED,
+        bomb,
+    );
+    t.constant(
+        "pack/src/content/mod.rs",
+        "MAX_ATTESTATIONS",
+        Count,
+        "attestations of a pack",
+        REFUSED,
+        &[],
+    );
+    t.constant(
+        "pack/src/content/mod.rs",
+        "MAX_ATTESTATION_BYTES",
+        Bytes,
+        "an attestation or document of trust",
+        REFUSED,
+        &[],
+    );
+    t.constant(
+        "pack/src/path.rs",
+        "MAX_PATH",
+        Bytes,
+        "a path",
+        REFUSED,
+        &["path::good_paths_pass_and_tricks_do_not"],
+    );
+    t.constant(
+        "pack/src/path.rs",
+        "MAX_DEPTH",
+        Count,
+        "folders of a path",
+        REFUSED,
+        &["path::good_paths_pass_and_tricks_do_not"],
+    );
+    t.constant(
+        "pack/src/stored.rs",
+        "MAX_LISTING_BYTES",
+        Bytes,
+        "the listing of a pack",
+        REFUSED,
+        &["content::the_store_gives_back_the_pack_or_an_error"],
+    );
+    t.constant(
+        "pack/src/dsse.rs",
+        "MAX_SIGNATURES",
+        Count,
+        "signatures of an envelope",
+        REFUSED,
+        &[],
+    );
+    let lists = &["origin::lists_that_are_damaged_or_too_much_are_refused"];
+    t.constant(
+        "pack/src/origin.rs",
+        "MAX_LISTS",
+        Count,
+        "lists of crates in a component",
+        REFUSED,
+        lists,
+    );
+    t.constant(
+        "pack/src/origin.rs",
+        "MAX_CRATES",
+        Count,
+        "crates of all of them",
+        REFUSED,
+        lists,
+    );
+    t.constant(
+        "pack/src/origin.rs",
+        "MAX_LIST_BYTES",
+        Bytes,
+        "a list, decompressed",
+        REFUSED,
+        lists,
+    );
+    let tools = &["origin::tools_are_named_within_limits"];
+    t.constant(
+        "pack/src/origin.rs",
+        "MAX_TOOLS",
+        Count,
+        "tools that made a component",
+        "left out",
+        tools,
+    );
+    t.constant(
+        "pack/src/origin.rs",
+        "MAX_TEXT",
+        Bytes,
+        "the name of one",
+        "cut",
+        tools,
+    );
+    t.constant(
+        "cli/src/commands/pack/build.rs",
+        "MAX_FILE_BYTES",
+        Bytes,
+        "a file that goes into a pack",
+        REFUSED,
+        &[],
+    );
+    t.constant(
+        "cli/src/commands/pack/pull.rs",
+        "MAX_ARCHIVE",
+        Bytes,
+        "an archive from a registry",
+        REFUSED,
+        &["trouble::what_is_too_large_is_not_pulled"],
+    );
+    t.constant(
+        "cli/src/commands/pack/pull.rs",
+        "MAX_CONFIG",
+        Bytes,
+        "the configuration of an artifact",
+        REFUSED,
+        &["trouble::what_is_too_large_is_not_pulled"],
+    );
+    t.constant("cli/src/commands/pack/examine.rs", "FUZZ_CASES", Count, "changed inputs of each vector that `pack certify` tries", "it is done", &["pack_changes::a_certificate_states_what_plugins_need_and_there_is_none_above_the_ceiling"]);
+    t.constant(
+        "cli/src/commands/pack/behaviour.rs",
+        "MAX_SAID",
+        Count,
+        "findings and decisions of a version that `pack diff` compares",
+        "it is told that there are more",
+        &[],
+    );
+
+    let palisade_registry::Limits {
+        manifest,
+        layers,
+        referrers,
+        retries,
+        answer,
+        pace,
+    } = palisade_registry::Limits::default();
+    let endless = &["hostile::endless_answers_are_not_read_to_their_end"];
+    let slow = &["hostile::slow_answers_end_in_time"];
+    t.value(
+        "registry.manifest",
+        Bytes,
+        manifest,
+        "a manifest or list from a registry",
+        REFUSED,
+        endless,
+    );
+    t.value(
+        "registry.layers",
+        Count,
+        layers,
+        "layers of an artifact",
+        REFUSED,
+        &["trouble::what_is_too_large_is_not_pulled"],
+    );
+    t.value(
+        "registry.referrers",
+        Count,
+        referrers,
+        "referrers of an artifact",
+        REFUSED,
+        &["hostile::an_index_with_too_many_entries_or_none_that_can_be_read"],
+    );
+    t.value(
+        "registry.retries",
+        Count,
+        retries,
+        "times that a transfer is taken up again",
+        "it fails",
+        &["trouble::a_connection_that_breaks_off_is_taken_up_again"],
+    );
+    t.value(
+        "registry.answer",
+        Time,
+        answer.as_millis(),
+        "a small answer, or until a blob begins",
+        "it fails",
+        slow,
+    );
+    t.value(
+        "registry.pace",
+        Bytes,
+        pace,
+        "that must come every minute",
+        "it fails",
+        slow,
+    );
+    t.constant(
+        "registry/src/registry.rs",
+        "CONNECT",
+        Time,
+        "to connect to a registry",
+        "it fails",
+        &[],
+    );
+    t.constant(
+        "registry/src/registry.rs",
+        "READ",
+        Time,
+        "for the next bytes",
+        "it fails",
+        slow,
+    );
+    t.constant(
+        "registry/src/fetch.rs",
+        "REDIRECTS",
+        Count,
+        "redirects",
+        "it fails",
+        &["hostile::redirects_end"],
+    );
+    t.constant(
+        "registry/src/fetch.rs",
+        "MAX_TOKEN",
+        Bytes,
+        "an answer that gives a token",
+        REFUSED,
+        endless,
+    );
+    t.constant(
+        "registry/src/fetch.rs",
+        "MAX_REASON",
+        Bytes,
+        "what a registry says went wrong",
+        "cut",
+        &["hostile::endless_reasons_are_cut"],
+    );
+    t.constant(
+        "registry/src/push.rs",
+        "LIST_ATTEMPTS",
+        Count,
+        "times that a list of referrers is written",
+        "it fails",
+        &[],
+    );
+}
