@@ -9,14 +9,17 @@ use predicates::str::contains;
 use crate::new::folder;
 use crate::{checkout, palisade};
 
-const MANIFEST: &str = r#"[plugin]
-name = "NAME"
+/// The manifest of a detector whose settings say what it does wrong.
+pub(crate) fn manifest(name: &str, capabilities: &str) -> String {
+    format!(
+        r#"[plugin]
+name = "{name}"
 version = "0.1.0"
 kind = "detector"
 wit = "0.1"
-pack = "local"
+pack = "tests"
 description = "For a test"
-capabilities = ["log"]
+{capabilities}
 
 [[subscription]]
 kind = "network.flow"
@@ -30,7 +33,15 @@ severity = "low"
 [[setting]]
 name = "act"
 type = "integer"
-"#;
+default = 0
+
+[[setting]]
+name = "port"
+type = "integer"
+default = 23
+"#
+    )
+}
 
 /// Each act is on a line of its own, the line after the one that says `ACTS`.
 const RUST: &str = r#"use palisade_sdk::{Batch, Detector, Settings, SettingsError, export_detector, field};
@@ -168,13 +179,15 @@ const TOLD_IN_C: Told<'_> = &[
     ("aborted at mine.c:5: ", "in my own words"),
 ];
 
-const EVENT: &str = "{\"kind\":\"network.flow\",\"time\":\"2025-06-01T10:00:00Z\",\
+/// An event that comes to such a detector.
+pub(crate) const EVENT: &str = "{\"kind\":\"network.flow\",\"time\":\"2025-06-01T10:00:00Z\",\
                      \"src\":{\"ip\":\"10.0.0.1\"},\"dst\":{\"ip\":\"10.0.0.2\",\"port\":2323}}\n";
 
 fn project(name: &str, file: &str, code: &str, acts: usize) -> PathBuf {
     let dir = folder(name);
     fs::create_dir_all(dir.join(file).parent().unwrap()).unwrap();
-    fs::write(dir.join("plugin.toml"), MANIFEST.replace("NAME", name)).unwrap();
+    let manifest = manifest(name, "capabilities = [\"log\"]");
+    fs::write(dir.join("plugin.toml"), manifest).unwrap();
     fs::write(dir.join(file), code).unwrap();
     for act in 0..acts {
         let vector = dir.join(format!("vectors/act-{act:02}"));
@@ -248,7 +261,7 @@ fn faults_in_c_are_told_with_their_place() {
 }
 
 fn built(name: &str) -> PathBuf {
-    checkout().join("target/plugins/local").join(name)
+    checkout().join("target/plugins/tests").join(name)
 }
 
 fn remove(name: &str) {

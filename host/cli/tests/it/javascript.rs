@@ -6,36 +6,8 @@ use std::path::Path;
 use predicates::prelude::*;
 use predicates::str::contains;
 
+use crate::faults::{EVENT, manifest};
 use crate::palisade;
-
-const MANIFEST: &str = r#"[plugin]
-name = "probe"
-version = "0.1.0"
-kind = "detector"
-wit = "0.1"
-pack = "tests"
-description = "For a test"
-CAPABILITIES
-
-[[subscription]]
-kind = "network.flow"
-fields = ["src.ip", "dst.port"]
-
-[[rule]]
-id = "found"
-title = "Found"
-severity = "low"
-
-[[setting]]
-name = "act"
-type = "integer"
-default = 0
-
-[[setting]]
-name = "port"
-type = "integer"
-default = 23
-"#;
 
 const HEAD: &str = "import { Addresses, Text, f64s, u8s, u16s, u64s, valid } from \"palisade-sdk/batch.js\";\n\
 import { field } from \"palisade-sdk/field.js\";\n\
@@ -49,13 +21,11 @@ const LINE: usize = 8;
 
 fn project(dir: &Path, capabilities: &str, code: &str) {
     fs::create_dir_all(dir.join("vectors/a")).unwrap();
-    let manifest = MANIFEST.replace("CAPABILITIES", capabilities);
+    let manifest = manifest("probe", capabilities);
     fs::write(dir.join("plugin.toml"), manifest).unwrap();
     fs::write(dir.join("plugin.js"), code).unwrap();
     // An empty line first, so that the line of the event is not its number.
-    let event = "\n{\"kind\":\"network.flow\",\"time\":\"2025-06-01T10:00:00Z\",\
-                 \"src\":{\"ip\":\"10.0.0.1\"},\"dst\":{\"ip\":\"10.0.0.2\",\"port\":2323}}\n";
-    fs::write(dir.join("vectors/a/events.ndjson"), event).unwrap();
+    fs::write(dir.join("vectors/a/events.ndjson"), format!("\n{EVENT}")).unwrap();
     fs::write(dir.join("vectors/a/expected.ndjson"), "").unwrap();
 }
 
