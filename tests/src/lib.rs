@@ -55,6 +55,20 @@ pub fn shared(path: &str) -> Option<PathBuf> {
     None
 }
 
+/// The third-party captures, and folders of them, that tests compare with an independent
+/// dissector: those of `tests/captures/sample.txt`. None where the data is not there.
+///
+/// # Panics
+/// When the list cannot be read.
+pub fn sample() -> Vec<PathBuf> {
+    let Some(folder) = shared("pcap") else {
+        return Vec::new();
+    };
+    let list = root().join("tests/captures/sample.txt");
+    let list = std::fs::read_to_string(list).expect("the list of the sample can be read");
+    list.lines().map(|name| folder.join(name)).collect()
+}
+
 /// Says on standard error why a test, or a part of it, is not run.
 #[expect(clippy::print_stderr, reason = "the reader of the tests must know")]
 pub fn skip(reason: &str) {

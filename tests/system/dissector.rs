@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use palisade_tests::{Row, Tshark, captures, root, shared};
+use palisade_tests::{Row, Tshark, captures, root, sample};
 
 use crate::events::{Event, events};
 use crate::run::files;
@@ -360,8 +360,11 @@ fn name_of(path: &Path) -> String {
 #[test]
 fn messages_and_times_agree_with_an_independent_dissector() {
     let mut all = captures();
-    if let Some(folder) = shared("pcap") {
-        files(&folder, &mut all);
+    for path in sample() {
+        match path.is_dir() {
+            true => files(&path, &mut all),
+            false => all.push(path),
+        }
     }
     let mut problems = Vec::new();
     let mut compared: BTreeMap<&str, usize> = BTreeMap::new();

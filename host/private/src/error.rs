@@ -53,7 +53,7 @@ pub enum PrivateError {
         digits: usize,
     },
     /// It cannot be opened, read or written.
-    #[error("cannot {what} {}: {source}", path.display())]
+    #[error("cannot {what} {}: {source}{}", path.display(), advice(source))]
     Io {
         /// What was tried.
         what: &'static str,
@@ -62,6 +62,14 @@ pub enum PrivateError {
         /// The system's answer.
         source: io::Error,
     },
+}
+
+/// What to do about an answer of the system, beginning with `; `, or nothing.
+fn advice(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::NotFound => "; its folder, and what is read, must be there",
+        _ => "",
+    }
 }
 
 impl PrivateError {

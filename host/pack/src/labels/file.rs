@@ -87,6 +87,11 @@ pub(crate) fn other(path: &str, bytes: &[u8]) -> Carried {
             return done(reader);
         }
         reader = Reader::new(form, path);
+        if structured {
+            let what = "it is neither a document of JSON nor one on each line, so what its fields \
+                        say cannot be read; mend it, or give it another ending";
+            reader.not_read("", what);
+        }
     }
     if PROSE.contains(&end.as_str()) || !name.contains('.') {
         reader.text(text, Manner::Prose);

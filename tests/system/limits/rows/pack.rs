@@ -1,6 +1,5 @@
 //! Packs and registries.
 
-use palisade_runtime::Limits;
 
 use super::REFUSED;
 use crate::limits::Table;
