@@ -72,8 +72,14 @@ fn a_damaged_debug_file_does_no_harm() {
     let Some((bytes, debug)) = guest() else {
         return;
     };
-    let lines = section(&debug, Some(".debug_line"));
-    let names = section(&debug, Some("name"));
+    let names = [
+        "name",
+        ".debug_line",
+        ".debug_info",
+        ".debug_abbrev",
+        ".debug_ranges",
+    ];
+    let sections = names.map(|name| section(&debug, Some(name)));
     let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = |below: usize| {
         seed ^= seed << 13;
@@ -81,9 +87,9 @@ fn a_damaged_debug_file_does_no_harm() {
         seed ^= seed << 17;
         (seed % below as u64) as usize
     };
-    for round in 0..120 {
+    for round in 0..150 {
         let mut bad = debug.clone();
-        let range = if round % 3 == 0 { &names } else { &lines };
+        let range = &sections[round % sections.len()];
         for _ in 0..=next(20) {
             // Headers, which lie at the beginning, hold what sizes and counts are taken from.
             let reach = if round % 2 == 0 {
@@ -94,7 +100,7 @@ fn a_damaged_debug_file_does_no_harm() {
             bad[range.start + next(reach)] = [0, 0x7f, 0x80, 0xff, next(256) as u8][next(5)];
         }
         if round % 7 == 0 {
-            bad.truncate(lines.start + next(lines.len()));
+            bad.truncate(range.start + next(range.len()));
         }
         let fault = fault(&bytes, Some(bad));
         for frame in &fault.backtrace {

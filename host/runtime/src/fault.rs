@@ -403,7 +403,11 @@ impl Fault {
 fn frames(trace: &[wasmtime::FrameInfo], symbols: Option<&Symbols>) -> Vec<String> {
     // Each with whether the debug file tells it.
     let mut all: Vec<(String, bool)> = Vec::new();
-    for info in trace.iter().take(MAX_FRAMES) {
+    for info in trace {
+        // Some of them are left out below.
+        if all.len() >= 2 * MAX_FRAMES {
+            break;
+        }
         let named = match (symbols, info.module_offset()) {
             (Some(symbols), Some(at)) => symbols.frames(info.func_index(), at),
             _ => Vec::new(),

@@ -10,7 +10,7 @@ mod inlined;
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use gimli::{DebugLineOffset, Dwarf, EndianSlice, Format, LittleEndian, Section as _};
 use palisade_events::Digest;
@@ -28,8 +28,10 @@ const MAX_FUNCTIONS: usize = 1 << 17;
 const MAX_FILES: usize = 1 << 16;
 /// The most functions that one frame stands for.
 const MAX_INLINED: usize = 16;
-/// The most bytes of a name that are looked at.
+/// The most bytes that are kept of a name.
 const MAX_NAME_BYTES: usize = 4 * MAX_NAME;
+/// The most bytes of names that are looked at, since many may refer to one long name.
+const MAX_TEXT: usize = 32 << 20;
 
 /// What names the frames of one component's faults.
 pub struct Symbols {
@@ -49,9 +51,9 @@ struct Code {
 struct Table {
     /// Where the code that it speaks of lies in the component.
     code: Range<usize>,
-    /// Names by the index of the function.
+    /// Names by the index of the function, mangled.
     functions: HashMap<u32, String>,
-    files: Vec<String>,
+    files: Vec<Arc<str>>,
     /// In ascending order of where they begin.
     sequences: Vec<Sequence>,
     inlined: Inlined,
@@ -59,7 +61,7 @@ struct Table {
 
 /// A place in the source; what is not known is empty or 0.
 struct Place {
-    file: String,
+    file: Arc<str>,
     line: u32,
     column: u32,
 }
@@ -148,7 +150,7 @@ impl Table {
                         let named = names.into_iter().map_while(Result::ok).take(left);
                         table
                             .functions
-                            .extend(named.map(|n| (n.index, function(n.name))));
+                            .extend(named.map(|n| (n.index, short(n.name.as_bytes()))));
                     }
                 }
             } else if section.name().starts_with(".debug_") {
@@ -160,9 +162,13 @@ impl Table {
             Ok(EndianSlice::new(data, LittleEndian))
         });
         if let Ok(dwarf) = dwarf {
+            let mut texts = Texts {
+                dwarf: &dwarf,
+                left: MAX_TEXT,
+            };
             // What comes before something wrong counts.
-            let _ = table.lines(&dwarf, (own.at.end - own.at.start) as u64);
-            table.inlined = Inlined::read(&dwarf);
+            let _ = table.lines(&mut texts, (own.at.end - own.at.start) as u64);
+            table.inlined = Inlined::read(&mut texts);
         }
         table
             .sequences
@@ -172,7 +178,8 @@ impl Table {
 
     /// Takes over the line programs, one after another as they lie in their section, so that
     /// none is read twice, whoever refers to it.
-    fn lines(&mut self, dwarf: &Dwarf<Slice<'_>>, code: u64) -> gimli::Result<()> {
+    fn lines(&mut self, texts: &mut Texts<'_, '_>, code: u64) -> gimli::Result<()> {
+        let dwarf = texts.dwarf;
         let length = dwarf.debug_line.reader().len();
         let mut at = 0;
         let mut left = MAX_ROWS;
@@ -201,7 +208,7 @@ impl Table {
                 };
                 let number = row.file_index();
                 let file = *files.entry(number).or_insert_with(|| {
-                    let name = file_name(dwarf, header, number).unwrap_or_default();
+                    let name = texts.file(header, number).unwrap_or_default();
                     self.file(name)
                 });
                 rows.push(Row {
@@ -223,7 +230,7 @@ impl Table {
         if self.files.len() == MAX_FILES {
             return u32::MAX;
         }
-        self.files.push(name);
+        self.files.push(name.into());
         (self.files.len() - 1) as u32
     }
 
@@ -259,7 +266,7 @@ impl Table {
                 None if depth == outermost => own,
                 name => name,
             };
-            let name = name.map_or_else(unknown, str::to_owned);
+            let name = name.map_or_else(unknown, demangled);
             frames.push(match place.take() {
                 Some(place) => format!("{name} at {place}"),
                 None => format!("{name} at {at:#x}"),
@@ -304,42 +311,59 @@ fn clamped(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-/// The name of a function, demangled without its hash.
-fn function(name: &str) -> String {
-    let name = &name[..name.floor_char_boundary(MAX_NAME_BYTES)];
+/// A name for a person, without the hash that compilers give it.
+fn demangled(name: &str) -> String {
     plain(&format!("{:#}", rustc_demangle::demangle(name)), MAX_NAME)
+}
+
+/// The beginning of a text.
+fn short(bytes: &[u8]) -> String {
+    let bytes = bytes.get(..MAX_NAME_BYTES).unwrap_or(bytes);
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 type Slice<'a> = EndianSlice<'a, LittleEndian>;
 
-/// The path of a file of a line program, without the folder that the compiler ran in.
-fn file_name(
-    dwarf: &Dwarf<Slice<'_>>,
-    header: &gimli::LineProgramHeader<Slice<'_>>,
-    number: u64,
-) -> Option<String> {
-    let text = |value| {
-        let bytes = dwarf.attr_line_string(value).ok()?.slice();
-        let bytes = bytes.get(..MAX_NAME_BYTES).unwrap_or(bytes);
-        Some(String::from_utf8_lossy(bytes).into_owned())
-    };
-    let file = header.file(number)?;
-    let name = text(file.path_name())?;
-    let folder = match file.directory_index() {
-        0 => None,
-        _ => file.directory(header).and_then(text),
-    };
-    let path = match folder {
-        Some(folder) if !name.starts_with('/') => format!("{folder}/{name}"),
-        _ => name,
-    };
-    // The standard library, which names the commit that it was built from.
-    let path = match path.strip_prefix("/rustc/").and_then(|p| p.split_once('/')) {
-        Some((_, path)) => path.to_owned(),
-        None => path,
-    };
-    // The end of a path says more than its beginning.
-    let long = path.chars().count().saturating_sub(MAX_NAME);
-    let end: String = path.chars().skip(long).collect();
-    Some(plain(&end, MAX_NAME))
+/// The texts of a debug file, as long as not too much is asked for.
+struct Texts<'a, 'd> {
+    dwarf: &'d Dwarf<Slice<'a>>,
+    left: usize,
+}
+
+impl<'a> Texts<'a, '_> {
+    /// The beginning of a text.
+    fn take(&mut self, text: gimli::Result<Slice<'a>>) -> Option<String> {
+        let text = text.ok()?.slice();
+        self.left = self.left.checked_sub(text.len())?;
+        Some(short(text))
+    }
+
+    /// The path of a file of a line program, without the folder that the compiler ran in.
+    fn file(
+        &mut self,
+        header: &gimli::LineProgramHeader<Slice<'a>>,
+        number: u64,
+    ) -> Option<String> {
+        let dwarf = self.dwarf;
+        let file = header.file(number)?;
+        let name = self.take(dwarf.attr_line_string(file.path_name()))?;
+        let folder = match file.directory_index() {
+            0 => None,
+            _ => file.directory(header),
+        };
+        let folder = folder.and_then(|folder| self.take(dwarf.attr_line_string(folder)));
+        let path = match folder {
+            Some(folder) if !name.starts_with('/') => format!("{folder}/{name}"),
+            _ => name,
+        };
+        // The standard library, which names the commit that it was built from.
+        let path = match path.strip_prefix("/rustc/").and_then(|p| p.split_once('/')) {
+            Some((_, path)) => path.to_owned(),
+            None => path,
+        };
+        // The end of a path says more than its beginning.
+        let long = path.chars().count().saturating_sub(MAX_NAME);
+        let end: String = path.chars().skip(long).collect();
+        Some(plain(&end, MAX_NAME))
+    }
 }

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use gimli::{AttributeValue, Dwarf, Reader as _, Unit};
 
-use super::{MAX_NAME_BYTES, Place, Slice, clamped, file_name, function};
+use super::{Place, Slice, Texts, clamped};
 
 /// The most that is looked at of a debug file, so that parts to which many refer cost no more
 /// than their share.
@@ -14,6 +15,7 @@ const MAX_ABBREVIATIONS: usize = 256 << 10;
 const MAX_HEADERS: usize = 32 << 20;
 const MAX_ATTRIBUTES: usize = 8 << 20;
 const MAX_RANGES: usize = 1 << 20;
+const MAX_FUNCTIONS: usize = 1 << 19;
 /// How far a name is looked for.
 const MAX_ORIGINS: usize = 4;
 
@@ -23,7 +25,7 @@ pub(super) struct Inlined {
     /// Code with the function that it is of and how deep that lies in others.
     ranges: Vec<(Range<u64>, isize, u32)>,
     functions: Vec<Function>,
-    /// Names by where in the debug file they are told.
+    /// Names by where in the debug file they are told, mangled.
     names: HashMap<usize, String>,
     /// Where to look for a name instead.
     origins: HashMap<usize, usize>,
@@ -52,8 +54,9 @@ fn spend(budget: &mut usize, amount: usize) -> Option<()> {
 
 impl Inlined {
     /// Reads the functions of a debug file, up to what is wrong in it.
-    pub(super) fn read(dwarf: &Dwarf<Slice<'_>>) -> Inlined {
+    pub(super) fn read(texts: &mut Texts<'_, '_>) -> Inlined {
         use gimli::Section as _;
+        let dwarf = texts.dwarf;
         let mut all = Inlined::default();
         if dwarf.debug_abbrev.reader().len() > MAX_ABBREVIATIONS {
             return all;
@@ -72,7 +75,7 @@ impl Inlined {
             let Ok(unit) = dwarf.unit(header) else {
                 continue;
             };
-            if all.unit(dwarf, &unit, &mut budget).is_none() {
+            if all.unit(texts, &unit, &mut budget).is_none() {
                 break;
             }
         }
@@ -82,12 +85,13 @@ impl Inlined {
     }
 
     /// Reads one unit; `None` when the budget is used up or nothing more can be read.
-    fn unit(
+    fn unit<'a>(
         &mut self,
-        dwarf: &Dwarf<Slice<'_>>,
-        unit: &Unit<Slice<'_>>,
+        texts: &mut Texts<'a, '_>,
+        unit: &Unit<Slice<'a>>,
         budget: &mut Budget,
     ) -> Option<()> {
+        let dwarf = texts.dwarf;
         if let Some(program) = &unit.line_program {
             spend(&mut budget.headers, program.header().header_length())?;
         }
@@ -116,11 +120,9 @@ impl Inlined {
                 entry.note(attribute.name(), attribute.value(), base);
             }
             if let Some(name) = entry.linkage_name.or(entry.name)
-                && let Ok(name) = dwarf.attr_string(unit, name)
+                && let Some(name) = texts.take(dwarf.attr_string(unit, name))
             {
-                let name = name.slice();
-                let name = String::from_utf8_lossy(name.get(..MAX_NAME_BYTES).unwrap_or(name));
-                self.names.insert(at, function(&name));
+                self.names.insert(at, name);
             }
             if let Some(origin) = entry.origin {
                 self.origins.insert(at, origin);
@@ -128,16 +130,19 @@ impl Inlined {
             let called = (tag == gimli::DW_TAG_inlined_subroutine).then(|| {
                 let header = unit.line_program.as_ref().map(|program| program.header());
                 let file = files.entry(entry.file).or_insert_with(|| {
-                    let name = header.and_then(|header| file_name(dwarf, header, entry.file));
-                    name.unwrap_or_default()
+                    let name = header.and_then(|header| texts.file(header, entry.file));
+                    Arc::from(name.unwrap_or_default())
                 });
                 Place {
-                    file: file.clone(),
+                    file: Arc::clone(file),
                     line: entry.line,
                     column: entry.column,
                 }
             });
-            let number = u32::try_from(self.functions.len()).ok()?;
+            if self.functions.len() == MAX_FUNCTIONS {
+                return None;
+            }
+            let number = self.functions.len() as u32;
             self.functions.push(Function { at, called });
             self.code(dwarf, unit, &entry, (depth, number), budget)?;
         }
