@@ -4,13 +4,14 @@
 use std::sync::{Arc, Mutex};
 
 use palisade_events::{Batch, BatchBuilder, Body, Column, Kind, NetworkFlow, Source, Stamp};
-use palisade_runtime::manifest::{Capability, Settings, embed};
+use palisade_runtime::manifest::{Capability, Settings};
 use palisade_runtime::{
     Capabilities, Config, DatasetEntry, Fault, FaultCause, Fired, Hit, Instance, InstantiateError,
     LogLevel, NoCapabilities, Plugin, Refusal, Runtime, View, contain,
 };
-use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
+
+use crate::encoded;
 
 /// Where the capabilities of a test panic.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -115,7 +116,7 @@ fn logging(kind: &str, exports: &[(&str, &str, bool)], in_configure: bool, more:
              {first} (i32.const 256))
            {functions})"
     );
-    let mut module = wat::parse_str(text).unwrap();
+    let module = wat::parse_str(text).unwrap();
     let mut interfaces: Vec<&str> = exports
         .iter()
         .filter_map(|e| e.0.split('#').next())
@@ -134,18 +135,11 @@ fn logging(kind: &str, exports: &[(&str, &str, bool)], in_configure: bool, more:
     resolve.push_dir(wit).unwrap();
     let package = resolve.push_str("made.wit", &world).unwrap();
     let world = resolve.select_world(&[package], Some("made")).unwrap();
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
-    let component = ComponentEncoder::default()
-        .validate(true)
-        .module(&module)
-        .unwrap()
-        .encode()
-        .unwrap();
     let manifest = format!(
         "[plugin]\nname = \"logging\"\nversion = \"0.1.0\"\nkind = \"{kind}\"\nwit = \"0.1\"\n\
          pack = \"tests\"\n{more}"
     );
-    let component = embed(&component, &manifest).unwrap();
+    let component = encoded(module, (&resolve, world), &manifest);
     let runtime = Runtime::new(Config::default()).unwrap();
     let loaded = runtime.load(&component, &Capability::ALL, &Settings::default());
     loaded.unwrap().0

@@ -6,7 +6,7 @@ mod preflight;
 
 use palisade_runtime::manifest::embed;
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
-use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve};
+use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve, WorldId};
 
 /// What a detector exports.
 const EXPORTS: &str = "export palisade:plugin/plugin@0.1.0; export palisade:plugin/evaluate@0.1.0;";
@@ -50,8 +50,13 @@ fn component(world: &str, other: Option<&str>, manifest: &str) -> Vec<u8> {
     let package = resolve.push_str("made.wit", &text).unwrap();
     let world = resolve.select_world(&[package], Some("made")).unwrap();
     let abi = ManglingAndAbi::Legacy(LiftLowerAbi::Sync);
-    let mut module = dummy_module(&resolve, world, abi);
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    let module = dummy_module(&resolve, world, abi);
+    encoded(module, (&resolve, world), manifest)
+}
+
+/// The component of a module that has what the world wants.
+fn encoded(mut module: Vec<u8>, (resolve, world): (&Resolve, WorldId), manifest: &str) -> Vec<u8> {
+    embed_component_metadata(&mut module, resolve, world, StringEncoding::UTF8).unwrap();
     let component = ComponentEncoder::default()
         .validate(true)
         .module(&module)
