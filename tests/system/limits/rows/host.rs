@@ -328,4 +328,20 @@ pub(super) fn fill(t: &mut Table) {
             &["flows::flows_end_when_idle_each_kind_by_its_own_time"],
         );
     }
+    t.constant(
+        "pipeline/src/engine/event_run.rs",
+        "MAX_REQUESTS",
+        Count,
+        "requests of an epoch",
+        "the next epoch begins",
+        &[],
+    );
+    t.constant(
+        "pipeline/src/engine/parse/worker.rs",
+        "MAX_FAILURES",
+        Count,
+        "flows of an epoch that are told one by one as not parsed",
+        "counted",
+        &[],
+    );
 }

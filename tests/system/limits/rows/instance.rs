@@ -331,4 +331,20 @@ pub(super) fn fill(t: &mut Table) {
         "cut",
         &["text::nothing_acts_on_a_terminal_or_is_long"],
     );
+    t.constant(
+        "pipeline/src/state/tables.rs",
+        "MAX_WRITTEN",
+        Bytes,
+        "values that a call puts into tables",
+        "a fault",
+        &[],
+    );
+    t.constant(
+        "runtime/src/fault.rs",
+        "MAX_MESSAGE",
+        Bytes,
+        "the message of `fault.abort`",
+        "cut",
+        &[],
+    );
 }

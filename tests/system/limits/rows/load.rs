@@ -1,8 +1,8 @@
 //! What is loaded.
 
 use palisade_pipeline::datasets::DatasetLimits;
-use palisade_runtime::compile::ShapeLimits;
 use palisade_runtime::compile::ChildLimits;
+use palisade_runtime::compile::ShapeLimits;
 
 use super::REFUSED;
 use crate::limits::Table;
@@ -278,4 +278,156 @@ pub(super) fn fill(t: &mut Table) {
             ],
         );
     }
+    t.constant(
+        "cli/src/build/toolchain.rs",
+        "MAX_BYTES",
+        Bytes,
+        "the file that names compilers",
+        REFUSED,
+        &[],
+    );
+    t.constant(
+        "cli/src/host/load.rs",
+        "MAX_DEPTH",
+        Count,
+        "folders of plugins within one another",
+        REFUSED,
+        &["places::links_to_folders_and_pipes_among_plugins_are_refused"],
+    );
+    t.constant(
+        "cli/src/host/load.rs",
+        "MAX_ENTRIES",
+        Count,
+        "files and folders in a folder of plugins",
+        REFUSED,
+        &[],
+    );
+    t.constant(
+        "runtime/src/compile/artifact.rs",
+        "MAX_HEAD",
+        Bytes,
+        "what a compile child says beside the code",
+        REFUSED,
+        &[],
+    );
+    t.constant(
+        "runtime/src/manifest/section.rs",
+        "MAX_DEPTH",
+        Count,
+        "components within one another, while the manifest is looked for",
+        REFUSED,
+        &[],
+    );
+    t.constant(
+        "runtime/src/symbols.rs",
+        "MAX_DEBUG_FILE",
+        Bytes,
+        "a debug file",
+        "not used",
+        &[],
+    );
+    t.constant(
+        "runtime/src/symbols.rs",
+        "MAX_ROWS",
+        Count,
+        "lines of a debug file",
+        "what comes later is not looked at",
+        &[],
+    );
+    t.constant(
+        "runtime/src/symbols.rs",
+        "MAX_FUNCTIONS",
+        Count,
+        "functions of it",
+        "what comes later is not looked at",
+        &[],
+    );
+    t.constant(
+        "runtime/src/symbols.rs",
+        "MAX_FILES",
+        Count,
+        "files that it names",
+        "what comes later is not looked at",
+        &[],
+    );
+    t.constant(
+        "runtime/src/symbols.rs",
+        "MAX_INLINED",
+        Count,
+        "functions that one frame stands for",
+        "what comes later is not looked at",
+        &[],
+    );
+    t.constant(
+        "runtime/src/symbols.rs",
+        "MAX_NAME_BYTES",
+        Bytes,
+        "a name of it",
+        "what comes later is not looked at",
+        &[],
+    );
+    t.constant(
+        "runtime/src/symbols.rs",
+        "MAX_TEXT",
+        Bytes,
+        "names of it that are looked at",
+        "what comes later is not looked at",
+        &[],
+    );
+    t.constant(
+        "runtime/src/symbols/inlined.rs",
+        "MAX_UNITS",
+        Count,
+        "units of a debug file",
+        "what comes later is not looked at",
+        &[],
+    );
+    t.constant(
+        "runtime/src/symbols/inlined.rs",
+        "MAX_ABBREVIATIONS",
+        Count,
+        "abbreviations of it",
+        "what comes later is not looked at",
+        &[],
+    );
+    t.constant(
+        "runtime/src/symbols/inlined.rs",
+        "MAX_HEADERS",
+        Bytes,
+        "headers of its units",
+        "what comes later is not looked at",
+        &[],
+    );
+    t.constant(
+        "runtime/src/symbols/inlined.rs",
+        "MAX_ATTRIBUTES",
+        Count,
+        "attributes of it",
+        "what comes later is not looked at",
+        &[],
+    );
+    t.constant(
+        "runtime/src/symbols/inlined.rs",
+        "MAX_RANGES",
+        Count,
+        "ranges of its code",
+        "what comes later is not looked at",
+        &[],
+    );
+    t.constant(
+        "runtime/src/symbols/inlined.rs",
+        "MAX_FUNCTIONS",
+        Count,
+        "functions put into others",
+        "what comes later is not looked at",
+        &[],
+    );
+    t.constant(
+        "runtime/src/symbols/inlined.rs",
+        "MAX_ORIGINS",
+        Count,
+        "steps to a name",
+        "what comes later is not looked at",
+        &[],
+    );
 }

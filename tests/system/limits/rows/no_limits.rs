@@ -47,4 +47,42 @@ pub(in crate::limits) const NO_LIMITS: &[(&str, &str, &str)] = &[
         "MAX_RANK",
         "follows from the sketch's precision",
     ),
+    (
+        "cli/src/commands/pack/credentials.rs",
+        "MAX_SHOWN",
+        "how much is shown",
+    ),
+    (
+        "cli/src/commands/plugin/seen.rs",
+        "MAX_EVENT",
+        "how much is shown",
+    ),
+    (
+        "cli/src/commands/plugin/seen.rs",
+        "MAX_FAULTS",
+        "how much is shown",
+    ),
+    (
+        "cli/src/commands/plugin/seen.rs",
+        "MAX_LOG",
+        "how much is shown",
+    ),
+    (
+        "cli/src/partition_key.rs",
+        "MAX_LENGTH",
+        "the length of a key",
+    ),
+    (
+        "pack/src/labels/mention.rs",
+        "MAX_VERSION",
+        "words of a version of TLP",
+    ),
+    ("pack/src/labels/mod.rs", "MAX_UNREAD", "how much is shown"),
+    ("pack/src/pack.rs", "MAX_UNREAD", "how much is shown"),
+    (
+        "pipeline/src/sources/input/remarks.rs",
+        "MAX_REMARKS",
+        "how much is shown",
+    ),
+    ("runtime/src/contain.rs", "MAX_MESSAGE", "how much is shown"),
 ];

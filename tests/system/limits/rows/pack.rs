@@ -1,6 +1,5 @@
 //! Packs and registries.
 
-
 use super::REFUSED;
 use crate::limits::Table;
 use crate::limits::Unit::{Bytes, Count, Time};
@@ -260,6 +259,46 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "times that a list of referrers is written",
         "it fails",
+        &[],
+    );
+    t.constant(
+        "cli/src/commands/pack/credentials.rs",
+        "MAX_FILE",
+        Bytes,
+        "a file of credentials",
+        "not used",
+        &[],
+    );
+    t.constant(
+        "pack/src/component.rs",
+        "MAX_IMPORTS",
+        Count,
+        "imports of a component that are read",
+        REFUSED,
+        &[],
+    );
+    t.constant(
+        "pack/src/labels/file.rs",
+        "MAX_DOCUMENT",
+        Bytes,
+        "a document that is read for labels",
+        "not understood, which closes the gate",
+        &[],
+    );
+    t.constant(
+        "pack/src/labels/mod.rs",
+        "MAX_ID",
+        Bytes,
+        "a mark, and an origin",
+        "not understood, which closes the gate",
+        &[],
+    );
+    t.constant(
+        "pack/src/trust/files.rs",
+        "MAX_STATE_BYTES",
+        Bytes,
+        "what is remembered of trust",
+        REFUSED,
         &[],
     );
 }

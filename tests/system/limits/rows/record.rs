@@ -208,4 +208,76 @@ pub(super) fn fill(t: &mut Table) {
         "matches none",
         &["tests::any_text_is_matched_without_panic"],
     );
+    t.constant(
+        "pipeline/src/sources/fault.rs",
+        "MAX_LABELS",
+        Count,
+        "labels, and references, of an event",
+        "reported as bad",
+        &[],
+    );
+    t.constant(
+        "pipeline/src/sources/fault.rs",
+        "MAX_LABEL",
+        Bytes,
+        "each of them",
+        "reported as bad",
+        &[],
+    );
+    t.constant(
+        "pipeline/src/sources/input.rs",
+        "MAX_HOLE",
+        Bytes,
+        "zeros before the first record",
+        "refused",
+        &[],
+    );
+    t.constant(
+        "pipeline/src/sources/records/opening.rs",
+        "MAX_OPENING",
+        Bytes,
+        "a beginning by which records are known again",
+        "cut",
+        &[],
+    );
+    t.constant(
+        "pipeline/src/sources/recover/mod.rs",
+        "MAX_WRAPPERS",
+        Count,
+        "wrappers of a record within one another",
+        "reported as bad",
+        &[],
+    );
+    t.constant(
+        "pipeline/src/sources/recover/names.rs",
+        "MAX_DEPTH",
+        Count,
+        "objects deep that names are put together",
+        "left as they are",
+        &[],
+    );
+    t.constant(
+        "pipeline/src/sources/recover/names.rs",
+        "MAX_NAMES",
+        Count,
+        "names of a record that are put together",
+        "left as they are",
+        &[],
+    );
+    t.constant(
+        "pipeline/src/sources/recover/pieces.rs",
+        "MAX_TORN",
+        Count,
+        "times that a record is looked at anew",
+        "reported as bad",
+        &[],
+    );
+    t.constant(
+        "pipeline/src/sources/zeek/columns.rs",
+        "MAX_COLUMNS",
+        Count,
+        "columns of a log of Zeek",
+        "reported as bad",
+        &[],
+    );
 }
