@@ -58,6 +58,7 @@ test: setup lint plugins hostile ## check the format and the lints, run all test
 	$(CARGO) test $(PROFILE) --workspace
 	$(CARGO) test --manifest-path sdk/Cargo.toml --workspace
 	$(CARGO) test --manifest-path plugins/Cargo.toml --workspace
+	node --test sdk/js/test/*.test.js
 	$(PALISADE) plugin test --all plugins
 
 .PHONY: bench
