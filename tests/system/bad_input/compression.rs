@@ -55,8 +55,17 @@ fn of_broken_compression_what_came_out_is_read() {
         // After the end of the data there is something else.
         let ran = bench.bytes("tail", &[&whole, &b"something else"[..]].concat());
         assert_eq!((ran.events(), ran.bad()), (4_000, 0), "{}", ran.stderr);
-        let says = format!("tail: the bytes behind the last {layer} ");
-        assert!(ran.stderr.contains(&says), "{}", ran.stderr);
+        assert!(
+            ran.stderr.contains("tail: the bytes behind the last ")
+                && ran.stderr.contains("they are left out"),
+            "{}",
+            ran.stderr
+        );
+        assert_eq!(ran.count("broken_inputs"), 0);
+        // Zeros are padding.
+        let ran = bench.bytes("padded", &[&whole, &[0; 5_000][..]].concat());
+        assert_eq!((ran.events(), ran.bad()), (4_000, 0), "{}", ran.stderr);
+        assert!(!ran.stderr.contains("padded"), "{}", ran.stderr);
         // An input after a broken one is read.
         let cut = bench.file("cut", &whole[..whole.len() * 9 / 10]);
         let well = bench.file("well", EVENT.as_bytes());
