@@ -8,6 +8,7 @@
 //! nobody but the user and root could have written what is in it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
 use anyhow::{Context as _, Result};
 use cap_std::fs::Dir;
@@ -52,11 +53,14 @@ impl Places {
     pub(crate) fn trust(&self) -> PathBuf {
         let local = Path::new(LOCAL).join(TRUST);
         if local.symlink_metadata().is_ok() {
-            crate::output::warn(&format!(
-                "{} is not used: a working directory does not say whom to trust; if it is yours, \
-                 give it with --trust",
-                local.display()
-            ));
+            static TOLD: Once = Once::new();
+            TOLD.call_once(|| {
+                crate::output::warn(&format!(
+                    "{} is not used: a working directory does not say whom to trust; if it is \
+                     yours, give it with --trust",
+                    local.display()
+                ));
+            });
         }
         self.data.join(TRUST)
     }
