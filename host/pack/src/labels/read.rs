@@ -122,11 +122,18 @@ impl<'a> Reader<'a> {
         match node {
             Node::Map(fields) => {
                 let before = self.unread.len();
+                // Whether a marking says its colour where markings do, and not in passing.
+                let mut stated = false;
                 for (name, value) in fields {
+                    let so_far = self.colour.take();
                     self.field(name, value);
+                    stated |= self.colour.is_some()
+                        && matches!(name.as_str(), "definition" | "extensions" | "name");
+                    self.colour = self.colour.max(so_far);
                 }
                 if node.text("type") == Some("marking-definition") {
-                    self.definition(node, self.unread.len() > before);
+                    let understood = stated || self.unread.len() > before;
+                    self.definition(node, understood);
                 }
                 if node.text("relationship_type") == Some("derived-from") {
                     let target = node.text("target_ref").unwrap_or_default();
@@ -209,14 +216,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A marking definition of STIX: one of TLP was read field by field, any other says
-    /// something that is not understood.
-    fn definition(&mut self, node: &Node, unread: bool) {
+    /// A marking definition of STIX: one of TLP was read field by field, or it was told why not;
+    /// any other says something that is not understood.
+    fn definition(&mut self, node: &Node, told: bool) {
         let id = node.text("id").unwrap_or_default();
-        if let Some(colour) = Tlp::from_definition(id) {
-            self.see(colour);
-        }
-        if self.colour.is_none() && !unread {
+        let known = Tlp::from_definition(id);
+        self.colour = self.colour.max(known);
+        if known.is_none() && !told {
             let kind = node.text("definition_type").unwrap_or("without a type");
             let what = format!("a marking of the kind `{}` is not understood", shown(kind));
             self.not_read("definition", &what);

@@ -16,7 +16,7 @@ use crate::exit::Exit;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Bench(bench::Bench),
+    Bench(Box<bench::Bench>),
     Build(build::Build),
     Inspect(inspect::Inspect),
     New(new::New),
