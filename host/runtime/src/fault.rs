@@ -435,9 +435,10 @@ fn frames(trace: &[wasmtime::FrameInfo], symbols: Option<&Symbols>) -> Vec<Strin
 }
 
 /// Whether a frame is of a standard library or of the SDK, as those between a panic, or a call
-/// of the host, and the author's function are.
+/// of the host, and the author's function are. A function that was put into another has no path
+/// in its name, but it has a file.
 fn is_library(frame: &str) -> bool {
-    let parts = [
+    let names = [
         "std::",
         "core::",
         "alloc::",
@@ -451,7 +452,15 @@ fn is_library(frame: &str) -> bool {
         "palisade_plugin_",
         "abort ",
     ];
-    parts.iter().any(|part| frame.starts_with(part))
+    let files = [
+        " at library/",
+        " at /usr/src/rustc",
+        " at palisade/sdk/",
+        " at palisade/src/",
+        "/build/palisade-sdk-",
+    ];
+    names.iter().any(|name| frame.starts_with(name))
+        || files.iter().any(|file| frame.contains(file))
 }
 
 fn frame(frame: &wasmtime::FrameInfo) -> String {

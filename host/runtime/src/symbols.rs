@@ -262,9 +262,11 @@ impl Table {
         let mut frames = Vec::with_capacity(functions.len());
         for (depth, (name, called)) in functions.into_iter().enumerate() {
             let own = self.functions.get(&function).map(String::as_str);
-            let name = match name {
-                None if depth == outermost => own,
-                name => name,
+            // The module knows its functions by their whole names.
+            let name = if depth == outermost {
+                own.or(name)
+            } else {
+                name
             };
             let name = name.map_or_else(unknown, demangled);
             frames.push(match place.take() {
