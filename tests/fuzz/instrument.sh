@@ -15,14 +15,17 @@ for argument in "$@"; do
     previous=$argument
 done
 case $crate in
-# Used by build scripts, which are not linked with libFuzzer.
-palisade_wit_model | palisade_fuzz) ;;
-palisade_* | etherparse | tar | toml | toml_parser)
+# Neither of these is linked with libFuzzer: build scripts use the one, the other is a tool.
+palisade_wit_model | edges) instrument= ;;
+palisade_* | etherparse | tar | toml | toml_parser) instrument=yes ;;
+# The targets themselves, in which generic code of the host is compiled.
+*) if [ "${CARGO_PKG_NAME:-}" = palisade-fuzz ]; then instrument=yes; else instrument=; fi ;;
+esac
+if [ -n "$instrument" ]; then
     set -- "$@" -Cpasses=sancov-module \
         -Cllvm-args=-sanitizer-coverage-level=3 \
         -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
         -Cllvm-args=-sanitizer-coverage-pc-table \
         -Cllvm-args=-sanitizer-coverage-trace-compares
-    ;;
-esac
+fi
 exec "$rustc" "$@"

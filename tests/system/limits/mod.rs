@@ -100,7 +100,10 @@ impl Table {
             panic!("host/{file} has no constant {name} that is a number");
         };
         self.listed.insert(key);
-        self.value(name, unit, amount, what, beyond, shown_by);
+        let path = file.trim_end_matches("/mod.rs").trim_end_matches(".rs");
+        let module = path.rsplit('/').next().unwrap_or(path);
+        let name = format!("{module}::{name}");
+        self.value(&name, unit, amount, what, beyond, shown_by);
     }
 }
 

@@ -134,11 +134,15 @@ fn a_flood_of_flows_takes_what_the_table_says() {
 fn data_that_waits_takes_what_the_table_says() {
     let mut capture = Capture::new();
     let limit = palisade_pipeline::flow::ReassemblyConfig::default().total_bytes as u64;
-    let data = vec![0; 60_000];
-    for from in 0..u32::try_from(limit / 60_000).expect("few") * 3 / 2 {
+    // Segments of a usual size, so that the epochs that carry them are small beside the limit; their
+    // beginning never comes.
+    let data = vec![0; 1_400];
+    let segments = 700;
+    for from in 0..u32::try_from(limit / 1_400).expect("few") * 3 / 2 / segments {
         capture.packet(from, 6, 0, 0, &tcp(1, 2, &[]));
-        capture.packet(from, 6, 0, 0, &tcp(1_000, 0x10, &data[..1_000]));
-        capture.packet(from, 6, 0, 0, &tcp(3_000, 0x10, &data));
+        for at in 0..segments {
+            capture.packet(from, 6, 0, 0, &tcp(1_000 + at * 1_400, 0x10, &data));
+        }
     }
     takes(capture, limit);
 }
