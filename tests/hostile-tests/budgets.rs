@@ -302,7 +302,8 @@ fn a_parser_has_bytes_and_time_for_an_epoch() {
         for (_, problem) in seen.faults() {
             assert!(problem.ends_with(&cause.to_string()), "{act}: {problem}");
         }
-        assert!(seen.summary.unevaluated > 0, "{act}");
+        // What is left of an epoch when its time is up depends on the machine.
+        assert!(seen.summary.unevaluated > 0 || act != "bytes", "{act}");
     }
 }
 

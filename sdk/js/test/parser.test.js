@@ -1,5 +1,6 @@
 // `node --test sdk/js/test`
 
+import "./engine.js";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
