@@ -1,6 +1,11 @@
 //! A panic of the host in a function that a guest calls, or in the books of a call, is that
 //! guest's fault in every export, and is undone like any other.
 
+#![expect(
+    clippy::result_large_err,
+    reason = "a fault says what and where, and ends a call"
+)]
+
 use std::sync::{Arc, Mutex};
 
 use palisade_events::{Batch, BatchBuilder, Body, Column, Kind, NetworkFlow, Source, Stamp};
