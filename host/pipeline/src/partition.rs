@@ -6,7 +6,6 @@
 //! keys that all fall into one part and push another out of it.
 
 use std::fmt;
-use std::hash::Hasher as _;
 
 use palisade_events::{Column, Values};
 use siphasher::sip::SipHasher13;
@@ -37,22 +36,14 @@ impl PartitionKey {
         hex::encode(&hasher.finalize().as_bytes()[..8])
     }
 
-    fn hasher(self) -> SipHasher13 {
-        SipHasher13::new_with_keys(self.0[0], self.0[1])
-    }
-
     /// The hash of a number.
     pub(crate) fn number(self, number: u64) -> u64 {
-        let mut hasher = self.hasher();
-        hasher.write_u64(number);
-        hasher.finish()
+        self.bytes(&number.to_le_bytes())
     }
 
     /// The hash of bytes.
     pub(crate) fn bytes(self, bytes: &[u8]) -> u64 {
-        let mut hasher = self.hasher();
-        hasher.write(bytes);
-        hasher.finish()
+        SipHasher13::new_with_keys(self.0[0], self.0[1]).hash(bytes)
     }
 
     /// Which of `workers` has the flow with this id.
@@ -76,30 +67,74 @@ pub fn part_of<'a>(
     columns: impl IntoIterator<Item = &'a Column>,
     row: usize,
 ) -> u8 {
-    let mut hasher = key.hasher();
+    let mut value = Concatenated::default();
     for column in columns {
         for at in column.range(row) {
-            write(&mut hasher, &column.values, at, column.is_valid(at));
+            write(&mut value, &column.values, at, column.is_valid(at));
         }
     }
-    (hasher.finish() % u64::from(PARTITIONS)) as u8
+    (key.bytes(value.bytes()) % u64::from(PARTITIONS)) as u8
 }
 
-fn write(hasher: &mut SipHasher13, values: &Values, at: usize, valid: bool) {
+/// The values of a row one behind another. Hashing them at once takes half the time of feeding
+/// them to a hasher one by one.
+struct Concatenated {
+    few: [u8; 64],
+    length: usize,
+    /// All of them, once they are more.
+    many: Vec<u8>,
+}
+
+impl Default for Concatenated {
+    fn default() -> Self {
+        Concatenated {
+            few: [0; 64],
+            length: 0,
+            many: Vec::new(),
+        }
+    }
+}
+
+impl Concatenated {
+    fn push(&mut self, bytes: &[u8]) {
+        let end = self.length + bytes.len();
+        match self.few.get_mut(self.length..end) {
+            Some(room) if self.many.is_empty() => {
+                room.copy_from_slice(bytes);
+                self.length = end;
+            }
+            _ => {
+                if self.many.is_empty() {
+                    self.many.extend_from_slice(&self.few[..self.length]);
+                }
+                self.many.extend_from_slice(bytes);
+            }
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self.many.is_empty() {
+            true => &self.few[..self.length],
+            false => &self.many,
+        }
+    }
+}
+
+fn write(value: &mut Concatenated, values: &Values, at: usize, valid: bool) {
     if !valid {
-        return hasher.write_u8(0);
+        return value.push(&[0]);
     }
     match values {
-        Values::U8(v) => hasher.write_u64(u64::from(v[at])),
-        Values::U16(v) => hasher.write_u64(u64::from(v[at])),
-        Values::U32(v) => hasher.write_u64(u64::from(v[at])),
-        Values::U64(v) => hasher.write_u64(v[at]),
-        Values::F64(v) => hasher.write_u64(v[at].to_bits()),
-        Values::Address(v) => hasher.write(&v[at * 16..at * 16 + 16]),
+        Values::U8(v) => value.push(&u64::from(v[at]).to_le_bytes()),
+        Values::U16(v) => value.push(&u64::from(v[at]).to_le_bytes()),
+        Values::U32(v) => value.push(&u64::from(v[at]).to_le_bytes()),
+        Values::U64(v) => value.push(&v[at].to_le_bytes()),
+        Values::F64(v) => value.push(&v[at].to_bits().to_le_bytes()),
+        Values::Address(v) => value.push(&v[at * 16..at * 16 + 16]),
         Values::Text { .. } => {
             let text = values.text(at);
-            hasher.write(text);
-            hasher.write_u64(text.len() as u64);
+            value.push(text);
+            value.push(&(text.len() as u64).to_le_bytes());
         }
     }
 }

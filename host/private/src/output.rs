@@ -56,8 +56,25 @@ pub fn write(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), PrivateError> {
         .map_err(PrivateError::io("write", path))
 }
 
+/// Whether this is a name of the system for a stream that is open, or that keeps nothing. Other
+/// places below `/dev` are open to everybody, `/dev/shm` among them.
+fn is_stream(path: &Path) -> bool {
+    let named = [
+        "/dev/null",
+        "/dev/full",
+        "/dev/tty",
+        "/dev/stdout",
+        "/dev/stderr",
+    ];
+    let number = |path: &Path| {
+        let name = path.strip_prefix("/dev/fd").ok().and_then(Path::to_str);
+        name.is_some_and(|name| !name.is_empty() && name.bytes().all(|b| b.is_ascii_digit()))
+    };
+    named.iter().any(|name| path == Path::new(name)) || number(path)
+}
+
 fn open(path: &Path, mode: u32, more: OFlags) -> Result<File, PrivateError> {
-    let device = path.starts_with("/dev") && !path.components().any(|c| c.as_os_str() == "..");
+    let device = is_stream(path);
     let mut flags = OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOCTTY | more;
     if device {
         flags.remove(OFlags::CREATE);

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use clap::{Args, Subcommand};
 use palisade_pipeline::sources::{DeadLetters, Limits, SourcePolicy, open};
 
-use super::run::Report;
+use super::run::{Report, Told};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::host::HostOptions;
@@ -66,6 +66,7 @@ impl Check {
             letters: DeadLetters::none(),
             events: None,
             failed: None,
+            told: Told::default(),
         };
         for path in self.given.iter().chain([&self.request]) {
             // What was given has happened before: timers that were due by then have fired.

@@ -1,11 +1,14 @@
 //! `palisade run`: captures, logs and events in, findings out, in one pass.
 
+use std::collections::BTreeMap;
 use std::io::{BufWriter, Write as _};
 use std::os::fd::AsFd as _;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use palisade_events::json::write_event;
 use palisade_events::{Batch, Decision, Event, Finding, Timestamp};
@@ -16,12 +19,19 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::host::HostOptions;
-use crate::output::{Escaped, Format, Progress};
+use crate::output::{Format, Progress};
 use crate::results::Results;
 use crate::summary;
 
 /// The most bytes of the dead-letter file; what does not fit is counted.
 const MAX_DEAD_LETTERS: u64 = 256 << 20;
+
+/// How often a signal is looked for, and how long a run has after it, which evaluates for 0.6 s.
+const LOOK: Duration = Duration::from_millis(20);
+const LAST: Duration = Duration::from_millis(1700);
+
+/// The most that is told of one kind and plugin.
+const MAX_TOLD: u64 = 20;
 
 /// Runs inputs through plugins, in one pass
 ///
@@ -67,6 +77,7 @@ impl Run {
         for left_out in &loaded.left_out {
             progress.above(|| crate::output::warn(left_out));
         }
+        self.keep_apart()?;
         let letters = match &self.dead_letters {
             None => DeadLetters::none(),
             Some(path) => DeadLetters::open(path, MAX_DEAD_LETTERS)
@@ -111,6 +122,7 @@ impl Run {
             letters,
             events,
             failed: None,
+            told: Told::default(),
         };
         for input in inputs {
             let source = engine.source(&input.name, &self.tenant)?;
@@ -145,6 +157,42 @@ impl Run {
     }
 }
 
+impl Run {
+    /// Refuses an output that is an input, or another output: what is read is evidence.
+    fn keep_apart(&self) -> Result<()> {
+        let place = |path: &Path| path.metadata().ok().map(|file| (file.dev(), file.ino()));
+        let is_file = |path: &Path| path.metadata().is_ok_and(|file| file.is_file());
+        let outputs = [
+            ("--dead-letters", &self.dead_letters),
+            ("--events", &self.events),
+            ("--summary", &self.summary),
+        ];
+        let outputs = outputs
+            .into_iter()
+            .filter_map(|(option, path)| Some((option, path.as_deref()?)));
+        let mut others: Vec<(&str, &Path)> = self
+            .inputs
+            .iter()
+            .map(|path| ("input", path.as_path()))
+            .collect();
+        for (option, path) in outputs {
+            let same = others.iter().find(|(_, other)| {
+                *other == path && !path.starts_with("/dev")
+                    || is_file(path) && place(other) == place(path)
+            });
+            if let Some((what, other)) = same {
+                bail!(
+                    "`{option} {}` is the {what} {} too, and would write over it; name another file",
+                    path.display(),
+                    other.display()
+                );
+            }
+            others.push((option, path));
+        }
+        Ok(())
+    }
+}
+
 /// Lets the first SIGINT (Ctrl-C) or SIGTERM end the input where it is, so that what was read
 /// is evaluated, as far as there is time, and reported. The second ends the program at once.
 fn stop_on_signals(stop: &Stop) -> Result<()> {
@@ -156,7 +204,28 @@ fn stop_on_signals(stop: &Stop) -> Result<()> {
         };
         set(stop.flag()).context("listen for signals")?;
     }
+    let stop = stop.clone();
+    std::thread::Builder::new()
+        .name("palisade-stop".into())
+        .spawn(move || end_in_time(&stop))
+        .context("start the thread that ends a run in time")?;
     Ok(())
+}
+
+/// Ends the program when a run that was asked to end does not: when nobody reads its output, say.
+fn end_in_time(stop: &Stop) {
+    while !stop.is_asked() {
+        std::thread::sleep(LOOK);
+    }
+    std::thread::sleep(LAST);
+    // Whoever reads no output may read no messages either.
+    let _ = std::thread::Builder::new().spawn(|| {
+        crate::output::warn(
+            "ended by a signal while its output was still being written: it is not complete",
+        );
+    });
+    std::thread::sleep(LOOK);
+    signal_hook::low_level::exit(2);
 }
 
 /// Writes what the engine yields as it comes.
@@ -168,6 +237,33 @@ pub(crate) struct Report {
     pub(crate) events: Option<BufWriter<std::fs::File>>,
     /// The first error of writing; the engine cannot be told of it.
     pub(crate) failed: Option<std::io::Error>,
+    /// What was told one by one.
+    pub(crate) told: Told,
+}
+
+/// Counts what is told a person one by one: the first few of a kind and plugin. Who makes a
+/// plugin fault on every event, or sends what no parser reads, shall not fill a terminal.
+#[derive(Debug, Default)]
+pub(crate) struct Told(BTreeMap<(&'static str, String), u64>);
+
+impl Told {
+    /// Counts one more; whether it is to be told.
+    fn tells(&mut self, what: &'static str, plugin: &str) -> bool {
+        let count = self.0.entry((what, plugin.to_owned())).or_default();
+        *count += 1;
+        *count <= MAX_TOLD
+    }
+
+    /// A line for each kind and plugin of which there were more.
+    fn rest(&self) -> impl Iterator<Item = String> {
+        let more = self.0.iter().filter(|(_, count)| **count > MAX_TOLD);
+        more.map(|((what, plugin), count)| {
+            format!(
+                "plugin `{plugin}`: {} more {what}, told no more one by one",
+                *count - MAX_TOLD
+            )
+        })
+    }
 }
 
 impl Report {
@@ -210,6 +306,7 @@ impl Report {
     /// # Errors
     /// When it cannot be written.
     pub(crate) fn finish(self, summary: &serde_json::Value) -> Result<()> {
+        self.told.rest().for_each(|line| crate::output::warn(&line));
         let left_out = self.results.finish(summary).context("write the findings")?;
         if left_out > 0 {
             crate::output::warn(&format!(
@@ -230,11 +327,13 @@ impl Yield for Report {
         self.write(|results| results.decision(request, &decision));
     }
 
-    fn poison(&mut self, _: &str, poison: &Poison) {
+    fn poison(&mut self, plugin: &str, poison: &Poison) {
         let reason = poison.fault.to_string();
         let with_frames = [&[reason.clone()][..], &poison.fault.backtrace].concat();
         self.keep(&poison.batch, poison.row, &with_frames.join("; in "));
-        self.progress.above(|| crate::output::warn(&reason));
+        if self.told.tells("faults", plugin) {
+            self.progress.above(|| crate::output::warn(&reason));
+        }
     }
 
     fn left_out(&mut self, plugin: &str, left: &Left) {
@@ -245,12 +344,19 @@ impl Yield for Report {
     }
 
     fn notice(&mut self, notice: Notice) {
+        let tells = match &notice {
+            Notice::Fault { plugin, .. } => self.told.tells("faults", plugin),
+            Notice::Unparsed { parser, .. } => {
+                self.told.tells("flows that are not parsed on", parser)
+            }
+            _ => true,
+        };
+        if !tells {
+            return;
+        }
         let text = summary::notice(notice);
         self.progress.above(|| {
-            // Nothing can be done about a closed stderr.
-            for line in text.lines() {
-                let _ = writeln!(std::io::stderr(), "palisade: {}", Escaped(line));
-            }
+            text.lines().for_each(crate::output::warn);
         });
     }
 

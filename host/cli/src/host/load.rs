@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use palisade_runtime::manifest::{Capability, Settings};
 use palisade_runtime::{MAX_DEBUG_FILE, Plugin, Runtime, Symbols};
 
@@ -13,7 +13,9 @@ use crate::build::{debug_file, is_debug_file};
 
 /// The largest component, settings file and networks file that is read.
 const MAX_COMPONENT: u64 = 64 << 20;
-const MAX_TEXT: u64 = 16 << 20;
+const MAX_TEXT: u64 = 4 << 20;
+/// The longest line of a text: what is wrong with it is told with the line.
+const MAX_LINE: usize = 64 << 10;
 /// How deep folders of components are searched, and how much of them is looked at.
 const MAX_DEPTH: usize = 16;
 const MAX_ENTRIES: usize = 100_000;
@@ -176,5 +178,15 @@ pub(super) fn text(path: &Path) -> Result<String> {
         "{} has more than {MAX_TEXT} bytes",
         path.display()
     );
-    String::from_utf8(bytes).with_context(|| format!("{} is not UTF-8 text", path.display()))
+    let text = String::from_utf8(bytes);
+    let text = text.with_context(|| format!("{} is not UTF-8 text", path.display()))?;
+    let long = text.lines().position(|line| line.len() > MAX_LINE);
+    if let Some(at) = long {
+        bail!(
+            "{}, line {}: it has more than {MAX_LINE} bytes; write it on several lines",
+            path.display(),
+            at + 1
+        );
+    }
+    Ok(text)
 }

@@ -88,7 +88,7 @@ pub(crate) struct HostOptions {
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct MemoryOption {
     /// The most memory to take, at least 256MiB; flows, state, epochs and plugins get their
-    /// shares of it [default: 768MiB and 96MiB for each worker]
+    /// shares of it [default: 768MiB and 128MiB for each worker, two at least]
     #[arg(long, value_name = "SIZE", value_parser = memory)]
     pub(crate) memory: Option<NonZeroU64>,
 }

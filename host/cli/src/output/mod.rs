@@ -87,6 +87,8 @@ impl Output {
 /// Writes a line for the operator to stderr.
 pub(crate) fn warn(text: &str) {
     use std::io::Write as _;
+    // Whole, since stderr writes every piece by itself, and escaped text has many.
+    let line = format!("palisade: {}\n", Escaped(text));
     // Nothing can be done about a closed stderr.
-    let _ = writeln!(io::stderr(), "palisade: {}", Escaped(text));
+    let _ = io::stderr().write_all(line.as_bytes());
 }

@@ -29,6 +29,19 @@ pub enum DatasetError {
         /// How many entries are allowed.
         limit: usize,
     },
+    /// The entries take too much memory.
+    #[error(
+        "dataset `{dataset}`, line {line}: the entries up to here take more than {limit} bytes of \
+         memory; split it, or leave out fields"
+    )]
+    TooHeavy {
+        /// The dataset.
+        dataset: String,
+        /// The line, from 1.
+        line: u64,
+        /// How many bytes are allowed.
+        limit: usize,
+    },
     /// A line is no entry.
     #[error("dataset `{dataset}`, line {line}{}: {problem}", in_field(.field))]
     Line {

@@ -70,6 +70,7 @@ impl Dataset {
         bytes: &[u8],
         limits: &DatasetLimits,
     ) -> Result<Dataset, DatasetError> {
+        let mut held = 0_usize;
         let mut entries = Vec::new();
         let mut networks = Vec::new();
         let mut lines = Vec::new();
@@ -91,6 +92,14 @@ impl Dataset {
                 problem,
             };
             let (entry, network) = read_entry(line).map_err(error)?;
+            held = held.saturating_add(entry.size());
+            if held > limits.held {
+                return Err(DatasetError::TooHeavy {
+                    dataset: name.to_owned(),
+                    line: number,
+                    limit: limits.held,
+                });
+            }
             entries.push(entry);
             networks.push(network);
             lines.push(number);

@@ -31,14 +31,17 @@ pub struct DatasetLimits {
     pub bytes: u64,
     /// Entries; at most `u32::MAX - 1` in any case.
     pub entries: usize,
+    /// Bytes that the entries take in memory, about.
+    pub held: usize,
 }
 
 impl Default for DatasetLimits {
-    /// 256 MiB and 1,000,000 entries.
+    /// 256 MiB, 1,000,000 entries, and 384 MiB of memory.
     fn default() -> Self {
         DatasetLimits {
             bytes: 256 << 20,
             entries: 1_000_000,
+            held: 384 << 20,
         }
     }
 }

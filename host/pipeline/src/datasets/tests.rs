@@ -338,6 +338,7 @@ fn sizes_are_bounded() {
     let limits = DatasetLimits {
         bytes: 2 * line.len() as u64,
         entries: 10,
+        ..DatasetLimits::default()
     };
     let read = |text: &str| Dataset::read("x", text.as_bytes(), &limits);
     assert_eq!(read(&line.repeat(2)).unwrap().entries().len(), 2);
@@ -348,9 +349,20 @@ fn sizes_are_bounded() {
     let limits = DatasetLimits {
         bytes: 9999,
         entries: 1,
+        ..DatasetLimits::default()
     };
     let refused = Dataset::read("x", line.repeat(2).as_bytes(), &limits);
     assert!(matches!(refused, Err(DatasetError::TooMany { .. })));
+    let limits = DatasetLimits {
+        held: 2 * parse(&line).unwrap().entries()[0].size(),
+        ..DatasetLimits::default()
+    };
+    let read = |text: &str| Dataset::read("x", text.as_bytes(), &limits);
+    assert_eq!(read(&line.repeat(2)).unwrap().entries().len(), 2);
+    assert!(matches!(
+        read(&line.repeat(3)),
+        Err(DatasetError::TooHeavy { line: 3, .. })
+    ));
     let same = line.repeat(MAX_SAME_VALUE);
     assert_eq!(parse(&same).unwrap().lookup("x").len(), MAX_SAME_VALUE);
     let refused = parse(&format!("{same}{line}"));

@@ -113,7 +113,19 @@ pub(super) fn fill(t: &mut Table) {
         REFUSED,
         &[],
     );
-    let DatasetLimits { bytes, entries } = DatasetLimits::default();
+    let DatasetLimits {
+        bytes,
+        entries,
+        held,
+    } = DatasetLimits::default();
+    t.value(
+        "dataset.held",
+        Bytes,
+        held,
+        "memory that the entries of a dataset take",
+        REFUSED,
+        &["tests::sizes_are_bounded"],
+    );
     t.value(
         "dataset.bytes",
         Bytes,
@@ -428,6 +440,14 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "steps to a name",
         "what comes later is not looked at",
+        &[],
+    );
+    t.constant(
+        "cli/src/host/load.rs",
+        "MAX_LINE",
+        Bytes,
+        "a line of settings and networks",
+        REFUSED,
         &[],
     );
 }
