@@ -13,32 +13,38 @@ use palisade_fuzz::{MIB, splice};
 use palisade_pipeline::capabilities::LogSink;
 use palisade_pipeline::engine::{Engine, EngineConfig, Notice, Output, Poison};
 use palisade_pipeline::sources::{Limits as ReadLimits, SourcePolicy, open};
+use palisade_runtime::compile::Compiler;
 use palisade_runtime::manifest::{Capability, Settings, embed};
-use palisade_runtime::{Config, Limits, Mode, Runtime, preflight};
+use palisade_runtime::{Config, Limits, Mode, Runtime, inspect};
 
 struct Stage {
+    limits: Limits,
     runtime: Runtime,
     worlds: Vec<World>,
 }
 
 fn stage() -> &'static Stage {
     static STAGE: OnceLock<Stage> = OnceLock::new();
-    STAGE.get_or_init(|| Stage {
-        runtime: Runtime::new(Config {
+    STAGE.get_or_init(|| {
+        let limits = Limits {
+            memory: 2 << 20,
+            fuel: 100_000,
+            host_calls: 200,
+            lifted_bytes: 64 << 10,
+            call_time: Duration::from_secs(5),
+            ..Limits::default()
+        };
+        let config = Config {
             mode: Mode::Deterministic,
-            limits: Limits {
-                memory: 2 << 20,
-                fuel: 100_000,
-                host_calls: 200,
-                lifted_bytes: 64 << 10,
-                call_time: Duration::from_secs(5),
-                ..Limits::default()
-            },
+            limits: limits.clone(),
             pool: false,
             ..Config::default()
-        })
-        .expect("wasmtime runs here"),
-        worlds: worlds(),
+        };
+        Stage {
+            limits,
+            runtime: Runtime::new(config).expect("wasmtime runs here"),
+            worlds: worlds(),
+        }
     })
 }
 
@@ -85,17 +91,17 @@ fn check(u: &mut Unstructured<'_>) -> Result<()> {
             }
         }
     };
-    let judged = preflight(&component);
+    let judged = inspect(&Compiler::InProcess, &stage().limits, &component);
     let loaded = stage()
         .runtime
         .load(&component, &Capability::ALL, &Settings::new());
     let Ok((plugin, _)) = loaded else {
         return Ok(());
     };
+    let refusal = judged.map(|inspected| inspected.refusal);
     assert!(
-        judged.is_ok(),
-        "what loads passes the preflight: {:?}",
-        judged.err()
+        matches!(refusal, Ok(None)),
+        "what loads passes the preflight: {refusal:?}"
     );
     drive(Arc::new(plugin));
     Ok(())

@@ -6,6 +6,8 @@
 use std::sync::OnceLock;
 
 use arbitrary::{Result, Unstructured};
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
 use palisade_fuzz::{MIB, splice, worlds};
 use palisade_pack::dsse::Envelope;
 use palisade_pack::statement::{
@@ -13,7 +15,7 @@ use palisade_pack::statement::{
     Signed, Statement,
 };
 use palisade_pack::trust::{
-    POLICY, Policy, REVOCATIONS, ROOT, Revocations, Role, Root, RootKey, State, Trust,
+    POLICY, Policy, REVOCATIONS, ROOT, Revocations, Role, Root, RootKey, State, Trust, TrustDir,
 };
 use palisade_pack::{Pack, PrivateKey, Sign as _, Time, verify};
 
@@ -134,15 +136,18 @@ fn site() -> &'static Site {
         };
         let signature = Statement::about(&pack, SIGNATURE_PREDICATE, signed).envelope();
         let certificate = Statement::about(&pack, CERTIFICATE_PREDICATE, certificate).envelope();
-        let trust = Trust {
-            now: time(0),
-            root: Ok(root.clone()),
-            revocations: Ok(Revocations {
-                keys: Default::default(),
-                ..revocations.clone()
-            }),
-            policy: Policy::parse(TRUST.as_bytes()),
-        };
+        let trust = installed(
+            &keys[0],
+            [
+                root.envelope(),
+                Revocations {
+                    keys: Default::default(),
+                    ..revocations.clone()
+                }
+                .envelope(),
+                Policy::envelope(TRUST),
+            ],
+        );
         Site {
             root: text(&root.envelope()),
             revocations: text(&revocations.envelope()),
@@ -153,6 +158,24 @@ fn site() -> &'static Site {
             trust,
         }
     })
+}
+
+/// What a site has that installed these documents, in a folder that is gone afterwards.
+fn installed(key: &PrivateKey, documents: [Envelope; 3]) -> Trust {
+    let folder = std::env::temp_dir().join(format!("palisade-fuzz-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    let dir = Dir::open_ambient_dir(&folder, ambient_authority()).expect("a folder");
+    let dir = TrustDir::new(dir);
+    for mut envelope in documents {
+        let pin = (envelope.payload_type() == ROOT)
+            .then(|| palisade_events::Digest::of(envelope.payload()));
+        envelope.sign(key).expect("a key signs");
+        dir.install(&envelope.write(), time(0), pin)
+            .expect("a document is installed");
+    }
+    let trust = dir.load(time(0)).expect("what was installed is loaded");
+    std::fs::remove_dir_all(&folder).expect("a temporary folder");
+    trust
 }
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {

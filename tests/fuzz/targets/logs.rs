@@ -11,7 +11,7 @@ use palisade_events::json::{Mode, parse_event, write_event};
 use palisade_events::{Batch, Source};
 use palisade_fuzz::{MIB, splice, text};
 use palisade_pipeline::sources::{
-    DeadLetters, EventReader as _, EventSink, JsonReader, Limits, SourcePolicy, open,
+    DeadLetters, EventReader as _, EventSink, Limits, LogReader, SourcePolicy, open,
 };
 
 /// Records that are recognised; one begins every input that is not raw.
@@ -55,6 +55,11 @@ fn input(u: &mut Unstructured<'_>, shape: u8) -> Result<Vec<u8>> {
     let first = records[at];
     if shape & 7 == 0 {
         return Ok([first.as_bytes(), b"\n", u.bytes(u.len())?].concat());
+    }
+    if shape & 7 == 2 {
+        // Zeek's logs in columns, two of them, with JSON behind.
+        let columns = splice::text(u, include_str!("../seeds/columns.log"))?;
+        return Ok(format!("{columns}{first}\n").into_bytes());
     }
     let list = shape & 7 == 1;
     let mut all = vec![first.as_bytes().to_vec()];
@@ -108,7 +113,7 @@ fn read(input: impl Read + Send + 'static, rows: usize) -> Option<(Vec<String>, 
         ..Limits::default()
     };
     let input = open("fuzz", input, &limits).ok()?;
-    let mut reader = JsonReader::new(input, &limits, None, DeadLetters::none()).ok()?;
+    let mut reader = LogReader::new(input, &limits, None, DeadLetters::none()).ok()?;
     let source = Arc::new(Source {
         slot: 1,
         name: "fuzz".into(),
