@@ -1,5 +1,6 @@
 //! C, freestanding, with the bindings of `wit-bindgen c`.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
@@ -7,6 +8,7 @@ use wit_bindgen_core::Files;
 
 use super::compiler;
 use super::project::files_with;
+use super::rust::listed;
 use super::toolchain::{ADVICE, Toolchain};
 use super::{Checkout, Compiled, Places, Project, componentize, world};
 
@@ -70,6 +72,7 @@ pub(super) fn compile(
             command.arg(format!("-ffile-prefix-map={from}/={to}"));
         }
     }
+    let listed = headers(&command, project, places)?;
     command
         .args(files_with(&project.dir, "c")?)
         .args(files_with(&checkout.sdk.join("c/src"), "c")?)
@@ -82,7 +85,30 @@ pub(super) fn compile(
     Ok(Compiled {
         component: componentize(&module)?,
         debug: Some(module),
-        files: Vec::new(),
+        files: listed,
         crates: None,
     })
+}
+
+/// The files that the project's own include, wherever they are, but for those of the system and
+/// the bindings: the compiler answers with a rule of make for each.
+fn headers(compiler: &Command, project: &Project, places: &Places) -> Result<Vec<PathBuf>> {
+    let mut command = Command::new(compiler.get_program());
+    command
+        .args(compiler.get_args())
+        .args(["-w", "-MM"])
+        .args(files_with(&project.dir, "c")?);
+    let mut text = String::new();
+    compiler::run_with_lines(&mut command, ADVICE, |line| {
+        text.push_str(line.trim_end_matches('\\'));
+        text.push(if line.ends_with('\\') { ' ' } else { '\n' });
+    })?;
+    let mut files: Vec<PathBuf> = text
+        .lines()
+        .flat_map(listed)
+        .filter(|file| !file.starts_with(&places.work))
+        .collect();
+    files.sort();
+    files.dedup();
+    Ok(files)
 }

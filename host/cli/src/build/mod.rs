@@ -31,11 +31,14 @@ use palisade_store::Digest;
 pub(crate) use checkout::Checkout;
 pub(crate) use debug::{debug_file, is_debug_file};
 pub(crate) use project::{Language, Project, find_all};
-use stamp::{Inputs, Stamp};
+use stamp::{Inputs, Place, Stamp};
 use toolchain::Toolchain;
 
 /// Raised when the same inputs give another component than before.
-const FORMAT: &str = "palisade plugin build 3";
+const FORMAT: &str = "palisade plugin build 4";
+
+/// The folder in `target` for what is made on the way to a component.
+pub(crate) const SCRATCH: &str = "plugin-build";
 
 /// Builds plugins.
 pub(crate) struct Builder {
@@ -97,7 +100,7 @@ impl Builder {
 
     fn places(&self, project: &Project, out: Option<&Path>) -> Places {
         let target = self.target(project);
-        let scratch = target.join("plugin-build");
+        let scratch = target.join(SCRATCH);
         let own = scratch
             .join(&project.manifest.pack)
             .join(&project.manifest.name);
@@ -177,9 +180,14 @@ impl Builder {
             None => drop(std::fs::remove_file(&debug)),
         }
         let digest = Digest::of(&component);
+        let root = &self.checkout.root;
+        let place = |file: &PathBuf| Place::of(file, &project.dir, root);
+        let files: Vec<_> = compiled.files.iter().map(place).collect();
+        let tied = files.iter().any(|f| matches!(f, Place::Elsewhere(_)));
         let stamp = Stamp {
-            inputs: self.inputs(project, &compiled.files)?.finish(),
-            files: compiled.files,
+            inputs: self.inputs(project, &files)?.finish(),
+            dir: tied.then(|| project.dir.clone()),
+            files,
             component: digest,
         };
         stamp.write(&places.stamp)?;
@@ -220,35 +228,36 @@ impl Builder {
         let component = std::fs::read(&places.component).ok()?;
         let digest = Digest::of(&component);
         let same = digest == stamp.component
+            && stamp.dir.is_none_or(|dir| dir == project.dir)
             && self.inputs(project, &stamp.files).ok()?.finish() == stamp.inputs;
         same.then_some((digest, component.len()))
     }
 
     /// Everything that decides about the component, by content.
-    fn inputs(&self, project: &Project, files: &[PathBuf]) -> Result<Inputs> {
+    fn inputs(&self, project: &Project, files: &[Place]) -> Result<Inputs> {
         let mut inputs = Inputs::default();
         inputs.text(FORMAT);
         inputs.text(env!("CARGO_PKG_VERSION"));
         inputs.text(&project.text);
         inputs.tree(&self.checkout.wit)?;
+        inputs.tree(&project.dir)?;
+        for file in files {
+            inputs.tree(&file.path(&project.dir, &self.checkout.root))?;
+        }
         match project.language {
             Language::Rust => {
                 inputs.text(&self.toolchain.rust.identity());
-                for file in files {
-                    inputs.tree(file)?;
-                }
+                inputs.cargo_files(&project.dir)?;
             }
             Language::C => {
                 inputs.text(&self.toolchain.c.identity());
                 inputs.tree(&self.checkout.sdk.join("c"))?;
-                inputs.tree(&project.dir)?;
             }
             Language::JavaScript => {
                 inputs.text(&self.toolchain.javascript.identity());
                 for file in javascript::sdk_files(&self.checkout)? {
                     inputs.tree(&file)?;
                 }
-                inputs.tree(&project.dir)?;
             }
         }
         Ok(inputs)

@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use super::compiler;
 use super::crates::Crates;
+use super::stamp::{Inputs, Place, Stamp};
 use super::toolchain::{ADVICE, Toolchain};
 use super::{Checkout, Compiled, Places, Project, componentize};
 
@@ -30,6 +31,7 @@ pub(super) fn compile(
     let manifest_path = project.dir.join("Cargo.toml");
     let mut module = None;
     let mut crates = Crates::default();
+    forget_changed(project, places, toolchain).map_err(|error| explain(error, toolchain))?;
     let mut cargo = cargo_build(&project.dir, places, checkout, toolchain);
     cargo.args(["--lib", "--message-format=json-render-diagnostics"]);
     compiler::run_with_lines(&mut cargo, ADVICE, |line| {
@@ -64,7 +66,7 @@ pub(super) fn compile(
     Ok(Compiled {
         component: componentize(&bytes)?,
         debug: Some(bytes),
-        files: sources(&module.with_extension("d"), project, places)?,
+        files: sources(&module.with_extension("d"), places)?,
         crates: Some(crates.list(project, &toolchain.rust)?),
     })
 }
@@ -78,6 +80,8 @@ pub(super) fn compile_together<'a>(
 ) {
     let mut workspaces: BTreeMap<PathBuf, Vec<(&Places, String)>> = BTreeMap::new();
     for (project, places) in projects {
+        // What fails here fails again where it can be reported with its plugin.
+        let _ = forget_changed(project, places, toolchain);
         if let (Some(workspace), Some(name)) =
             (workspace(project, toolchain), package_name(&project.dir))
         {
@@ -96,7 +100,6 @@ pub(super) fn compile_together<'a>(
         for (_, name) in &members {
             cargo.arg("--package").arg(name);
         }
-        // What fails here fails again where it can be reported with its plugin.
         let _ = compiler::run(&mut cargo, ADVICE);
     }
 }
@@ -185,43 +188,105 @@ fn explain(error: anyhow::Error, toolchain: &Toolchain) -> anyhow::Error {
     error
 }
 
-/// The files that the module was made from: those that cargo lists, the manifests of their
-/// packages, and what of cargo's own configuration applies.
-fn sources(list: &Path, project: &Project, places: &Places) -> Result<Vec<PathBuf>> {
+/// The files that the module was made from, as cargo lists them, and the whole folders of
+/// their packages: a build script or a manifest may appear there that no list has yet.
+fn sources(list: &Path, places: &Places) -> Result<Vec<PathBuf>> {
     let text = std::fs::read_to_string(list).with_context(|| format!("read {}", list.display()))?;
-    let mut files: BTreeSet<PathBuf> = listed(&text)
+    let mut files: BTreeSet<PathBuf> = listed(text.lines().next().unwrap_or_default())
         // What build scripts made follows from the rest.
         .filter(|path| !path.starts_with(&places.cargo))
         .collect();
-    let manifests: BTreeSet<PathBuf> = files
+    let packages: BTreeSet<PathBuf> = files
         .iter()
-        .filter_map(|file| {
-            file.ancestors()
-                .map(|dir| dir.join("Cargo.toml"))
-                .find(|f| f.exists())
-        })
+        .filter_map(|file| file.ancestors().find(|d| d.join("Cargo.toml").is_file()))
+        .map(Path::to_path_buf)
         .collect();
-    files.extend(manifests);
-    for dir in project.dir.ancestors() {
-        for name in [
-            "Cargo.toml",
-            "Cargo.lock",
-            ".cargo/config.toml",
-            "rust-toolchain.toml",
-        ] {
-            let file = dir.join(name);
-            if file.is_file() {
-                files.insert(file);
-            }
-        }
-    }
+    files.extend(packages);
     Ok(files.into_iter().collect())
 }
 
-/// The paths after the first colon of a dependency file in the format of make, where a
-/// space in a path is `\ `.
-fn listed(text: &str) -> impl Iterator<Item = PathBuf> + '_ {
-    let line = text.lines().next().unwrap_or_default();
+/// Lets cargo compile those packages again that lie in folders (and not in a registry) and have
+/// other content than when it compiled them last. Cargo itself goes by times, and with an older
+/// file it would give the module of the newer one.
+fn forget_changed(project: &Project, places: &Places, toolchain: &Toolchain) -> Result<()> {
+    let mut cargo = toolchain.rust.cargo(&project.dir);
+    cargo.args(["metadata", "--format-version=1", "--filter-platform"]);
+    cargo.arg(&toolchain.rust.target);
+    let mut packages = Vec::new();
+    compiler::run_with_lines(&mut cargo, ADVICE, |line| {
+        if let Ok(Packages { packages: found }) = serde_json::from_str(line) {
+            packages = found;
+        }
+    })?;
+    let seen = places.cargo.join("seen");
+    for package in packages.iter().filter(|package| package.source.is_none()) {
+        let dir = package.manifest_path.parent().unwrap_or(Path::new("/"));
+        let mut inputs = Inputs::default();
+        inputs.tree(dir)?;
+        if dir == project.dir
+            && let Some(stamp) = Stamp::read(&places.stamp)
+        {
+            for file in stamp.files {
+                if let Place::Elsewhere(file) | Place::Project(file) = file
+                    && inputs.tree(&project.dir.join(file)).is_err()
+                {
+                    inputs.text("absent");
+                }
+            }
+        }
+        // Cargo keeps packages of one name and version in different workspaces in one place, so
+        // what counts is which folder it was that it compiled last.
+        inputs.text(&dir.to_string_lossy());
+        let digest = inputs.finish().to_string();
+        let note = seen.join(&package.name);
+        if std::fs::read(&note).is_ok_and(|known| known == digest.as_bytes()) {
+            continue;
+        }
+        for folder in [
+            places.cargo.join(&toolchain.rust.target),
+            places.cargo.clone(),
+        ] {
+            forget(&folder.join("release/.fingerprint"), &package.name)?;
+        }
+        // Until cargo has compiled it, there is nothing that it could take for it.
+        super::write(&note, digest.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Removes what cargo remembers of a package: folders named `<name>-<16 digits>`.
+fn forget(fingerprints: &Path, name: &str) -> Result<()> {
+    let Ok(entries) = std::fs::read_dir(fingerprints) else {
+        return Ok(());
+    };
+    for entry in entries {
+        let path = entry?.path();
+        let stem = path.file_name().and_then(|name| name.to_str());
+        if stem
+            .and_then(|s| s.rsplit_once('-'))
+            .is_some_and(|(stem, _)| stem == name)
+        {
+            std::fs::remove_dir_all(&path).with_context(|| format!("remove {}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+#[derive(Deserialize)]
+struct Packages {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    source: Option<String>,
+    manifest_path: PathBuf,
+}
+
+/// The paths after the first colon of a rule in the format of make, where a space in a path
+/// is `\ `.
+pub(super) fn listed(line: &str) -> impl Iterator<Item = PathBuf> + '_ {
     let (_, rest) = line.split_once(": ").unwrap_or_default();
     let mut paths = vec![String::new()];
     let mut characters = rest.chars();
@@ -249,7 +314,7 @@ mod tests {
 
     #[test]
     fn dependency_files_are_read_with_spaces_in_paths() {
-        let text = "/t/a.wasm: /p/src/lib.rs /p/with\\ space/x.rs /w/wit\n\n/other: /no\n";
+        let text = "/t/a.wasm: /p/src/lib.rs /p/with\\ space/x.rs /w/wit";
         let paths: Vec<_> = listed(text).collect();
         let expected = ["/p/src/lib.rs", "/p/with space/x.rs", "/w/wit"];
         assert_eq!(paths, expected.map(PathBuf::from));

@@ -152,24 +152,40 @@ impl Rust {
 
     /// Tells this toolchain from others that would make other code.
     pub(super) fn identity(&self) -> String {
-        format!("{self:?}")
+        let rustc = self.env.get("RUSTC").map_or("rustc", String::as_str);
+        let mut command = Command::new(rustc);
+        command.envs(&self.env).arg("-vV");
+        format!("{self:?} {}", said(command))
     }
 }
 
 impl C {
     /// Tells this toolchain from others that would make other code.
     pub(super) fn identity(&self) -> String {
-        format!("{self:?}")
+        let mut command = Command::new(&self.clang);
+        command.arg("--version");
+        format!("{self:?} {}", said(command))
     }
 }
 
 impl JavaScript {
     /// Tells this toolchain from others that would make other code.
     pub(super) fn identity(&self) -> String {
-        // Where it lies does not matter; which version it is, the lock file in the SDK's
-        // folder says.
-        String::from("componentize-qjs")
+        // Where it lies does not matter.
+        let described = self.componentize_qjs.iter().find_map(|part| {
+            let file = part.parent()?.join("package.json");
+            palisade_private::read(&file, MAX_BYTES).ok()
+        });
+        let described = described.unwrap_or_default();
+        format!("componentize-qjs {}", String::from_utf8_lossy(&described))
     }
+}
+
+/// What a compiler says of itself: one that was replaced in its place makes other code. Empty if
+/// it cannot be started, which whoever needs it is told.
+fn said(mut command: Command) -> String {
+    let output = command.output().map(|output| output.stdout);
+    String::from_utf8_lossy(&output.unwrap_or_default()).into_owned()
 }
 
 #[cfg(test)]

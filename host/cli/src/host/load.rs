@@ -9,7 +9,7 @@ use palisade_runtime::manifest::{Capability, Settings};
 use palisade_runtime::{MAX_DEBUG_FILE, Plugin, Runtime, Symbols};
 
 use super::Given;
-use crate::build::{debug_file, is_debug_file};
+use crate::build::{SCRATCH, debug_file, is_debug_file};
 
 /// The largest component, settings file and networks file that is read.
 const MAX_COMPONENT: u64 = 64 << 20;
@@ -145,6 +145,11 @@ fn search(path: &Path, depth: usize, seen: &mut usize, found: &mut Vec<PathBuf>)
             "{} is a link to a folder, which is not followed; name that folder with --plugins",
             path.display()
         );
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        if name.starts_with(b"._") || (kind.is_dir() && name == SCRATCH.as_bytes()) {
+            // What macOS keeps beside a file, and what is made on the way to a component.
+            continue;
+        }
         if kind.is_dir() {
             search(&path, depth + 1, seen, found)?;
         } else if path.extension().is_some_and(|e| e == "wasm") && !is_debug_file(&path) {

@@ -14,12 +14,7 @@ const MAX_LINES: usize = 200;
 /// comes and is not expected; nothing if there is no difference. The order of fields and
 /// how a number is written do not matter.
 pub(crate) fn difference(expected: &[Value], actual: &[String]) -> Option<String> {
-    let mut expected = expected.to_vec();
-    let mut actual: Vec<Value> = actual
-        .iter()
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| line.as_str().into()))
-        .collect();
-    expected.iter_mut().chain(&mut actual).for_each(normalise);
+    let (expected, actual) = comparable(expected, actual);
     if expected == actual {
         return None;
     }
@@ -45,6 +40,27 @@ pub(crate) fn difference(expected: &[Value], actual: &[String]) -> Option<String
         lines.push(format!("  … and {more} lines more"));
     }
     Some(lines.join("\n"))
+}
+
+/// The number of the first value, from 1, that is expected and does not come so, or comes after
+/// all that is expected; nothing if there is none.
+pub(crate) fn first_difference(expected: &[Value], actual: &[String]) -> Option<usize> {
+    let (expected, actual) = comparable(expected, actual);
+    let most = expected.len().max(actual.len());
+    (0..most)
+        .find(|at| expected.get(*at) != actual.get(*at))
+        .map(|at| at + 1)
+}
+
+/// Both as values that are equal where the order of fields and how a number is written differ.
+fn comparable(expected: &[Value], actual: &[String]) -> (Vec<Value>, Vec<Value>) {
+    let mut expected = expected.to_vec();
+    let mut actual: Vec<Value> = actual
+        .iter()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| line.as_str().into()))
+        .collect();
+    expected.iter_mut().chain(&mut actual).for_each(normalise);
+    (expected, actual)
 }
 
 /// One value a line per field, so that a difference shows the field and not the whole.

@@ -18,6 +18,7 @@ mod places;
 mod remembered;
 mod reproducible;
 mod site;
+mod stale;
 mod store;
 mod token;
 mod vectors;

@@ -320,7 +320,15 @@ impl Bench<'_> {
             ))));
         };
         let difference = vector::difference(expected, &lines);
-        Ok(difference.map(|difference| said.below(&difference)))
+        let Some(difference) = difference else {
+            return Ok(None);
+        };
+        let line = vector::first_difference(expected, &lines).unwrap_or(1);
+        Ok(Some(said.below(&format!(
+            "{}, line {line}: what comes out differs; if it is right, write it there with \
+             {BLESS}=1\n{difference}",
+            vector.expected.path.display()
+        ))))
     }
 
     /// One run of a vector, as golden lines, with what the plugin cost.
