@@ -13,7 +13,7 @@ use super::worker::{MAX_INSTANCES, ParseWorker};
 use crate::engine::piece::Pieces;
 
 /// The most flows that are recognised before places are made for them: fewer than a parser has.
-const MAX_RECOGNISED: usize = 1024;
+const ASKED_TOGETHER: usize = 1024;
 
 impl ParseWorker {
     /// Asks parsers about the flows that are not known yet, so many at a time that those which
@@ -22,7 +22,7 @@ impl ParseWorker {
     pub(super) fn recognise(&mut self, pieces: &Pieces) {
         let later = self
             .unknown
-            .split_off(self.unknown.len().min(MAX_RECOGNISED));
+            .split_off(self.unknown.len().min(ASKED_TOGETHER));
         while !self.unknown.is_empty() {
             let mut asks: Vec<Vec<u64>> = vec![Vec::new(); self.parsers.len()];
             for flow in std::mem::take(&mut self.unknown) {
