@@ -6,6 +6,7 @@ mod connections;
 mod datagrams;
 mod dissector;
 mod events;
+mod floods;
 mod handover;
 mod icsnpp;
 mod invariants;

@@ -187,7 +187,7 @@ fn wrong_input_is_told_with_what_would_be_right() {
         std::fs::write(&path, content).expect("a file can be written");
         path
     };
-    let summary = folder.path().join("summary.json");
+    let summary_file = folder.path().join("summary.json");
     for (path, says) in [
         (
             file("unknown.bin", b"\x7fELF nothing of ours"),
@@ -196,7 +196,7 @@ fn wrong_input_is_told_with_what_would_be_right() {
         (file("empty", b""), "is empty"),
         (folder.path().join("missing"), "missing"),
     ] {
-        let Some(output) = command(&[&path], &[], &summary) else {
+        let Some(output) = command(&[&path], &[], &summary_file) else {
             return;
         };
         let stderr = String::from_utf8_lossy(&output.stderr);
@@ -210,16 +210,22 @@ fn wrong_input_is_told_with_what_would_be_right() {
     }
     let whole = std::fs::read(capture("modbus.pcap")).expect("the capture can be read");
     let cut = file("cut.pcap", &whole[..whole.len() - 5]);
-    let Some((_, summary)) = run(&[&cut], &[]) else {
+    let Some(output) = command(&[&cut], &[], &summary_file) else {
         return;
     };
+    assert_eq!(output.status.code(), Some(2), "it broke off");
+    let text = std::fs::read_to_string(&summary_file).expect("a summary");
+    let summary = serde_json::from_str(&text).expect("the summary is JSON");
     assert!(count(&summary, "packets") > 0);
     let control = file(
         "control.ndjson",
         b"{\"kind\":\"control.timer\",\"time\":\"2025-06-01T10:00:00Z\",\"timer\":\"t\",\"key\":\"k\",\"due\":\"2025-06-01T10:00:00Z\",\"fired_at\":\"2025-06-01T10:00:00Z\"}\n",
     );
-    let Some((_, summary)) = run(&[&control], &[]) else {
+    let Some(output) = command(&[&control], &[], &summary_file) else {
         return;
     };
+    assert_eq!(output.status.code(), Some(2), "nothing could be read");
+    let text = std::fs::read_to_string(&summary_file).expect("a summary");
+    let summary = serde_json::from_str(&text).expect("the summary is JSON");
     assert_eq!((total(&summary), count(&summary, "bad_records")), (0, 1));
 }

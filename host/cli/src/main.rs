@@ -14,6 +14,8 @@ mod packs;
 mod partition_key;
 mod places;
 mod results;
+
+mod shortfall;
 mod signer;
 mod summary;
 mod token;

@@ -196,6 +196,10 @@ pub(crate) fn print(done: &Summary, loaded: &Loaded, letters: LetterCounts) -> R
             done.crowded,
         ),
         (
+            "sessions of datagrams ended early to make place for newer ones",
+            done.displaced,
+        ),
+        (
             "findings refused because more than four would rest one on another",
             done.too_deep,
         ),
@@ -297,6 +301,7 @@ pub(crate) fn json(done: &Summary) -> Value {
         "unevaluated": done.unevaluated,
         "interrupted": done.interrupted,
         "crowded": done.crowded,
+        "displaced": done.displaced,
         "cuts": done.cuts,
         "too_deep": done.too_deep,
         "unparsed": done.unparsed,

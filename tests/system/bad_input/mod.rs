@@ -89,6 +89,11 @@ impl Bench {
     /// Runs over the inputs. It must end by itself, without a panic, and say what it says
     /// in lines of bounded length without control characters.
     fn read(&self, inputs: &[&Path]) -> Ran {
+        self.read_with(inputs, &[])
+    }
+
+    /// The same, with more options.
+    fn read_with(&self, inputs: &[&Path], more: &[&str]) -> Ran {
         let summary = self.folder.path().join("summary.json");
         let letters = self.folder.path().join("dead-letters.ndjson");
         for left in [&summary, &letters] {
@@ -102,6 +107,7 @@ impl Bench {
             .arg(&summary)
             .arg("--dead-letters")
             .arg(&letters)
+            .args(more)
             .args(inputs)
             .output()
             .expect("palisade runs");

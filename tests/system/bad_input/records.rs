@@ -198,3 +198,65 @@ fn text_in_utf16_and_logs_in_columns_are_read() {
         }
     }
 }
+
+#[test]
+fn the_exit_code_says_that_nothing_could_be_read_and_with_strict_that_not_all_could() {
+    let Some(bench) = Bench::new() else { return };
+    let bad = EVENT.replace("qname", "qnam");
+    let none = bench.file("none.ndjson", bad.repeat(3).as_bytes());
+    let some = bench.file("some.ndjson", [EVENT, &bad].concat().as_bytes());
+    let all = bench.file("all.ndjson", EVENT.as_bytes());
+    for (inputs, more, code, says) in [
+        (
+            &[&none][..],
+            &[][..],
+            2,
+            "3 records could not be read, and nothing else",
+        ),
+        (&[&none, &all], &[], 0, ""),
+        (&[&some], &[], 0, ""),
+        (
+            &[&some],
+            &["--strict"],
+            2,
+            "1 records could not be read, which --strict does not allow",
+        ),
+        (&[&all], &["--strict"], 0, ""),
+    ] {
+        let paths: Vec<_> = inputs.iter().map(|path| path.as_path()).collect();
+        let ran = bench.read_with(&paths, more);
+        assert_eq!(ran.code, Some(code), "{paths:?} {more:?}: {}", ran.stderr);
+        assert!(
+            ran.stderr.contains(says),
+            "{paths:?} {more:?}: {}",
+            ran.stderr
+        );
+        assert!(
+            ran.summary.is_object(),
+            "{paths:?}: the summary is written all the same"
+        );
+    }
+}
+
+#[test]
+fn a_run_that_has_no_plugin_left_is_refused_before_it_reads() {
+    let Some(mut bench) = Bench::new() else {
+        return;
+    };
+    let input = bench.file("all.ndjson", EVENT.as_bytes());
+    // Without its dataset of indicators, the only plugin there is left out.
+    let pack = bench.plugins.with_file_name("intel-detect");
+    if !pack.is_dir() {
+        return palisade_tests::skip("`make plugins` has not built intel-detect");
+    }
+    bench.plugins = pack;
+    let ran = bench.read(&[&input]);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    for says in [
+        "it needs the dataset",
+        "no plugin is left to evaluate anything",
+    ] {
+        assert!(ran.stderr.contains(says), "{}", ran.stderr);
+    }
+    assert!(ran.summary.is_null(), "nothing was read");
+}

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 use palisade_events::json::write_event;
 use palisade_events::{Batch, Decision, Event, Finding, Timestamp};
@@ -21,6 +21,7 @@ use crate::exit::Exit;
 use crate::host::HostOptions;
 use crate::output::{Format, Progress};
 use crate::results::Results;
+use crate::shortfall::shortfalls;
 use crate::summary;
 
 /// The most bytes of the dead-letter file; what does not fit is counted.
@@ -66,6 +67,10 @@ pub(crate) struct Run {
     /// Write the summary as JSON to this file
     #[arg(long, value_name = "FILE")]
     summary: Option<PathBuf>,
+
+    /// End with exit code 2 when any record of an input could not be read
+    #[arg(long)]
+    strict: bool,
 }
 
 impl Run {
@@ -77,6 +82,11 @@ impl Run {
         for left_out in &loaded.left_out {
             progress.above(|| crate::output::warn(left_out));
         }
+        ensure!(
+            !loaded.plugins.is_empty(),
+            "no plugin is left to evaluate anything; do what is said above of each, or name \
+             others with --plugins"
+        );
         self.keep_apart()?;
         let letters = match &self.dead_letters {
             None => DeadLetters::none(),
@@ -145,12 +155,11 @@ impl Run {
             palisade_events::json::write_visible_pretty(&mut text, &json)?;
             palisade_private::output::write(path, 0o644, &text)?;
         }
-        if done.interrupted > 0 {
-            crate::output::warn(&format!(
-                "the run was ended before everything that was read was evaluated: {} events, \
-                 requests, timers and pieces of flows were not shown to a plugin that they are for",
-                done.interrupted
-            ));
+        let shortfalls = shortfalls(&done, self.strict);
+        for shortfall in &shortfalls {
+            crate::output::warn(shortfall);
+        }
+        if !shortfalls.is_empty() {
             return Ok(Exit::Error);
         }
         Ok(Exit::found(done.findings + done.denied > 0))

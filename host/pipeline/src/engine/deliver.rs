@@ -309,6 +309,7 @@ impl Engine {
         let mut failures: Vec<_> = parsed.iter().flat_map(|output| &output.failures).collect();
         failures.sort_by_key(|failure| failure.order);
         self.summary.crowded += parsed.iter().map(|output| output.crowded).sum::<u64>();
+        self.summary.displaced += parsed.iter().map(|output| output.displaced).sum::<u64>();
         self.summary.unparsed += parsed
             .iter()
             .map(|output| output.more_failures)

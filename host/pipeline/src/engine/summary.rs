@@ -82,6 +82,9 @@ pub struct Summary {
     /// Flows that nobody knew yet and that were left alone, because too much was held of all
     /// of them.
     pub crowded: u64,
+    /// Sessions of datagrams that ended before their flows, because their parser had no place
+    /// for newer ones.
+    pub displaced: u64,
     /// Flows that are parsed no further.
     pub unparsed: u64,
     /// Datagrams that were passed over because their parser makes no sense of them.

@@ -61,6 +61,8 @@ pub(crate) struct ParseOutput {
     pub more_failures: u64,
     /// Flows that nobody knew yet and of which there was no room to hold more.
     pub crowded: u64,
+    /// Sessions of datagrams that ended before their flows, to make place for newer ones.
+    pub displaced: u64,
     /// For each parser: time in the guest, calls, chunks, bytes.
     pub costs: Vec<ParseCost>,
     /// Bytes of all this, about.

@@ -12,10 +12,17 @@ use super::session::{Seat, State, index};
 use super::worker::{MAX_INSTANCES, ParseWorker};
 use crate::engine::piece::Pieces;
 
+/// The most flows that are recognised before places are made for them: fewer than a parser has.
+const ASKED_TOGETHER: usize = 1024;
+
 impl ParseWorker {
-    /// Asks parsers about all flows that are not known yet: in rounds, in each of which every
+    /// Asks parsers about the flows that are not known yet, so many at a time that those which
+    /// are recognised together find places once others make them: in rounds, in each of which every
     /// flow asks one parser, so that a parser is called once for many flows.
     pub(super) fn recognise(&mut self, pieces: &Pieces) {
+        let later = self
+            .unknown
+            .split_off(self.unknown.len().min(ASKED_TOGETHER));
         while !self.unknown.is_empty() {
             let mut asks: Vec<Vec<u64>> = vec![Vec::new(); self.parsers.len()];
             for flow in std::mem::take(&mut self.unknown) {
@@ -29,6 +36,7 @@ impl ParseWorker {
                 }
             }
         }
+        self.unknown = later;
     }
 
     /// The next parser to ask about a flow. `None`: it waits for more bytes, or is given up.
@@ -154,19 +162,17 @@ impl ParseWorker {
                 self.unknown.push(flow);
             }
             Recognition::More => self.unknown.push(flow),
-            Recognition::Yes => self.assign(parser, flow, pieces),
+            Recognition::Yes => self.assign(parser, flow, false, pieces),
         }
     }
 
-    /// Gives a recognised flow to an instance of its parser, with all that was held.
-    fn assign(&mut self, parser: usize, flow: u64, pieces: &Pieces) {
-        let free = self.instances[parser]
-            .iter()
-            .position(|i| i.live < SESSIONS);
-        let instance = match free {
-            Some(instance) => Some(instance),
-            None if self.instances[parser].len() < MAX_INSTANCES => Some(self.add_instance(parser)),
-            None => None,
+    /// Gives a recognised flow to an instance of its parser, with all that was held. Where none
+    /// has a place it waits until places are made; where that is `done`, it is given up.
+    pub(super) fn assign(&mut self, parser: usize, flow: u64, done: bool, pieces: &Pieces) {
+        let instance = match self.free_instance(parser) {
+            None if !done => return self.placeless.push((parser, flow)),
+            None => self.spare_instance(parser),
+            free => free,
         };
         let place = instance.and_then(|i| self.instances[parser][i].seat(flow));
         let Some(session) = self.sessions.get_mut(&flow) else {

@@ -113,6 +113,8 @@ pub(crate) struct Session {
     pub(crate) handovers: u8,
     /// That a datagram of it was bad has been told.
     pub(crate) told: bool,
+    /// Where in the input, and when, something of it last went to its parser.
+    pub(crate) last: (Order, u64),
     /// What events of the flow are stamped with.
     pub(crate) context: Arc<FlowContext>,
     charge: Charge,
@@ -130,6 +132,7 @@ impl Session {
             sides: [Side::default(), Side::default()],
             handovers: 0,
             told: false,
+            last: Default::default(),
             context,
         }
     }
@@ -156,6 +159,14 @@ impl Session {
     pub(crate) fn ignore(&mut self) {
         self.state = State::Ignored;
         self.sides = [Side::default(), Side::default()];
+        self.recharge();
+    }
+
+    /// Its parser serves others now: what comes of it is recognised as if it were new, whose
+    /// fault that is not, so it counts for no handover.
+    pub(crate) fn displace(&mut self) {
+        self.sides = [Side::default(), Side::default()];
+        self.state = State::Probing(Probe::default());
         self.recharge();
     }
 

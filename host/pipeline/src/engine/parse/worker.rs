@@ -54,6 +54,8 @@ pub(crate) struct ParseWorker {
     pub(super) queues: Vec<Vec<Vec<Queued>>>,
     /// Flows with pieces that recognition has not looked at, in order of arrival.
     pub(super) unknown: Vec<u64>,
+    /// Recognised flows for which their parser, named by its position, had no place free.
+    pub(super) placeless: Vec<(usize, u64)>,
     closing: Vec<(Seat, u64)>,
     /// Flows whose end came while recognition was under way.
     ended: Vec<u64>,
@@ -99,6 +101,7 @@ impl ParseWorker {
             parsers,
             sessions: HashMap::new(),
             unknown: Vec::new(),
+            placeless: Vec::new(),
             closing: Vec::new(),
             ended: Vec::new(),
             retired,
@@ -172,12 +175,21 @@ impl ParseWorker {
                 // What is held of a flow is bounded, so it must be told what the flow speaks
                 // before more of it comes.
                 if self.waits(piece.flow) {
-                    self.recognise(pieces);
+                    while !self.unknown.is_empty() || !self.placeless.is_empty() {
+                        self.recognise(pieces);
+                        if !self.placeless.is_empty() {
+                            self.flush(pieces);
+                            self.make_places(pieces);
+                        }
+                    }
                 }
                 self.route(piece, None, pieces);
             }
         }
-        while !self.unknown.is_empty() || self.queues.iter().flatten().any(|q| !q.is_empty()) {
+        while !self.unknown.is_empty()
+            || !self.placeless.is_empty()
+            || self.queues.iter().flatten().any(|q| !q.is_empty())
+        {
             self.recognise(pieces);
             self.flush(pieces);
             if self.is_full() {
@@ -187,6 +199,7 @@ impl ParseWorker {
                 self.unfinished = true;
                 return self.hand_out();
             }
+            self.make_places(pieces);
         }
         self.close_sessions();
         // The last call of a parser may have been too much.
@@ -227,13 +240,13 @@ impl ParseWorker {
             .flatten()
             .flatten()
             .map(|q| q.piece.order);
-        let unknown =
-            self.unknown
-                .iter()
-                .filter_map(|flow| match &self.sessions.get(flow)?.state {
-                    State::Probing(probe) => Some(probe.held.first()?.piece.order),
-                    _ => None,
-                });
+        let placeless = self.placeless.iter().map(|(_, flow)| flow);
+        let unknown = self.unknown.iter().chain(placeless).filter_map(|flow| {
+            match &self.sessions.get(flow)?.state {
+                State::Probing(probe) => Some(probe.held.first()?.piece.order),
+                _ => None,
+            }
+        });
         queued.chain(unknown).min()
     }
 
@@ -343,6 +356,7 @@ impl ParseWorker {
             }
             State::Parsing { seat, .. } => {
                 let seat = *seat;
+                session.last = session.last.max((piece.order, piece.time));
                 let queue = &mut self.queues[seat.parser][seat.instance];
                 if piece.close {
                     for direction in [ChunkDirection::ToServer, ChunkDirection::ToClient] {
