@@ -198,7 +198,8 @@ fn sources(list: &Path, places: &Places) -> Result<Vec<PathBuf>> {
         .collect();
     let packages: BTreeSet<PathBuf> = files
         .iter()
-        .filter_map(|file| file.ancestors().find(|d| d.join("Cargo.toml").is_file()))
+        // The manifest of a workspace alone makes no package of all that lies below it.
+        .filter_map(|file| file.ancestors().find(|d| package_name(d).is_some()))
         .map(Path::to_path_buf)
         .collect();
     files.extend(packages);
