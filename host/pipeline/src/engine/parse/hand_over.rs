@@ -29,7 +29,6 @@ impl ParseWorker {
         if !session.restart() {
             return;
         }
-        self.probing.push_back(flow);
         if let Some((piece, bytes)) = kept {
             self.route(&piece, Some(bytes), pieces);
         }

@@ -14,6 +14,14 @@ use super::session::{Seat, State};
 use super::worker::{MAX_INSTANCES, ParseWorker, Queued};
 use crate::engine::piece::{Order, Piece, Pieces};
 
+/// A session of datagrams that has nothing to be parsed.
+struct Idle {
+    /// Where in the input, and when, something of it last went to its parser.
+    last: (Order, u64),
+    flow: u64,
+    seat: Seat,
+}
+
 impl ParseWorker {
     /// An instance with a place that is free, made where it may be and memory is not scarce.
     pub(super) fn free_instance(&mut self, parser: usize) -> Option<usize> {
@@ -64,7 +72,7 @@ impl ParseWorker {
     /// Ends so many sessions of datagrams, the longest idle first. They end at `now`, or where
     /// their last piece is. Those that still have something to be parsed are left alone.
     fn displace(&mut self, parser: usize, count: usize, now: (Order, u64), pieces: &Pieces) {
-        let mut idle: Vec<((Order, u64), u64, Seat)> = Vec::new();
+        let mut idle: Vec<Idle> = Vec::new();
         for (number, instance) in self.instances[parser].iter().enumerate() {
             if !instance.is_there() || !self.queues[parser][number].is_empty() {
                 continue;
@@ -74,36 +82,34 @@ impl ParseWorker {
                     && session.context.transport != Transport::Tcp
                     && let State::Parsing { seat, .. } = session.state
                 {
-                    idle.push((session.last, *flow, seat));
+                    idle.push(Idle {
+                        last: session.last,
+                        flow: *flow,
+                        seat,
+                    });
                 }
             }
         }
-        idle.sort_unstable_by_key(|(last, flow, _)| (*last, *flow));
+        idle.sort_unstable_by_key(|idle| (idle.last, idle.flow));
         idle.truncate(count);
-        let mut instances: BTreeMap<usize, Vec<((Order, u64), u64, Seat)>> = BTreeMap::new();
-        for session in idle {
-            let sessions = instances.entry(session.2.instance).or_default();
-            sessions.push(session);
-        }
-        for (instance, sessions) in instances {
+        idle.sort_by_key(|idle| idle.seat.instance);
+        for idle in idle.chunk_by(|a, b| a.seat.instance == b.seat.instance) {
+            let seat = idle[0].seat;
             let mut ends = Vec::new();
-            for (last, flow, _) in &sessions {
+            for Idle { last, flow, .. } in idle {
                 ends.extend(self.ends(*flow, (*last).max(now)));
             }
-            self.call(parser, instance, &ends.iter().collect::<Vec<_>>(), pieces);
+            let ends: Vec<&Queued> = ends.iter().collect();
+            self.call(parser, seat.instance, &ends, pieces);
             let mut numbers = Vec::new();
-            let Some((_, _, seat)) = sessions.first().copied() else {
-                continue;
-            };
-            for (_, flow, seat) in sessions {
+            for Idle { flow, seat, .. } in idle {
                 // It may have been given up over its end.
-                if let Some(session) = self.sessions.get_mut(&flow)
-                    && matches!(session.state, State::Parsing { seat: now, .. } if now == seat)
+                if let Some(session) = self.sessions.get_mut(flow)
+                    && matches!(session.state, State::Parsing { seat: now, .. } if now == *seat)
                 {
                     session.displace();
-                    self.probing.push_back(flow);
                     self.out.displaced += 1;
-                    numbers.extend(self.instances[parser][instance].leave(seat.place));
+                    numbers.extend(self.instances[parser][seat.instance].leave(seat.place));
                 }
             }
             self.close_numbers(seat, numbers);

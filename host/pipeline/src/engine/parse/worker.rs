@@ -316,10 +316,7 @@ impl ParseWorker {
         let session = match self.sessions.entry(flow) {
             hashbrown::hash_map::Entry::Occupied(entry) => entry.into_mut(),
             hashbrown::hash_map::Entry::Vacant(entry) => match &piece.context {
-                Some(context) => {
-                    self.probing.push_back(flow);
-                    entry.insert(Session::new(Arc::clone(context), &self.terms.held))
-                }
+                Some(context) => entry.insert(Session::new(Arc::clone(context), &self.terms.held)),
                 // A flow that is over, or that never had bytes.
                 None => return,
             },
@@ -346,6 +343,9 @@ impl ParseWorker {
                 let bytes = held.unwrap_or_else(|| pieces.bytes(piece).to_vec());
                 if piece.close {
                     self.ended.push(flow);
+                }
+                if probe.held.is_empty() {
+                    self.probing.push_back(flow);
                 }
                 probe.hold(piece.clone(), bytes);
                 if probe.held.len() == probe.looked + 1 {
