@@ -125,3 +125,34 @@ fn what_is_no_input_is_refused_with_what_would_be() {
         );
     }
 }
+
+#[test]
+fn settings_for_no_plugin_are_told_with_the_file_and_what_may_be_meant() {
+    let Some(mut bench) = Bench::new() else {
+        return;
+    };
+    let input = bench.file("all.ndjson", EVENT.as_bytes());
+    let intel = bench.plugins.with_file_name("intel-detect");
+    if !intel.is_dir() {
+        return palisade_tests::skip("`make plugins` has not built intel-detect");
+    }
+    let protocols = std::mem::replace(&mut bench.plugins, intel);
+    let settings = bench.file("settings.toml", b"[indicators]\na = 1\n");
+    let file = settings.display().to_string();
+    let options = ["--settings", file.as_str()];
+    let ran = bench.read_with(&[&input], &options);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    for says in [&file, "not loaded", "needs the dataset `indicators`"] {
+        assert!(ran.stderr.contains(says), "{says}: {}", ran.stderr);
+    }
+    bench.plugins = protocols;
+    for (table, says) in [("mqqt", "did you mean `mqtt`?"), ("zebra", "coap, dns")] {
+        bench.file("settings.toml", format!("[{table}]\na = 1\n").as_bytes());
+        let ran = bench.read_with(&[&input], &options);
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        let table = format!("the table `{table}` is for no plugin");
+        for says in [file.as_str(), &table, says] {
+            assert!(ran.stderr.contains(says), "{says}: {}", ran.stderr);
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! Sets up what runs plugins: runtime, plugins, datasets, networks, engine.
 
 mod load;
+mod settings;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
@@ -213,13 +214,7 @@ impl HostOptions {
         self.packs.load(&runtime, &mut loaded)?;
         loaded.add_files(&runtime, &files)?;
         loaded.sort()?;
-        for name in loaded.given.settings.keys() {
-            let known = loaded.plugins.iter().any(|p| &p.manifest().name == name);
-            ensure!(
-                known,
-                "the settings have a table `{name}`, but no such plugin is loaded"
-            );
-        }
+        settings::check(&loaded, self.given.settings.as_deref())?;
         Ok(loaded)
     }
 

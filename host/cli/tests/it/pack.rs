@@ -4,7 +4,7 @@ use std::path::Path;
 
 use predicates::str::contains;
 
-use crate::site::{TRUST, ok, project, run, site};
+use crate::site::{TRUST, flow, ok, project, run, site};
 use crate::{checkout, palisade};
 
 #[test]
@@ -302,12 +302,8 @@ fn a_certified_pack_runs_from_the_store_and_a_loose_component_does_not() {
     );
     ok(dir, &["pack", "install", "cdn.tar"]);
 
-    let events = path(&source.join("flooding/vectors"));
-    let input = std::fs::read_dir(&events)
-        .unwrap()
-        .map(|e| e.unwrap().path().join("events.ndjson"))
-        .find(|p| p.is_file())
-        .unwrap();
+    let input = dir.join("flow.ndjson");
+    flow(&input);
     let done = run(dir, &["run", "--pack", "palisade/cdn-abuse", &path(&input)]);
     let code = done.get_output().status.code();
     assert!(matches!(code, Some(0 | 1)), "{:?}", done.get_output());

@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use palisade_events::json::write_event;
+use palisade_events::{Body, Envelope, Event, Kind};
+
 use crate::{MANIFEST, palisade};
 
 const PASSPHRASE: &str = "correct horse battery";
@@ -108,4 +111,16 @@ pub(crate) fn site(dir: &Path) {
     ok(dir, &["trust", "install", "root.json", "--pin", &pin]);
     ok(dir, &["trust", "install", "revoked.json"]);
     ok(dir, &["trust", "install", "policy.json"]);
+}
+
+/// A file with one event, a flow.
+pub(crate) fn flow(path: &Path) {
+    let event = Event {
+        envelope: Envelope::default(),
+        body: Body::neutral(Kind::NetworkFlow),
+    };
+    let mut line = Vec::new();
+    write_event(&mut line, &event).unwrap();
+    line.push(b'\n');
+    std::fs::write(path, line).unwrap();
 }

@@ -1,5 +1,6 @@
 //! Which files of a pack are read for labels, and as what.
 
+use super::markup;
 use super::mention::Manner;
 use super::node::Node;
 use super::read::{Form, Reader};
@@ -13,19 +14,21 @@ const PROSE: [&str; 12] = [
     "adoc", "css", "htm", "html", "js", "license", "md", "markdown", "rst", "svg", "txt", "toml",
 ];
 
-/// Beginnings of files that are no text and hold none but in passing: captures of traffic and
-/// pictures.
-const CAPTURES_AND_PICTURES: [&[u8]; 10] = [
-    b"\xd4\xc3\xb2\xa1",
-    b"\xa1\xb2\xc3\xd4",
-    b"\x4d\x3c\xb2\xa1",
-    b"\xa1\xb2\x3c\x4d",
-    b"\x0a\x0d\x0d\x0a",
-    b"\x89PNG\r\n\x1a\n",
-    b"\xff\xd8\xff",
-    b"GIF87a",
-    b"GIF89a",
-    b"RIFF",
+/// Captures and pictures, which are no text and hold none but in passing, by what each has at
+/// which places. Their first bytes alone could stand before anything.
+const CAPTURES_AND_PICTURES: [&[(usize, &[u8])]; 11] = [
+    // pcap 2.4, in microseconds and nanoseconds, in both orders of bytes.
+    &[(0, b"\xd4\xc3\xb2\xa1\x02\0\x04\0")],
+    &[(0, b"\x4d\x3c\xb2\xa1\x02\0\x04\0")],
+    &[(0, b"\xa1\xb2\xc3\xd4\0\x02\0\x04")],
+    &[(0, b"\xa1\xb2\x3c\x4d\0\x02\0\x04")],
+    &[(0, b"\x0a\x0d\x0d\x0a"), (8, b"\x1a\x2b\x3c\x4d")],
+    &[(0, b"\x0a\x0d\x0d\x0a"), (8, b"\x4d\x3c\x2b\x1a")],
+    &[(0, b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR")],
+    &[(0, b"\xff\xd8\xff")],
+    &[(0, b"GIF87a")],
+    &[(0, b"GIF89a")],
+    &[(0, b"RIFF"), (8, b"WEBPVP8")],
 ];
 
 /// What the entries of a dataset carry.
@@ -58,10 +61,7 @@ pub(crate) fn other(path: &str, bytes: &[u8]) -> Carried {
     let text = match std::str::from_utf8(without_mark(bytes)) {
         Ok(text) if !text.contains('\0') => text,
         _ => {
-            if CAPTURES_AND_PICTURES
-                .iter()
-                .any(|head| bytes.starts_with(head))
-            {
+            if is_capture_or_picture(bytes) {
                 reader.text(&String::from_utf8_lossy(bytes), Manner::Prose);
             } else {
                 let what = "it is neither text (UTF-8) nor a capture or picture that is known, so \
@@ -79,6 +79,7 @@ pub(crate) fn other(path: &str, bytes: &[u8]) -> Carried {
         // Settings say nothing of their own colour.
         reader.form = Form::Event;
         reader.record(&node);
+        reader.text(&markup::comments(text), Manner::Prose);
         return done(reader);
     }
     let structured = matches!(end.as_str(), "json" | "ndjson" | "jsonl" | "stix" | "csaf");
@@ -94,7 +95,7 @@ pub(crate) fn other(path: &str, bytes: &[u8]) -> Carried {
         }
     }
     if PROSE.contains(&end.as_str()) || !name.contains('.') {
-        reader.text(text, Manner::Prose);
+        prose(&mut reader, text);
     } else {
         reader.text(text, Manner::Data);
         if form == Form::Data && !text.trim().is_empty() && reader.labels.tlp.is_none() {
@@ -107,8 +108,26 @@ pub(crate) fn other(path: &str, bytes: &[u8]) -> Carried {
 /// What a text carries that is written for people.
 pub(crate) fn text(path: &str, text: &str) -> Carried {
     let mut reader = Reader::new(Form::Event, path);
-    reader.text(text, Manner::Prose);
+    prose(&mut reader, text);
     done(reader)
+}
+
+/// Reads a text as it stands, and as it is shown.
+fn prose(reader: &mut Reader<'_>, text: &str) {
+    reader.text(text, Manner::Prose);
+    let shown = markup::shown(text);
+    if let Some(shown) = &shown {
+        reader.text(shown, Manner::Prose);
+    }
+    let tables = markup::tables(shown.as_deref().unwrap_or(text));
+    reader.text(&tables, Manner::Prose);
+}
+
+fn is_capture_or_picture(bytes: &[u8]) -> bool {
+    let has = |(at, part): &(usize, &[u8])| bytes.get(*at..).is_some_and(|b| b.starts_with(part));
+    CAPTURES_AND_PICTURES
+        .iter()
+        .any(|parts| parts.iter().all(has))
 }
 
 /// Reads one document, or one on each line; whether that is what the text is.

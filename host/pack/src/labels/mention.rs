@@ -26,6 +26,10 @@ pub(super) enum Manner {
 
 /// Every place of a text that names the protocol, at most so many.
 pub(super) fn mentions(text: &str, manner: Manner, limit: usize) -> Vec<Mention> {
+    let mut found: Vec<Mention> = Tlp::defined_in(text)
+        .take(limit)
+        .map(Mention::Colour)
+        .collect();
     // Most texts have none, and are many.
     let bytes = text.as_bytes();
     let named = |name: &[u8]| {
@@ -34,11 +38,10 @@ pub(super) fn mentions(text: &str, manner: Manner, limit: usize) -> Vec<Mention>
             .any(|part| part.eq_ignore_ascii_case(name))
     };
     if text.is_ascii() && !named(b"tlp") && !named(b"traffic") {
-        return Vec::new();
+        return found;
     }
     let normal: String = text.nfkc().collect();
     let words = words(&normal);
-    let mut found = Vec::new();
     for (at, word) in words.iter().enumerate() {
         if found.len() == limit {
             break;

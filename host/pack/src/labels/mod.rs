@@ -1,12 +1,14 @@
 //! Labels of a pack: how secret it is, until when it is held back, what it comes from.
 //!
 //! They are read from all data of a pack, in whatever spelling it has them (`file.rs` says which
-//! files, `field.rs` which fields, `tlp.rs` and `mention.rs` which colours). What speaks of passing it on and is
+//! files, `field.rs` which fields, `markup.rs` how a text is
+//! shown, `tlp.rs` and `mention.rs` which colours). What speaks of passing it on and is
 //! not understood is [`Unread`], and keeps the pack where it is.
 
 mod field;
 mod file;
 mod handling;
+mod markup;
 mod mention;
 mod node;
 mod read;

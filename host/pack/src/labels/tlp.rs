@@ -73,6 +73,18 @@ impl Tlp {
         found.map(|(_, tlp)| *tlp)
     }
 
+    /// The colours whose marking definitions a text names, by their UUIDs.
+    pub(super) fn defined_in(text: &str) -> impl Iterator<Item = Self> {
+        let long = text.len() >= 36 && text.contains('-');
+        let text = if long {
+            text.to_ascii_lowercase()
+        } else {
+            String::new()
+        };
+        let named = DEFINITIONS.iter();
+        named.filter_map(move |(uuid, tlp)| text.contains(uuid).then_some(*tlp))
+    }
+
     pub(super) fn from_compact(name: &str) -> Option<Self> {
         Some(match name {
             "clear" | "white" => Self::Clear,

@@ -391,6 +391,18 @@ fn files_that_cannot_be_read_for_labels_are_told() {
         assert_eq!(pack.unread(), [], "{path}");
         assert!(!pack.manifest().labels.unmarked, "{path}");
     }
+    // Their first bytes alone are before anything.
+    for (path, bytes) in [
+        ("docs/figure.png", &b"\x89PNG\xff tlp red"[..]),
+        ("docs/figure.webp", b"RIFF\xff tlp,red"),
+        (
+            "vectors/telnet/a/input.pcap",
+            b"\xd4\xc3\xb2\xa1\xff tlp,red",
+        ),
+    ] {
+        let pack = build("", &[(path, bytes)]).unwrap();
+        assert_eq!(pack.unread().len(), 1, "{path}");
+    }
     // Data without a colour, wherever it is.
     for path in [
         "docs/list.csv",
@@ -399,5 +411,50 @@ fn files_that_cannot_be_read_for_labels_are_told() {
     ] {
         let pack = build("", &[(path, b"[{\"value\":\"192.0.2.1\"}]")]).unwrap();
         assert!(pack.manifest().labels.unmarked, "{path}");
+    }
+}
+
+#[test]
+fn a_colour_is_read_from_what_a_text_shows() {
+    for (path, bytes) in [
+        (
+            "docs/NOTES.md",
+            "marked marking-definition--5e57c739-391a-4eb3-b6be-7d15ca92d5ed",
+        ),
+        ("docs/NOTES.md", "| TLP | RED |\n"),
+        (
+            "docs/NOTES.md",
+            "| value | TLP |\n|---|---|\n| 192.0.2.1 | RED |\n",
+        ),
+        ("docs/page.html", "<p>&#84;LP&colon;RED</p>"),
+        ("docs/page.html", "TLP<b>:R</b>ED"),
+        ("docs/page.html", "<tr><td>TLP</td><td>RED</td></tr>"),
+        (
+            "docs/figure.svg",
+            "<svg><text>TLP<tspan>:RED</tspan></text></svg>",
+        ),
+        ("vectors/telnet/a/settings.toml", "port = 23 # TLP:RED\n"),
+    ] {
+        let pack = build("", &[(path, bytes.as_bytes())]).unwrap();
+        assert_eq!(pack.manifest().labels.tlp, Some(Tlp::Red), "{bytes}");
+    }
+    for (path, bytes) in [
+        (
+            "docs/NOTES.md",
+            "| value | note |\n|---|---|\n| 192.0.2.1 | red |\n",
+        ),
+        (
+            "docs/NOTES.md",
+            "spoken of by TLP, and a <b>red</b> herring",
+        ),
+        ("docs/page.html", "<p>helps &amp; more</p><p>red</p>"),
+        (
+            "vectors/telnet/a/settings.toml",
+            "port = 23 # a red herring\n",
+        ),
+    ] {
+        let pack = build("", &[(path, bytes.as_bytes())]).unwrap();
+        assert_eq!(pack.manifest().labels.tlp, None, "{bytes}");
+        assert_eq!(pack.unread(), [], "{bytes}");
     }
 }
