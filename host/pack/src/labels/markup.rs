@@ -47,7 +47,7 @@ const ENTITIES: [(&str, char); 10] = [
 ];
 
 /// The longest name of an entity.
-const MAX_ENTITY: usize = 16;
+const ENTITY_LENGTH: usize = 16;
 
 /// What follows the first `#` of each line of TOML. In a string that is no comment, but nobody
 /// who means no colour writes one there.
@@ -86,7 +86,7 @@ fn tag(text: &str, out: &mut String) -> usize {
     let name: String = inner
         .chars()
         .take_while(char::is_ascii_alphanumeric)
-        .take(MAX_ENTITY)
+        .take(ENTITY_LENGTH)
         .collect::<String>()
         .to_ascii_lowercase();
     if name.is_empty() {
@@ -109,7 +109,7 @@ fn entity(text: &str, out: &mut String) -> usize {
     let body = &text[1..];
     let length = body
         .bytes()
-        .take(MAX_ENTITY)
+        .take(ENTITY_LENGTH)
         .take_while(|b| b.is_ascii_alphanumeric() || *b == b'#')
         .count();
     let name = &body[..length];
