@@ -62,7 +62,7 @@ pub(crate) fn other(path: &str, bytes: &[u8]) -> Carried {
         Ok(text) if !text.contains('\0') => text,
         _ => {
             if is_capture_or_picture(bytes) {
-                reader.text(&String::from_utf8_lossy(bytes), Manner::Prose);
+                prose(&mut reader, &String::from_utf8_lossy(bytes));
             } else {
                 let what = "it is neither text (UTF-8) nor a capture or picture that is known, so \
                             what it holds cannot be read; put in what is in it";

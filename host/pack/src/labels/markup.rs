@@ -1,6 +1,8 @@
 //! What a text that is written for people shows of itself: HTML without its tags and entities,
 //! tables of Markdown, comments of TOML. It is read beside the text as it stands.
 
+use std::collections::BTreeSet;
+
 /// Elements that begin a new line; whatever else stands in `<…>` parts no letters.
 const BLOCKS: [&str; 27] = [
     "article",
@@ -65,9 +67,12 @@ pub(super) fn shown(text: &str) -> Option<String> {
     }
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
+    // Behind it no tag ends, and looking for an end from each `<` would take for ever.
+    let last = text.rfind('>').unwrap_or(0);
     while let Some(at) = rest.find(['<', '&']) {
         out.push_str(&rest[..at]);
         let read = match rest.as_bytes()[at] {
+            b'<' if text.len() - rest.len() + at > last => 0,
             b'<' => tag(&rest[at..], &mut out),
             _ => entity(&rest[at..], &mut out),
         };
@@ -133,7 +138,7 @@ fn entity(text: &str, out: &mut String) -> usize {
 /// cells beside one that names it, and those below.
 pub(super) fn tables(text: &str) -> String {
     let mut out = String::new();
-    let mut columns: Vec<usize> = Vec::new();
+    let mut columns = BTreeSet::new();
     let mut lines = text.lines().peekable();
     while let Some(line) = lines.next() {
         let cells = cells(line);
@@ -150,7 +155,7 @@ pub(super) fn tables(text: &str) -> String {
                 out.push_str(cell);
             }
             if is_head && names_protocol(cell) {
-                columns.push(at);
+                columns.insert(at);
             }
         }
         out.push('\n');
@@ -201,6 +206,20 @@ mod tests {
             assert_eq!(shown(text).as_deref(), Some(expected), "{text}");
         }
         assert_eq!(shown("plain"), None);
+    }
+
+    #[test]
+    fn hostile_texts_take_no_longer_than_long_ones() {
+        // Each of these takes hours if it is gone through again from every place.
+        let open = shown(&"<a".repeat(8 << 20)).unwrap();
+        assert_eq!(open.len(), 16 << 20);
+        let row = "|TLP".repeat(1 << 20);
+        let wide = tables(&format!(
+            "{row}\n{}\n{}\n",
+            "|-".repeat(1 << 20),
+            "|RED".repeat(1 << 20)
+        ));
+        assert_eq!(wide.matches("TLP:RED").count(), 1 << 20);
     }
 
     #[test]
