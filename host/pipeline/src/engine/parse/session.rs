@@ -191,6 +191,11 @@ impl Probe {
         self.held.len() >= PROBE_PIECES || held >= PROBE_BYTES
     }
 
+    /// Whether no more may be held, and nobody has looked at a part of what is.
+    pub(crate) fn waits(&self) -> bool {
+        (self.asking || self.looked < self.held.len()) && self.is_full()
+    }
+
     /// Looks at the next held piece that has bytes. `false`: there is none.
     pub(crate) fn look(&mut self) -> bool {
         while let Some(held) = self.held.get(self.looked) {

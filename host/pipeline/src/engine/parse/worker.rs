@@ -172,15 +172,16 @@ impl ParseWorker {
             let budget = |parser: &Arc<Plugin>| Budget::new(parser.limits().call_time);
             self.budgets = self.parsers.iter().map(budget).collect();
             for piece in &pieces.list {
+                if self.take(piece, None, pieces, true) {
+                    continue;
+                }
                 // What is held of a flow is bounded, so it must be told what the flow speaks
                 // before more of it comes.
-                if self.waits(piece.flow) {
-                    while !self.unknown.is_empty() || !self.placeless.is_empty() {
-                        self.recognise(pieces);
-                        if !self.placeless.is_empty() {
-                            self.flush(pieces);
-                            self.make_places(pieces);
-                        }
+                while !self.unknown.is_empty() || !self.placeless.is_empty() {
+                    self.recognise(pieces);
+                    if !self.placeless.is_empty() {
+                        self.flush(pieces);
+                        self.make_places(pieces);
                     }
                 }
                 self.route(piece, None, pieces);
@@ -300,28 +301,25 @@ impl ParseWorker {
         }
     }
 
-    /// Whether as much is held of a flow as may be, part of which nobody has looked at.
-    fn waits(&self, flow: u64) -> bool {
-        match self.sessions.get(&flow).map(|session| &session.state) {
-            Some(State::Probing(probe)) => {
-                probe.is_full() && (probe.asking || probe.looked < probe.held.len())
-            }
-            _ => false,
-        }
-    }
-
     /// Sends a piece to its parser, or keeps it until there is one.
     pub(super) fn route(&mut self, piece: &Piece, held: Option<Vec<u8>>, pieces: &Pieces) {
+        self.take(piece, held, pieces, false);
+    }
+
+    /// Routes a piece, with one look-up of its flow, save where it is to `wait`: as much is held
+    /// of the flow as may be, and part of that nobody has looked at. Whether it was routed.
+    fn take(&mut self, piece: &Piece, held: Option<Vec<u8>>, pieces: &Pieces, wait: bool) -> bool {
         let flow = piece.flow;
         let session = match self.sessions.entry(flow) {
             hashbrown::hash_map::Entry::Occupied(entry) => entry.into_mut(),
             hashbrown::hash_map::Entry::Vacant(entry) => match &piece.context {
                 Some(context) => entry.insert(Session::new(Arc::clone(context), &self.terms.held)),
                 // A flow that is over, or that never had bytes.
-                None => return,
+                None => return true,
             },
         };
         match &mut session.state {
+            State::Probing(probe) if wait && probe.waits() => return false,
             State::Ignored if piece.close => {
                 self.sessions.remove(&flow);
             }
@@ -383,6 +381,7 @@ impl ParseWorker {
                 }
             }
         }
+        true
     }
 
     /// An instance of a parser, made when there is none. Where memory is scarce, instances that
