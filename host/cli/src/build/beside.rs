@@ -19,7 +19,7 @@ pub(crate) const FOLDER: &str = ".palisade-sdk";
 /// What of the SDK it has. Packages of cargo's workspaces need the manifest above them.
 const LINKED: [&str; 4] = ["Cargo.toml", "rust", "c", "js"];
 /// The folder in it of what is generated for one plugin: its bindings, for editors.
-pub(super) const BINDINGS: &str = "guest";
+const BINDINGS: &str = "guest";
 /// Files by which editors find what C and JavaScript use.
 const EDITORS: [&str; 4] = [
     "compile_flags.txt",
@@ -161,10 +161,10 @@ mod tests {
         let above = own.replace(".palisade", "../../.palisade");
         let shared = own.replace("[dep", "[workspace.dep");
         let none = "[dependencies]\npalisade-sdk.workspace = true\n";
-        assert_eq!(named(own, ""), [project.clone()]);
+        assert_eq!(named(own, ""), [project.as_path()]);
         assert_eq!(
             named(&format!("{own}[workspace]\n"), &shared),
-            [project.clone()]
+            [project.as_path()]
         );
         assert_eq!(named(&above, "[workspace]"), [root]);
         assert_eq!(named(none, &shared), [root]);

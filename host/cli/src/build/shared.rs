@@ -29,7 +29,7 @@ impl Shared {
     /// for all other projects. Without a home directory it is in `target` too.
     ///
     /// # Errors
-    /// When the user's cache cannot be made, or somebody else may write to it.
+    /// When `CARGO_TARGET_DIR` is relative and there is no current directory.
     pub(super) fn find(target: &Path, in_checkout: bool, named: Option<OsString>) -> Result<Self> {
         let below = |dir: &Path| dir.join(SCRATCH).join("cargo");
         let named = named.filter(|named| !named.is_empty());
@@ -41,17 +41,10 @@ impl Shared {
             });
         }
         match Places::find() {
-            Ok(places) if !in_checkout => {
-                let guests = places.guests();
-                open_private(&guests).context(
-                    "what Rust plugins have in common is compiled there once; set \
-                     XDG_CACHE_HOME or CARGO_TARGET_DIR to use another place",
-                )?;
-                Ok(Self {
-                    dir: guests.join("cargo"),
-                    bounded: true,
-                })
-            }
+            Ok(places) if !in_checkout => Ok(Self {
+                dir: places.guests().join("cargo"),
+                bounded: true,
+            }),
             _ => Ok(Self {
                 dir: below(target),
                 bounded: false,
@@ -64,8 +57,14 @@ impl Shared {
     /// grown too large is emptied.
     ///
     /// # Errors
-    /// When it cannot be locked or emptied.
+    /// When it cannot be locked or emptied, or somebody else may write to the user's cache.
     pub(super) fn take(&self) -> Result<File> {
+        if let Some(guests) = self.dir.parent().filter(|_| self.bounded) {
+            open_private(guests).context(
+                "what Rust plugins have in common is compiled there once; set XDG_CACHE_HOME or \
+                 CARGO_TARGET_DIR to use another place",
+            )?;
+        }
         let lock = lock(self.dir.with_extension("lock"))?;
         if self.bounded && size(&self.dir) > MAX_SHARED_BYTES {
             std::fs::remove_dir_all(&self.dir)

@@ -325,6 +325,30 @@ fn a_project_with_a_path_of_its_own_to_the_sdk_builds_as_before() {
 }
 
 #[test]
+fn what_is_compiled_once_lies_where_nobody_else_may_write() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let cache = made(folder.path(), "cache");
+    for lang in ["rust", "c"] {
+        new(folder.path(), lang, lang);
+    }
+    let built = |lang: &str| {
+        let mut command = palisade(&folder.path().join(lang));
+        command.env("XDG_CACHE_HOME", &cache);
+        command.args(["plugin", "build"]).assert()
+    };
+    // For others to write to.
+    let open = made(&cache, "palisade/guests");
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+    built("rust").code(2).stderr(
+        contains("palisade/guests").and(contains("set XDG_CACHE_HOME or CARGO_TARGET_DIR")),
+    );
+    assert_eq!(fs::read_dir(&open).unwrap().count(), 0);
+    // Other languages have nothing there.
+    built("c").code(0);
+}
+
+#[test]
 fn what_lies_in_the_place_of_the_sdk_is_not_touched() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();
