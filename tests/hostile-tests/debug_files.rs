@@ -37,16 +37,17 @@ fn frames_have_names_files_and_lines() {
     let bare = fault(&bytes, None);
     assert!(
         bare.backtrace
+            .frames
             .iter()
             .all(|frame| frame.starts_with("function ")),
         "{:?}",
-        bare.backtrace
+        bare.backtrace.frames
     );
     let named = fault(&bytes, Some(debug));
     assert_eq!(named.cause, bare.cause);
-    let trace = named.backtrace.join("\n");
+    let trace = named.backtrace.frames.join("\n");
     let at = |frame: &String| frame.contains(" at detector/src/lib.rs:");
-    assert!(named.backtrace.iter().any(at), "{trace}");
+    assert!(named.backtrace.frames.iter().any(at), "{trace}");
     assert!(trace.contains("plugin@0.1.0#configure"), "{trace}");
 }
 
@@ -103,7 +104,7 @@ fn a_damaged_debug_file_does_no_harm() {
             bad.truncate(range.start + next(range.len()));
         }
         let fault = fault(&bytes, Some(bad));
-        for frame in &fault.backtrace {
+        for frame in &fault.backtrace.frames {
             assert_harmless(frame);
             assert!(frame.chars().count() < 600, "{}", frame.len());
         }

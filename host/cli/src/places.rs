@@ -75,6 +75,11 @@ impl Places {
         self.cache.join("code")
     }
 
+    /// The directory of what projects of plugins have in common when they are built.
+    pub(crate) fn guests(&self) -> PathBuf {
+        self.cache.join("guests")
+    }
+
     /// The directory of what this installation made for itself, such as the key of the cache
     /// of compiled code.
     pub(crate) fn state(&self) -> &Path {

@@ -109,9 +109,9 @@ pub(crate) fn notice(notice: Notice) -> String {
             backtrace,
         } => {
             let mut text = problem;
-            for frame in backtrace {
-                text.push_str("\n    in ");
-                text.push_str(&frame);
+            for line in crate::output::frames(&backtrace) {
+                text.push_str("\n    ");
+                text.push_str(&line);
             }
             text
         }

@@ -219,9 +219,19 @@ pub struct Fault {
     pub export: &'static str,
     /// What went wrong.
     pub cause: FaultCause,
-    /// The guest's frames, innermost first, where it was inside: its own account of them where
-    /// it gave one, else functions, with file and line where a debug file tells them.
-    pub backtrace: Vec<String>,
+    /// Where the guest was.
+    pub backtrace: Trace,
+}
+
+/// The guest's frames where a call ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trace {
+    /// Innermost first: the guest's own account of them where it gave one, else functions, with
+    /// file and line where a debug file tells them.
+    pub frames: Vec<String>,
+    /// How many frames of the SDK and of standard libraries a debug file told from those of the
+    /// author, so that they are not among `frames`.
+    pub left_out: usize,
 }
 
 /// The most frames that a fault keeps.
@@ -312,7 +322,7 @@ impl Fault {
             plugin: plugin.to_owned(),
             export,
             cause: FaultCause::panic(export, panicked),
-            backtrace: Vec::new(),
+            backtrace: Trace::default(),
         }
     }
 
@@ -342,7 +352,7 @@ impl Fault {
 
     /// Bytes that it takes, about.
     pub fn size(&self) -> usize {
-        let frames = self.backtrace.iter().map(|frame| frame.len() + 24);
+        let frames = self.backtrace.frames.iter().map(|frame| frame.len() + 24);
         size_of::<Fault>() + 256 + frames.sum::<usize>()
     }
 
@@ -355,11 +365,11 @@ impl Fault {
         error: &wasmtime::Error,
     ) -> Fault {
         use wasmtime::Trap;
-        let mut stack = Vec::new();
+        let mut stack = Trace::default();
         let cause = if let Some(cause) = error.downcast_ref::<FaultCause>() {
             cause.clone()
         } else if let Some(aborted) = error.downcast_ref::<Aborted>() {
-            stack.clone_from(&aborted.stack);
+            stack.frames.clone_from(&aborted.stack);
             aborted.cause.clone()
         } else if let Some(trap) = error.downcast_ref::<Trap>() {
             match trap {
@@ -384,7 +394,7 @@ impl Fault {
             }
         };
         // Where the guest told its own frames, those of its interpreter say nothing more.
-        if stack.is_empty()
+        if stack.frames.is_empty()
             && let Some(trace) = error.downcast_ref::<wasmtime::WasmBacktrace>()
         {
             stack = frames(trace.frames(), symbols);
@@ -398,30 +408,31 @@ impl Fault {
     }
 }
 
-/// The frames as text, those of a recursion once. What stands between the author's function and
-/// the host is left out where a debug file tells it apart.
-fn frames(trace: &[wasmtime::FrameInfo], symbols: Option<&Symbols>) -> Vec<String> {
-    // Each with whether the debug file tells it.
+/// The frames as text, those of a recursion once. Where a debug file tells some that are the
+/// author's, the others are counted, unless all are wanted.
+fn frames(trace: &[wasmtime::FrameInfo], symbols: Option<&Symbols>) -> Trace {
+    // Each with whether it is the author's.
     let mut all: Vec<(String, bool)> = Vec::new();
     for info in trace {
-        // Some of them are left out below.
-        if all.len() >= 2 * MAX_FRAMES {
-            break;
-        }
         let named = match (symbols, info.module_offset()) {
             (Some(symbols), Some(at)) => symbols.frames(info.func_index(), at),
             _ => Vec::new(),
         };
+        // What links the module with the host has no names.
         if named.is_empty() {
             all.push((frame(info), false));
         }
-        all.extend(named.into_iter().map(|frame| (frame, true)));
+        all.extend(named.into_iter().map(|frame| {
+            let own = !is_library(&frame);
+            (frame, own)
+        }));
     }
-    // Before them stands what links the module with the host, which has no names.
-    let own = |(frame, named): &(String, bool)| *named && !is_library(frame);
-    let first = all.iter().position(own).unwrap_or(0);
+    let every = symbols.is_some_and(Symbols::shows_all) || !all.iter().any(|(_, own)| *own);
+    let before = all.len();
+    all.retain(|(_, own)| *own || every);
+    let left_out = before - all.len();
     let mut shown: Vec<(String, u32)> = Vec::new();
-    for (text, _) in all.into_iter().skip(first) {
+    for (text, _) in all {
         match shown.last_mut() {
             Some((last, times)) if *last == text => *times += 1,
             _ => shown.push((text, 1)),
@@ -431,11 +442,14 @@ fn frames(trace: &[wasmtime::FrameInfo], symbols: Option<&Symbols>) -> Vec<Strin
         1 => text,
         times => format!("{text} ({times} times)"),
     };
-    shown.into_iter().map(line).take(MAX_FRAMES).collect()
+    Trace {
+        frames: shown.into_iter().map(line).take(MAX_FRAMES).collect(),
+        left_out,
+    }
 }
 
-/// Whether a frame is of a standard library or of the SDK, as those between a panic, or a call
-/// of the host, and the author's function are. A function that was put into another has no path
+/// Whether a frame is of a standard library, of the SDK or of bindings, as those between a panic, or
+/// a call of the host, and the author's function are. A function that was put into another has no path
 /// in its name, but it has a file.
 fn is_library(frame: &str) -> bool {
     let names = [
@@ -455,8 +469,10 @@ fn is_library(frame: &str) -> bool {
     let files = [
         " at library/",
         " at /usr/src/rustc",
+        " at /rust/deps/",
         " at palisade/sdk/",
         " at palisade/src/",
+        " at bindings/",
         "/build/palisade-sdk-",
     ];
     names.iter().any(|name| frame.starts_with(name))

@@ -15,7 +15,7 @@ use crate::parsing::{self, Chunk, Parsed, Recognition};
 use crate::plugin::{Exports, InstantiateError};
 use crate::symbols::Symbols;
 use crate::text::plain;
-use crate::{Fault, FaultCause, Mode, View, contain};
+use crate::{Fault, FaultCause, Mode, Trace, View, contain};
 
 /// A timer that fired.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -250,7 +250,7 @@ impl Instance {
             plugin: self.manifest.name.clone(),
             export,
             cause,
-            backtrace: Vec::new(),
+            backtrace: Trace::default(),
         }
     }
 

@@ -34,7 +34,7 @@ pub use call::{Effects, Filed, FiledFinding};
 pub use capability::{Capabilities, DatasetEntry, Hit, LogLevel, NoCapabilities, Refusal};
 pub use contain::{Panicked, contain, note_panic};
 pub use engine::{EPOCH, EngineError, Mode};
-pub use fault::{Fault, FaultCause};
+pub use fault::{Fault, FaultCause, Trace};
 pub use instance::{Fired, Instance, Peaks};
 pub use limits::Limits;
 pub use parsing::{Chunk, ChunkDirection, Outcome, Parsed, ParsedTable, Recognition};

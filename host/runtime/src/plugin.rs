@@ -95,7 +95,7 @@ impl InstantiateError {
                 plugin: plugin.to_owned(),
                 export: "instantiate",
                 cause: crate::FaultCause::Trap(other.to_string()),
-                backtrace: Vec::new(),
+                backtrace: crate::Trace::default(),
             },
         }
     }

@@ -38,6 +38,7 @@ pub struct Symbols {
     modules: Vec<Code>,
     read: Box<dyn Fn() -> Option<Vec<u8>> + Send + Sync>,
     table: OnceLock<Option<Table>>,
+    all: bool,
 }
 
 /// The code section of a core module in a component.
@@ -89,7 +90,19 @@ impl Symbols {
             modules: codes(component),
             read: Box::new(read),
             table: OnceLock::new(),
+            all: false,
         }
+    }
+
+    /// The same, and faults show every frame: also those of the SDK and of standard libraries,
+    /// which are only counted otherwise.
+    pub fn with_all_frames(mut self) -> Symbols {
+        self.all = true;
+        self
+    }
+
+    pub(crate) fn shows_all(&self) -> bool {
+        self.all
     }
 
     /// The functions that a frame stands for, innermost first, with file and line as far as they

@@ -7,6 +7,11 @@ use anyhow::{Result, ensure};
 /// The WIT package, relative to the root of the checkout.
 const WIT: &str = "wit/v0.1";
 
+/// Whether a folder is the root of a checkout: the SDK, and the interfaces beside it.
+pub(super) fn is_root(dir: &Path) -> bool {
+    dir.join(WIT).is_dir() && dir.join("sdk").is_dir()
+}
+
 /// Directories of a checkout of Palisade, absolute.
 #[derive(Debug, Clone)]
 pub(crate) struct Checkout {

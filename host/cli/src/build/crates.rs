@@ -80,7 +80,7 @@ impl Crates {
     /// Takes note of what was built. Only what lies in the folder of the target is part of a
     /// component; the rest ran on the machine that built it.
     pub(super) fn note(&mut self, artifact: Artifact, places: &Places, rust: &Rust) {
-        let target = places.cargo.join(&rust.target);
+        let target = places.cargo.dir.join(&rust.target);
         let ran = artifact
             .target
             .kind

@@ -5,6 +5,7 @@
 //! [`c`], [`javascript`]), a component of it, and the manifest inside. A plugin whose
 //! inputs have not changed by content ([`stamp`]) is not built again.
 
+mod beside;
 mod c;
 mod checkout;
 mod compiler;
@@ -14,7 +15,9 @@ mod javascript;
 mod origin;
 mod project;
 mod rust;
+mod shared;
 mod stamp;
+pub(crate) mod target;
 mod toolchain;
 mod world;
 
@@ -28,9 +31,11 @@ use palisade_runtime::manifest::{Capability, Settings};
 use palisade_runtime::{LoadError, Runtime};
 use palisade_store::Digest;
 
+pub(crate) use beside::FOLDER as SDK_FOLDER;
 pub(crate) use checkout::Checkout;
 pub(crate) use debug::{debug_file, is_debug_file};
 pub(crate) use project::{Language, Project, find_all};
+use shared::Shared;
 use stamp::{Inputs, Place, Stamp};
 use toolchain::Toolchain;
 
@@ -67,8 +72,8 @@ struct Places {
     stamp: PathBuf,
     /// Where this build puts intermediate files; empty when it begins.
     work: PathBuf,
-    /// Cargo's target directory, which all plugins share.
-    cargo: PathBuf,
+    /// Cargo's target directory, which plugins share.
+    cargo: Shared,
     /// The component.
     component: PathBuf,
 }
@@ -87,32 +92,29 @@ impl Builder {
         })
     }
 
-    /// Where components and intermediate files of a project go unless told otherwise: the
-    /// `target` of the checkout that it lies in, or of its own.
-    fn target(&self, project: &Project) -> PathBuf {
-        let root = if project.dir.starts_with(&self.checkout.root) {
-            &self.checkout.root
-        } else {
-            &project.dir
-        };
-        root.join("target")
-    }
-
-    fn places(&self, project: &Project, out: Option<&Path>) -> Places {
-        let target = self.target(project);
+    fn places(&self, project: &Project, out: Option<&Path>) -> Result<Places> {
+        let target = target::target(&project.dir);
         let scratch = target.join(SCRATCH);
         let own = scratch
             .join(&project.manifest.pack)
             .join(&project.manifest.name);
-        let out = out.map_or_else(|| target.join("plugins"), Path::to_path_buf);
-        Places {
+        let out = out.map_or_else(|| target::plugins(&target), Path::to_path_buf);
+        let in_checkout = target::checkout_of(&project.dir).is_some();
+        let named = std::env::var_os("CARGO_TARGET_DIR");
+        Ok(Places {
             stamp: own.join("stamp.json"),
             work: own.join("work"),
-            cargo: scratch.join("cargo"),
-            component: out
-                .join(&project.manifest.pack)
-                .join(format!("{}.wasm", project.manifest.name)),
-        }
+            cargo: Shared::find(&target, in_checkout, named)?,
+            component: target::component(&out, &project.manifest),
+        })
+    }
+
+    /// Gives a project what editors and cargo find the SDK by, before there is anything built.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn lay_out(&self, project: &Project) -> Result<()> {
+        beside::refresh(project, &self.checkout)
     }
 
     /// Compiles what several plugins share at once, which keeps all processors busy. What
@@ -121,7 +123,8 @@ impl Builder {
         let stale: Vec<_> = projects
             .iter()
             .filter(|project| project.language == Language::Rust)
-            .map(|project| (project, self.places(project, out)))
+            .filter(|project| beside::refresh(project, &self.checkout).is_ok())
+            .filter_map(|project| Some((project, self.places(project, out).ok()?)))
             .filter(|(project, places)| self.fresh(project, places).is_none())
             .collect();
         let projects = stale.iter().map(|(project, places)| (*project, places));
@@ -135,8 +138,9 @@ impl Builder {
     /// When its compiler fails, its module does not fit its world, or files cannot be
     /// written.
     pub(crate) fn build(&self, project: &Project, out: Option<&Path>) -> Result<Built> {
-        let places = self.places(project, out);
-        let _lock = lock(&places.stamp)?;
+        let places = self.places(project, out)?;
+        let _lock = lock(places.stamp.with_file_name("lock"))?;
+        beside::refresh(project, &self.checkout)?;
         if let Some((digest, size)) = self.fresh(project, &places) {
             let path = places.component;
             return Ok(Built {
@@ -289,9 +293,8 @@ fn componentize(module: &[u8]) -> Result<Vec<u8>> {
         .context("the module that the compiler made does not fit its world; it must export what plugin.toml promises and import nothing else than palisade:plugin")
 }
 
-/// Keeps two builds of one plugin apart, in whichever processes.
-fn lock(stamp: &Path) -> Result<File> {
-    let path = stamp.with_file_name("lock");
+/// Keeps builds apart, in whichever processes: whoever has locked the file comes first.
+fn lock(path: PathBuf) -> Result<File> {
     let take = || {
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent)?;

@@ -3,8 +3,8 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
-use palisade_runtime::manifest::{self, Manifest};
+use anyhow::{Context as _, Result, bail, ensure};
+use palisade_runtime::manifest::{self, Capability, Manifest};
 
 /// How far down a folder is searched for plugins.
 const MAX_DEPTH: usize = 16;
@@ -43,6 +43,12 @@ impl Project {
         let dir = dir
             .canonicalize()
             .with_context(|| format!("open the folder {}", given.display()))?;
+        ensure!(
+            dir.is_dir(),
+            "{} is a file; name the folder of a plugin, which has plugin.toml and code. What is in \
+             a component, `palisade plugin inspect` tells",
+            given.display()
+        );
         let file = dir.join("plugin.toml");
         let text = match std::fs::read_to_string(&file) {
             Ok(text) => text,
@@ -68,6 +74,32 @@ impl Project {
             text,
             manifest,
         })
+    }
+
+    /// What to write in `plugin.toml` for a capability that it does not ask for, and where.
+    pub(super) fn how_to_ask_for(&self, capability: Capability) -> String {
+        let mut names: Vec<&str> = self
+            .manifest
+            .capabilities
+            .iter()
+            .map(|c| c.name())
+            .collect();
+        if !names.contains(&capability.name()) {
+            names.push(capability.name());
+        }
+        let line = |begins: &str| {
+            let at = |line: &str| line.trim_start().starts_with(begins);
+            self.text.lines().position(at).map(|line| line + 1)
+        };
+        let place = match (line("capabilities"), line("[plugin]")) {
+            (Some(line), _) => format!("as line {line} of"),
+            (None, Some(line)) => format!("below line {line}, `[plugin]`, of"),
+            (None, None) => "under `[plugin]` in".to_owned(),
+        };
+        format!(
+            "write `capabilities = {names:?}` {place} plugin.toml to have the capability `{}`",
+            capability.name()
+        )
     }
 
     /// The component with the manifest inside.

@@ -11,11 +11,10 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
-use super::compiler;
 use super::crates::Crates;
 use super::stamp::{Inputs, Place, Stamp};
 use super::toolchain::{ADVICE, Toolchain};
-use super::{Checkout, Compiled, Places, Project, componentize};
+use super::{Checkout, Compiled, Places, Project, beside, compiler, componentize};
 
 /// Compiles the library beside `plugin.toml`.
 ///
@@ -31,8 +30,9 @@ pub(super) fn compile(
     let manifest_path = project.dir.join("Cargo.toml");
     let mut module = None;
     let mut crates = Crates::default();
+    let _taken = places.cargo.take()?;
     forget_changed(project, places, toolchain).map_err(|error| explain(error, toolchain))?;
-    let mut cargo = cargo_build(&project.dir, places, checkout, toolchain);
+    let mut cargo = cargo_build(&project.dir, project, places, checkout, toolchain);
     cargo.args(["--lib", "--message-format=json-render-diagnostics"]);
     compiler::run_with_lines(&mut cargo, ADVICE, |line| {
         if let Ok(artifact) = serde_json::from_str(line) {
@@ -78,33 +78,45 @@ pub(super) fn compile_together<'a>(
     checkout: &Checkout,
     toolchain: &Toolchain,
 ) {
-    let mut workspaces: BTreeMap<PathBuf, Vec<(&Places, String)>> = BTreeMap::new();
+    let mut workspaces: BTreeMap<PathBuf, Vec<(&Project, &Places, String)>> = BTreeMap::new();
     for (project, places) in projects {
-        // What fails here fails again where it can be reported with its plugin.
-        let _ = forget_changed(project, places, toolchain);
         if let (Some(workspace), Some(name)) =
             (workspace(project, toolchain), package_name(&project.dir))
         {
             workspaces
                 .entry(workspace)
                 .or_default()
-                .push((places, name));
+                .push((project, places, name));
         }
     }
     for (workspace, members) in workspaces {
-        let [(places, _), _, ..] = members.as_slice() else {
+        let [(project, places, _), _, ..] = members.as_slice() else {
             continue;
         };
-        let mut cargo = cargo_build(&workspace, places, checkout, toolchain);
+        // What fails here fails again where it can be reported with its plugin.
+        let Ok(_taken) = places.cargo.take() else {
+            continue;
+        };
+        for (project, places, _) in &members {
+            let _ = forget_changed(project, places, toolchain);
+        }
+        let mut cargo = cargo_build(&workspace, project, places, checkout, toolchain);
         cargo.args(["--lib", "--keep-going"]);
-        for (_, name) in &members {
+        for (_, _, name) in &members {
             cargo.arg("--package").arg(name);
         }
         let _ = compiler::run(&mut cargo, ADVICE);
     }
 }
 
-fn cargo_build(dir: &Path, places: &Places, checkout: &Checkout, toolchain: &Toolchain) -> Command {
+/// Cargo in a folder of the workspace of a project, as what it builds needs it.
+fn cargo_build(
+    dir: &Path,
+    project: &Project,
+    places: &Places,
+    checkout: &Checkout,
+    toolchain: &Toolchain,
+) -> Command {
     let rust = &toolchain.rust;
     let mut command = rust.cargo(dir);
     command
@@ -115,15 +127,21 @@ fn cargo_build(dir: &Path, places: &Places, checkout: &Checkout, toolchain: &Too
             &rust.target,
             "--target-dir",
         ])
-        .arg(&places.cargo);
+        .arg(&places.cargo.dir);
     // A component names no directory of the machine that it was built on. The flags are the
     // same for all plugins of one target directory, or everything would be compiled again.
     let mut flags = Vec::new();
-    for (from, to) in [
-        (Some(checkout.root.clone()), "palisade"),
-        (cargo_home(), "cargo"),
-    ] {
-        if let Some(from) = from.as_deref().and_then(Path::to_str) {
+    let (sdk, built) = match beside::named_by_cargo(&project.dir).is_empty() {
+        true => ((checkout.root.clone(), "palisade"), None),
+        // The checkout is then not among the flags, and several can use one target directory.
+        false => (
+            (beside::FOLDER.into(), "palisade/sdk"),
+            Some((places.cargo.dir.clone(), "palisade/target")),
+        ),
+    };
+    let home = cargo_home().map(|home| (home, "cargo"));
+    for (from, to) in [Some(sdk), built, home].into_iter().flatten() {
+        if let Some(from) = from.to_str() {
             flags.push(toml::Value::from(format!(
                 "--remap-path-prefix={from}={to}"
             )));
@@ -194,7 +212,7 @@ fn sources(list: &Path, places: &Places) -> Result<Vec<PathBuf>> {
     let text = std::fs::read_to_string(list).with_context(|| format!("read {}", list.display()))?;
     let mut files: BTreeSet<PathBuf> = listed(text.lines().next().unwrap_or_default())
         // What build scripts made follows from the rest.
-        .filter(|path| !path.starts_with(&places.cargo))
+        .filter(|path| !path.starts_with(&places.cargo.dir))
         .collect();
     let packages: BTreeSet<PathBuf> = files
         .iter()
@@ -219,7 +237,7 @@ fn forget_changed(project: &Project, places: &Places, toolchain: &Toolchain) -> 
             packages = found;
         }
     })?;
-    let seen = places.cargo.join("seen");
+    let seen = places.cargo.dir.join("seen");
     for package in packages.iter().filter(|package| package.source.is_none()) {
         let dir = package.manifest_path.parent().unwrap_or(Path::new("/"));
         let mut inputs = Inputs::default();
@@ -237,15 +255,16 @@ fn forget_changed(project: &Project, places: &Places, toolchain: &Toolchain) -> 
         }
         // Cargo keeps packages of one name and version in different workspaces in one place, so
         // what counts is which folder it was that it compiled last.
-        inputs.text(&dir.to_string_lossy());
+        let real = dir.canonicalize();
+        inputs.text(&real.as_deref().unwrap_or(dir).to_string_lossy());
         let digest = inputs.finish().to_string();
         let note = seen.join(&package.name);
         if std::fs::read(&note).is_ok_and(|known| known == digest.as_bytes()) {
             continue;
         }
         for folder in [
-            places.cargo.join(&toolchain.rust.target),
-            places.cargo.clone(),
+            places.cargo.dir.join(&toolchain.rust.target),
+            places.cargo.dir.clone(),
         ] {
             forget(&folder.join("release/.fingerprint"), &package.name)?;
         }

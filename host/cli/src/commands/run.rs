@@ -338,8 +338,9 @@ impl Yield for Report {
 
     fn poison(&mut self, plugin: &str, poison: &Poison) {
         let reason = poison.fault.to_string();
-        let with_frames = [&[reason.clone()][..], &poison.fault.backtrace].concat();
-        self.keep(&poison.batch, poison.row, &with_frames.join("; in "));
+        let frames = crate::output::frames(&poison.fault.backtrace);
+        let with_frames: Vec<String> = [reason.clone()].into_iter().chain(frames).collect();
+        self.keep(&poison.batch, poison.row, &with_frames.join("; "));
         if self.told.tells("faults", plugin) {
             self.progress.above(|| crate::output::warn(&reason));
         }

@@ -10,6 +10,7 @@ use palisade_runtime::{MAX_DEBUG_FILE, Plugin, Runtime, Symbols};
 
 use super::Given;
 use crate::build::{SCRATCH, debug_file, is_debug_file};
+use crate::output::{BACKTRACE, FULL};
 
 /// The largest component, settings file and networks file that is read.
 const MAX_COMPONENT: u64 = 64 << 20;
@@ -164,9 +165,13 @@ fn search(path: &Path, depth: usize, seen: &mut usize, found: &mut Vec<PathBuf>)
 fn symbols(component: &[u8], path: &Path) -> Option<Symbols> {
     let file = debug_file(path);
     file.is_file().then(|| {
-        Symbols::new(component, move || {
+        let symbols = Symbols::new(component, move || {
             palisade_private::read(&file, MAX_DEBUG_FILE).ok()
-        })
+        });
+        match std::env::var_os(BACKTRACE).is_some_and(|value| value == FULL) {
+            true => symbols.with_all_frames(),
+            false => symbols,
+        }
     })
 }
 

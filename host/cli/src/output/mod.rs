@@ -4,6 +4,7 @@
 //! Whatever is written here goes through [`Escaped`], so that it can neither move the
 //! cursor nor reorder the line it stands in.
 
+mod backtrace;
 mod error;
 mod format;
 mod json;
@@ -14,6 +15,7 @@ mod table;
 
 use std::io::{self, BufWriter, StdoutLock, Write};
 
+pub(crate) use backtrace::{BACKTRACE, FULL, frames};
 pub(crate) use error::{is_broken_pipe, report};
 pub(crate) use format::Format;
 pub(crate) use progress::Progress;

@@ -139,6 +139,10 @@ fn a_wrong_project_is_refused_with_what_to_do() {
     for (arguments, parts) in [
         (&["missing"][..], &["open the folder missing"][..]),
         (
+            &["one/plugin.c"],
+            &["one/plugin.c is a file", "name the folder of a plugin"],
+        ),
+        (
             &["empty"],
             &["empty has no plugin.toml", "palisade plugin new"],
         ),
@@ -187,6 +191,45 @@ fn a_wrong_project_is_refused_with_what_to_do() {
             .assert()
             .code(2)
             .stdout("");
+        for part in parts {
+            assert = assert.stderr(contains(*part));
+        }
+    }
+}
+
+#[test]
+fn code_in_c_that_lacks_something_is_told_what_to_write() {
+    let dir = tempfile::tempdir().unwrap();
+    let (without, _) = CODE.split_once("\nvoid exports").unwrap();
+    let state = CODE.replace(
+        "    (void)rows;\n",
+        "    palisade_plugin_state_remove(rows, 0);\n",
+    );
+    let asked = MANIFEST.replace("[plugin]", "[plugin]\ncapabilities = [\"log\"]");
+    for (manifest, code, parts) in [
+        (
+            MANIFEST,
+            without,
+            &[
+                "does not define `exports_palisade_plugin_evaluate_evaluate`",
+                "plugin.toml promises of this detector",
+                "void exports_palisade_plugin_evaluate_evaluate(uint32_t subscription, uint32_t rows) { … }",
+            ][..],
+        ),
+        (
+            &asked,
+            &state,
+            &[
+                "write `capabilities = [\"log\", \"state\"]` as line 3 of plugin.toml",
+                "plugin.c:13:",
+            ],
+        ),
+    ] {
+        project(dir.path(), manifest, code);
+        let mut assert = palisade(dir.path())
+            .args(["plugin", "build"])
+            .assert()
+            .code(2);
         for part in parts {
             assert = assert.stderr(contains(*part));
         }

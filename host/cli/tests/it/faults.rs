@@ -201,7 +201,14 @@ fn project(name: &str, file: &str, code: &str, acts: usize) -> PathBuf {
 
 /// What `plugin test` says of each act.
 fn tested(dir: &Path) -> Vec<String> {
-    let assert = palisade(dir).args(["plugin", "test"]).assert().code(1);
+    tested_with(dir, "")
+}
+
+/// The same with a value of the variable that says which frames are shown.
+fn tested_with(dir: &Path, frames: &str) -> Vec<String> {
+    let mut command = palisade(dir);
+    command.env("PALISADE_BACKTRACE", frames);
+    let assert = command.args(["plugin", "test"]).assert().code(1);
     let text = String::from_utf8(assert.get_output().stdout.clone()).unwrap();
     let parts = text.split("FAILED  ").skip(1);
     parts.map(str::to_owned).collect()
@@ -231,6 +238,41 @@ fn told(name: &str, file: &str, code: &str, expected: Told<'_>, dir: &Path) {
     }
 }
 
+/// Frames are the author's alone, and all others are counted, unless all are wanted.
+fn frames_are_the_authors(dir: &Path, file: &str) {
+    let frames = |text: &str| {
+        let lines = text.lines().map(str::trim);
+        let frames = lines.filter(|line| line.starts_with("in "));
+        frames.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let note = " of the SDK and of libraries (PALISADE_BACKTRACE=full shows all)";
+    let mut told = 0;
+    for (own, full) in tested(dir).iter().zip(tested_with(dir, "full")) {
+        assert!(!full.contains(note), "{full}");
+        let (shown, all) = (frames(own), frames(&full));
+        for frame in &shown {
+            // Code may stand for no line.
+            let own = [&format!(" at {file}:"), " at 0x"];
+            assert!(own.iter().any(|at| frame.contains(*at)), "{frame}\n{full}");
+            assert!(all.contains(frame), "{frame}\n{full}");
+        }
+        let counted = own.lines().find_map(|line| {
+            let count = line.trim().strip_prefix("and ")?.strip_suffix(note)?;
+            Some(count.split_once(' ')?.0.to_owned())
+        });
+        match counted.as_deref() {
+            None => assert_eq!(shown, all),
+            Some("one") => told += 1,
+            Some(many) => {
+                assert!(many.parse::<usize>().unwrap() > 1, "{own}");
+                assert!(all.len() > shown.len(), "{own}\n{full}");
+                told += 1;
+            }
+        }
+    }
+    assert!(told > 3, "{told}");
+}
+
 #[test]
 fn faults_in_rust_are_told_with_their_place() {
     let name = "faults-rust";
@@ -248,6 +290,7 @@ fn faults_in_rust_are_told_with_their_place() {
     let all = tested(&dir).join("");
     let logged = all.matches("log of `faults-rust`: info: looking").count();
     assert!(logged >= TOLD_IN_RUST.len(), "{all}");
+    frames_are_the_authors(&dir, "src/lib.rs");
     remove(name);
 }
 
@@ -256,6 +299,7 @@ fn faults_in_c_are_told_with_their_place() {
     let name = "faults-c";
     let dir = project(name, "plugin.c", C, TOLD_IN_C.len());
     told(name, "plugin.c", C, TOLD_IN_C, &dir);
+    frames_are_the_authors(&dir, "plugin.c");
     a_debug_file_changes_words_alone(&dir, name);
     remove(name);
 }

@@ -159,13 +159,13 @@ fn what_is_no_plugin_is_refused() {
         (
             "text.wasm",
             b"hello".to_vec(),
-            "not a WebAssembly component",
+            "it does not begin as WebAssembly does; name a file that",
         ),
         ("empty.wasm", Vec::new(), "not a WebAssembly component"),
         (
             "cut.wasm",
             whole[..whole.len() - 1].to_vec(),
-            "not a WebAssembly component",
+            "it was cut off or damaged, or is still being written: build it again",
         ),
         ("module.wasm", module.finish(), "it is a core module"),
         (

@@ -304,8 +304,8 @@ fn what_a_build_can_know_it_tells() {
         (
             format!("import state from \"palisade:plugin/state@0.1.0\";\n{plugin}{evaluate}"),
             &[
-                "plugin.js imports `palisade:plugin/state@0.1.0`",
-                "add \"state\" to `capabilities`",
+                "plugin.js:1: imports `palisade:plugin/state@0.1.0`",
+                "write `capabilities = [\"state\"]` below line 1, `[plugin]`, of plugin.toml",
             ],
         ),
         (
@@ -314,7 +314,26 @@ fn what_a_build_can_know_it_tells() {
         ),
         (
             format!("import state from \"palisade:plugin/state@0.2.0\";\n{plugin}{evaluate}"),
-            &["this host has version 0.1.0"],
+            &[
+                "plugin.js:1:",
+                "this host has it as `palisade:plugin/state@0.1.0`",
+            ],
+        ),
+        (
+            format!("{plugin}{evaluate}import './missing.js';\n"),
+            &["plugin.js:3: imports `./missing.js`: there is no such file"],
+        ),
+        (
+            format!("{plugin}import {{ all }} from \"palisade-sdk/al.js\";\n{evaluate}"),
+            &[
+                "plugin.js:2:",
+                "the SDK has no module `al.js`; it has",
+                "batch.js",
+            ],
+        ),
+        (
+            format!("{plugin}import _ from \"lodash\";\n{evaluate}"),
+            &["plugin.js:2: imports `lodash`", "and no packages"],
         ),
         (
             format!(

@@ -13,6 +13,7 @@ mod inspect;
 mod javascript;
 mod messages;
 mod new;
+mod outside;
 mod pack;
 mod places;
 mod remembered;

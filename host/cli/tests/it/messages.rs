@@ -82,6 +82,13 @@ fn packs() {
             &["read cut.tar", "cut off", "get it again"],
         ),
         ("pack inspect x.pem", &["read x.pem", "it is no pack"]),
+        (
+            "pack inspect guard/target/plugins/guard/telnet.wasm",
+            &[
+                "telnet.wasm is WebAssembly and no pack",
+                "palisade plugin inspect",
+            ],
+        ),
         ("pack inspect acme/x", &["acme/x", "store list"]),
         (
             "pack verify PACK --attestation x.pem",

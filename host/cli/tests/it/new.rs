@@ -286,7 +286,7 @@ fn a_detector_fits_in_25_lines() {
 }
 
 #[test]
-fn a_project_outside_of_the_checkout_names_the_sdk_by_its_full_path() {
+fn a_project_outside_of_the_checkout_names_the_sdk_by_a_folder_of_its_own() {
     let dir = tempfile::tempdir().unwrap();
     new(dir.path(), "detector", "rust", "some/where/my-rule");
     let cargo = fs::read_to_string(dir.path().join("some/where/my-rule/Cargo.toml")).unwrap();
@@ -294,7 +294,13 @@ fn a_project_outside_of_the_checkout_names_the_sdk_by_its_full_path() {
     let sdk = table["dependencies"]["palisade-sdk"]["path"]
         .as_str()
         .unwrap();
-    assert!(Path::new(sdk).join("Cargo.toml").is_file(), "{sdk}");
+    assert_eq!(sdk, ".palisade-sdk/rust");
+    let manifest = dir
+        .path()
+        .join("some/where/my-rule")
+        .join(sdk)
+        .join("Cargo.toml");
+    assert!(manifest.is_file(), "{manifest:?}");
     assert!(table.contains_key("workspace"));
 }
 

@@ -298,7 +298,7 @@ fn a_pack_takes_nothing_from_outside_of_its_folder() {
             .stderr(contains("names a file that is not in the folder"));
     }
     fs::write(dir.join("guard/pack.toml"), manifest).unwrap();
-    let component = dir.join("target/plugins/guard/telnet.wasm");
+    let component = dir.join(crate::site::COMPONENT);
     fs::rename(&component, dir.join("moved.wasm")).unwrap();
     symlink(dir.join("moved.wasm"), &component).unwrap();
     palisade(dir)

@@ -9,6 +9,9 @@ use crate::{MANIFEST, palisade};
 
 const PASSPHRASE: &str = "correct horse battery";
 
+/// Where the component of the pack is.
+pub(crate) const COMPONENT: &str = "guard/target/plugins/guard/telnet.wasm";
+
 pub(crate) const TRUST: &str = r#"
 version = 1
 
@@ -50,8 +53,8 @@ pub(crate) fn project(dir: &Path, version: &str) {
     .unwrap();
     let component = wasm_encoder::Component::new().finish();
     let component = palisade_runtime::manifest::embed(&component, &manifest).unwrap();
-    std::fs::create_dir_all(dir.join("target/plugins/guard")).unwrap();
-    std::fs::write(dir.join("target/plugins/guard/telnet.wasm"), component).unwrap();
+    std::fs::create_dir_all(dir.join(COMPONENT).parent().unwrap()).unwrap();
+    std::fs::write(dir.join(COMPONENT), component).unwrap();
 }
 
 /// A root document, a revocation list and a policy, signed and installed.

@@ -121,6 +121,8 @@ fn a_copy_in_rust_is_not_taken_for_the_original() {
     fs::create_dir(dir.join(".cargo")).unwrap();
     fs::write(dir.join(".cargo/config.toml"), "# Nothing.\n").unwrap();
     assert!(built(&moved, &[]));
+    add(&moved.join("Cargo.lock"), "\n# Another text.\n");
+    assert!(built(&moved, &[]));
     fs::write(moved.join("build.rs"), "fn main() {}\n").unwrap();
     assert!(built(&moved, &[]));
     assert!(!built(&moved, &[]));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use palisade_runtime::{Fault, FaultCause, Limits, Mode, Plugin};
+use palisade_runtime::{Fault, FaultCause, Limits, Mode, Plugin, Trace};
 
 /// Bytes, and time or fuel. What is used up beyond it is a fault, once an epoch; what the
 /// plugin would have been shown after that is left out and counted.
@@ -88,7 +88,7 @@ impl Allowance {
                 plugin: self.plugin.clone(),
                 export,
                 cause,
-                backtrace: Vec::new(),
+                backtrace: Trace::default(),
             })
         });
     }

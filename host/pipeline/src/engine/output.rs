@@ -1,6 +1,7 @@
 //! Where the engine puts what it yields.
 
 use palisade_events::{Batch, Decision, Event, Finding};
+use palisade_runtime::Trace;
 
 use super::evaluate::{Left, Poison};
 
@@ -60,10 +61,10 @@ pub enum Notice {
     Fault {
         /// The plugin.
         plugin: String,
-        /// How, with backtrace.
+        /// How.
         problem: String,
-        /// The guest's frames.
-        backtrace: Vec<String>,
+        /// Where the guest was.
+        backtrace: Trace,
     },
 }
 

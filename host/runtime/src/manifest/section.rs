@@ -12,6 +12,9 @@ pub const SECTION: &str = "palisade:manifest";
 /// The largest manifest, in bytes.
 pub const MAX_SECTION_BYTES: usize = 256 * 1024;
 
+/// What every WebAssembly file begins with.
+const MAGIC: &[u8] = b"\0asm";
+
 /// How deep components may lie within one another; the compiler counts more exactly. Whatever
 /// reads components after their manifest may rely on it.
 const MAX_DEPTH: u32 = 100;
@@ -25,15 +28,26 @@ const MAX_DEPTH: u32 = 100;
 /// not text. Sections inside nested modules and components do not count.
 pub fn extract(component: &[u8]) -> Result<&str, ManifestError> {
     let not_a_component = |e: String| ManifestError::NotAComponent(e);
+    if !component.starts_with(MAGIC) {
+        let problem = "it does not begin as WebAssembly does; name a file that `palisade plugin build` \
+                       made";
+        return Err(not_a_component(problem.into()));
+    }
+    let damaged = |e: wasmparser::BinaryReaderError| {
+        not_a_component(format!(
+            "{e}; it was cut off or damaged, or is still being written: build it again, or copy it \
+             again"
+        ))
+    };
     let mut found: Option<&[u8]> = None;
     let mut count = 0;
     let mut depth = 0u32;
     for payload in Parser::new(0).parse_all(component) {
-        match payload.map_err(|e| not_a_component(e.to_string()))? {
+        match payload.map_err(damaged)? {
             Payload::Version { encoding, .. } => {
                 if depth == 0 && encoding != Encoding::Component {
                     return Err(not_a_component(
-                        "it is a core module; componentize it with `palisade plugin build`".into(),
+                        "it is a core module; build the plugin with `palisade plugin build`, which makes a component".into(),
                     ));
                 }
                 depth += 1;

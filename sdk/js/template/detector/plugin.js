@@ -12,7 +12,7 @@ let forbidden = 0;
 
 export const plugin = {
   configure(list) {
-    forbidden = settings(list).port;
+    forbidden = Number(settings(list).port);
   },
 };
 

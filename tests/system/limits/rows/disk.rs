@@ -64,6 +64,14 @@ pub(super) fn fill(t: &mut Table) {
         &["text::names_have_a_length"],
     );
     t.constant(
+        "cli/src/build/shared.rs",
+        "MAX_SHARED_BYTES",
+        Bytes,
+        "what plugins outside of a checkout have in common when they are built",
+        "it is built anew",
+        &["shared::only_the_users_folder_is_emptied_and_only_beyond_its_limit"],
+    );
+    t.constant(
         "private/src/walk.rs",
         "MAX_LINKS",
         Count,

@@ -16,8 +16,8 @@ use wit_parser::{Function, Interface, Resolve, Type, TypeDefKind, WorldId, World
 /// The package of the generated modules; its entry is what the component is made of.
 pub(super) const PACKAGE: &str = "node_modules/palisade-host";
 /// What modules import the host's interfaces by, and what that becomes.
-const IMPORT: &str = "palisade:plugin/";
-const CHECKED: &str = "palisade-host/";
+pub(super) const IMPORT: &str = "palisade:plugin/";
+pub(super) const CHECKED: &str = "palisade-host/";
 /// Fields that every plugin may read.
 const ALWAYS: [&str; 2] = ["time", "event-ref"];
 
@@ -84,49 +84,7 @@ pub(super) fn checked_imports(text: &str) -> String {
     out + rest
 }
 
-/// The interface of the host that an engine's message says cannot be imported, and what would
-/// make it there.
-pub(super) fn missing_import(message: &str, manifest: &Manifest) -> Option<String> {
-    let (_, after) = message.split_once("Error resolving module '")?;
-    let (module, after) = after.split_once('\'')?;
-    let importer = after
-        .split_once("from '/")
-        .and_then(|(_, rest)| rest.split_once('\''))
-        .map_or("plugin.js", |(importer, _)| importer);
-    let importer = importer.strip_prefix("node_modules/").unwrap_or(importer);
-    let name = match module.strip_prefix(CHECKED) {
-        Some(name) => name.strip_suffix(".js").unwrap_or(name),
-        None => {
-            let name = module.strip_prefix(IMPORT)?;
-            let (name, version) = name.split_once('@').unwrap_or((name, ""));
-            if version != super::world::VERSION {
-                return Some(format!(
-                    "{importer} imports `{module}`; this host has version {}: `{IMPORT}{name}@{0}`",
-                    super::world::VERSION
-                ));
-            }
-            name
-        }
-    };
-    let kind = palisade_events::Kind::ALL
-        .iter()
-        .find(|kind| kind.name().replace('.', "-") == name);
-    let remedy = if Capability::ALL.iter().any(|other| other.name() == name) {
-        format!("add \"{name}\" to `capabilities` of `[plugin]`")
-    } else if let Some(kind) = kind {
-        format!("add a `[[subscription]]` with `kind = \"{}\"`", kind.name())
-    } else if ["batch", "envelope", "findings"].contains(&name) {
-        format!("a {} has no use for it", manifest.world.name())
-    } else {
-        "there is no such interface".to_owned()
-    };
-    Some(format!(
-        "{importer} imports `{IMPORT}{name}@{}`, but plugin.toml does not ask for it: {remedy}",
-        super::world::VERSION
-    ))
-}
-
-fn interfaces<'a>(
+pub(super) fn interfaces<'a>(
     resolve: &'a Resolve,
     items: impl Iterator<Item = &'a WorldItem>,
 ) -> impl Iterator<Item = &'a Interface> {
@@ -304,7 +262,7 @@ fn ty(resolve: &Resolve, of: &Type) -> Result<Value> {
 }
 
 /// A name of the WIT as JavaScript has it.
-fn camel(name: &str) -> String {
+pub(super) fn camel(name: &str) -> String {
     let mut words = name.split('-');
     let mut out = words.next().unwrap_or_default().to_owned();
     for word in words {

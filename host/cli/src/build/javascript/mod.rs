@@ -1,17 +1,17 @@
 //! JavaScript, in QuickJS, by componentize-qjs.
 
 mod boundary;
+mod declare;
+mod unresolved;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
-use palisade_runtime::manifest::Manifest;
 
-use super::compiler;
 use super::project::files_with;
 use super::toolchain::{ADVICE, Toolchain};
-use super::{Checkout, Compiled, Places, Project, world};
+use super::{Checkout, Compiled, Places, Project, beside, compiler, world};
 
 /// Synchronous exports and no WASI.
 const FLAGS: [&str; 3] = ["--sync", "--stub-wasi", "--world"];
@@ -43,6 +43,9 @@ pub(super) fn compile(
     let layout = places.work.join("wit");
     world::lay_out(&project.manifest, &checkout.wit, &layout)?;
     let (resolve, guest) = world::resolve(&layout)?;
+    if let Some(kept) = beside::kept_bindings(&project.dir) {
+        declare::write(&resolve, guest, &kept)?;
+    }
     // Modules are found below one root only.
     let modules = places.work.join("js");
     let package = modules.join(PACKAGE);
@@ -71,7 +74,7 @@ pub(super) fn compile(
         .arg(&modules)
         .arg("--output")
         .arg(&out);
-    compiler::run(&mut command, ADVICE).map_err(|error| explain(error, &project.manifest))?;
+    compiler::run(&mut command, ADVICE).map_err(|error| explain(error, project, checkout))?;
     Ok(Compiled {
         component: std::fs::read(&out).with_context(|| format!("read {}", out.display()))?,
         debug: None,
@@ -80,10 +83,24 @@ pub(super) fn compile(
     })
 }
 
+/// Writes the types of what the manifest asks for into a folder where editors find them.
+///
+/// # Errors
+/// When they cannot be written.
+pub(super) fn declare(project: &Project, checkout: &Checkout, to: &Path) -> Result<()> {
+    let layout = tempfile::tempdir().context("make a folder for types")?;
+    world::lay_out(&project.manifest, &checkout.wit, layout.path())?;
+    let (resolve, guest) = world::resolve(layout.path())?;
+    declare::write(&resolve, guest, to)
+}
+
 /// Says what the author has to mend, of what the engine says around it.
-fn explain(error: anyhow::Error, manifest: &Manifest) -> anyhow::Error {
+fn explain(error: anyhow::Error, project: &Project, checkout: &Checkout) -> anyhow::Error {
     let text = format!("{:#}", error);
-    if let Some(problem) = boundary::missing_import(&text, manifest) {
+    let modules = files_with(&checkout.sdk.join("js"), "js").unwrap_or_default();
+    let names = modules.iter().filter_map(|file| file.file_name()?.to_str());
+    let names: Vec<String> = names.map(str::to_owned).collect();
+    if let Some(problem) = unresolved::explain(&text, project, &names) {
         return anyhow::anyhow!(problem);
     }
     let lead = [

@@ -7,10 +7,11 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use clap::Args;
 use palisade_pack::{Content, PACK_TOML, Pack, PackSource};
+use palisade_runtime::manifest::Manifest;
 use serde_json::json;
 
 use super::open::{Taken, write_archive};
-use crate::build::find_all;
+use crate::build::{find_all, target};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{Format, size, warn};
@@ -21,17 +22,18 @@ const MAX_FILE_BYTES: u64 = palisade_pack::content::MAX_FILE_BYTES;
 /// Make a pack of built plugins
 ///
 /// DIR has pack.toml, and below it the folders of the plugins with their vectors. The components
-/// are those that `palisade plugin build` wrote. The same components, vectors, datasets and texts
+/// are those that `palisade plugin build --all DIR` wrote, where it writes them. The same components, vectors, datasets and texts
 /// give the same bytes, anywhere and at any time.
 #[derive(Debug, Args)]
 pub(crate) struct Build {
     /// The pack's folder
     #[arg(value_name = "DIR", default_value = ".")]
     folder: PathBuf,
-    /// Where the components are [default: target/plugins/<pack>]
+    /// Where the components are [default: target/plugins/<pack> of the checkout of Palisade that
+    /// DIR lies in, else of the plugin's nearest folder with a pack.toml, which is DIR]
     #[arg(long, value_name = "DIR")]
     components: Option<PathBuf>,
-    /// The archive [default: target/packs/<vendor>-<name>-<version>.tar]
+    /// The archive [default: target/packs/<vendor>-<name>-<version>.tar here]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Write a folder rather than an archive
@@ -94,22 +96,30 @@ impl Build {
         Ok(Exit::Done)
     }
 
+    /// Where the component of a project is, if it is built.
+    fn component(&self, project: &Path, manifest: &Manifest) -> Result<PathBuf> {
+        if let Some(components) = &self.components {
+            return Ok(components.join(format!("{}.wasm", manifest.name)));
+        }
+        let project = project
+            .canonicalize()
+            .with_context(|| format!("open the folder {}", project.display()))?;
+        let plugins = target::plugins(&target::target(&project));
+        Ok(target::component(&plugins, manifest))
+    }
+
     fn content(&self, source: &PackSource) -> Result<Content> {
         let mut content = Content::default();
-        let components = self
-            .components
-            .clone()
-            .unwrap_or_else(|| Path::new("target/plugins").join(&source.name));
         let mut projects = find_all(&self.folder)?;
         projects.sort();
         for project in &projects {
             let manifest = project.join("plugin.toml");
             let text = String::from_utf8(bytes(&manifest)?)
                 .with_context(|| format!("read {}", manifest.display()))?;
-            let name = palisade_runtime::manifest::Manifest::parse(&text)
-                .with_context(|| format!("read {}", manifest.display()))?
-                .name;
-            let component = components.join(format!("{name}.wasm"));
+            let manifest =
+                Manifest::parse(&text).with_context(|| format!("read {}", manifest.display()))?;
+            let component = self.component(project, &manifest)?;
+            let name = &manifest.name;
             let built = bytes(&component).with_context(|| {
                 format!(
                     "plugin `{name}` is not built; build it with `palisade plugin build {}`",

@@ -1,6 +1,6 @@
 //! Packs by where they are: a folder, an archive, or the store.
 
-use std::io::{BufReader, BufWriter, Write as _};
+use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -62,7 +62,14 @@ fn content(path: &Path) -> Result<Content> {
         return Content::read_folder(&dir).with_context(place);
     }
     let file = std::fs::File::open(path).with_context(place)?;
-    Content::read_archive(BufReader::with_capacity(1 << 16, file)).with_context(place)
+    let mut file = BufReader::with_capacity(1 << 16, file);
+    ensure!(
+        !file.fill_buf().with_context(place)?.starts_with(b"\0asm"),
+        "{} is WebAssembly and no pack; `palisade plugin inspect` tells what is in a component, and \
+         `palisade pack build` makes a pack of plugins",
+        path.display()
+    );
+    Content::read_archive(file).with_context(place)
 }
 
 /// What to do where there is a file of the name already.

@@ -17,7 +17,8 @@ use crate::output::{Format, Output, report, size};
 ///
 /// A project is a folder with plugin.toml and code beside it: Cargo.toml (Rust), plugin.js
 /// (JavaScript) or plugin.c (C). Its component is written to <OUT>/<pack>/<name>.wasm, with
-/// plugin.toml inside. A plugin whose files have not changed is not built again.
+/// plugin.toml inside, where `palisade pack build` looks for it. A plugin whose files have not
+/// changed is not built again.
 #[derive(Debug, Args)]
 pub(crate) struct Build {
     /// Folders of plugins
@@ -26,7 +27,8 @@ pub(crate) struct Build {
     /// Build every plugin in and below the folders
     #[arg(long)]
     all: bool,
-    /// Where components go [default: target/plugins of the checkout or of the project]
+    /// Where components go [default: target/plugins of the checkout of Palisade that the project
+    /// lies in, else of the nearest folder at or above it with a pack.toml, else of the project]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(flatten)]

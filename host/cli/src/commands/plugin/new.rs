@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Args, ValueEnum};
-use include_dir::{Dir, include_dir};
+use include_dir::{Dir, File, include_dir};
+use palisade_pack::PACK_TOML;
 use palisade_runtime::manifest::Manifest;
 
 use super::build::Sdk;
+use crate::build::{Builder, Checkout, Project, SDK_FOLDER};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::Format;
@@ -34,9 +36,10 @@ pub(crate) struct New {
     /// What it is written in
     #[arg(long, value_enum, default_value_t = Language::Rust)]
     lang: Language,
-    /// The pack that it belongs to
-    #[arg(long, default_value = "local")]
-    pack: String,
+    /// The pack that it belongs to [default: that of the nearest folder above with a pack.toml,
+    /// else local]
+    #[arg(long)]
+    pack: Option<String>,
     /// The folder to make; its last part is the plugin's name
     name: PathBuf,
     #[command(flatten)]
@@ -100,47 +103,75 @@ impl New {
         else {
             bail!("there is no template for a {kind} in {}", self.lang.name());
         };
-        let parent = parent(&self.name)?;
+        let checkout = self.sdk.checkout()?;
+        let builder = Builder::new(checkout.clone())?;
+        let dir = parent(&self.name)?.join(name);
+        let workspace = workspace_of(&dir)?;
+        let sdk = sdk_path(&dir, workspace.as_deref(), &checkout)?;
+        let pack = self.pack.or_else(|| pack_above(&dir));
         let filling = Filling {
             name,
-            pack: &self.pack,
-            sdk: &self.sdk_path(&parent)?,
-            workspace: if in_workspace(&parent.join(name))? {
-                ""
-            } else {
-                WORKSPACE
-            },
+            pack: pack.as_deref().unwrap_or("local"),
+            sdk: &sdk,
+            workspace: if workspace.is_some() { "" } else { WORKSPACE },
         };
-        let files = [filling.files(common)?, filling.files(own)?].concat();
+        let mut files = filling.files(common)?;
+        files.extend(filling.files(own)?);
+        // What is the same for every kind lies beside the folders of the kinds.
+        for templates in [&COMMON, self.lang.templates()] {
+            for file in templates.files() {
+                files.push(filling.file(file, templates.path())?);
+            }
+        }
         check(&files)?;
         write(&self.name, &files)?;
+        builder.lay_out(&Project::open(&self.name)?)?;
         let path = self.name.display();
         let mut out = context.output();
         out.line(&format!("made {path}, a {kind} in {}", self.lang.name()))?;
         out.line(&format!("build it with  palisade plugin build {path}"))?;
         out.line(&format!("test it with   palisade plugin test {path}"))?;
+        if let Some(root) = workspace.filter(|_| self.lang == Language::Rust) {
+            let manifest = root.join("Cargo.toml");
+            let excluded = |text: String| text.contains(SDK_FOLDER);
+            if sdk.contains(SDK_FOLDER) && !fs::read_to_string(&manifest).is_ok_and(excluded) {
+                out.line(&format!(
+                    "add exclude = [\"{SDK_FOLDER}\"] to [workspace] in {}, of which it is no member",
+                    manifest.display()
+                ))?;
+            }
+        }
         out.finish()?;
         Ok(Exit::Done)
     }
+}
 
-    /// The SDK for Rust as the new project names it: relative within one checkout, so that
-    /// the checkout can be moved.
-    fn sdk_path(&self, parent: &Path) -> Result<String> {
-        let checkout = self.sdk.checkout()?;
-        let sdk = checkout.sdk.join("rust");
-        let path = match parent.strip_prefix(&checkout.root) {
-            Err(_) => sdk,
-            Ok(below) => {
-                // One step up for the project's own folder, and one for each above it.
-                let up = PathBuf::from_iter(std::iter::repeat_n("..", below.iter().count() + 1));
-                up.join("sdk/rust")
-            }
-        };
-        let path = path
-            .to_str()
-            .with_context(|| format!("the path {} is not UTF-8", path.display()))?;
-        Ok(toml::Value::from(path).to_string())
-    }
+/// The SDK for Rust as the new project names it: within one checkout by the way to it, and else
+/// by the folder that every build makes, in the project or the workspace that it is a member of.
+fn sdk_path(dir: &Path, workspace: Option<&Path>, checkout: &Checkout) -> Result<String> {
+    let up = |from: &Path| PathBuf::from_iter(std::iter::repeat_n("..", from.iter().count()));
+    let path = if let Ok(below) = dir.strip_prefix(&checkout.root) {
+        up(below).join("sdk/rust")
+    } else {
+        let below = workspace.and_then(|root| dir.strip_prefix(root).ok());
+        below
+            .map(up)
+            .unwrap_or_default()
+            .join(SDK_FOLDER)
+            .join("rust")
+    };
+    let path = path
+        .to_str()
+        .with_context(|| format!("the path {} is not UTF-8", path.display()))?;
+    Ok(toml::Value::from(path).to_string())
+}
+
+/// The name of the pack whose folder is nearest above, if it has one.
+fn pack_above(dir: &Path) -> Option<String> {
+    let mut above = dir.ancestors().skip(1).map(|dir| dir.join(PACK_TOML));
+    let text = above.find_map(|file| fs::read_to_string(file).ok())?;
+    let table: toml::Table = toml::from_str(&text).ok()?;
+    Some(table.get("name")?.as_str()?.to_owned())
 }
 
 /// The folder in which the project will be, made if need be.
@@ -157,6 +188,7 @@ fn parent(name: &Path) -> Result<PathBuf> {
 /// What a project outside of any workspace needs: guests are small, and a panic is a trap.
 const WORKSPACE: &str = r#"
 [workspace]
+exclude = [".palisade-sdk"]
 
 [profile.release]
 opt-level = 3
@@ -166,9 +198,9 @@ codegen-units = 1
 strip = true
 "#;
 
-/// Whether the project will be a member of a workspace around it, in which case it may not
-/// be one of its own.
-fn in_workspace(dir: &Path) -> Result<bool> {
+/// The root of the workspace around it that the project will be a member of, in which case it
+/// may not be one of its own.
+fn workspace_of(dir: &Path) -> Result<Option<PathBuf>> {
     // As cargo matches: a star stays within one folder.
     let options = glob::MatchOptions {
         require_literal_separator: true,
@@ -185,7 +217,7 @@ fn in_workspace(dir: &Path) -> Result<bool> {
             continue;
         };
         let members = workspace.get("members").and_then(toml::Value::as_array);
-        return Ok(members
+        let member = members
             .into_iter()
             .flatten()
             .filter_map(toml::Value::as_str)
@@ -193,9 +225,10 @@ fn in_workspace(dir: &Path) -> Result<bool> {
                 let dir = dir.strip_prefix(root).unwrap_or(dir);
                 glob::Pattern::new(member)
                     .is_ok_and(|pattern| pattern.matches_path_with(dir, options))
-            }));
+            });
+        return Ok(member.then(|| root.to_path_buf()));
     }
-    Ok(false)
+    Ok(None)
 }
 
 /// What is put into the templates.
@@ -214,23 +247,25 @@ impl Filling<'_> {
         while let Some(folder) = folders.pop() {
             folders.extend(folder.dirs());
             for file in folder.files() {
-                let path = file.path().strip_prefix(template.path())?;
-                let path = match path
-                    .to_str()
-                    .and_then(|path| path.strip_suffix(TEMPLATE_SUFFIX))
-                {
-                    Some(path) => PathBuf::from(path),
-                    None => path.to_path_buf(),
-                };
-                // Captures are not text, and hold nothing to be filled in.
-                let content = match file.contents_utf8() {
-                    Some(text) => self.fill(text).into_bytes(),
-                    None => file.contents().to_vec(),
-                };
-                files.push((path, content));
+                files.push(self.file(file, template.path())?);
             }
         }
         Ok(files)
+    }
+
+    /// A file of a template by its path from `root`, filled in.
+    fn file(&self, file: &File<'_>, root: &Path) -> Result<(PathBuf, Vec<u8>)> {
+        let path = file.path().strip_prefix(root)?;
+        let bare = path.to_str().and_then(|p| p.strip_suffix(TEMPLATE_SUFFIX));
+        // Captures are not text, and hold nothing to be filled in.
+        let content = match file.contents_utf8() {
+            Some(text) => self.fill(text).into_bytes(),
+            None => file.contents().to_vec(),
+        };
+        Ok((
+            bare.map_or_else(|| path.to_path_buf(), PathBuf::from),
+            content,
+        ))
     }
 
     fn fill(&self, text: &str) -> String {

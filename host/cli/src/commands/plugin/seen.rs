@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use palisade_events::{Batch, Decision, Escaped, Event, Finding, Kind};
 use palisade_pipeline::capabilities::LogSink;
 use palisade_pipeline::engine::{Notice, Output as Yield, Poison};
+use palisade_runtime::Trace;
 use palisade_runtime::manifest::World;
 
 use super::test::{GIVEN, Subject, cite};
@@ -72,11 +73,11 @@ impl<'a> Seen<'a> {
         (!text.is_empty()).then(|| text.join("\n"))
     }
 
-    fn fault(&mut self, problem: &str, backtrace: &[String], event: Option<String>) {
+    fn fault(&mut self, problem: &str, backtrace: &Trace, event: Option<String>) {
         let mut text = problem.to_owned();
-        for frame in backtrace {
-            text.push_str("\n    in ");
-            text.push_str(frame);
+        for line in crate::output::frames(backtrace) {
+            text.push_str("\n    ");
+            text.push_str(&line);
         }
         match self.faults.iter_mut().find(|fault| fault.text == text) {
             Some(fault) => fault.times += 1,

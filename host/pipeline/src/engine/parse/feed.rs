@@ -379,7 +379,7 @@ impl ParseWorker {
                     plugin: self.parsers[parser].manifest().name.clone(),
                     export: "parse",
                     cause: FaultCause::Result(error.to_string()),
-                    backtrace: Vec::new(),
+                    backtrace: palisade_runtime::Trace::default(),
                 };
                 self.fault(parser, fault);
                 self.discard(parser, instance);

@@ -1,0 +1,194 @@
+//! The SDK as projects outside of a checkout name it: the folder `.palisade-sdk` beside their
+//! `Cargo.toml`, `jsconfig.json` or `compile_flags.txt`.
+//!
+//! Its links lead to the SDK of whichever palisade builds there, so that no file of a project
+//! names a place on a machine, and cargo, rust-analyzer, clangd and TypeScript's server find what
+//! the build finds. As it lies in cargo's workspace, cargo knows the SDK by a relative path; the
+//! names of symbols follow from that, and so the component is the same wherever both lie.
+
+use std::io::ErrorKind;
+use std::os::unix::fs::symlink;
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use super::{Checkout, Language, Project, c, javascript};
+
+/// The folder.
+pub(crate) const FOLDER: &str = ".palisade-sdk";
+/// What of the SDK it has. Packages of cargo's workspaces need the manifest above them.
+const LINKED: [&str; 4] = ["Cargo.toml", "rust", "c", "js"];
+/// The folder in it of what is generated for one plugin: its bindings, for editors.
+const BINDINGS: &str = "guest";
+/// Files by which editors find what C and JavaScript use.
+const EDITORS: [&str; 4] = [
+    "compile_flags.txt",
+    ".clangd",
+    "jsconfig.json",
+    "tsconfig.json",
+];
+
+/// Makes the folder, or leads its links to this SDK, wherever a project names it.
+///
+/// # Errors
+/// When it cannot be made, or what lies there is something else.
+pub(super) fn refresh(project: &Project, checkout: &Checkout) -> Result<()> {
+    for dir in named_by_cargo(&project.dir) {
+        place(&dir, checkout)?;
+    }
+    if !named_for_editors(&project.dir) {
+        return Ok(());
+    }
+    place(&project.dir, checkout)?;
+    let bindings = bindings(&project.dir);
+    if bindings.is_dir() {
+        return Ok(());
+    }
+    match project.language {
+        Language::Rust => Ok(()),
+        Language::C => c::declare(project, checkout, &bindings),
+        Language::JavaScript => javascript::declare(project, checkout, &bindings),
+    }
+}
+
+/// Where the bindings of a project are kept for editors, if it names the folder for them.
+pub(super) fn kept_bindings(project: &Path) -> Option<PathBuf> {
+    named_for_editors(project).then(|| bindings(project))
+}
+
+fn bindings(project: &Path) -> PathBuf {
+    project.join(FOLDER).join(BINDINGS)
+}
+
+fn named_for_editors(project: &Path) -> bool {
+    EDITORS.iter().any(|name| {
+        std::fs::read_to_string(project.join(name)).is_ok_and(|text| text.contains(FOLDER))
+    })
+}
+
+/// The folders whose `.palisade-sdk` the manifest of the project, or of the workspace that it is
+/// a member of, names as the place of the SDK.
+pub(super) fn named_by_cargo(project: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for dir in project.ancestors() {
+        // What is wrong in one, cargo tells.
+        let Ok(text) = std::fs::read_to_string(dir.join("Cargo.toml")) else {
+            continue;
+        };
+        let manifest: toml::Table = toml::from_str(&text).unwrap_or_default();
+        let workspace = manifest.get("workspace").and_then(toml::Value::as_table);
+        let tables = [
+            manifest.get("dependencies"),
+            manifest.get("dev-dependencies"),
+            workspace.and_then(|workspace| workspace.get("dependencies")),
+        ];
+        let dependencies = tables.into_iter().flatten().filter_map(|t| t.as_table());
+        let paths = dependencies
+            .flat_map(|dependencies| dependencies.values())
+            .filter_map(|dependency| dependency.get("path")?.as_str());
+        found.extend(paths.filter_map(|path| holder(dir, Path::new(path))));
+        if workspace.is_some() {
+            break;
+        }
+    }
+    found.dedup();
+    found
+}
+
+/// The folder of the `.palisade-sdk` that a path from `dir` leads through.
+fn holder(dir: &Path, path: &Path) -> Option<PathBuf> {
+    let mut holder = dir.to_path_buf();
+    for part in path.components() {
+        match part {
+            Component::Normal(name) if name == FOLDER => return Some(holder),
+            Component::ParentDir => drop(holder.pop()),
+            Component::CurDir => {}
+            other => holder.push(other),
+        }
+    }
+    None
+}
+
+/// Makes `.palisade-sdk` in a folder, with links to this SDK.
+fn place(dir: &Path, checkout: &Checkout) -> Result<()> {
+    let folder = dir.join(FOLDER);
+    std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
+    let meta = folder.symlink_metadata();
+    ensure!(
+        meta.is_ok_and(|meta| meta.is_dir()),
+        "{} is a link; remove it, and palisade makes a folder there",
+        folder.display()
+    );
+    for name in LINKED {
+        let (link, to) = (folder.join(name), checkout.sdk.join(name));
+        match link.read_link() {
+            Ok(known) if known == to => continue,
+            Err(error) if error.kind() == ErrorKind::InvalidInput => bail!(
+                "{} is no link to the SDK, as palisade makes it; remove {}, and it is made anew",
+                link.display(),
+                folder.display()
+            ),
+            // It leads elsewhere, or is not there yet.
+            Ok(_) | Err(_) => {}
+        }
+        // In one step, since somebody else may build here now.
+        let new = folder.join(format!(".{name}.{}", std::process::id()));
+        let _ = std::fs::remove_file(&new);
+        symlink(&to, &new)
+            .and_then(|()| std::fs::rename(&new, &link))
+            .with_context(|| format!("make the link {}", link.display()))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn the_folder_is_where_a_manifest_names_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (root, project) = (dir.path(), dir.path().join("rules/a"));
+        fs::create_dir_all(&project).unwrap();
+        let named = |member: &str, workspace: &str| {
+            fs::write(project.join("Cargo.toml"), member).unwrap();
+            fs::write(root.join("Cargo.toml"), workspace).unwrap();
+            named_by_cargo(&project)
+        };
+        let own = "[dependencies]\npalisade-sdk = { path = \".palisade-sdk/rust\" }\n";
+        let above = own.replace(".palisade", "../../.palisade");
+        let shared = own.replace("[dep", "[workspace.dep");
+        let none = "[dependencies]\npalisade-sdk.workspace = true\n";
+        assert_eq!(named(own, ""), [project.as_path()]);
+        assert_eq!(
+            named(&format!("{own}[workspace]\n"), &shared),
+            [project.as_path()]
+        );
+        assert_eq!(named(&above, "[workspace]"), [root]);
+        assert_eq!(named(none, &shared), [root]);
+        assert!(named(none, "not toml").is_empty());
+        assert!(named("[dependencies]\nx = { path = \"../b\" }", "").is_empty());
+    }
+
+    #[test]
+    fn links_lead_to_the_sdk_at_hand_and_nothing_else_is_touched() {
+        let dir = tempfile::tempdir().unwrap();
+        let checkout = |name: &str| Checkout {
+            root: dir.path().join(name),
+            sdk: dir.path().join(name).join("sdk"),
+            wit: dir.path().join(name).join("wit/v0.1"),
+        };
+        let link = dir.path().join(FOLDER).join("rust");
+        for name in ["one", "two"] {
+            place(dir.path(), &checkout(name)).unwrap();
+            assert_eq!(link.read_link().unwrap(), checkout(name).sdk.join("rust"));
+        }
+        assert_eq!(fs::read_dir(dir.path().join(FOLDER)).unwrap().count(), 4);
+        fs::remove_file(&link).unwrap();
+        fs::create_dir(&link).unwrap();
+        let error = place(dir.path(), &checkout("one")).unwrap_err().to_string();
+        assert!(error.contains("rust is no link"), "{error}");
+    }
+}

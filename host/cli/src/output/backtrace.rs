@@ -1,0 +1,41 @@
+//! Where a guest was when its call ended.
+
+use palisade_runtime::Trace;
+
+/// The variable that says which frames of backtraces are shown.
+pub(crate) const BACKTRACE: &str = "PALISADE_BACKTRACE";
+/// Its value for all of them.
+pub(crate) const FULL: &str = "full";
+
+/// A line for each frame, and one about those that are left out.
+pub(crate) fn frames(backtrace: &Trace) -> impl Iterator<Item = String> {
+    let frames = backtrace.frames.iter().map(|frame| format!("in {frame}"));
+    let others = match backtrace.left_out {
+        0 => None,
+        1 => Some("one frame".to_owned()),
+        many => Some(format!("{many} frames")),
+    };
+    let others = others.map(|frames| {
+        format!("and {frames} of the SDK and of libraries ({BACKTRACE}={FULL} shows all)")
+    });
+    frames.chain(others)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_out_is_told() {
+        let lines = |left_out| {
+            let frames = vec!["evaluate at src/lib.rs:3".to_owned()];
+            frames_of(Trace { frames, left_out })
+        };
+        fn frames_of(backtrace: Trace) -> Vec<String> {
+            frames(&backtrace).collect()
+        }
+        assert_eq!(lines(0), ["in evaluate at src/lib.rs:3"]);
+        let told = "and 20 frames of the SDK and of libraries (PALISADE_BACKTRACE=full shows all)";
+        assert_eq!(lines(20), ["in evaluate at src/lib.rs:3", told]);
+    }
+}
