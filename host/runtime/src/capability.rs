@@ -120,6 +120,8 @@ pub trait Capabilities: Send {
 
     /// `log.write`, already within its limits.
     fn log(&mut self, level: LogLevel, message: &str);
+    /// The call that was undone last is not tried again: what it logged stands.
+    fn keep_log(&mut self) {}
 }
 
 /// Refuses everything: for plugins that ask for nothing, and for tests.

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use palisade_runtime::manifest::{self, Manifest};
 
 /// How far down a folder is searched for plugins.
@@ -43,6 +43,11 @@ impl Project {
         let dir = dir
             .canonicalize()
             .with_context(|| format!("open the folder {}", given.display()))?;
+        ensure!(
+            dir.is_dir(),
+            "{} is a file; name the folder of a plugin, which has a plugin.toml",
+            given.display()
+        );
         let file = dir.join("plugin.toml");
         let text = match std::fs::read_to_string(&file) {
             Ok(text) => text,

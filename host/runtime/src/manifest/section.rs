@@ -25,6 +25,13 @@ const MAX_DEPTH: u32 = 100;
 /// not text. Sections inside nested modules and components do not count.
 pub fn extract(component: &[u8]) -> Result<&str, ManifestError> {
     let not_a_component = |e: String| ManifestError::NotAComponent(e);
+    if component.is_empty() {
+        return Err(not_a_component("the file is empty".into()));
+    }
+    if !component.starts_with(b"\0asm") {
+        let problem = "it does not begin as WebAssembly does";
+        return Err(not_a_component(problem.into()));
+    }
     let mut found: Option<&[u8]> = None;
     let mut count = 0;
     let mut depth = 0u32;
@@ -32,9 +39,7 @@ pub fn extract(component: &[u8]) -> Result<&str, ManifestError> {
         match payload.map_err(|e| not_a_component(e.to_string()))? {
             Payload::Version { encoding, .. } => {
                 if depth == 0 && encoding != Encoding::Component {
-                    return Err(not_a_component(
-                        "it is a core module; componentize it with `palisade plugin build`".into(),
-                    ));
+                    return Err(not_a_component("it is a core module".into()));
                 }
                 depth += 1;
                 if depth > MAX_DEPTH {
