@@ -40,9 +40,12 @@ fn below(mut command: Command, names: &[&str]) -> Command {
         let names = [names, &[name.as_str()]].concat();
         let taken = std::mem::take(sub);
         *sub = below(taken, &names);
-        if !sub.has_subcommands() {
-            *sub = std::mem::take(sub).arg(option(offered(&names)));
-        }
+        // One with commands of its own writes nothing, but the option may stand before theirs.
+        let option = match sub.has_subcommands() {
+            true => option(Format::value_variants()).hide(true),
+            false => option(offered(&names)),
+        };
+        *sub = std::mem::take(sub).arg(option);
     }
     command
 }

@@ -34,6 +34,13 @@ fn leaves(dir: &Path, names: &[&str], found: &mut Vec<Vec<String>>) {
     if commands.is_empty() {
         found.push(names.iter().map(|name| (*name).to_owned()).collect());
     }
+    if !commands.is_empty() && !names.is_empty() {
+        let help = said(dir, &[names, &["--help"]].concat());
+        assert!(
+            !help.contains("--format"),
+            "{names:?} writes nothing: {help}"
+        );
+    }
     for command in &commands {
         leaves(dir, &[names, &[command.as_str()]].concat(), found);
     }

@@ -11,8 +11,10 @@ use crate::site::{ok, project, run, site};
 use crate::vectors::{app, plugin, vector, whole};
 use crate::{made, palisade};
 
-/// How a text is saved.
-const FORMS: [(&str, fn(&str) -> Vec<u8>); 3] = [
+/// Saves a text.
+type Form = fn(&str) -> Vec<u8>;
+
+const FORMS: [(&str, Form); 3] = [
     ("mark", |text| [b"\xef\xbb\xbf", text.as_bytes()].concat()),
     ("line ends", |text| text.replace('\n', "\r\n").into_bytes()),
     ("both", |text| {
@@ -48,7 +50,7 @@ export const evaluate = {
 };
 "#;
 
-fn save(path: &Path, form: fn(&str) -> Vec<u8>) {
+fn save(path: &Path, form: Form) {
     let text = fs::read_to_string(path).unwrap();
     fs::write(path, form(&text)).unwrap();
 }

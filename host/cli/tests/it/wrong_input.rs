@@ -222,7 +222,7 @@ fn logs_and_requests_that_are_not_what_they_should() {
     std::fs::write(dir.join("conn.log"), tsv).unwrap();
     let json = r#"{"_path":"conn","ts":1.5,"uid":"C1","id.origh":"10.0.0.1","id.resp_h":"10.0.0.2","proto":"tcp"}"#;
     std::fs::write(dir.join("conn.json"), json).unwrap();
-    let eve = r#"{"timestamp":"2025-06-01T10:00:00Z","event_type":"flow","source":"10.0.0.1","dest_ip":"10.0.0.2","proto":"TCP"}"#;
+    let eve = r#"{"timestamp":"2025-06-01T10:00:00Z","event_type":"tls","source":"10.0.0.1","dest_ip":"10.0.0.2","proto":"TCP","tls":{"version":"TLS 1.2"}}"#;
     std::fs::write(dir.join("eve.json"), eve).unwrap();
     let request =
         r#"{"kind":"report.disclosure","time":"2025-06-01T10:00:00Z","action":"publish"}"#;

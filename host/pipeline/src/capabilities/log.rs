@@ -28,7 +28,7 @@ pub(super) struct Log {
     told: HashMap<u64, u32>,
     standing: HashMap<u64, u32>,
     current: HashMap<u64, u32>,
-    /// What was told outside of calls, when an instance was made.
+    /// What was told when instances were made.
     outside: HashSet<u64>,
 }
 
@@ -49,6 +49,12 @@ impl Log {
     pub(super) fn begin(&mut self) {
         self.in_call = true;
         self.current.clear();
+    }
+
+    /// The call that begins makes an instance ready, as one did before: what it says again is not
+    /// told again.
+    pub(super) fn configure(&mut self) {
+        self.in_call = false;
     }
 
     /// The call is undone.

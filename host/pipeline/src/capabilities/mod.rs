@@ -123,6 +123,11 @@ impl Capabilities for Shard {
         });
     }
 
+    fn begin_configure(&mut self) {
+        self.begin("");
+        self.log.configure();
+    }
+
     fn commit(&mut self) {
         self.write(|shard| {
             shard.tables.commit();
