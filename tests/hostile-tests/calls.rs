@@ -208,7 +208,9 @@ fn isolation_is_bounded_where_every_event_faults() {
         return;
     };
     assert_eq!(seen.poison.len(), 1_000, "every event is accounted for");
-    let faults = seen.cost("hostile").cost.faults;
+    let cost = &seen.cost("hostile").cost;
+    assert_eq!(cost.faults, seen.summary.faults, "the same everywhere");
+    let faults = cost.faulted_calls;
     // 24 calls for each of at most 16 events of an epoch and worker, on two workers.
     assert!(faults <= 2 * 16 * 25, "{faults} calls that fault");
 }

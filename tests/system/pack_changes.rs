@@ -165,7 +165,8 @@ fn a_log_and_a_missing_parser_can_be_compared_too() {
         parser.display()
     );
     let said = site.ends(2, &both);
-    assert!(said.contains("is there twice"), "{said}");
+    assert!(said.contains("is there 2 times"), "{said}");
+    assert!(said.contains(":plugins/modbus.wasm and "), "{said}");
     let events = site.path().join("events.ndjson");
     let _ = site.run(&format!(
         "run {modbus} --plugins {} --events {}",

@@ -1,6 +1,5 @@
 //! What every command is given.
 
-use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::output::{Format, Output, Progress};
@@ -8,7 +7,7 @@ use crate::output::{Format, Output, Progress};
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Context {
-    /// How results are written
+    /// How results are written; what a command writes, its own --help says
     #[arg(long, value_enum, default_value_t, global = true, display_order = 100)]
     pub(crate) format: Format,
 
@@ -21,22 +20,6 @@ impl Context {
     /// Where results are written.
     pub(crate) fn output(&self) -> Output {
         Output::stdout()
-    }
-
-    /// The format, if the command `what` can write it.
-    ///
-    /// # Errors
-    /// When it cannot; the message lists those that it can.
-    pub(crate) fn format(&self, what: &str, offered: &[Format]) -> Result<Format> {
-        if offered.contains(&self.format) {
-            return Ok(self.format);
-        }
-        let offered: Vec<_> = offered.iter().map(ToString::to_string).collect();
-        bail!(
-            "`{what}` cannot write {}; choose --format {}",
-            self.format,
-            offered.join(" or ")
-        );
     }
 
     /// A bar or spinner on stderr, shown on a terminal only.

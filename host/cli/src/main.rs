@@ -9,6 +9,7 @@ mod commands;
 mod context;
 mod exit;
 mod host;
+mod named;
 mod output;
 mod packs;
 mod partition_key;
@@ -23,8 +24,6 @@ mod vector;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 fn main() -> ExitCode {
     // What a panic says may quote what is hostile; where one is contained, it is told as the
     // fault or the error that it becomes.
@@ -35,7 +34,7 @@ fn main() -> ExitCode {
             ));
         }
     }));
-    let command = commands::Cli::parse();
+    let command = commands::Cli::read();
     let done = palisade_runtime::contain(|| command.run())
         .unwrap_or_else(|panicked| Err(anyhow::anyhow!("the host panicked: {panicked}")));
     match done {

@@ -7,14 +7,15 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use palisade_events::without_mark;
 use palisade_pipeline::partition::PartitionKey;
 use palisade_private::PrivateError;
 
 use crate::places::Places;
 
 const FILE: &str = "partition.key";
-/// Digits of the key and the end of the line, which may be that of another system.
-const MAX_LENGTH: u64 = 34;
+/// Digits of the key, a byte-order mark, and the end of the line, which may be that of another system.
+const MAX_LENGTH: u64 = 37;
 
 /// The key in a file that the operator names, or the user's own.
 ///
@@ -23,7 +24,7 @@ const MAX_LENGTH: u64 = 34;
 pub(crate) fn partition_key(named: Option<&Path>) -> Result<PartitionKey> {
     if let Some(path) = named {
         let bytes = palisade_private::read(path, MAX_LENGTH)?;
-        let key = std::str::from_utf8(&bytes).ok();
+        let key = std::str::from_utf8(without_mark(&bytes)).ok();
         let key = key.and_then(palisade_private::from_text);
         return key.map(PartitionKey::new).with_context(|| {
             format!(

@@ -62,7 +62,11 @@ impl PassphraseOptions {
                     .with_context(|| format!("read {}", path.display()))?,
             );
             return Ok(Zeroizing::new(
-                text.lines().next().unwrap_or_default().to_owned(),
+                text.trim_start_matches('\u{feff}')
+                    .lines()
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned(),
             ));
         }
         if let Ok(text) = std::env::var("PALISADE_PASSPHRASE") {
@@ -138,12 +142,13 @@ pub(crate) fn public(path: &Path) -> Result<PublicKey> {
 
 fn text(path: &Path) -> Result<String> {
     use std::io::Read as _;
-    let file = std::fs::File::open(path).with_context(|| format!("open {}", path.display()))?;
+    let file = crate::named::open(path)?;
     let mut text = String::new();
     file.take(MAX_KEY_BYTES)
         .read_to_string(&mut text)
         .with_context(|| format!("read {}", path.display()))?;
-    Ok(text)
+    // Of an editor of Windows.
+    Ok(text.trim_start_matches('\u{feff}').to_owned())
 }
 
 /// What the clock says.

@@ -7,6 +7,7 @@
 
 #[macro_use]
 mod macros;
+mod mark;
 
 mod arrow;
 mod attributes;
@@ -44,6 +45,7 @@ pub use escape::{Escaped, EscapedLines, is_hidden};
 pub use event::{Envelope, Event, MAX_SEQ, MAX_SLOT, Source, event_id};
 pub use field::{ColumnType, FieldId, FieldInfo, FieldType};
 pub use finding::{Action, Attribution, Citation, Finding};
+pub use mark::{MARK, without_mark};
 pub use mask::{Mask, UnknownField, field};
 pub use scalar::{Bytes, IpAddress, Timestamp, TimestampError};
 pub use segment::{Pick, Segment, batches};

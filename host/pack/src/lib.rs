@@ -25,6 +25,7 @@ pub mod content;
 mod diff;
 pub mod dsse;
 mod key;
+mod labelled;
 mod labels;
 mod listing;
 mod manifest;
@@ -43,7 +44,7 @@ pub use component::PackedPlugin;
 pub use content::Content;
 pub use diff::{Change, Difference};
 pub use key::{KeyError, KeyId, MIN_PASSPHRASE, PrivateKey, PublicKey, Sign};
-pub use labels::{Labels, Tlp, TlpError, Unread};
+pub use labels::{Ground, Labels, Restriction, Tlp, TlpError, Unread};
 pub use listing::{Entry, Listing};
 pub use manifest::{
     Abi, DatasetEntry, DatasetSource, PACK_TOML, PackManifest, PackSource, PluginEntry,

@@ -6,7 +6,8 @@ use palisade_events::Digest;
 use palisade_runtime::manifest::WIT_VERSION;
 
 use crate::component::PackedPlugin;
-use crate::labels::{self, Carried, Labels, Unread};
+use crate::labelled::{carried, check_labels};
+use crate::labels::{self, Ground, Labels, Unread};
 use crate::listing::Listing;
 use crate::manifest::{
     Abi, DatasetEntry, FORMAT, PACK_TOML, PackManifest, PackSource, PluginEntry,
@@ -15,9 +16,6 @@ use crate::{Content, Refusal, sbom};
 
 /// Folders and files of a pack, besides `attestations`.
 const ROOMS: [&str; 4] = ["plugins/", "datasets/", "vectors/", "docs/"];
-
-/// Most of what is not understood that is told of a pack.
-const MAX_UNREAD: usize = 64;
 
 /// A pack, read and found to be consistent. Nothing says yet that it should be trusted.
 #[derive(Debug, Clone)]
@@ -28,6 +26,7 @@ pub struct Pack {
     manifest: PackManifest,
     plugins: Vec<PackedPlugin>,
     unread: Vec<Unread>,
+    grounds: Vec<Ground>,
 }
 
 impl Pack {
@@ -99,7 +98,7 @@ impl Pack {
             let found = digests.get(path.as_str()).copied().unwrap_or_default();
             same_digest(&path, entry.digest, found)?;
         }
-        let unread = check_labels(&content, &manifest)?;
+        let (unread, grounds) = check_labels(&content, &manifest)?;
         check_settings(&manifest, &plugins)?;
         if content.file(sbom::SBOM)? != sbom::write(&manifest, &plugins, &content)? {
             return Err(Refusal::Overstated {
@@ -115,6 +114,7 @@ impl Pack {
             manifest,
             plugins,
             unread,
+            grounds,
         })
     }
 
@@ -231,6 +231,12 @@ impl Pack {
         &self.unread
     }
 
+    /// Where in it stands what restricts it, in the order of its files, at most 64: of each file
+    /// the first of each kind, of colours those that are the pack's.
+    pub fn grounds(&self) -> &[Ground] {
+        &self.grounds
+    }
+
     /// Takes an attestation off.
     pub fn detach(&mut self, name: &str) {
         self.content.detach(name);
@@ -336,53 +342,6 @@ fn same_digest(path: &str, stated: Digest, found: Digest) -> Result<(), Refusal>
         stated: stated.to_string(),
         found: found.to_string(),
     })
-}
-
-/// What a file of a pack says of passing it on. Components and the bill of materials, which
-/// follows from them, say nothing that could be read.
-fn carried(path: &str, bytes: &[u8]) -> Result<Carried, Refusal> {
-    Ok(match path.split_once('/') {
-        Some(("datasets", _)) => {
-            let read = labels::dataset(path, bytes);
-            read.map_err(|problem| crate::canonical::malformed(path, problem))?
-        }
-        Some(("vectors" | "docs", _)) => labels::other(path, bytes),
-        None if path == PACK_TOML => labels::text(path, &String::from_utf8_lossy(bytes)),
-        _ => Carried::default(),
-    })
-}
-
-/// Compares the labels that the manifest states with those that the files carry; what is not
-/// understood.
-fn check_labels(content: &Content, manifest: &PackManifest) -> Result<Vec<Unread>, Refusal> {
-    let mut unread = Vec::new();
-    let mut check = |file: &str, has: &Labels, carried: Carried| match has.lacks(&carried.labels) {
-        Some(label) => Err(Refusal::LabelDropped {
-            label,
-            file: file.to_owned(),
-        }),
-        None => {
-            let room = MAX_UNREAD.saturating_sub(unread.len());
-            unread.extend(carried.unread.into_iter().take(room));
-            Ok(())
-        }
-    };
-    let all = &manifest.labels;
-    check(PACK_TOML, all, labels::stated(all))?;
-    for (path, bytes) in content.files() {
-        let path = path.as_str();
-        let dataset = path
-            .strip_prefix("datasets/")
-            .and_then(|file| manifest.datasets.get(file.strip_suffix(".ndjson")?));
-        let mut found = carried(path, bytes)?;
-        if let Some(entry) = dataset {
-            found.add(labels::stated(&entry.labels));
-            check(path, &entry.labels, found)?;
-            found = Carried::from(entry.labels.clone());
-        }
-        check(path, all, found)?;
-    }
-    Ok(unread)
 }
 
 fn capabilities(plugins: &[PackedPlugin]) -> BTreeSet<String> {

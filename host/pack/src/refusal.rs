@@ -125,9 +125,9 @@ refusals! {
     /// A capability that the policy does not grant.
     CapabilityDenied { capability, pack } = "capability-denied", "the pack asks for `{capability}`, which the rule for `{pack}` does not grant";
     /// Not signed by enough.
-    SignaturesMissing { role, found, needed } = "signatures-missing", "the pack has {found} of the {needed} signatures that the policy wants of role `{role}`";
+    SignaturesMissing { role, found, needed, hint } = "signatures-missing", "the pack has {found} of the {needed} signatures that the policy wants of role `{role}`{hint}";
     /// Not certified by enough.
-    CertificateMissing { role, found, needed } = "certificate-missing", "the pack has {found} of the {needed} certificates that the policy wants of role `{role}`";
+    CertificateMissing { role, found, needed, hint } = "certificate-missing", "the pack has {found} of the {needed} certificates that the policy wants of role `{role}`{hint}";
     /// A certificate that is too old.
     CertificateOld { name, when, limit } = "certificate-old", "`{name}` was issued on {when}; the policy accepts certificates for {limit} days";
     /// A certificate with a failed or missing check.

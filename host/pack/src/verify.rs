@@ -12,7 +12,7 @@ use crate::statement::{
     predicate_type,
 };
 use crate::trust::{PackRule, Revocations, Root, Trust};
-use crate::{KeyId, Pack, Refusal, Time};
+use crate::{Ground, KeyId, Pack, Refusal, Restriction, Time};
 
 /// How far ahead of this site's time a statement may be dated: clocks differ.
 const SKEW_SECONDS: i64 = 300;
@@ -186,7 +186,10 @@ fn judge(pack: &Pack, trust: &Trust, root: &Root, rule: &PackRule, report: &mut 
             report.refuse(&denied(what.to_owned()));
         }
         if let Some(tlp) = manifest.labels.tlp.filter(|tlp| *tlp > most) {
-            report.refuse(&denied(tlp.to_string()));
+            let of_colour = |g: &&Ground| matches!(g.restriction, Restriction::Colour(_));
+            let place = pack.grounds().iter().find(of_colour);
+            let place = place.map_or_else(String::new, |place| format!(" ({place})"));
+            report.refuse(&denied(format!("{tlp}{place}")));
         }
     }
     let attested = read(pack, trust.now, report);
@@ -212,6 +215,7 @@ fn judge(pack: &Pack, trust: &Trust, root: &Root, rule: &PackRule, report: &mut 
                 role: wanted.role.clone(),
                 found: keys.len().to_string(),
                 needed: needed.to_string(),
+                hint: hint(root, &wanted.role),
             });
         }
     }
@@ -247,8 +251,20 @@ fn judge(pack: &Pack, trust: &Trust, root: &Root, rule: &PackRule, report: &mut 
                 role: wanted.role.clone(),
                 found: keys.len().to_string(),
                 needed: needed.to_string(),
+                hint: hint(root, &wanted.role),
             });
         }
+    }
+}
+
+/// Where nobody can ever sign in a role, what to do.
+fn hint(root: &Root, role: &str) -> String {
+    match root.roles.contains_key(role) {
+        true => String::new(),
+        false => format!(
+            "; the root document gives nobody this role: give it to somebody with \
+             `palisade trust root --role {role}=1:NAME`, or leave it out of trust.toml"
+        ),
     }
 }
 

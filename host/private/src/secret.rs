@@ -27,9 +27,11 @@ pub fn secret<const N: usize>(dir: &Dir, name: &str) -> Result<[u8; N], PrivateE
     read(dir, name)?.ok_or_else(|| PrivateError::io("keep", name)(io::ErrorKind::NotFound))
 }
 
-/// Reads a secret of `N` bytes from text: `2 * N` hexadecimal digits, and the end of the line.
+/// Reads a secret of `N` bytes from text: `2 * N` hexadecimal digits, and the end of the line, which
+/// may be that of Windows.
 pub fn from_text<const N: usize>(text: &str) -> Option<[u8; N]> {
     let digits = text.strip_suffix('\n').unwrap_or(text);
+    let digits = digits.strip_suffix('\r').unwrap_or(digits);
     let mut secret = [0; N];
     hex::decode_to_slice(digits, &mut secret).ok()?;
     Some(secret)

@@ -61,6 +61,10 @@ pub type Refusal = String;
 pub trait Capabilities: Send {
     /// A call begins, on behalf of this tenant.
     fn begin(&mut self, tenant: &str);
+    /// `configure` begins, for nobody; it is called again whenever an instance is made anew.
+    fn begin_configure(&mut self) {
+        self.begin("");
+    }
     /// It returned; what it wrote takes effect.
     fn commit(&mut self);
     /// It faulted; what it wrote is undone. `false`: a panic came in the middle of a write or of
@@ -120,6 +124,8 @@ pub trait Capabilities: Send {
 
     /// `log.write`, already within its limits.
     fn log(&mut self, level: LogLevel, message: &str);
+    /// The call that was undone last is not tried again: what it logged stands.
+    fn keep_log(&mut self) {}
 }
 
 /// Refuses everything: for plugins that ask for nothing, and for tests.

@@ -109,7 +109,7 @@ fn what_is_no_input_is_refused_with_what_would_be() {
     for (path, says) in [
         (
             bench.folder.path().to_owned(),
-            "is a folder; name the files in it",
+            "it is a folder; name a file in it",
         ),
         (bench.folder.path().join("missing"), "No such file"),
         // Address 0 of the process is not mapped: the file opens, and reading it fails.

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use anyhow::{Context as _, Result};
-use clap::{Args, CommandFactory as _};
+use clap::Args;
 use clap_complete::Shell;
 
 use super::Cli;
@@ -22,7 +22,12 @@ pub(crate) struct Completions {
 impl Completions {
     pub(crate) fn run(self) -> Result<Exit> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Cli::command(), "palisade", &mut script);
+        clap_complete::generate(
+            self.shell,
+            &mut Cli::command_line(),
+            "palisade",
+            &mut script,
+        );
         // Not through `Output`: a script has control characters of its own.
         std::io::stdout()
             .lock()

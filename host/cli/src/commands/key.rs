@@ -63,7 +63,7 @@ impl Command {
 }
 
 fn show(context: &Context, key: &PublicKey) -> Result<Exit> {
-    let format = context.format("key", &[Format::Table, Format::Json])?;
+    let format = context.format;
     let mut out = context.output();
     if format == Format::Json {
         out.json(&json!({ "id": key.id(), "public": hex(key.as_bytes()) }))?;

@@ -2,6 +2,7 @@
 
 mod compile_component;
 mod completions;
+mod formats;
 mod key;
 mod pack;
 pub(crate) mod plugin;
@@ -11,7 +12,8 @@ pub(crate) mod store;
 pub(crate) mod trust;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::context::Context;
 use crate::exit::Exit;
@@ -56,6 +58,22 @@ enum Command {
 }
 
 impl Cli {
+    /// The command line as a person meets it: every command offers the formats that it writes.
+    pub(crate) fn command_line() -> clap::Command {
+        formats::narrowed(Cli::command())
+    }
+
+    /// Reads the command line; what is wrong with it ends the program with code 2, as `--help`
+    /// ends it with 0.
+    pub(crate) fn read() -> Cli {
+        let mut line = Cli::command_line();
+        let matches = line.get_matches_mut();
+        if let Err(problem) = formats::check(&matches) {
+            line.error(ErrorKind::InvalidValue, problem).exit();
+        }
+        Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut line).exit())
+    }
+
     /// Does what was asked for.
     ///
     /// # Errors

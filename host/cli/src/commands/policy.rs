@@ -1,17 +1,19 @@
 //! `palisade policy`: asks policies about disclosure requests.
 
-use std::fs::File;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use clap::{Args, Subcommand};
 use palisade_pipeline::sources::{DeadLetters, Limits, SourcePolicy, open};
+use palisade_runtime::Plugin;
+use palisade_runtime::manifest::Role;
 
 use super::run::{Report, Told};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::host::HostOptions;
-use crate::output::Format;
 use crate::results::Results;
 
 #[derive(Debug, Subcommand)]
@@ -53,10 +55,7 @@ pub(crate) struct Check {
 
 impl Check {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
-        let format = context.format(
-            "policy check",
-            &[Format::Table, Format::Ndjson, Format::Json],
-        )?;
+        let format = context.format;
         let loaded = self.host.load_policies("request")?;
         let config = self.host.config(&loaded.given)?;
         let mut engine = loaded.engine(config, &crate::host::log_to_stderr())?;
@@ -72,7 +71,7 @@ impl Check {
             // What was given has happened before: timers that were due by then have fired.
             engine.settle(&mut report)?;
             let name = path.display().to_string();
-            let file = File::open(path).with_context(|| format!("open {name}"))?;
+            let file = crate::named::open(path)?;
             let input = open(&name, file, &Limits::within(&self.host.memory()))?;
             let source = engine.source(&name, &self.tenant)?;
             engine.read(input, SourcePolicy::vectors(source), &mut report)?;
@@ -88,9 +87,30 @@ impl Check {
         );
         ensure!(
             done.decisions > 0,
-            "{} holds no request that a loaded policy judges",
-            self.request.display()
+            "{} holds no request that a loaded policy judges; they judge {}, and it holds {}",
+            self.request.display(),
+            judged(&loaded.plugins),
+            match &done
+                .events
+                .keys()
+                .map(|kind| kind.name())
+                .collect::<Vec<_>>()[..]
+            {
+                [] => "nothing".to_owned(),
+                kinds => kinds.join(", "),
+            }
         );
         Ok(Exit::found(done.denied > 0))
     }
+}
+
+/// The kinds of event that policies judge.
+fn judged(plugins: &[Arc<Plugin>]) -> String {
+    let kinds: BTreeSet<&str> = plugins
+        .iter()
+        .flat_map(|plugin| &plugin.manifest().subscriptions)
+        .filter(|subscription| subscription.role == Role::Decide)
+        .map(|subscription| subscription.kind.name())
+        .collect();
+    kinds.into_iter().collect::<Vec<_>>().join(", ")
 }

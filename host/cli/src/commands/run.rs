@@ -11,15 +11,17 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 use palisade_events::json::write_event;
-use palisade_events::{Batch, Decision, Event, Finding, Timestamp};
+use palisade_events::{Batch, Decision, Event, Finding, MAX_SEQ, Timestamp};
 use palisade_pipeline::engine::{Left, Notice, Output as Yield, Poison, Stop};
-use palisade_pipeline::sources::{DeadLetters, Letter, Limits, SourcePolicy, open, open_live};
+use palisade_pipeline::sources::{
+    DeadLetters, Letter, Limits, Place, SourcePolicy, open, open_live,
+};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::host::HostOptions;
-use crate::output::{Format, Progress};
+use crate::output::Progress;
 use crate::results::Results;
 use crate::shortfall::shortfalls;
 use crate::summary;
@@ -75,18 +77,20 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
-        let formats = [Format::Table, Format::Ndjson, Format::Json, Format::Ocsf];
-        let format = context.format("run", &formats)?;
+        let format = context.format;
         let loaded = self.host.load(self.host.given()?)?;
         let progress = context.progress();
         for left_out in &loaded.left_out {
-            progress.above(|| crate::output::warn(left_out));
+            progress.above(|| crate::output::warn(&left_out.to_string()));
         }
         ensure!(
             !loaded.plugins.is_empty(),
             "no plugin is left to evaluate anything; do what is said above of each, or name \
              others with --plugins"
         );
+        for (option, path) in self.outputs() {
+            crate::named::check_output(option, path)?;
+        }
         self.keep_apart()?;
         let letters = match &self.dead_letters {
             None => DeadLetters::none(),
@@ -106,7 +110,7 @@ impl Run {
                 let stdin = std::io::stdin().as_fd().try_clone_to_owned();
                 std::fs::File::from(stdin.context("open standard input")?)
             } else {
-                std::fs::File::open(path).with_context(|| format!("open {name}"))?
+                crate::named::open(path)?
             };
             let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
             let input = if is_file {
@@ -167,24 +171,27 @@ impl Run {
 }
 
 impl Run {
-    /// Refuses an output that is an input, or another output: what is read is evidence.
-    fn keep_apart(&self) -> Result<()> {
-        let place = |path: &Path| path.metadata().ok().map(|file| (file.dev(), file.ino()));
-        let is_file = |path: &Path| path.metadata().is_ok_and(|file| file.is_file());
+    /// The files that are written, by their options.
+    fn outputs(&self) -> impl Iterator<Item = (&'static str, &Path)> {
         let outputs = [
             ("--dead-letters", &self.dead_letters),
             ("--events", &self.events),
             ("--summary", &self.summary),
         ];
-        let outputs = outputs
-            .into_iter()
-            .filter_map(|(option, path)| Some((option, path.as_deref()?)));
+        let named = outputs.into_iter();
+        named.filter_map(|(option, path)| Some((option, path.as_deref()?)))
+    }
+
+    /// Refuses an output that is an input, or another output: what is read is evidence.
+    fn keep_apart(&self) -> Result<()> {
+        let place = |path: &Path| path.metadata().ok().map(|file| (file.dev(), file.ino()));
+        let is_file = |path: &Path| path.metadata().is_ok_and(|file| file.is_file());
         let mut others: Vec<(&str, &Path)> = self
             .inputs
             .iter()
             .map(|path| ("input", path.as_path()))
             .collect();
-        for (option, path) in outputs {
+        for (option, path) in self.outputs() {
             let same = others.iter().find(|(_, other)| {
                 *other == path && !path.starts_with("/dev")
                     || is_file(path) && place(other) == place(path)
@@ -300,10 +307,10 @@ impl Report {
             // Writing to memory does not fail.
             let _ = write_event(&mut bytes, &event);
         }
+        let number = batch.event_ref(row).map_or(0, |event| event & MAX_SEQ) + 1;
         self.letters.add(&Letter {
             source: &batch.source().name,
-            line: 0,
-            offset: 0,
+            place: Place::Event(number),
             reason,
             bytes: &bytes,
             len: bytes.len() as u64,

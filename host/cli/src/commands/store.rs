@@ -1,7 +1,6 @@
 //! `palisade store`: blobs by digest, and the names that point to them.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -125,7 +124,7 @@ struct Listed {
 }
 
 fn list(context: &Context, store: &Store) -> Result<Exit> {
-    let format = context.format("store list", &[Format::Table, Format::Ndjson, Format::Json])?;
+    let format = context.format;
     let mut names: BTreeMap<Digest, Vec<String>> = BTreeMap::new();
     for (name, digest) in store.names()? {
         names.entry(digest).or_default().push(name.to_string());
@@ -184,7 +183,7 @@ fn verify(context: &Context, store: &Store) -> Result<Exit> {
         bytes: u64,
         problems: Vec<String>,
     }
-    let format = context.format("store verify", &[Format::Table, Format::Json])?;
+    let format = context.format;
     let progress = context.progress();
     let report = store.verify(|blob| progress.doing(&format!("checked {}", blob.digest)));
     drop(progress);
@@ -227,7 +226,7 @@ fn gc(context: &Context, store: &Store, options: GcOptions) -> Result<Exit> {
         recent: u64,
         leftovers: u64,
     }
-    let format = context.format("store gc", &[Format::Table, Format::Json])?;
+    let format = context.format;
     // Packs refer to their files; everything else refers to nothing.
     let report = store.gc(options, |digest| {
         palisade_pack::stored::references(store, digest).map_err(Into::into)
@@ -271,8 +270,8 @@ fn add(context: &Context, store: &Store, path: &Path, name: Option<&Name>) -> Re
         size: u64,
         name: Option<String>,
     }
-    let format = context.format("store add", &[Format::Table, Format::Json])?;
-    let file = File::open(path).with_context(|| format!("open {}", path.display()))?;
+    let format = context.format;
+    let file = crate::named::open(path)?;
     // Until the name is set nothing else keeps the blob.
     let hold = store.hold()?;
     let blob = store

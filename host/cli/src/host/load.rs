@@ -1,10 +1,12 @@
 //! Reads components and the files that go with them.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use palisade_events::without_mark;
 use palisade_runtime::manifest::{Capability, Settings};
 use palisade_runtime::{MAX_DEBUG_FILE, Plugin, Runtime, Symbols};
 
@@ -13,8 +15,8 @@ use crate::build::{SCRATCH, debug_file, is_debug_file};
 use crate::output::{BACKTRACE, FULL};
 
 /// The largest component, settings file and networks file that is read.
-const MAX_COMPONENT: u64 = 64 << 20;
-const MAX_TEXT: u64 = 4 << 20;
+pub(crate) const MAX_COMPONENT: u64 = 64 << 20;
+pub(crate) const MAX_TEXT: u64 = 4 << 20;
 /// The longest line of a text: what is wrong with it is told with the line.
 const MAX_LINE: usize = 64 << 10;
 /// How deep folders of components are searched, and how much of them is looked at.
@@ -23,8 +25,34 @@ const MAX_ENTRIES: usize = 100_000;
 
 /// What became of a component.
 pub(super) enum Read {
-    Plugin { plugin: Arc<Plugin>, compiled: bool },
-    LeftOut(String),
+    Plugin {
+        plugin: Arc<Plugin>,
+        compiled: bool,
+        /// Where it comes from.
+        place: String,
+    },
+    LeftOut(LeftOut),
+}
+
+/// A plugin that does not run.
+#[derive(Clone, Debug)]
+pub(crate) struct LeftOut {
+    /// Its name.
+    pub(crate) plugin: String,
+    /// Why, and what to do.
+    pub(super) why: String,
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "plugin `{}` is left out: {}", self.plugin, self.why)
+    }
+}
+
+/// Plugins that are left out, on one line.
+pub(crate) fn told(left_out: &[LeftOut]) -> String {
+    let told: Vec<String> = left_out.iter().map(LeftOut::to_string).collect();
+    told.join("; ")
 }
 
 /// Loads the components in these files, as many at a time as there are cores; what comes out
@@ -83,11 +111,10 @@ pub(super) fn read(
         .filter(|name| !given.datasets.iter().any(|d| d.name() == *name))
         .collect();
     if let Some(name) = missing.first() {
-        return Ok(Read::LeftOut(format!(
-            "plugin `{}` is left out: it needs the dataset `{name}`; give it with --dataset \
-                 {name}=FILE",
-            manifest.name
-        )));
+        return Ok(Read::LeftOut(LeftOut {
+            plugin: manifest.name,
+            why: format!("it needs the dataset `{name}`; give it with --dataset {name}=FILE"),
+        }));
     }
     let settings = settings
         .or_else(|| given.settings.get(&manifest.name).cloned())
@@ -101,6 +128,7 @@ pub(super) fn read(
     Ok(Read::Plugin {
         plugin: Arc::new(plugin),
         compiled: origin != palisade_runtime::CodeOrigin::Cached,
+        place: name.to_owned(),
     })
 }
 
@@ -177,19 +205,10 @@ fn symbols(component: &[u8], path: &Path) -> Option<Symbols> {
 
 /// Reads a text that was named; it may come through a pipe.
 pub(super) fn text(path: &Path) -> Result<String> {
-    use std::io::Read as _;
-    let file = std::fs::File::open(path).with_context(|| format!("open {}", path.display()))?;
-    let mut bytes = Vec::new();
-    file.take(MAX_TEXT + 1)
-        .read_to_end(&mut bytes)
-        .with_context(|| format!("read {}", path.display()))?;
-    ensure!(
-        bytes.len() as u64 <= MAX_TEXT,
-        "{} has more than {MAX_TEXT} bytes",
-        path.display()
-    );
-    let text = String::from_utf8(bytes);
-    let text = text.with_context(|| format!("{} is not UTF-8 text", path.display()))?;
+    let bytes = crate::named::read(path, MAX_TEXT)?;
+    let text = String::from_utf8(without_mark(&bytes).to_vec());
+    let text =
+        text.with_context(|| format!("{} is not text in UTF-8; save it as such", path.display()))?;
     let long = text.lines().position(|line| line.len() > MAX_LINE);
     if let Some(at) = long {
         bail!(

@@ -13,15 +13,15 @@ use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 use palisade_pipeline::capabilities::LogSink;
 use palisade_pipeline::datasets::{Dataset, DatasetLimits};
-use palisade_pipeline::engine::{Engine, EngineConfig, OnFault};
+use palisade_pipeline::engine::{Engine, EngineConfig, MAX_WORKERS, OnFault};
 use palisade_pipeline::enrich::Networks;
 use palisade_pipeline::memory::Memory;
 use palisade_runtime::compile::{CacheLimits, ChildLimits, CodeCache, Compiler, CompilerCommand};
 use palisade_runtime::manifest::{Capability, Settings, World, parse_duration, parse_size};
 use palisade_runtime::{Config, Limits, Mode, Plugin, Runtime};
 
-pub(crate) use self::load::components;
-use self::load::{Read, read, read_all, text};
+use self::load::{LeftOut, Read, read, read_all, text};
+pub(crate) use self::load::{MAX_COMPONENT, MAX_TEXT, components, told};
 use crate::packs::PackOptions;
 use crate::partition_key::partition_key;
 use crate::places::{Places, open_private};
@@ -48,8 +48,8 @@ pub(crate) struct HostOptions {
     #[command(flatten)]
     memory: MemoryOption,
 
-    /// Worker threads; what comes out does not depend on it [default: one a core]
-    #[arg(long, value_name = "N")]
+    /// Worker threads, 1 to 256; what comes out does not depend on it [default: one a core]
+    #[arg(long, value_name = "N", value_parser = workers, allow_negative_numbers = true)]
     workers: Option<usize>,
 
     /// The most rows of a batch; what comes out does not depend on it
@@ -126,7 +126,9 @@ pub(crate) struct Loaded {
     /// In the order of their names.
     pub(crate) plugins: Vec<Arc<Plugin>>,
     /// Plugins that were left out, and why.
-    pub(crate) left_out: Vec<String>,
+    pub(crate) left_out: Vec<LeftOut>,
+    /// Where each plugin comes from: a file, or a pack and its file.
+    places: Vec<(Arc<Plugin>, String)>,
     /// How many were compiled rather than taken from the cache.
     pub(crate) compiled: usize,
     /// What they are given.
@@ -148,9 +150,11 @@ impl GivenOptions {
         for option in &self.dataset {
             let (name, path) = option
                 .split_once('=')
+                .filter(|(name, path)| !name.is_empty() && !path.is_empty())
                 .with_context(|| format!("`--dataset {option}`: write NAME=FILE"))?;
-            let file = std::fs::File::open(path).with_context(|| format!("open {path}"))?;
-            let dataset = Dataset::read(name, file, &DatasetLimits::default())?;
+            let file = crate::named::open(Path::new(path))?;
+            let dataset = Dataset::read(name, file, &DatasetLimits::default())
+                .with_context(|| format!("read {path}"))?;
             given.datasets.push(Arc::new(dataset));
         }
         if let Some(path) = &self.settings {
@@ -184,6 +188,7 @@ impl HostOptions {
     pub(crate) fn load(&self, given: Given) -> Result<Loaded> {
         let runtime = runtime_for(self.deterministic, self.no_code_cache, &self.memory())?;
         let mut files = Vec::new();
+        let mut passed_over = Vec::new();
         if self.plugins.is_empty() && self.packs.is_empty() {
             let built = Path::new(BUILT);
             ensure!(
@@ -192,7 +197,9 @@ impl HostOptions {
                  with `palisade plugin build`"
             );
             components(built, &mut files)?;
-            files.retain(|file| !file.starts_with(built.join(EXAMPLES)));
+            let is_example = |file: &PathBuf| file.starts_with(built.join(EXAMPLES));
+            let (examples, others) = files.into_iter().partition(is_example);
+            (passed_over, files) = (examples, others);
         }
         for path in &self.plugins {
             components(path, &mut files)?;
@@ -214,7 +221,8 @@ impl HostOptions {
         self.packs.load(&runtime, &mut loaded)?;
         loaded.add_files(&runtime, &files)?;
         loaded.sort()?;
-        settings::check(&loaded, self.given.settings.as_deref())?;
+        settings::check(&loaded, &passed_over, self.given.settings.as_deref())?;
+        loaded.tell_unused_datasets();
         Ok(loaded)
     }
 
@@ -224,13 +232,21 @@ impl HostOptions {
     /// As [`load`](Self::load), and when none of them is a policy.
     pub(crate) fn load_policies(&self, what: &str) -> Result<Loaded> {
         let mut loaded = self.load(self.given()?)?;
+        for left_out in &loaded.left_out {
+            crate::output::warn(&left_out.to_string());
+        }
+        let names: Vec<&str> = loaded.plugins.iter().map(|p| name(p).1).collect();
+        let names = match &names[..] {
+            [] => "no plugin is loaded".to_owned(),
+            names => format!("none of the plugins ({}) is a policy", names.join(", ")),
+        };
         loaded
             .plugins
             .retain(|p| p.manifest().world == World::Policy);
         ensure!(
             !loaded.plugins.is_empty(),
-            "none of the plugins is a policy, so nothing could permit the {what}; name some with \
-             --plugins"
+            "{names}, so nothing could permit the {what}; name some with --plugins, such as \
+             target/plugins/vuln-disclosure"
         );
         Ok(loaded)
     }
@@ -268,6 +284,12 @@ fn memory(text: &str) -> Result<NonZeroU64, String> {
     let bytes = NonZeroU64::new(parse_size(text)?).filter(|bytes| bytes.get() >= Memory::LEAST);
     let least = crate::output::size(Memory::LEAST);
     bytes.ok_or_else(|| format!("`{text}` is too little; at least {least} are needed"))
+}
+
+/// Reads the option `--workers`.
+fn workers(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|n| (1..=MAX_WORKERS).contains(n));
+    number.ok_or_else(|| format!("write a number from 1 to {MAX_WORKERS}"))
 }
 
 /// Reads the option `--on-fault`.
@@ -343,6 +365,7 @@ impl Loaded {
         Loaded {
             plugins: Vec::new(),
             left_out: Vec::new(),
+            places: Vec::new(),
             compiled: 0,
             given,
         }
@@ -395,23 +418,62 @@ impl Loaded {
     /// # Errors
     /// When two have the same.
     pub(crate) fn sort(&mut self) -> Result<()> {
-        let name = |p: &Arc<Plugin>| (p.manifest().pack.clone(), p.manifest().name.clone());
-        self.plugins.sort_by_key(name);
+        self.plugins.sort_by(|a, b| name(a).cmp(&name(b)));
         let twice = self.plugins.windows(2).find(|w| name(&w[0]) == name(&w[1]));
         if let Some(twice) = twice {
             let (pack, name) = name(&twice[0]);
-            bail!("plugin `{name}` of pack `{pack}` is there twice; name one of the two files");
+            let is_one = |(plugin, _): &&(Arc<Plugin>, String)| self::name(plugin) == (pack, name);
+            let places: Vec<&str> = self
+                .places
+                .iter()
+                .filter(is_one)
+                .map(|(_, place)| place.as_str())
+                .collect();
+            bail!(
+                "plugin `{name}` of pack `{pack}` is there {} times, in {}; name only one of \
+                 these with --plugins",
+                places.len(),
+                places.join(" and ")
+            );
         }
         Ok(())
     }
 
     fn take(&mut self, read: Read) {
         match read {
-            Read::Plugin { plugin, compiled } => {
+            Read::Plugin {
+                plugin,
+                compiled,
+                place,
+            } => {
                 self.compiled += usize::from(compiled);
+                self.places.push((Arc::clone(&plugin), place));
                 self.plugins.push(plugin);
             }
             Read::LeftOut(why) => self.left_out.push(why),
+        }
+    }
+
+    /// Warns of datasets that were given for nobody: a misspelt name must not look like one that
+    /// finds nothing.
+    fn tell_unused_datasets(&self) {
+        let mut named: Vec<&str> = self
+            .plugins
+            .iter()
+            .flat_map(|plugin| &plugin.manifest().datasets)
+            .map(String::as_str)
+            .collect();
+        named.sort_unstable();
+        named.dedup();
+        let names = match &named[..] {
+            [] => "they name none".to_owned(),
+            named => format!("they name `{}`", named.join("`, `")),
+        };
+        let unused = self.given.datasets.iter().map(|dataset| dataset.name());
+        for unused in unused.filter(|name| !named.contains(name)) {
+            crate::output::warn(&format!(
+                "no plugin that is loaded names the dataset `{unused}`; {names}"
+            ));
         }
     }
 
@@ -423,6 +485,12 @@ impl Loaded {
         let plugins = self.plugins.clone();
         Ok(Engine::new(config, plugins, &self.given.datasets, log)?)
     }
+}
+
+/// Pack and name, by which plugins are told apart.
+fn name(plugin: &Plugin) -> (&str, &str) {
+    let manifest = plugin.manifest();
+    (&manifest.pack, &manifest.name)
 }
 
 /// What the clock says, in nanoseconds since 1970; nothing where it cannot be told.

@@ -52,6 +52,13 @@ pub(crate) fn first_difference(expected: &[Value], actual: &[String]) -> Option<
         .map(|at| at + 1)
 }
 
+/// How many lines of `after` are not in `before`, and how many of `before` are gone.
+pub(crate) fn changed_lines(before: &str, after: &str) -> (usize, usize) {
+    let diff = TextDiff::from_lines(before, after);
+    let count = |tag| diff.iter_all_changes().filter(|c| c.tag() == tag).count();
+    (count(ChangeTag::Insert), count(ChangeTag::Delete))
+}
+
 /// Both as values that are equal where the order of fields and how a number is written differ.
 fn comparable(expected: &[Value], actual: &[String]) -> (Vec<Value>, Vec<Value>) {
     let mut expected = expected.to_vec();

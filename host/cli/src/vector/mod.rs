@@ -20,6 +20,6 @@ mod compare;
 mod golden;
 mod read;
 
-pub(crate) use compare::{difference, first_difference};
+pub(crate) use compare::{changed_lines, difference, first_difference};
 pub(crate) use golden::{decision, event, finding};
-pub(crate) use read::{Input, Vector, find_all, find_in, line};
+pub(crate) use read::{Input, MAX_FILE_BYTES, Vector, find_all, find_in, line};

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use palisade_events::Event;
 use palisade_events::json::{Mode, parse_event};
+use palisade_events::{Event, without_mark};
 use serde_json::Value;
 
 /// The files that a vector can have, in the order in which they are explained.
@@ -21,7 +21,7 @@ const FILES: [&str; 7] = [
 /// The folder of datasets.
 const DATASETS: &str = "datasets";
 /// The largest file of a vector; larger inputs belong into whole-system tests.
-const MAX_FILE_BYTES: u64 = 64 << 20;
+pub(crate) const MAX_FILE_BYTES: u64 = 64 << 20;
 
 /// What is put into a plugin.
 #[derive(Debug, Clone)]
@@ -206,7 +206,7 @@ fn datasets(dir: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
 /// Lines that hold something, with their numbers from 1.
 fn lines(text: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
     (1..)
-        .zip(text.split(|byte| *byte == b'\n'))
+        .zip(without_mark(text).split(|byte| *byte == b'\n'))
         .map(|(number, line)| (number, line.trim_ascii()))
         .filter(|(_, line)| !line.is_empty())
 }
@@ -221,7 +221,10 @@ pub(crate) fn line(path: &Path, nth: u64) -> Option<(u64, String)> {
 fn text(path: &Path) -> Result<Option<String>> {
     bytes(path)?
         .map(|bytes| {
-            String::from_utf8(bytes).with_context(|| format!("{} is not UTF-8", path.display()))
+            let text = without_mark(&bytes).to_vec();
+            String::from_utf8(text).with_context(|| {
+                format!("{} is not text in UTF-8; save it as such", path.display())
+            })
         })
         .transpose()
 }

@@ -165,7 +165,10 @@ fn a_wrong_project_is_refused_with_what_to_do() {
             &["no field `dst.prot`", "did you mean `dst.port`?"],
         ),
         (&["unknown-kind"], &["did you mean `network.flow`?"]),
-        (&["wrong-kind"], &["plugin.kind", "detektor", "detector"]),
+        (
+            &["wrong-kind"],
+            &["plugin.toml, line ", "plugin.kind", "detektor", "detector"],
+        ),
         (&["wrong-wit"], &["plugin.wit", "9.9"]),
         (
             &["no-toml"],
@@ -182,7 +185,10 @@ fn a_wrong_project_is_refused_with_what_to_do() {
             &["one", "--sdk", "empty"],
             &["empty is not the `sdk` folder", "--sdk"],
         ),
-        (&["one", "--format", "ocsf"], &["cannot write ocsf"]),
+        (
+            &["one", "--format", "ocsf"],
+            &["invalid value 'ocsf'", "[possible values: table, ndjson]"],
+        ),
     ] {
         let mut command = palisade(path);
         let mut assert = command

@@ -149,3 +149,66 @@ fn nothing_of_a_request_is_dropped() {
             .stderr(contains(format!("`{field}` is")).and(contains("write a list")));
     }
 }
+
+#[test]
+fn what_closes_the_gate_is_told_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    project(dir, "1.0.0");
+    std::fs::create_dir(dir.join("guard/docs")).unwrap();
+    let docs = "docs = [\"docs/guide.md\"]\n";
+    let text =
+        "# Guide\n\nFor everybody, TLP:GREEN.\n\nNot this: TLP:AMBER+STRICT.\nNor TLP:PURPLE.\n";
+    std::fs::write(dir.join("guard/docs/guide.md"), text).unwrap();
+    build(dir, r#","tlp":"white""#, docs);
+    push(dir, None)
+        .code(1)
+        .stdout(contains("docs/guide.md, line 6: `TLP:PURPLE` is no colour"))
+        .stdout(contains("build the pack again"));
+    std::fs::write(
+        dir.join("guard/docs/guide.md"),
+        text.replace("Nor TLP:PURPLE.", ""),
+    )
+    .unwrap();
+    build(dir, r#","tlp":"white""#, docs);
+    let place = || contains("docs/guide.md, line 5: `TLP:AMBER+STRICT`");
+    push(dir, None).code(2).stderr(place());
+    push(dir, Some(r#"{"audience":"open"}"#))
+        .code(1)
+        .stdout(place().and(contains("TLP:GREEN").not()))
+        .stdout(contains("build the pack again"));
+    run(
+        dir,
+        &["pack", "inspect", "target/packs/acme-guard-1.0.0.tar"],
+    )
+    .success()
+    .stdout(contains("restricted by docs/guide.md, line 5"));
+    std::fs::remove_dir_all(dir.join("guard/docs")).unwrap();
+    for (fields, place) in [
+        (
+            r#","tlp":"red""#,
+            "line 1, field `tlp`: `red`, which is TLP:RED",
+        ),
+        (
+            r#","labels":"secretive""#,
+            "line 1, field `labels`: `secretive`",
+        ),
+        (r#","notice":"N-1""#, "line 1, field `notice`: `N-1`"),
+        ("", "line 1: no colour is named"),
+    ] {
+        build(dir, fields, "");
+        let place = format!("datasets/list.ndjson, {place}");
+        push(dir, None).code(2).stderr(contains(place));
+    }
+    build(
+        dir,
+        r#","tlp":"clear","embargo":"2999-01-01T00:00:00Z""#,
+        "",
+    );
+    push(dir, None)
+        .code(1)
+        .stdout(contains("under embargo until"))
+        .stdout(contains(
+            "datasets/list.ndjson, line 1, field `embargo`: `2999-01-01T00:00:00Z`",
+        ));
+}

@@ -8,6 +8,7 @@
 
 mod build;
 mod faults;
+mod formats;
 mod gate;
 mod inspect;
 mod javascript;
@@ -23,6 +24,8 @@ mod stale;
 mod store;
 mod token;
 mod vectors;
+mod windows;
+mod wrong_input;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -9,7 +9,7 @@ use crate::palisade;
 use crate::site::{TRUST, ok, project, run, site};
 
 /// Runs a command that is refused, and looks for what it must say.
-fn refused(dir: &Path, command: &str, told: &[&str]) {
+pub(crate) fn refused(dir: &Path, command: &str, told: &[&str]) {
     let args: Vec<&str> = command.split_whitespace().collect();
     let output = run(dir, &args).code(2).get_output().clone();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -250,7 +250,7 @@ fn site_with(dir: &Path, version: &str) {
 }
 
 /// A pack of the vendor, signed.
-fn site_pack(dir: &Path, version: &str) {
+pub(crate) fn site_pack(dir: &Path, version: &str) {
     project(dir, version);
     ok(dir, &["pack", "build", "guard"]);
     let pack = format!("target/packs/acme-guard-{version}.tar");

@@ -78,6 +78,7 @@ fn every_template_builds_and_passes_its_test_at_once() {
     }
     a_vector_that_comes_out_otherwise_is_shown(&dir);
     what_a_plugin_costs_is_measured(&dir);
+    measuring_ends_in_time(&dir);
     a_wrong_import_is_told_when_it_is_built(&dir);
     datagrams_stand_alone_in_every_language(&dir);
     // A run without --plugins must not find them.
@@ -125,6 +126,29 @@ fn a_vector_that_comes_out_otherwise_is_shown(dir: &Path) {
         .code(2)
         .stderr(contains("no vector matches `nothing`"));
     fs::write(&vector, text).unwrap();
+}
+
+/// However many events are asked for, and however slow it is.
+fn measuring_ends_in_time(dir: &Path) {
+    let began = std::time::Instant::now();
+    for name in ["detector-c", "parser-c"] {
+        let assert = palisade(dir)
+            .args(["plugin", "bench", name, "--events", "1000000000"])
+            .args(["--time", "400ms", "--format", "json"])
+            .assert()
+            .code(0)
+            .stderr(contains(
+                "the time (400ms, --time) was up before 1000000000 events",
+            ));
+        let costs: serde_json::Value = serde_json::from_slice(&assert.get_output().stdout).unwrap();
+        for cost in costs.as_array().unwrap() {
+            assert_eq!(cost["time_up"], true, "{cost}");
+            let rounds = cost["rounds"].as_u64().unwrap();
+            assert!(rounds > 1 && cost["shown"].as_u64().unwrap() > 1, "{cost}");
+        }
+    }
+    // Blocks are small as long as nobody knows how long they take; the rest is for building.
+    assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
 }
 
 fn what_a_plugin_costs_is_measured(dir: &Path) {
@@ -208,7 +232,13 @@ fn datagrams_stand_alone_in_every_language(dir: &Path) {
             .arg(&project)
             .env("PALISADE_BLESS", "1")
             .assert()
-            .code(0);
+            .code(0)
+            .stdout(
+                contains("wrote ")
+                    .and(contains("expected.ndjson, new: "))
+                    .and(contains(" lines added, 0 removed"))
+                    .and(contains("1 files written")),
+            );
         let text = fs::read_to_string(vector.join("expected.ndjson")).unwrap();
         let parsed: Vec<String> = text
             .lines()

@@ -124,7 +124,7 @@ fn wrong_input_ends_with_2_and_says_what_to_do() {
         (&["store", "list", "--store", "other"], "notes.txt"),
         (
             &["store", "list", "--format", "ocsf"],
-            "cannot write ocsf; choose --format table or ndjson or json",
+            "[possible values: table, ndjson, json]",
         ),
         (&["store", "liste"], "a similar subcommand exists: 'list'"),
     ] {

@@ -4,12 +4,14 @@
 use std::fs;
 use std::path::Path;
 
+use palisade_events::json::write_event;
+use palisade_events::{Body, Envelope, Event, Kind};
 use predicates::str::contains;
 
 use crate::palisade;
 
 /// Writes a plugin of one rule, `late`, in JavaScript.
-fn plugin(dir: &Path, name: &str, kind: &str, rest: &str, code: &str) {
+pub(crate) fn plugin(dir: &Path, name: &str, kind: &str, rest: &str, code: &str) {
     fs::create_dir_all(dir.join(name)).unwrap();
     let manifest = format!(
         "[plugin]\nname = \"{name}\"\nversion = \"0.1.0\"\nkind = \"{kind}\"\nwit = \"0.1\"\n\
@@ -20,7 +22,7 @@ fn plugin(dir: &Path, name: &str, kind: &str, rest: &str, code: &str) {
     fs::write(dir.join(name).join("plugin.js"), code).unwrap();
 }
 
-fn vector(dir: &Path, name: &str, files: &[(&str, &str)]) {
+pub(crate) fn vector(dir: &Path, name: &str, files: &[(&str, &str)]) {
     let vector = dir.join("vectors").join(name);
     fs::create_dir_all(&vector).unwrap();
     for (file, text) in files {
@@ -29,12 +31,27 @@ fn vector(dir: &Path, name: &str, files: &[(&str, &str)]) {
 }
 
 /// An event of `network.app` at a time of day.
-fn app(time: &str, operation: &str) -> String {
+pub(crate) fn app(time: &str, operation: &str) -> String {
     format!(
         "{{\"kind\":\"network.app\",\"time\":\"2025-06-01T{time}Z\",\
          \"src\":{{\"ip\":\"10.0.0.1\"}},\"dst\":{{\"ip\":\"10.0.0.2\"}},\
          \"protocol\":\"x\",\"operation\":\"{operation}\"}}\n"
     )
+}
+
+/// The same with all fields, as a run wants them.
+pub(crate) fn whole(operation: &str) -> String {
+    let Body::NetworkApp(mut body) = Body::neutral(Kind::NetworkApp) else {
+        panic!("another kind");
+    };
+    body.operation = operation.to_owned();
+    let event = Event {
+        envelope: Envelope::default(),
+        body: Body::NetworkApp(body),
+    };
+    let mut line = Vec::new();
+    write_event(&mut line, &event).unwrap();
+    String::from_utf8(line).unwrap().trim_end().to_owned() + "\n"
 }
 
 const LATE: &str =
@@ -285,4 +302,77 @@ fn a_request_is_judged_after_the_timers_of_what_was_given() {
             .stdout(contains(said))
             .code(code);
     }
+}
+
+/// Writes of every row, and throws at the 17th.
+const SPEAKS: &str = r#"
+import { Text } from "palisade-sdk/batch.js";
+import { field } from "palisade-sdk/field.js";
+
+const OPERATION = field("operation");
+
+export const plugin = {
+  configure(_list) {
+    console.info("configured");
+  },
+};
+
+export const evaluate = {
+  evaluate(_subscription, rows) {
+    const operations = new Text(OPERATION);
+    for (let row = 0; row < rows; row++) {
+      const operation = operations.text(row);
+      console.info(`row ${operation}.`);
+      if (operation === "n17") throw new Error("never 17");
+    }
+  },
+};
+"#;
+
+#[test]
+fn what_a_plugin_writes_is_told_once_and_its_faults_are_counted_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let rest = "capabilities = [\"log\"]\n[[subscription]]\nkind = \"network.app\"\n\
+                fields = [\"operation\"]\n";
+    plugin(dir, "speaks", "detector", rest, SPEAKS);
+    palisade(dir)
+        .args(["plugin", "build", "speaks", "--out", "."])
+        .assert()
+        .code(0);
+    let events: String = (1..=40).map(|n| whole(&format!("n{n}"))).collect();
+    fs::write(dir.join("in.ndjson"), events).unwrap();
+    let output = palisade(dir)
+        .args([
+            "run",
+            "in.ndjson",
+            "--workers",
+            "1",
+            "--plugins",
+            "tests/speaks.wasm",
+        ])
+        .args(["--dead-letters", "dead", "--summary", "summary.json"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    for n in 1..=40 {
+        let line = format!("plugin `speaks` says: row n{n}.\n");
+        assert_eq!(said.matches(&line).count(), 1, "{n}: {said}");
+    }
+    assert_eq!(said.matches("says: configured").count(), 1, "{said}");
+    assert!(said.contains("faults of plugins: 1\n"), "{said}");
+    let row = said
+        .lines()
+        .find(|line| line.starts_with("speaks "))
+        .unwrap();
+    assert!(row.ends_with(" 1"), "{row}");
+    let summary = fs::read(dir.join("summary.json")).unwrap();
+    let summary: serde_json::Value = serde_json::from_slice(&summary).unwrap();
+    assert_eq!(summary["faults"], 1);
+    assert_eq!(summary["plugins"][0]["faults"], 1);
+    // Events count from 1, as lines do.
+    let letter = fs::read(dir.join("dead")).unwrap();
+    let letter: serde_json::Value = serde_json::from_slice(&letter).unwrap();
+    assert_eq!(letter["event"], 17, "{letter}");
+    assert_eq!(letter.get("line"), None, "{letter}");
 }

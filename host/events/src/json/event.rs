@@ -193,8 +193,10 @@ pub fn parse_kind(line: &[u8]) -> Result<Kind, JsonError> {
         }
     };
     Kind::from_name(&name).ok_or_else(|| {
-        let hint = closest(&name, Kind::NAMES.iter().copied())
-            .map_or_else(String::new, |known| format!("; did you mean `{known}`?"));
+        let hint = closest(&name, Kind::NAMES.iter().copied()).map_or_else(
+            || format!("; there are `{}`", Kind::NAMES.join("`, `")),
+            |known| format!("; did you mean `{known}`?"),
+        );
         let shown = super::shorten(&name);
         JsonError {
             line: None,

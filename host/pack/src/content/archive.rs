@@ -178,7 +178,13 @@ fn extensions(path: &str, entry: &mut tar::Entry<'_, impl Read>) -> Result<(), R
 }
 
 fn broken(error: io::Error) -> Refusal {
+    // What is no archive is quoted by who reads it as one.
+    let text = error.to_string();
+    let plain = text.bytes().all(|b| matches!(b, b' '..=b'~'));
     Refusal::Archive {
-        problem: error.to_string(),
+        problem: match plain {
+            true => text,
+            false => "it is no tar archive".into(),
+        },
     }
 }

@@ -1,10 +1,12 @@
 //! Which files of a pack are read for labels, and as what.
 
+use palisade_events::without_mark;
+
 use super::markup;
 use super::mention::Manner;
 use super::node::Node;
 use super::read::{Form, Reader};
-use super::{Carried, Labels};
+use super::{Carried, Labels, picture};
 
 /// The largest document that is taken apart at once, in bytes; lines are taken one by one.
 const MAX_DOCUMENT: usize = 32 << 20;
@@ -14,9 +16,9 @@ const PROSE: [&str; 12] = [
     "adoc", "css", "htm", "html", "js", "license", "md", "markdown", "rst", "svg", "txt", "toml",
 ];
 
-/// Captures and pictures, which are no text and hold none but in passing, by what each has at
-/// which places. Their first bytes alone could stand before anything.
-const CAPTURES_AND_PICTURES: [&[(usize, &[u8])]; 11] = [
+/// Captures, which are no text and hold it but in passing, by what each has at which places: what
+/// packets carry is looked at as text, and their first bytes alone could stand before anything.
+const CAPTURES: [&[(usize, &[u8])]; 6] = [
     // pcap 2.4, in microseconds and nanoseconds, in both orders of bytes.
     &[(0, b"\xd4\xc3\xb2\xa1\x02\0\x04\0")],
     &[(0, b"\x4d\x3c\xb2\xa1\x02\0\x04\0")],
@@ -24,11 +26,6 @@ const CAPTURES_AND_PICTURES: [&[(usize, &[u8])]; 11] = [
     &[(0, b"\xa1\xb2\x3c\x4d\0\x02\0\x04")],
     &[(0, b"\x0a\x0d\x0d\x0a"), (8, b"\x1a\x2b\x3c\x4d")],
     &[(0, b"\x0a\x0d\x0d\x0a"), (8, b"\x4d\x3c\x2b\x1a")],
-    &[(0, b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR")],
-    &[(0, b"\xff\xd8\xff")],
-    &[(0, b"GIF87a")],
-    &[(0, b"GIF89a")],
-    &[(0, b"RIFF"), (8, b"WEBPVP8")],
 ];
 
 /// What the entries of a dataset carry.
@@ -45,7 +42,7 @@ pub(crate) fn dataset(path: &str, bytes: &[u8]) -> Result<Carried, String> {
         reader.line = Some(number);
         reader.record(&node);
     }
-    Ok(done(reader))
+    Ok(reader.finish(None))
 }
 
 /// What a file of `vectors/` or `docs/` carries. A dataset of a vector is a dataset; nothing else
@@ -61,14 +58,19 @@ pub(crate) fn other(path: &str, bytes: &[u8]) -> Carried {
     let text = match std::str::from_utf8(without_mark(bytes)) {
         Ok(text) if !text.contains('\0') => text,
         _ => {
-            if is_capture_or_picture(bytes) {
+            if is_capture(bytes) {
                 prose(&mut reader, &String::from_utf8_lossy(bytes));
+            } else if picture::is_whole(bytes) {
+                prose(&mut reader, &String::from_utf8_lossy(bytes));
+                // What cameras and editors say of a picture may be in UTF-16.
+                let wide: Vec<u8> = bytes.iter().copied().filter(|byte| *byte != 0).collect();
+                prose(&mut reader, &String::from_utf8_lossy(&wide));
             } else {
-                let what = "it is neither text (UTF-8) nor a capture or picture that is known, so \
-                            what it holds cannot be read; put in what is in it";
+                let what = "it is neither text (UTF-8) nor a capture or whole picture of a kind \
+                            that is known, so what it holds cannot be read; put in what is in it";
                 reader.not_read("", what);
             }
-            return done(reader);
+            return reader.finish(None);
         }
     };
     let name = path.rsplit('/').next().unwrap_or(path);
@@ -80,12 +82,12 @@ pub(crate) fn other(path: &str, bytes: &[u8]) -> Carried {
         reader.form = Form::Event;
         reader.record(&node);
         reader.text(&markup::comments(text), Manner::Prose);
-        return done(reader);
+        return reader.finish(Some(text));
     }
     let structured = matches!(end.as_str(), "json" | "ndjson" | "jsonl" | "stix" | "csaf");
     if structured || text.trim_start().starts_with(['{', '[']) {
         if records(&mut reader, text) {
-            return done(reader);
+            return reader.finish(Some(text));
         }
         reader = Reader::new(form, path);
         if structured {
@@ -96,25 +98,57 @@ pub(crate) fn other(path: &str, bytes: &[u8]) -> Carried {
     }
     if PROSE.contains(&end.as_str()) || !name.contains('.') {
         prose(&mut reader, text);
+        if end == "svg" {
+            own_entities(&mut reader, text);
+        }
     } else {
-        reader.text(text, Manner::Data);
+        data(&mut reader, text);
         if form == Form::Data && !text.trim().is_empty() && reader.labels.tlp.is_none() {
-            reader.labels.unmarked = true;
+            reader.unmarked();
         }
     }
-    done(reader)
+    reader.finish(None)
 }
 
 /// What a text carries that is written for people.
 pub(crate) fn text(path: &str, text: &str) -> Carried {
     let mut reader = Reader::new(Form::Event, path);
     prose(&mut reader, text);
-    done(reader)
+    reader.finish(None)
 }
 
-/// Reads a text as it stands, and as it is shown.
+/// Reads data of a form that is not taken apart, such as XML, YAML and tables, as it stands and as
+/// those see it who replace entities and leave tags out.
+fn data(reader: &mut Reader<'_>, text: &str) {
+    reader.text(text, Manner::Data);
+    if let Some(decoded) = markup::decoded(text) {
+        reader.text(&decoded, Manner::Data);
+    }
+    if let Some(shown) = markup::shown(text) {
+        reader.text(&shown, Manner::Prose);
+    }
+    own_entities(reader, text);
+}
+
+/// Tells entities that a document of XML defines itself, whose texts are not put in here.
+fn own_entities(reader: &mut Reader<'_>, text: &str) {
+    let Some(at) = text.find("<!ENTITY") else {
+        return;
+    };
+    reader.line = Some(1 + memchr::memchr_iter(b'\n', &text.as_bytes()[..at]).count());
+    let what = "it defines entities of its own, so what it says cannot be read; write out what they \
+                stand for";
+    reader.not_read("", what);
+    reader.line = None;
+}
+
+/// Reads a text as it stands, with entities replaced, and as it is shown.
 fn prose(reader: &mut Reader<'_>, text: &str) {
     reader.text(text, Manner::Prose);
+    // What stands in tags, such as the text in place of a picture.
+    if let Some(decoded) = markup::decoded(text) {
+        reader.text(&decoded, Manner::Prose);
+    }
     let shown = markup::shown(text);
     if let Some(shown) = &shown {
         reader.text(shown, Manner::Prose);
@@ -123,11 +157,9 @@ fn prose(reader: &mut Reader<'_>, text: &str) {
     reader.text(&tables, Manner::Prose);
 }
 
-fn is_capture_or_picture(bytes: &[u8]) -> bool {
+fn is_capture(bytes: &[u8]) -> bool {
     let has = |(at, part): &(usize, &[u8])| bytes.get(*at..).is_some_and(|b| b.starts_with(part));
-    CAPTURES_AND_PICTURES
-        .iter()
-        .any(|parts| parts.iter().all(has))
+    CAPTURES.iter().any(|parts| parts.iter().all(has))
 }
 
 /// Reads one document, or one on each line; whether that is what the text is.
@@ -172,19 +204,6 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     numbered.filter(|(_, line)| !line.is_empty())
 }
 
-/// The bytes after a byte-order mark.
-fn without_mark(bytes: &[u8]) -> &[u8] {
-    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
-}
-
-fn done(mut reader: Reader<'_>) -> Carried {
-    reader.finish();
-    Carried {
-        labels: reader.labels,
-        unread: reader.unread,
-    }
-}
-
 /// What the labels that an author states say in their own free words.
 pub(crate) fn stated(labels: &Labels) -> Carried {
     let mut reader = Reader::new(Form::Data, crate::PACK_TOML);
@@ -196,5 +215,5 @@ pub(crate) fn stated(labels: &Labels) -> Carried {
         ("derived_from".to_owned(), list(&labels.derived_from)),
     ]));
     reader.labels.unmarked = false;
-    done(reader)
+    reader.finish(None)
 }

@@ -2,6 +2,7 @@
 //! have it in the words of other tools.
 
 use super::field::{is_open, is_restricting, restricts};
+use super::ground::Restriction;
 use super::node::Node;
 use super::read::{Form, Reader};
 use super::tlp::{Tlp, compact, shown};
@@ -60,7 +61,7 @@ impl Reader<'_> {
         }
         // A bare `red` among the labels; a bare `white` may be anything.
         if let Some(colour) = Tlp::from_name(word).filter(|colour| *colour > Tlp::Clear) {
-            return self.see(colour);
+            return self.see(colour, name, word);
         }
         let (space, rest) = word.split_once([':', '=']).unwrap_or((word, ""));
         match compact(space).as_str() {
@@ -79,7 +80,10 @@ impl Reader<'_> {
                     "a label has more than 256 bytes or control characters",
                 );
             }
-            _ => drop(self.labels.marks.insert(word.to_owned())),
+            _ => {
+                self.labels.marks.insert(word.to_owned());
+                self.ground(Restriction::Mark, name, word);
+            }
         }
     }
 
@@ -104,6 +108,7 @@ impl Reader<'_> {
                 let part = i64::from(until.subsec_nanosecond() > 0);
                 let until = Time::from_seconds(until.as_second() + part);
                 self.labels.embargo = self.labels.embargo.max(Some(until));
+                self.ground(Restriction::Embargo, name, &node.shown());
             }
             None => {
                 let what = format!(
@@ -156,6 +161,7 @@ impl Reader<'_> {
                 self.not_read(name, what);
             } else {
                 self.labels.derived_from.insert(id.to_owned());
+                self.ground(Restriction::Origin, name, id);
             }
         }
     }
@@ -182,9 +188,9 @@ impl Reader<'_> {
         };
         match level.as_str() {
             // Your organisation only.
-            "0" => self.see(Tlp::AmberStrict),
+            "0" => self.see(Tlp::AmberStrict, name, "0"),
             // This community, and connected ones.
-            "1" | "2" => self.see(Tlp::Green),
+            "1" | "2" => self.see(Tlp::Green, name, &level),
             // All communities, and as the event that it is in: no colour.
             "3" | "5" => {}
             // 4, a sharing group, is one of these.
@@ -210,7 +216,7 @@ impl Reader<'_> {
             // MISP: none. CSAF 2.1: everybody.
             "0" | "ffffffff-ffff-ffff-ffff-ffffffffffff" => {}
             // CSAF 2.1: nobody.
-            "00000000-0000-0000-0000-000000000000" => self.see(Tlp::Red),
+            "00000000-0000-0000-0000-000000000000" => self.see(Tlp::Red, name, id),
             _ => {
                 let what = "it is for a sharing group, whose members are not known here";
                 self.not_read(name, what);
@@ -225,7 +231,7 @@ impl Reader<'_> {
             Node::Text(text) => {
                 if !self.mentioned(name, text, true) {
                     match Tlp::from_name(text).filter(|colour| *colour > Tlp::Clear) {
-                        Some(colour) => self.see(colour),
+                        Some(colour) => self.see(colour, name, text),
                         None => self.not_understood(name, text),
                     }
                 }

@@ -34,22 +34,8 @@ const BLOCKS: [&str; 27] = [
     "ul",
 ];
 
-/// Entities that stand for signs that matter here, besides those that are numbers.
-const ENTITIES: [(&str, char); 10] = [
-    ("colon", ':'),
-    ("equals", '='),
-    ("lowbar", '_'),
-    ("nbsp", ' '),
-    ("plus", '+'),
-    ("shy", '\u{ad}'),
-    ("Tab", '\t'),
-    ("zwj", '\u{200d}'),
-    ("zwnj", '\u{200c}'),
-    ("ZeroWidthSpace", '\u{200b}'),
-];
-
-/// The longest name of an entity.
-const ENTITY_LENGTH: usize = 16;
+/// The longest name of a tag that is looked at.
+const NAME_LENGTH: usize = 16;
 
 /// What follows the first `#` of each line of TOML. In a string that is no comment, but nobody
 /// who means no colour writes one there.
@@ -59,30 +45,120 @@ pub(super) fn comments(text: &str) -> String {
     comments.join("\n")
 }
 
-/// A text of HTML, SVG or Markdown as it is shown, with its lines where they were. `None`: it
+/// A text with its entities replaced, by number and by name, as browsers do: old names, such as
+/// `&shy`, do without the `;`. Its lines are where they were. `None`: it has none.
+pub(super) fn decoded(text: &str) -> Option<String> {
+    text.contains('&').then(|| {
+        let mut out = String::with_capacity(text.len());
+        decode(text, &mut out);
+        out
+    })
+}
+
+fn decode(text: &str, out: &mut String) {
+    for line in text.split_inclusive('\n') {
+        let (line, end) = match line.strip_suffix('\n') {
+            Some(line) => (line, "\n"),
+            None => (line, ""),
+        };
+        let decoded = htmlize::unescape(line);
+        // `&NewLine;` begins no line of the file.
+        out.extend(decoded.chars().map(|c| if c == '\n' { ' ' } else { c }));
+        out.push_str(end);
+    }
+}
+
+/// A text of HTML, SVG, XML or Markdown as it is shown, with its lines where they were. `None`: it
 /// has neither tags nor entities.
 pub(super) fn shown(text: &str) -> Option<String> {
     if !text.contains(['<', '&']) {
         return None;
     }
     let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    // Behind it no tag ends, and looking for an end from each `<` would take for ever.
-    let last = text.rfind('>').unwrap_or(0);
-    while let Some(at) = rest.find(['<', '&']) {
-        out.push_str(&rest[..at]);
-        let read = match rest.as_bytes()[at] {
-            b'<' if text.len() - rest.len() + at > last => 0,
-            b'<' => tag(&rest[at..], &mut out),
-            _ => entity(&rest[at..], &mut out),
-        };
-        if read == 0 {
-            out.push_str(&rest[at..=at]);
+    let ends = Ends::of(text);
+    // What is shown goes in runs between tags, as no entity goes beyond one.
+    let (mut run, mut at) = (0, 0);
+    let mut instead = String::new();
+    while let Some(found) = text.get(at..).and_then(|rest| rest.find('<')) {
+        let from = at + found;
+        instead.clear();
+        match piece(text, from, &ends, &mut instead) {
+            // No tag: the run goes on.
+            0 => at = from + 1,
+            read => {
+                decode(&text[run..from], &mut out);
+                out.push_str(&instead);
+                at = from + read;
+                run = at;
+            }
         }
-        rest = &rest[at + read.max(1)..];
     }
-    out.push_str(rest);
+    decode(&text[run..], &mut out);
     Some(out)
+}
+
+/// Behind these places nothing ends any more, and looking for an end from each `<` would take for
+/// ever.
+struct Ends {
+    tag: usize,
+    comment: usize,
+    data: usize,
+}
+
+impl Ends {
+    fn of(text: &str) -> Ends {
+        let last = |end: &str| text.rfind(end).unwrap_or(0);
+        Ends {
+            tag: last(">"),
+            comment: last("-->"),
+            data: last("]]>"),
+        }
+    }
+}
+
+/// Reads what begins with `<`, and what is shown instead: how long it is; 0: it is text.
+fn piece(text: &str, from: usize, ends: &Ends, out: &mut String) -> usize {
+    let rest = &text[from..];
+    let before = |last: usize| last > from;
+    if rest.starts_with("<!--")
+        && before(ends.comment)
+        && let Some(end) = rest.find("-->")
+    {
+        return skipped(rest, end + 3, out);
+    }
+    if rest.starts_with(CDATA)
+        && before(ends.data)
+        && let Some(end) = rest.find("]]>")
+    {
+        out.push_str(&rest[CDATA.len()..end]);
+        return end + 3;
+    }
+    if !before(ends.tag) {
+        return 0;
+    }
+    match rest.as_bytes().get(1) {
+        // Declarations, and what browsers take for comments.
+        Some(b'!' | b'?') => comment(rest, out),
+        Some(b'/') if !rest.as_bytes().get(2).is_some_and(u8::is_ascii_alphabetic) => {
+            comment(rest, out)
+        }
+        _ => tag(rest, out),
+    }
+}
+
+/// Leaves out what is up to the next `>`.
+fn comment(text: &str, out: &mut String) -> usize {
+    text.find('>').map_or(0, |end| skipped(text, end + 1, out))
+}
+
+/// Where text of XML stands that has no tags.
+const CDATA: &str = "<![CDATA[";
+
+/// Leaves out so much, of which lines remain.
+fn skipped(text: &str, length: usize, out: &mut String) -> usize {
+    let lines = text[..length].bytes().filter(|b| *b == b'\n');
+    out.extend(lines.map(|_| '\n'));
+    length
 }
 
 /// Reads a tag, of which lines remain, and the borders of cells as a `:`. How long it is.
@@ -91,15 +167,14 @@ fn tag(text: &str, out: &mut String) -> usize {
     let name: String = inner
         .chars()
         .take_while(char::is_ascii_alphanumeric)
-        .take(ENTITY_LENGTH)
+        .take(NAME_LENGTH)
         .collect::<String>()
         .to_ascii_lowercase();
     if name.is_empty() {
         return 0;
     }
     let Some(end) = text.find('>') else { return 0 };
-    let lines = text[..end].bytes().filter(|b| *b == b'\n');
-    out.extend(lines.map(|_| '\n'));
+    skipped(text, end, out);
     if matches!(name.as_str(), "td" | "th") {
         out.push(':');
     } else if BLOCKS.contains(&name.as_str()) {
@@ -107,31 +182,6 @@ fn tag(text: &str, out: &mut String) -> usize {
         out.push_str(" . ");
     }
     end + 1
-}
-
-/// Reads an entity. How long it is; 0: it is none that is known.
-fn entity(text: &str, out: &mut String) -> usize {
-    let body = &text[1..];
-    let length = body
-        .bytes()
-        .take(ENTITY_LENGTH)
-        .take_while(|b| b.is_ascii_alphanumeric() || *b == b'#')
-        .count();
-    let name = &body[..length];
-    let number = name.strip_prefix('#').and_then(|number| {
-        let hex = number.strip_prefix(['x', 'X']);
-        hex.map_or_else(
-            || number.parse().ok(),
-            |hex| u32::from_str_radix(hex, 16).ok(),
-        )
-    });
-    let known = ENTITIES.iter().find(|(known, _)| *known == name);
-    let Some(c) = number.and_then(char::from_u32).or(known.map(|(_, c)| *c)) else {
-        return 0;
-    };
-    out.push(c);
-    // Browsers do without the `;`.
-    1 + length + usize::from(body[length..].starts_with(';'))
 }
 
 /// What the cells of tables say of the protocol, as `TLP:…`, each on the line where it stands:
@@ -197,15 +247,25 @@ mod tests {
             ("a<b\nc='d'>e", "a\ne"),
             (
                 "1 < 2 && x &unknown; &#xffffffff;",
-                "1 < 2 && x &unknown; &#xffffffff;",
+                "1 < 2 && x &unknown; \u{fffd}",
             ),
             ("<b", "<b"),
             ("&", "&"),
             ("ü&#252;<ü>", "üü<ü>"),
+            // As browsers do: old names without `;`, no entity beyond a tag, other comments.
+            ("&Tab;T&shyL&lowbar;P&NewLine;", "\tT\u{ad}L_P "),
+            ("R&#x45<b></b>D", "RED"),
+            ("T<!-- > -->L<?x?>P<!x></>:<![CDATA[R<E]]>D", "TLP:R<ED"),
+            ("<!-- a\nb", "<!-- a\nb"),
         ] {
             assert_eq!(shown(text).as_deref(), Some(expected), "{text}");
         }
         assert_eq!(shown("plain"), None);
+        assert_eq!(
+            decoded("a<b title='TLP&colon;RED'>").unwrap(),
+            "a<b title='TLP:RED'>"
+        );
+        assert_eq!(decoded("<plain>"), None);
     }
 
     #[test]
@@ -213,6 +273,20 @@ mod tests {
         // Each of these takes hours if it is gone through again from every place.
         let open = shown(&"<a".repeat(8 << 20)).unwrap();
         assert_eq!(open.len(), 16 << 20);
+        for sign in [
+            "<!--",
+            "<![CDATA[",
+            "<",
+            "< &",
+            "&",
+            "&#",
+            "&colo",
+            "</",
+            "<!",
+        ] {
+            let text = sign.repeat((8 << 20) / sign.len());
+            assert_eq!(shown(&text).unwrap().len(), text.len(), "{sign}");
+        }
         let row = "|TLP".repeat(1 << 20);
         let wide = tables(&format!(
             "{row}\n{}\n{}\n",

@@ -13,6 +13,16 @@ pub(super) enum Mention {
     Unknown(String),
 }
 
+/// A place of a text that names the protocol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) mention: Mention,
+    /// What stands there.
+    pub(super) text: String,
+    /// The line of the text, from 1.
+    pub(super) line: usize,
+}
+
 /// How much of a text is taken for a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Manner {
@@ -25,10 +35,14 @@ pub(super) enum Manner {
 }
 
 /// Every place of a text that names the protocol, at most so many.
-pub(super) fn mentions(text: &str, manner: Manner, limit: usize) -> Vec<Mention> {
-    let mut found: Vec<Mention> = Tlp::defined_in(text)
+pub(super) fn mentions(text: &str, manner: Manner, limit: usize) -> Vec<Found> {
+    let mut found: Vec<Found> = Tlp::defined_in(text)
         .take(limit)
-        .map(Mention::Colour)
+        .map(|(colour, id, at)| Found {
+            mention: Mention::Colour(colour),
+            text: id.to_owned(),
+            line: 1 + line_feeds(text.get(..at)),
+        })
         .collect();
     // Most texts have none, and are many.
     let bytes = text.as_bytes();
@@ -42,13 +56,28 @@ pub(super) fn mentions(text: &str, manner: Manner, limit: usize) -> Vec<Mention>
     }
     let normal: String = text.nfkc().collect();
     let words = words(&normal);
+    // Lines are counted once, as places come in order.
+    let (mut line, mut counted) = (1, 0);
     for (at, word) in words.iter().enumerate() {
         if found.len() == limit {
             break;
         }
-        found.extend(mention(&normal, &words, at, word, manner));
+        let Some((mention, to)) = mention(&normal, &words, at, word, manner) else {
+            continue;
+        };
+        line += line_feeds(normal.get(counted..word.from));
+        counted = word.from;
+        found.push(Found {
+            mention,
+            text: shown(normal.get(word.from..to).unwrap_or_default()),
+            line,
+        });
     }
     found
+}
+
+fn line_feeds(text: Option<&str>) -> usize {
+    memchr::memchr_iter(b'\n', text.unwrap_or_default().as_bytes()).count()
 }
 
 /// A run of letters and digits: where it begins and ends, and in lower case.
@@ -86,9 +115,18 @@ fn words(text: &str) -> Vec<Word> {
     words
 }
 
-fn mention(text: &str, words: &[Word], at: usize, word: &Word, manner: Manner) -> Option<Mention> {
-    let as_written =
-        |to: usize| Mention::Unknown(shown(text.get(word.from..to).unwrap_or_default()));
+/// What a word and those behind it say of the protocol, and where that ends.
+fn mention(
+    text: &str,
+    words: &[Word],
+    at: usize,
+    word: &Word,
+    manner: Manner,
+) -> Option<(Mention, usize)> {
+    let as_written = |to: usize| {
+        let text = shown(text.get(word.from..to).unwrap_or_default());
+        (Mention::Unknown(text), to)
+    };
     let end = |word: &Word| word.to;
     if is_look_alike(&word.text, "tlp") {
         return Some(as_written(words.get(at + 1).map_or(word.to, end)));
@@ -135,15 +173,17 @@ fn mention(text: &str, words: &[Word], at: usize, word: &Word, manner: Manner) -
                 return None;
             }
             // Of `AMBER+STRICT` the rest; further letters that belong to it make it unknown.
-            let strict = words.get(next).is_some_and(|w| w.text == "strict");
-            if colour == Tlp::Amber && strict {
-                return Some(Mention::Colour(Tlp::AmberStrict));
+            let strict = words.get(next).filter(|w| w.text == "strict");
+            if colour == Tlp::Amber
+                && let Some(strict) = strict
+            {
+                return Some((Mention::Colour(Tlp::AmberStrict), strict.to));
             }
             let sign = between(last.to, next);
             if words.get(next).is_some() && matches!(sign, "+" | ":") {
                 return Some(as_written(words.get(next).map_or(last.to, end)));
             }
-            Some(Mention::Colour(colour))
+            Some((Mention::Colour(colour), last.to))
         }
         None => {
             let unknown = match manner {
@@ -193,9 +233,13 @@ pub(super) fn is_look_alike(word: &str, wanted: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn alone(found: Vec<Found>) -> Vec<Mention> {
+        found.into_iter().map(|found| found.mention).collect()
+    }
+
     #[test]
     fn what_a_value_says_of_the_protocol_is_a_colour_or_unknown() {
-        let of = |text: &str| mentions(text, Manner::Value, 8);
+        let of = |text: &str| alone(mentions(text, Manner::Value, 8));
         for (text, colour) in [
             ("tlp:red", Tlp::Red),
             ("see [TLP:AMBER+STRICT], not for others", Tlp::AmberStrict),
@@ -235,7 +279,9 @@ mod tests {
 
     #[test]
     fn prose_may_speak_about_the_protocol() {
-        let of = |text: &str| mentions(text, Manner::Prose, 8);
+        let of = |text: &str| alone(mentions(text, Manner::Prose, 8));
+        let third = mentions("a\nTLP\n(TLP:AMBER+STRICT)", Manner::Prose, 8);
+        assert_eq!((third[0].line, &*third[0].text), (3, "TLP:AMBER+STRICT"));
         assert_eq!(of("# TLP:RED\n"), [Mention::Colour(Tlp::Red)]);
         assert!(matches!(of("It is TLP:PURPLE.")[..], [Mention::Unknown(_)]));
         for text in [

@@ -2,15 +2,17 @@
 //!
 //! They are read from all data of a pack, in whatever spelling it has them (`file.rs` says which
 //! files, `field.rs` which fields, `markup.rs` how a text is
-//! shown, `tlp.rs` and `mention.rs` which colours). What speaks of passing it on and is
+//! shown, `picture.rs` what is no text, `ground.rs` where it stands, `tlp.rs` and `mention.rs` which colours). What speaks of passing it on and is
 //! not understood is [`Unread`], and keeps the pack where it is.
 
 mod field;
 mod file;
+mod ground;
 mod handling;
 mod markup;
 mod mention;
 mod node;
+mod picture;
 mod read;
 mod tlp;
 
@@ -20,6 +22,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use file::{dataset, other, stated, text};
+pub use ground::{Ground, Restriction};
 pub use tlp::{Tlp, TlpError};
 
 use crate::Time;
@@ -115,13 +118,7 @@ pub struct Unread {
 
 impl fmt::Display for Unread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.file)?;
-        if let Some(line) = self.line {
-            write!(f, ", line {line}")?;
-        }
-        if !self.field.is_empty() {
-            write!(f, ", field `{}`", self.field)?;
-        }
+        ground::place(f, &self.file, self.line, &self.field)?;
         write!(f, ": {}", self.problem)
     }
 }
@@ -131,12 +128,16 @@ impl fmt::Display for Unread {
 pub(crate) struct Carried {
     pub(crate) labels: Labels,
     pub(crate) unread: Vec<Unread>,
+    /// Where the labels stand.
+    pub(crate) grounds: Vec<Ground>,
 }
 
 impl From<Labels> for Carried {
     fn from(labels: Labels) -> Self {
-        let unread = Vec::new();
-        Carried { labels, unread }
+        Carried {
+            labels,
+            ..Carried::default()
+        }
     }
 }
 
@@ -145,5 +146,6 @@ impl Carried {
         self.labels.add(&other.labels);
         let room = MAX_UNREAD.saturating_sub(self.unread.len());
         self.unread.extend(other.unread.into_iter().take(room));
+        self.grounds.extend(other.grounds);
     }
 }

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::field::About;
-use super::mention::{Manner, Mention, mentions};
+use super::ground::{Grounds, Restriction, locate};
+use super::markup;
+use super::mention::{Found, Manner, Mention, mentions};
 use super::node::Node;
 use super::tlp::{Tlp, compact, shown};
-use super::{Labels, MAX_UNREAD, Unread};
+use super::{Carried, Labels, MAX_UNREAD, Unread};
 
 /// What a record is, which says what its fields are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +28,7 @@ pub(super) struct Reader<'a> {
     pub(super) line: Option<usize>,
     pub(super) labels: Labels,
     pub(super) unread: Vec<Unread>,
+    pub(super) grounds: Grounds,
     /// What the record that is read says of its colour, and whether it names a marking for that.
     colour: Option<Tlp>,
     marking: bool,
@@ -42,6 +45,7 @@ impl<'a> Reader<'a> {
             line: None,
             labels: Labels::default(),
             unread: Vec::new(),
+            grounds: Grounds::default(),
             colour: None,
             marking: false,
             named: BTreeSet::new(),
@@ -82,24 +86,51 @@ impl<'a> Reader<'a> {
         self.labels.tlp = self.labels.tlp.max(self.colour);
         let marked = self.colour.is_some() || self.marking;
         if !marked && self.form == Form::Data && !about_others {
-            self.labels.unmarked = true;
+            self.unmarked();
         }
     }
 
-    /// Ends a file: what was named must have been read.
-    pub(super) fn finish(&mut self) {
+    /// Remembers that what is read names no colour.
+    pub(super) fn unmarked(&mut self) {
+        self.labels.unmarked = true;
+        self.ground(Restriction::NoColour, "", "");
+    }
+
+    /// Remembers where something stands that restricts.
+    pub(super) fn ground(&mut self, restriction: Restriction, name: &str, text: &str) {
+        self.grounds
+            .add(restriction, (self.file, self.line), name, text);
+    }
+
+    /// Ends a file: what was named must have been read, and what has no line gets one of
+    /// `source`, the text of a document of several lines.
+    pub(super) fn finish(mut self, source: Option<&str>) -> Carried {
         let unknown: Vec<String> = self.named.difference(&self.defined).cloned().collect();
         self.line = None;
         for id in unknown {
             let what = format!("the marking `{}` is not one of TLP", shown(&id));
             self.not_read("", &what);
         }
+        for unread in &mut self.unread {
+            let find = || locate(source?, &unread.field, "");
+            unread.line = unread.line.or_else(find);
+        }
+        Carried {
+            labels: self.labels,
+            unread: self.unread,
+            grounds: self.grounds.located(source),
+        }
     }
 
     /// Reads text of a form that is not taken apart.
     pub(super) fn text(&mut self, text: &str, manner: Manner) {
         self.colour = None;
-        self.mentioned_in("", text, manner, false);
+        let line = self.line;
+        for found in mentions(text, manner, MAX_UNREAD) {
+            self.line = Some(found.line);
+            self.found("", found, false);
+        }
+        self.line = line;
         self.labels.tlp = self.labels.tlp.max(self.colour);
     }
 
@@ -175,27 +206,35 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(super) fn see(&mut self, colour: Tlp) {
+    /// Takes a colour that `text` says in the field `name`.
+    pub(super) fn see(&mut self, colour: Tlp, name: &str, text: &str) {
         self.colour = self.colour.max(Some(colour));
+        if colour > Tlp::Clear {
+            self.ground(Restriction::Colour(colour), name, text);
+        }
     }
 
     /// What a text says of the protocol; whether it says anything. Who speaks about CLEAR in
     /// passing states nothing, so that counts only where a label is meant.
     pub(super) fn mentioned(&mut self, name: &str, text: &str, meant: bool) -> bool {
-        self.mentioned_in(name, text, Manner::Value, meant)
-    }
-
-    fn mentioned_in(&mut self, name: &str, text: &str, manner: Manner, meant: bool) -> bool {
-        let found = mentions(text, manner, MAX_UNREAD);
+        let mut found = mentions(text, Manner::Value, MAX_UNREAD);
+        // Values are shown as HTML, too.
+        if let Some(shown) = markup::shown(text) {
+            found.extend(mentions(&shown, Manner::Value, MAX_UNREAD));
+        }
         let any = !found.is_empty();
-        for mention in found {
-            match mention {
-                Mention::Colour(Tlp::Clear) if !meant => {}
-                Mention::Colour(colour) => self.see(colour),
-                Mention::Unknown(text) => self.no_colour(name, &text),
-            }
+        for found in found {
+            self.found(name, found, meant);
         }
         any
+    }
+
+    fn found(&mut self, name: &str, found: Found, meant: bool) {
+        match found.mention {
+            Mention::Colour(Tlp::Clear) if !meant => {}
+            Mention::Colour(colour) => self.see(colour, name, &found.text),
+            Mention::Unknown(text) => self.no_colour(name, &text),
+        }
     }
 
     fn no_colour(&mut self, name: &str, text: &str) {
@@ -210,7 +249,7 @@ impl<'a> Reader<'a> {
         // What it says is read where it is defined, or told at the end of the file.
         self.marking = true;
         match Tlp::from_definition(id) {
-            Some(colour) => self.see(colour),
+            Some(colour) => self.see(colour, "", id),
             None if self.named.len() < MAX_UNREAD => drop(self.named.insert(id.to_owned())),
             None => {}
         }
@@ -221,7 +260,9 @@ impl<'a> Reader<'a> {
     fn definition(&mut self, node: &Node, told: bool) {
         let id = node.text("id").unwrap_or_default();
         let known = Tlp::from_definition(id);
-        self.colour = self.colour.max(known);
+        if let Some(colour) = known {
+            self.see(colour, "id", id);
+        }
         if known.is_none() && !told {
             let kind = node.text("definition_type").unwrap_or("without a type");
             let what = format!("a marking of the kind `{}` is not understood", shown(kind));
@@ -236,7 +277,7 @@ impl<'a> Reader<'a> {
             Node::Null => {}
             Node::Text(text) if compact(text).is_empty() => {}
             Node::Text(text) => match Tlp::from_name(text) {
-                Some(colour) => self.see(colour),
+                Some(colour) => self.see(colour, name, text),
                 None => self.no_colour(name, &shown(text)),
             },
             Node::List(colours) => {

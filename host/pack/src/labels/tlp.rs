@@ -73,8 +73,9 @@ impl Tlp {
         found.map(|(_, tlp)| *tlp)
     }
 
-    /// The colours whose marking definitions a text names, by their UUIDs.
-    pub(super) fn defined_in(text: &str) -> impl Iterator<Item = Self> {
+    /// The colours whose marking definitions a text names, each with its UUID and where that
+    /// begins first.
+    pub(super) fn defined_in(text: &str) -> impl Iterator<Item = (Self, &'static str, usize)> {
         let long = text.len() >= 36 && text.contains('-');
         let text = if long {
             text.to_ascii_lowercase()
@@ -82,7 +83,7 @@ impl Tlp {
             String::new()
         };
         let named = DEFINITIONS.iter();
-        named.filter_map(move |(uuid, tlp)| text.contains(uuid).then_some(*tlp))
+        named.filter_map(move |(uuid, tlp)| Some((*tlp, *uuid, text.find(uuid)?)))
     }
 
     pub(super) fn from_compact(name: &str) -> Option<Self> {

@@ -7,7 +7,7 @@ use crate::site::*;
 
 const LABELLED: &str = r#"{"kind":"ipv4","value":"192.0.2.1","tlp":"TLP:RED","labels":"intel-derived-data","derived_from":"N-12"}"#;
 
-fn build(extra: &str, files: &[(&str, &[u8])]) -> Result<Pack, Refusal> {
+pub(crate) fn build(extra: &str, files: &[(&str, &[u8])]) -> Result<Pack, Refusal> {
     let text = format!(
         "vendor = \"acme\"\nname = \"guard\"\nversion = \"1.0.0\"\ndescription = \"Test\"\n\
          licence = \"Apache-2.0\"\nrequirements = [\"IOT-2.3c\"]\n{extra}"
@@ -384,7 +384,7 @@ fn files_that_cannot_be_read_for_labels_are_told() {
         ),
         (
             "docs/figure.png",
-            b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR\xff",
+            b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x01\0\0\0\x01\x08\0\0\0\0cccc\0\0\0\0IEND\xff\xff\xff\xff",
         ),
     ] {
         let pack = build("", &[(path, bytes)]).unwrap();

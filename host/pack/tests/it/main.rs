@@ -7,6 +7,7 @@
 
 mod content;
 mod documents;
+mod hidden;
 mod labels;
 mod lifecycle;
 mod origin;

@@ -6,7 +6,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use palisade_events::{Column, Escaped};
+use palisade_events::Column;
 use palisade_runtime::manifest::{Manifest, Subscription, TableKind};
 use palisade_runtime::{Capabilities, DatasetEntry, Fired, Hit, LogLevel, Refusal, View};
 
@@ -16,16 +16,16 @@ use crate::predicates::Membership;
 use crate::state::{Holds, PartitionedBy, Rows, Span, TableSpec, Tables};
 use crate::timers::Timers;
 
+use log::Log;
 pub use log::LogSink;
 
 /// What a plugin gets on one shard.
 pub struct Shard {
-    plugin: String,
     tables: Tables,
     timers: Timers,
     /// By position in the manifest; `None`: not loaded.
     datasets: Vec<Option<Arc<Dataset>>>,
-    log: LogSink,
+    log: Log,
     /// A write has begun and not returned: a panic came between.
     writing: bool,
 }
@@ -42,11 +42,10 @@ impl Shard {
     ) -> Shard {
         let find = |name: &String| datasets.iter().find(|d| d.name() == name).map(Arc::clone);
         Shard {
-            plugin: manifest.name.clone(),
             tables: Tables::partitioned(specs(manifest), state_bytes, partition(manifest), key),
             timers: Timers::new(timer_bytes),
             datasets: manifest.datasets.iter().map(find).collect(),
-            log,
+            log: Log::new(manifest.name.clone(), log),
             writing: false,
         }
     }
@@ -117,10 +116,16 @@ fn refusal(error: impl std::fmt::Display) -> Refusal {
 
 impl Capabilities for Shard {
     fn begin(&mut self, tenant: &str) {
+        self.log.begin();
         self.write(|shard| {
             shard.tables.begin(tenant);
             shard.timers.begin(tenant);
         });
+    }
+
+    fn begin_configure(&mut self) {
+        self.begin("");
+        self.log.configure();
     }
 
     fn commit(&mut self) {
@@ -128,9 +133,11 @@ impl Capabilities for Shard {
             shard.tables.commit();
             shard.timers.commit();
         });
+        self.log.keep();
     }
 
     fn rollback(&mut self) -> bool {
+        self.log.rollback();
         if self.writing {
             return false;
         }
@@ -270,7 +277,11 @@ impl Capabilities for Shard {
     }
 
     fn log(&mut self, level: LogLevel, message: &str) {
-        (self.log)(&self.plugin, level, &Escaped(message).to_string());
+        self.log.write(level, message);
+    }
+
+    fn keep_log(&mut self) {
+        self.log.keep();
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::Read;
 
-use palisade_events::{AttributeValue, Attributes, Digest, Timestamp};
+use palisade_events::{AttributeValue, Attributes, Digest, Timestamp, without_mark};
 use palisade_runtime::contain;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::Value;
@@ -40,7 +40,8 @@ impl Dataset {
 
     /// Reads the content of a file: a JSON object on each line, with `kind`, `value`, and
     /// where the entry is not valid for ever `valid_from` and `valid_until` as RFC 3339.
-    /// Everything else is text or a number and becomes an attribute. Empty lines are skipped.
+    /// Everything else is text or a number and becomes an attribute. Empty lines, a byte-order mark and the line
+    /// ends of Windows are skipped.
     ///
     /// # Errors
     /// With line and field. A file with one bad entry is refused as a whole: part of a list
@@ -74,7 +75,8 @@ impl Dataset {
         let mut entries = Vec::new();
         let mut networks = Vec::new();
         let mut lines = Vec::new();
-        for (number, line) in (1u64..).zip(bytes.split(|byte| *byte == b'\n')) {
+        let text = without_mark(bytes);
+        for (number, line) in (1u64..).zip(text.split(|byte| *byte == b'\n')) {
             let line = line.trim_ascii();
             if line.is_empty() {
                 continue;

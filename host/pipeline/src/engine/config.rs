@@ -16,6 +16,9 @@ use crate::flow::{FlowConfig, FragmentConfig, ReassemblyConfig};
 use crate::partition::PartitionKey;
 use crate::sources::{DeadLetters, Limits};
 
+/// The most worker threads.
+pub const MAX_WORKERS: usize = 256;
+
 /// Highest slot of an input; those above are for findings.
 pub(crate) const MAX_INPUT_SLOT: u16 = MAX_SLOT - MAX_LEVELS as u16;
 

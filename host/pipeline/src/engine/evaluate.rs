@@ -267,8 +267,12 @@ impl Call<'_> {
                     }
                     return;
                 }
-                Ok(None) => self.seat.allowance.exceed_bytes("decide"),
+                Ok(None) => {
+                    self.seat.keep_log();
+                    self.seat.allowance.exceed_bytes("decide");
+                }
                 Err(fault) => {
+                    self.seat.keep_log();
                     self.deny(shown, &fault.to_string());
                     self.poison(shown, 0, &Arc::new(fault));
                     return;
@@ -382,10 +386,12 @@ impl Call<'_> {
                 self.take(effects, &occasion, &cause);
             }
             Ok(None) => {
+                self.seat.keep_log();
                 self.seat.allowance.exceed_bytes("on-timer");
                 self.miss(place, fired.len());
             }
             Err(fault) => {
+                self.seat.keep_log();
                 self.budget.found();
                 let rank = self.rank(place, &cause);
                 self.fault(rank, Arc::new(fault));
@@ -411,6 +417,7 @@ impl Call<'_> {
             row: shown.view.batch_row(row),
             fault: Arc::clone(fault),
         };
+        self.out.costs[self.index].faults += 1;
         self.out.bytes += HELD + fault.size();
         let rank = self.rank(shown.place(row as usize), &Cause::Row(shown.subscription));
         self.out.poison.push((rank, poison));
@@ -440,13 +447,13 @@ impl Call<'_> {
         }
         cost.unevaluated += count as u64;
         if let Some(fault) = self.seat.allowance.tell() {
-            cost.faults += 1;
             let rank = self.rank(place, &Cause::Timer(None));
             self.fault(rank, fault);
         }
     }
 
     fn fault(&mut self, rank: Rank, fault: Arc<Fault>) {
+        self.out.costs[self.index].faults += 1;
         self.out.bytes += HELD + fault.size();
         self.out.faults.push((rank, fault));
     }

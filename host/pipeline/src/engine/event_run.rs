@@ -94,8 +94,18 @@ impl Engine {
                 counts.bad
             )
         });
+        let absent = counts.absent.map(|absent| {
+            let endless = counts.endless;
+            format!(
+                "{endless} events name no address of an end; in the record of the first {absent}"
+            )
+        });
         let remarks = remarks.take();
-        for problem in [more, none, broken].into_iter().flatten().chain(remarks) {
+        for problem in [more, none, absent, broken]
+            .into_iter()
+            .flatten()
+            .chain(remarks)
+        {
             let name = name.clone();
             out.notice(Notice::Input { name, problem });
         }

@@ -155,6 +155,7 @@ impl<'a> Call<'a> {
             }
             Ok(Answer::Fewer) => None,
             Ok(Answer::Over) => {
+                self.seat.keep_log();
                 self.seat.allowance.exceed_bytes(export);
                 self.leave(shown);
                 return;
@@ -173,6 +174,7 @@ impl<'a> Call<'a> {
                 return;
             }
         };
+        self.seat.keep_log();
         self.budget.found();
         for row in 0..rows as u32 {
             self.poison(shown, row, &fault);

@@ -49,7 +49,7 @@ mod turns;
 mod watermark;
 mod workers;
 
-pub use config::{EngineConfig, EngineError};
+pub use config::{EngineConfig, EngineError, MAX_WORKERS};
 pub use evaluate::{Left, Poison};
 pub use failure::OnFault;
 pub use output::{Notice, Output, TOLD_DATAGRAMS};

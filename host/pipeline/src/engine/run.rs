@@ -9,7 +9,7 @@ use palisade_events::{Batch, Source};
 use palisade_runtime::Plugin;
 use palisade_runtime::manifest::{Capability, Role, World};
 
-use super::config::{EngineConfig, EngineError, MAX_INPUT_SLOT};
+use super::config::{EngineConfig, EngineError, MAX_INPUT_SLOT, MAX_WORKERS};
 use super::evaluate::{EvaluateWorker, Terms};
 use super::failure::Faults;
 use super::findings::Findings;
@@ -107,7 +107,7 @@ impl Engine {
                 _ => manifest.name.clone(),
             }
         };
-        let workers = config.workers.clamp(1, 256);
+        let workers = config.workers.clamp(1, MAX_WORKERS);
         let memory = Memory::of(config.memory, workers);
         config.flow.max_flows = config.flow.max_flows.min(memory.max_flows());
         let reassembly = &mut config.flow.reassembly;

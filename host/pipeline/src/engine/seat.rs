@@ -19,8 +19,12 @@ pub struct Cost {
     pub events: u64,
     /// Host calls that it made.
     pub host_calls: u64,
-    /// Faults.
+    /// Faults that are told: one for each event that is left out, and one where no event is to
+    /// blame. The summary counts the same.
     pub faults: u64,
+    /// Calls that faulted, among them those that were made with fewer rows to find the event to
+    /// blame.
+    pub faulted_calls: u64,
     /// Log messages that were dropped.
     pub log_dropped: u64,
     /// Events, requests and timers that it was to be shown and was not, because it had used up
@@ -40,6 +44,7 @@ impl Cost {
         self.events += other.events;
         self.host_calls += other.host_calls;
         self.faults += other.faults;
+        self.faulted_calls += other.faulted_calls;
         self.log_dropped += other.log_dropped;
         self.unevaluated += other.unevaluated;
         self.interrupted += other.interrupted;
@@ -114,6 +119,16 @@ impl Seat {
         self.capabilities = Some((self.provide)(self.index));
     }
 
+    /// What the call that was undone last has logged stands, as it is not tried again.
+    pub(crate) fn keep_log(&mut self) {
+        // It writes nothing but its own books, and nothing is lost with them.
+        let _ = contain(|| match (&mut self.instance, &mut self.capabilities) {
+            (Some(instance), _) => instance.capabilities().keep_log(),
+            (None, Some(capabilities)) => capabilities.keep_log(),
+            (None, None) => {}
+        });
+    }
+
     /// What remains after a fault: capabilities, if they can be trusted.
     fn after(&mut self, fault: &Fault) {
         if fault.is_state_lost() {
@@ -151,7 +166,7 @@ impl Seat {
                     Ok(instance) => self.instance.insert(instance),
                     Err((error, capabilities)) => {
                         self.capabilities = Some(capabilities);
-                        cost.faults += 1;
+                        cost.faulted_calls += 1;
                         let fuel = self.plugin.limits().fuel;
                         self.allowance.took("instantiate", began.elapsed(), fuel);
                         let fault = error.into_fault(&self.plugin.manifest().name);
@@ -178,7 +193,7 @@ impl Seat {
             }
             Ok(None) => {}
             Err(fault) => {
-                cost.faults += 1;
+                cost.faulted_calls += 1;
                 self.after(fault);
             }
         }

@@ -138,6 +138,8 @@ pub(super) struct Shared {
     networks: Option<Arc<Networks>>,
     /// Events of which an end is not known.
     endless: u64,
+    /// What is said of the first of them.
+    absent: Option<String>,
 }
 
 impl Shared {
@@ -147,12 +149,33 @@ impl Shared {
             keys: FlowKeys::default(),
             networks,
             endless: 0,
+            absent: None,
         }
     }
 
     /// How many events there were of which an end has no address.
     pub(super) fn endless(&self) -> u64 {
         self.endless
+    }
+
+    /// Which names of addresses the first record lacked of which an end is not known.
+    pub(super) fn absent(&self) -> Option<String> {
+        self.absent.clone()
+    }
+
+    /// Reads a record with `read`. If it is the first whose event has an end without address,
+    /// `say` tells which fields are absent.
+    pub(super) fn noting<R, E>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<R, E>,
+        say: impl FnOnce() -> Option<String>,
+    ) -> Result<R, E> {
+        let before = self.endless;
+        let done = read(self)?;
+        if before == 0 && self.endless > 0 {
+            self.absent = say();
+        }
+        Ok(done)
     }
 
     /// Owner and direction by VLAN or MAC. All else is filled in for a whole batch.

@@ -62,6 +62,9 @@ pub struct Counts {
     pub mended: u64,
     /// Events of which an end has no address, since the record does not say it.
     pub endless: u64,
+    /// Which fields or columns the first of those lacks that hold addresses, and which it has;
+    /// nothing where it has them, and they say nothing.
+    pub absent: Option<String>,
     /// Events by the type that the record names.
     pub types: BTreeMap<Box<str>, TypeCount>,
     /// Events of types beyond the first 256.

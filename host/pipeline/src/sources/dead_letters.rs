@@ -17,10 +17,8 @@ pub const MAX_LETTER: usize = 64 << 10;
 pub struct Letter<'a> {
     /// Where it came from.
     pub source: &'a str,
-    /// The line on which it began, from 1; 0 where there are no lines.
-    pub line: u64,
-    /// The offset at which it began, after decompression.
-    pub offset: u64,
+    /// Where in it.
+    pub place: Place,
     /// Why it is here.
     pub reason: &'a str,
     /// Its bytes, as many as are at hand.
@@ -29,12 +27,32 @@ pub struct Letter<'a> {
     pub len: u64,
 }
 
+/// Where in an input a letter comes from. Lines, records and events count from 1 in everything
+/// that a person or a program is told; offsets are those of bytes and count from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A record that became no event.
+    Record {
+        /// The line on which it began, from 1.
+        line: u64,
+        /// The offset of its first byte, from 0, after decompression.
+        offset: u64,
+    },
+    /// An event: which of those that the input became, from 1. In a file without bad records
+    /// and empty lines, one event a line, that is the line.
+    Event(u64),
+}
+
 /// A letter as the file has it: one object a line.
 #[derive(Serialize)]
 struct Line<'a> {
     source: &'a str,
-    line: u64,
-    offset: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offset: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<u64>,
     reason: &'a str,
     len: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,7 +70,8 @@ pub struct LetterCounts {
     pub dropped: u64,
 }
 
-/// A dead-letter file: NDJSON with `source`, `line`, `offset`, `reason`, `len`, and the
+/// A dead-letter file: NDJSON with `source`; `line` (from 1) and `offset` (from 0) of a record, or
+/// the number of an `event` (from 1) that a plugin faulted on; `reason`, `len`, and the
 /// record as `text`, or as `base64` where it is not UTF-8; hidden characters are `\u` escapes. Of a record beyond
 /// [`MAX_LETTER`] bytes the beginning is kept; `len` tells. Clones write to one file.
 #[derive(Clone)]
@@ -152,16 +171,19 @@ impl Inner {
         };
         let &Letter {
             source,
-            line,
-            offset,
             reason,
             len,
             ..
         } = letter;
+        let (line, offset, event) = match letter.place {
+            Place::Record { line, offset } => (Some(line), Some(offset), None),
+            Place::Event(number) => (None, None, Some(number)),
+        };
         let letter = Line {
             source,
             line,
             offset,
+            event,
             reason,
             len,
             text,
@@ -201,8 +223,7 @@ mod tests {
     fn letter<'a>(bytes: &'a [u8]) -> Letter<'a> {
         Letter {
             source: "s",
-            line: 2,
-            offset: 5,
+            place: Place::Record { line: 2, offset: 5 },
             reason: "r",
             bytes,
             len: bytes.len() as u64,
@@ -266,6 +287,17 @@ mod tests {
         assert!(!text.contains(hidden), "{text}");
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(json["text"], "e\u{202e}f\u{feff}");
+        let place = Place::Event(7);
+        let shared = tempfile::NamedTempFile::new().unwrap();
+        let letters = DeadLetters::open(shared.path(), 1000).unwrap();
+        letters.add(&Letter {
+            place,
+            ..letter(b"{}")
+        });
+        assert_eq!(
+            std::fs::read_to_string(shared.path()).unwrap(),
+            "{\"source\":\"s\",\"event\":7,\"reason\":\"r\",\"len\":2,\"text\":\"{}\"}\n"
+        );
     }
 
     #[test]

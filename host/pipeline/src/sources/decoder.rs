@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use palisade_events::json::{Mode, parse_event_of, parse_kind};
+use palisade_events::Kind;
+use palisade_events::json::{JsonError, Mode, parse_event_of, parse_kind};
 
 use super::counts::{Counts, Types};
 use super::eve::Eve;
@@ -109,15 +110,16 @@ impl Decoder {
 
     /// What was counted by those who know types and fields.
     pub(super) fn counts(&self) -> Counts {
-        let (types, left_out, endless) = match self {
+        let (types, left_out, (endless, absent)) = match self {
             Self::Eve(eve) => (&eve.types, eve.left_out(), eve.endless()),
             Self::Zeek(zeek) => (&zeek.types, zeek.left_out(), zeek.endless()),
-            Self::Palisade(types) => (types, 0, 0),
+            Self::Palisade(types) => (types, 0, (0, None)),
         };
         let (types, other_types) = types.get();
         Counts {
             left_out,
             endless,
+            absent,
             types,
             other_types,
             ..Counts::default()
@@ -141,12 +143,29 @@ fn event(types: &mut Types, bytes: &[u8], to: &mut EventSink) -> Result<(), Stop
     if host_only(kind) && !to.policy().vectors {
         return Err(Stop::Bad(Fault::HostOnly(kind)));
     }
-    let event = parse_event_of(kind, bytes, mode).map_err(Fault::Event)?;
+    let event = parse_event_of(kind, bytes, mode).map_err(|error| {
+        Fault::Event(match mode {
+            Mode::Strict => request(kind, error),
+            Mode::Vector => error,
+        })
+    })?;
     Fault::check_labels("labels", &event.envelope.labels)?;
     Fault::check_labels("refs", &event.envelope.refs)?;
     to.push(&event, bytes.len())?;
     types.count(kind.name(), true);
     Ok(())
+}
+
+/// What is wrong with a request that leaves out what it may where requests are asked about.
+fn request(kind: Kind, mut error: JsonError) -> JsonError {
+    let is_request = matches!(kind, Kind::ReportDisclosure | Kind::ReportPiRequest);
+    if is_request && error.problem.contains("is missing") {
+        error.problem.push_str(
+            "; requests that leave out fields are for `palisade policy check --request FILE`, \
+             which takes what is absent for neutral",
+        );
+    }
+    error
 }
 
 fn text(bytes: &[u8]) -> Result<&str, Fault> {

@@ -6,6 +6,7 @@
 //! captures go to `capture`. What every record of Suricata and Zeek becomes is stated in
 //! the `README.md` beside this file.
 
+mod absent;
 mod columns;
 mod compact;
 mod counts;
@@ -32,7 +33,7 @@ mod zeek;
 
 pub(crate) use columns::mac as parse_mac;
 pub use counts::{Counts, TypeCount};
-pub use dead_letters::{DeadLetters, Letter, LetterCounts, MAX_LETTER};
+pub use dead_letters::{DeadLetters, Letter, LetterCounts, MAX_LETTER, Place};
 pub use input::{Consumed, Input, Limits, OpenError, Remarks, open, open_live};
 pub use policy::{Kinds, SourcePolicy, host_only};
 pub use reader::{EventReader, LogReader, Progress, ReadError};

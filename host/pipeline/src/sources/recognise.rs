@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use palisade_events::without_mark;
+
 use super::fault::{Fault, Stop};
 use super::keys::Keys;
-use super::records::{Framing, MARK, Records};
+use super::records::{Framing, Records};
 use super::recover::names::Sensor;
 use super::recover::{Candidate, recover};
 
@@ -86,7 +88,7 @@ pub(super) fn format(bytes: &[u8], name: &str) -> Option<Format> {
         [0x0a, 0x0d, 0x0d, 0x0a, ..] => return Some(Format::Pcapng),
         _ => {}
     }
-    let bytes = skip_mark(bytes);
+    let bytes = without_mark(bytes);
     let framing = framing(bytes);
     let mut records = Records::new(bytes, framing, bytes.len().max(1));
     for _ in 0..TRIED {
@@ -133,11 +135,6 @@ fn within(record: &[u8], name: &str) -> Option<Dialect> {
     // What is taken is in `found`, and nothing is put anywhere.
     let _ = recover(record, &sensors, &mut take);
     found
-}
-
-/// Takes away a byte order mark.
-fn skip_mark(bytes: &[u8]) -> &[u8] {
-    bytes.strip_prefix(MARK).unwrap_or(bytes)
 }
 
 /// Takes away what Suricata's `prefix` option and syslog put before the object.
@@ -205,7 +202,7 @@ pub(super) fn describe(bytes: &[u8]) -> String {
     if let Some((_, what)) = KNOWN.iter().find(|(magic, _)| bytes.starts_with(magic)) {
         return (*what).to_owned();
     }
-    let begin = skip_mark(bytes).trim_ascii_start();
+    let begin = without_mark(bytes).trim_ascii_start();
     if matches!(begin.first(), Some(b'{' | b'[')) {
         return "it is JSON, but no object in it has `event_type` and `timestamp` as EVE has, \
                 `_path` and `ts` as Zeek has, or `kind` and `time` as Palisade has"

@@ -10,15 +10,13 @@ use std::ops::Range;
 
 use documents::Scan;
 use memchr::{memchr, memchr_iter};
+use palisade_events::MARK;
 
 pub(super) use opening::opening;
 
 /// How much is read first, and how much at most: reads double while the input lasts.
 const FIRST_READ: usize = 8 << 10;
 const MAX_READ: usize = 256 << 10;
-
-/// The byte order mark of UTF-8.
-pub(super) const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// How records are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::dead_letters::{DeadLetters, Letter};
+use super::dead_letters::{DeadLetters, Letter, Place};
 use super::fault::Fault;
 use super::records::Record;
 
@@ -66,8 +66,7 @@ impl Reports {
         let (line, offset) = (record.line + lines, record.offset + before.len() as u64);
         self.dead_letters.add(&Letter {
             source: &self.name,
-            line,
-            offset,
+            place: Place::Record { line, offset },
             reason: &reason,
             bytes: part.unwrap_or(bytes),
             len: part.map_or(record.len, |part| part.len() as u64),
@@ -86,8 +85,10 @@ impl Reports {
         self.mended += 1;
         self.dead_letters.add(&Letter {
             source: &self.name,
-            line: record.line,
-            offset: record.offset,
+            place: Place::Record {
+                line: record.line,
+                offset: record.offset,
+            },
             reason: &format!("mended, and read all the same: {fault}"),
             bytes,
             len: record.len,

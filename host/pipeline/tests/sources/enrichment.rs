@@ -229,3 +229,38 @@ mac = "00:11"
     );
     assert!(Networks::parse("").is_ok());
 }
+
+#[test]
+fn the_networks_of_the_operators_guide_are_read_as_it_says() {
+    let guide = include_str!("../../../README.md");
+    let begin = guide.find("# networks.toml").unwrap();
+    let text = guide[begin..].split("```").next().unwrap();
+    let networks = Networks::parse(text).unwrap();
+    let at = |ip: &str| Place {
+        ip: ip.parse().unwrap(),
+        ..Place::default()
+    };
+    let narrow = networks.lookup(&at("10.3.9.9"));
+    assert_eq!(narrow.customer.as_deref(), Some("plant-1"));
+    assert_eq!(narrow.segment.as_deref(), Some("field"));
+    assert_eq!(narrow.local, Some(true));
+    let supplier = networks.lookup(&at("203.0.113.9"));
+    assert_eq!(supplier.local, Some(false));
+    assert_eq!(supplier.customer.as_deref(), Some("supplier"));
+    let gateway = Place {
+        vlan: Some(7),
+        ..at("192.168.7.1")
+    };
+    assert_eq!(
+        networks.lookup(&gateway).device.as_deref(),
+        Some("gateway-7")
+    );
+    assert_eq!(networks.lookup(&at("192.168.7.1")).device, None);
+    let door = Place {
+        mac: Some([2, 0, 0x5e, 0x10, 0, 1]),
+        ..at("10.3.0.1")
+    };
+    let door = networks.lookup(&door);
+    assert_eq!(door.user.as_deref(), Some("facility"));
+    assert_eq!(door.segment.as_deref(), Some("field"));
+}

@@ -125,10 +125,14 @@ impl HostState {
         view: Option<View>,
         tenant: &str,
     ) {
-        self.capabilities.begin(tenant);
+        let configuring = export == "configure";
+        match configuring {
+            true => self.capabilities.begin_configure(),
+            false => self.capabilities.begin(tenant),
+        }
         self.call = Some(Call {
             timer: view.is_none(),
-            configuring: export == "configure",
+            configuring,
             view,
             subscription,
             columns: Vec::new(),

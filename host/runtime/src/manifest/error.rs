@@ -7,8 +7,10 @@ pub enum ManifestError {
     #[error("plugin.toml: {}", crate::text::plain_lines(&.0.to_string(), 4096))]
     Syntax(#[from] toml::de::Error),
     /// A value that makes no sense.
-    #[error("plugin.toml, {place}: {problem}")]
+    #[error("plugin.toml, {}{place}: {problem}", in_line(*.line))]
     Value {
+        /// The line, from 1, where the place can be found.
+        line: Option<usize>,
         /// The table and key, such as `subscription[0].fields`.
         place: String,
         /// What is wrong and what to write instead.
@@ -40,13 +42,36 @@ pub enum ManifestError {
     #[error("the `{}` section is not UTF-8 text", super::SECTION)]
     NotText,
     /// The bytes are not a component at all.
-    #[error("not a WebAssembly component: {0}")]
+    #[error(
+        "not a WebAssembly component: {0}; build one with `palisade plugin build`, or get it again"
+    )]
     NotAComponent(String),
 }
 
+fn in_line(line: Option<usize>) -> String {
+    line.map_or_else(String::new, |line| format!("line {line}, "))
+}
+
 impl ManifestError {
+    /// The same with the line of `text` that it is about, where that can be found.
+    pub(super) fn in_text(self, text: &str) -> Self {
+        match self {
+            ManifestError::Value {
+                line: None,
+                place,
+                problem,
+            } => ManifestError::Value {
+                line: super::place::line(text, &place),
+                place,
+                problem,
+            },
+            other => other,
+        }
+    }
+
     pub(super) fn value(place: impl Into<String>, problem: impl Into<String>) -> Self {
         ManifestError::Value {
+            line: None,
             place: place.into(),
             problem: problem.into(),
         }

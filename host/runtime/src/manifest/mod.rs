@@ -6,6 +6,7 @@
 
 mod duration;
 mod error;
+mod place;
 mod predicate;
 mod raw;
 mod section;
@@ -310,11 +311,14 @@ impl Manifest {
     /// Parses and validates a manifest.
     ///
     /// # Errors
-    /// What is wrong, with line and column for syntax and with table, key and the nearest
-    /// known name otherwise.
+    /// What is wrong, with line and column for syntax and with line, table, key and the known
+    /// names otherwise.
     pub fn parse(text: &str) -> Result<Manifest, ManifestError> {
-        contain(|| validate::manifest(raw::parse(text)?))
-            .unwrap_or_else(|panicked| Err(ManifestError::Panicked(panicked)))
+        contain(|| {
+            let manifest = validate::manifest(raw::parse(text)?);
+            manifest.map_err(|error| error.in_text(text))
+        })
+        .unwrap_or_else(|panicked| Err(ManifestError::Panicked(panicked)))
     }
 
     /// Whether the capability is asked for.

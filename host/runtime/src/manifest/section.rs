@@ -28,6 +28,9 @@ const MAX_DEPTH: u32 = 100;
 /// not text. Sections inside nested modules and components do not count.
 pub fn extract(component: &[u8]) -> Result<&str, ManifestError> {
     let not_a_component = |e: String| ManifestError::NotAComponent(e);
+    if component.is_empty() {
+        return Err(not_a_component("the file is empty".into()));
+    }
     if !component.starts_with(MAGIC) {
         let problem = "it does not begin as WebAssembly does; name a file that `palisade plugin build` \
                        made";

@@ -150,6 +150,14 @@ pub(super) fn fill(t: &mut Table) {
         &["trickle::what_was_read_does_not_wait_for_more"],
     );
     t.constant(
+        "pipeline/src/engine/config.rs",
+        "MAX_WORKERS",
+        Count,
+        "worker threads (`--workers`)",
+        "refused",
+        &["wrong_input::options_and_files_that_are_wrong"],
+    );
+    t.constant(
         "cli/src/output/rows.rs",
         "MAX_WAITING",
         Count,

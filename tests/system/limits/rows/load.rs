@@ -231,7 +231,7 @@ pub(super) fn fill(t: &mut Table) {
         &[],
     );
     t.constant(
-        "cli/src/commands/plugin/bench.rs",
+        "cli/src/commands/plugin/repeat.rs",
         "MAX_READS",
         Count,
         "readings of an input by `plugin bench`",

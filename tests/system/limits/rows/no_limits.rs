@@ -78,7 +78,7 @@ pub(in crate::limits) const NO_LIMITS: &[(&str, &str, &str)] = &[
         "words of a version of TLP",
     ),
     ("pack/src/labels/mod.rs", "MAX_UNREAD", "how much is shown"),
-    ("pack/src/pack.rs", "MAX_UNREAD", "how much is shown"),
+    ("pack/src/labelled.rs", "MAX_UNREAD", "how much is shown"),
     (
         "pipeline/src/sources/input/remarks.rs",
         "MAX_REMARKS",

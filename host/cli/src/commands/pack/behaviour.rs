@@ -1,7 +1,6 @@
 //! What two versions of a pack say about the same input.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs::File;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
@@ -89,10 +88,9 @@ impl BehaviourOptions {
         }
         // Each is read twice, and before any work is done it is seen whether it can be.
         for path in &self.capture {
-            let found =
-                std::fs::metadata(path).with_context(|| format!("open {}", path.display()))?;
+            let found = crate::named::open(path)?.metadata();
             ensure!(
-                found.is_file(),
+                found.is_ok_and(|found| found.is_file()),
                 "{} is no file; both versions read it, so it must be one",
                 path.display()
             );
@@ -162,7 +160,7 @@ impl BehaviourOptions {
         };
         for path in &self.capture {
             let name = path.display().to_string();
-            let file = File::open(path).with_context(|| format!("open {name}"))?;
+            let file = crate::named::open(path)?;
             let input = open(&name, file, &Limits::default())?;
             let source = engine.source(&name, "default")?;
             engine.read(input, SourcePolicy::new(source), &mut collect)?;
@@ -180,7 +178,7 @@ impl Ran {
     fn new(done: &Summary, loaded: &Loaded) -> Ran {
         Ran {
             plugins: loaded.plugins.len(),
-            left_out: loaded.left_out.clone(),
+            left_out: loaded.left_out.iter().map(ToString::to_string).collect(),
             events: done.events.iter().map(|(k, n)| (k.name(), *n)).collect(),
             findings: done.findings,
             decisions: done.decisions,

@@ -43,7 +43,7 @@ pub(crate) struct Build {
 
 impl Build {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
-        let format = context.format("pack build", &[Format::Table, Format::Json])?;
+        let format = context.format;
         let path = self.folder.join(PACK_TOML);
         ensure!(
             path.exists(),

@@ -37,10 +37,10 @@ pub(crate) struct Certify {
 
 impl Certify {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
-        let format = context.format("pack certify", &[Format::Table, Format::Json])?;
+        let format = context.format;
         ensure!(
             self.pack.exists(),
-            "there is no file or folder {}",
+            "there is no file or folder {}; name a pack that `palisade pack build` wrote",
             self.pack.display()
         );
         let pack = open(context, &self.which, &self.pack.display().to_string())?;

@@ -20,9 +20,9 @@ use crate::output::Format;
 /// Exit code 1 when something differs.
 #[derive(Debug, Args)]
 pub(crate) struct Diff {
-    /// An archive, a folder, or vendor/name[@version] of the store
+    /// The old version: an archive, a folder, or vendor/name[@version] of the store
     old: String,
-    /// The same for the new version
+    /// The new version, named the same way
     new: String,
     #[command(flatten)]
     behaviour: BehaviourOptions,
@@ -41,7 +41,7 @@ struct Document<'a> {
 
 impl Diff {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
-        let format = context.format("pack diff", &[Format::Table, Format::Json])?;
+        let format = context.format;
         let old = open(context, &self.which, &self.old)?;
         let new = open(context, &self.which, &self.new)?;
         let difference = Difference::between(&old, &new);

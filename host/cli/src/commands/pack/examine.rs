@@ -12,6 +12,7 @@ use palisade_pack::{Pack, PackedPlugin};
 use palisade_runtime::{Limits, Runtime};
 
 use super::fuzz::{Seeded, changed};
+use crate::commands::plugin::outcome::Outcome;
 use crate::commands::plugin::test::{Bench, Cut, Subject, WHOLE};
 use crate::commands::plugin::trial::Component;
 use crate::host::runtime;
@@ -206,8 +207,9 @@ impl<'p> Examination<'p> {
             for path in vectors {
                 check.cases += 1;
                 let problem = match bench(&self.live).check(&subject, &path) {
-                    Ok(None) => continue,
-                    Ok(Some(difference)) => difference,
+                    // Nothing is written here.
+                    Ok(Outcome::Same | Outcome::Wrote(_)) => continue,
+                    Ok(Outcome::Differs(difference)) => difference,
                     Err(error) => format!("{error:#}"),
                 };
                 fail(

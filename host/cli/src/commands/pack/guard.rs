@@ -6,16 +6,17 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
-use palisade_events::{Decision, Event, Finding};
-use palisade_pack::{Labels, Pack, Tlp};
+use palisade_events::{Decision, Event, Finding, without_mark};
+use palisade_pack::{Labels, Pack, Restriction, Tlp};
 use palisade_pipeline::engine::{Notice, Output as Yield, Poison};
 use palisade_pipeline::sources::{Limits, SourcePolicy, open};
 use serde_json::{Map, Value, json};
 
-use crate::host::HostOptions;
+use crate::host::{HostOptions, MAX_TEXT};
 use crate::output::Output;
 use crate::signer::now;
 use crate::summary;
+use crate::vector::MAX_FILE_BYTES;
 
 /// Marks of a pack that a request must declare as content; each is a case of the WIT enum
 /// `content-flag`.
@@ -28,6 +29,9 @@ const FLAGS: [&str; 7] = [
     "counterpart-environment",
     "intel-derived-data",
 ];
+
+/// The most places that are told of what keeps a pack.
+const PLACES: usize = 8;
 
 /// Who asks that a pack may leave, and who decides.
 #[derive(Debug, Args)]
@@ -57,30 +61,48 @@ impl Guard {
             out.line(&unread.to_string())?;
         }
         if !pack.unread().is_empty() {
-            out.line("what is not understood may be secret, so it stays here")?;
+            out.line(
+                "what is not understood may be secret, so it stays here: write it as the lines above \
+                 say, and build the pack again",
+            )?;
             return Ok(false);
         }
         if let Some(until) = labels.embargo.filter(|until| *until > now()) {
             out.line(&format!("it is under embargo until {until}"))?;
+            let of_embargo = |restriction| restriction == Restriction::Embargo;
+            for place in places(pack, of_embargo) {
+                out.line(&place)?;
+            }
             return Ok(false);
         }
         let Some(path) = &self.request else {
             let Some(because) = restricted(labels) else {
                 return Ok(true);
             };
+            let places = places(pack, |_| true);
             bail!(
                 "{} {because}, so somebody has to answer for passing it on: name publisher \
-                 and recipients with --request FILE, and the policies with --plugins",
-                pack.manifest().full_title()
+                 and recipients with --request FILE, and the policies with --plugins{}{}",
+                pack.manifest().full_title(),
+                if places.is_empty() { "" } else { "\n" },
+                places.join("\n")
             );
         };
-        let text = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
-        let asked: Map<String, Value> = serde_json::from_slice(&text)
+        let text = crate::named::read(path, MAX_TEXT)?;
+        let asked: Map<String, Value> = serde_json::from_slice(without_mark(&text))
             .with_context(|| format!("{} is not one JSON object", path.display()))?;
         let request =
             request(pack, asked).with_context(|| format!("{} is no request", path.display()))?;
         if let Some(problem) = beyond_tlp(labels.tlp, &request) {
             out.line(&problem)?;
+            let of_colour = |restriction| matches!(restriction, Restriction::Colour(_));
+            for place in places(pack, of_colour) {
+                out.line(&place)?;
+            }
+            out.line(
+                "if a colour is not meant there, write it otherwise or leave it out, and build the \
+                 pack again",
+            )?;
             return Ok(false);
         }
         self.ask(&request, out)
@@ -94,7 +116,7 @@ impl Guard {
         let mut inputs = Vec::new();
         if let Some(path) = &self.given {
             let name = path.display().to_string();
-            let bytes = std::fs::read(path).with_context(|| format!("read {name}"))?;
+            let bytes = crate::named::read(path, MAX_FILE_BYTES)?;
             inputs.push((name, bytes));
         }
         inputs.push(("request".to_owned(), serde_json::to_vec(request)?));
@@ -118,6 +140,20 @@ impl Guard {
         );
         Ok(decided.refused == 0)
     }
+}
+
+/// Where in a pack stands what restricts it so, on lines of their own.
+fn places(pack: &Pack, is_meant: impl Fn(Restriction) -> bool) -> Vec<String> {
+    let grounds = pack.grounds().iter();
+    let meant: Vec<_> = grounds.filter(|g| is_meant(g.restriction)).collect();
+    let mut lines: Vec<String> = meant.iter().map(|ground| format!("  {ground}")).collect();
+    if let Some(more) = lines.len().checked_sub(PLACES).filter(|more| *more > 0) {
+        lines.truncate(PLACES);
+        lines.push(format!(
+            "  and {more} more; `palisade pack inspect` shows them"
+        ));
+    }
+    lines
 }
 
 /// Why a pack does not leave without a request.

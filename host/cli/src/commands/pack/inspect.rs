@@ -23,7 +23,7 @@ pub(crate) struct Inspect {
 
 impl Inspect {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
-        let format = context.format("pack inspect", &[Format::Table, Format::Json])?;
+        let format = context.format;
         let pack = open(context, &self.which, &self.pack)?;
         let manifest = pack.manifest();
         let attestations: Vec<_> = pack
@@ -53,6 +53,7 @@ impl Inspect {
                 "files": files,
                 "attestations": attestations,
                 "unread_labels": pack.unread(),
+                "restricted_by": pack.grounds(),
             }))?;
         } else {
             let list = |set: &std::collections::BTreeSet<String>| {
@@ -95,6 +96,9 @@ impl Inspect {
             out.line(&format!("TLP           {tlp}"))?;
             for unread in pack.unread() {
                 out.line(&format!("not read      {unread}"))?;
+            }
+            for ground in pack.grounds() {
+                out.line(&format!("restricted by {ground}"))?;
             }
             if let Some(until) = labels.embargo {
                 out.line(&format!("embargo       until {until}"))?;

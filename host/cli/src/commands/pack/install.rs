@@ -34,7 +34,7 @@ pub(crate) struct Install {
 
 impl Install {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
-        let format = context.format("pack install", &[Format::Table, Format::Json])?;
+        let format = context.format;
         let pack = open_to_install(context, &self.which, &self.pack)?;
         let trust = self.trust.open(context)?;
         let report = palisade_pack::verify(&pack, &load(&trust)?);

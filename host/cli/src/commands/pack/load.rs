@@ -27,7 +27,7 @@ impl Load {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
         ensure!(
             self.file.exists(),
-            "there is no file or folder {}",
+            "there is no file or folder {}; name a pack that `palisade pack build` wrote",
             self.file.display()
         );
         let pack = open(context, &self.which, &self.file.display().to_string())?;

@@ -49,7 +49,7 @@ struct Config {
 
 impl Pull {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
-        let format = context.format("pack pull", &[Format::Table, Format::Json])?;
+        let format = context.format;
         let registry = self.remote.connect(&self.reference)?;
         let progress = context.progress();
         let note = shown(&progress, "pulling");

@@ -37,7 +37,7 @@ pub(crate) struct Push {
 
 impl Push {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
-        let format = context.format("pack push", &[Format::Table, Format::Json])?;
+        let format = context.format;
         ensure!(
             self.reference.digest().is_none(),
             "{} has a digest; it follows from the pack and cannot be chosen",

@@ -31,7 +31,10 @@ pub(crate) struct Sign {
 impl Sign {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
         if !self.pack.exists() {
-            bail!("there is no file or folder {}", self.pack.display());
+            bail!(
+                "there is no file or folder {}; name a pack that `palisade pack build` wrote",
+                self.pack.display()
+            );
         }
         let pack = open(context, &self.which, &self.pack.display().to_string())?;
         let signer = self.signer.open()?;

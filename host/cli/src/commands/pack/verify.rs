@@ -1,6 +1,5 @@
 //! `palisade pack verify`.
 
-use std::fs::File;
 use std::io::Read as _;
 use std::path::PathBuf;
 
@@ -38,12 +37,12 @@ pub(crate) struct Verify {
 
 impl Verify {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
-        let format = context.format("pack verify", &[Format::Table, Format::Json])?;
+        let format = context.format;
         let mut pack = open(context, &self.which, &self.pack)?;
         for path in &self.attestation {
             let reading = || format!("read {}", path.display());
             let mut bytes = Vec::new();
-            let file = File::open(path).with_context(reading)?;
+            let file = crate::named::open(path)?;
             file.take(MAX_ATTESTATION_BYTES as u64 + 1)
                 .read_to_end(&mut bytes)
                 .with_context(reading)?;

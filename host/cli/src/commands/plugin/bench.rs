@@ -1,42 +1,37 @@
 //! `palisade plugin bench`: what a plugin costs.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
-use palisade_events::{Decision, Event, Finding};
 use palisade_pipeline::capabilities::LogSink;
-use palisade_pipeline::engine::{Engine, EngineConfig, Notice, Output as Yield, Poison, Summary};
-use palisade_pipeline::sources::{Limits, SourcePolicy, open};
+use palisade_pipeline::engine::{EngineConfig, Stop};
 use palisade_runtime::Runtime;
+use palisade_runtime::manifest::parse_duration;
 use serde::Serialize;
 
 use super::build::Sdk;
+use super::repeat::{self, Read, Until};
 use super::trial::{self, Component};
 use crate::build::{Builder, Project};
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::host::{HostOptions, Loaded, runtime};
+use crate::host::{HostOptions, Loaded, runtime, told};
 use crate::output::{Format, Table};
-use crate::vector::{self, Input, Vector};
+use crate::vector::{self, Vector};
 
 /// Rows of a batch at which it is measured.
 const BATCH_SIZES: [usize; 4] = [1, 16, 256, 1024];
-/// Events that are made of a vector at a time.
-const BLOCK: usize = 16_384;
-/// Packets that are made of a vector's capture at a time.
-const PACKETS: usize = 65_536;
-/// Inputs that are read at most: sources have numbers of 12 bits.
-const MAX_READS: usize = 4000;
 
 /// Measure what a plugin costs per event and call
 ///
 /// Its vectors, or the inputs that are named, are read again and again through the same
 /// pipeline as by `palisade run`, on one worker, at batches of 1, 16, 256 and 1,024 rows. The
 /// times of vectors' events move on with every repetition. `guest` is time inside the plugin
-/// with its host calls; `total` is wall-clock time with reading, routing and delivering.
+/// with its host calls; `total` is wall-clock time with reading, routing and delivering. A batch
+/// size ends with the events that were asked for or with its part of the time, whichever is first.
 #[derive(Debug, Args)]
 pub(crate) struct Bench {
     /// The folder of the plugin
@@ -48,8 +43,17 @@ pub(crate) struct Bench {
     inputs: Vec<PathBuf>,
 
     /// Events to read at each batch size, at least
-    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 100_000,
+        allow_negative_numbers = true
+    )]
     events: u64,
+
+    /// For how long to measure, all batch sizes together; what has begun is ended
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
+    time: Duration,
 
     #[command(flatten)]
     host: HostOptions,
@@ -62,6 +66,10 @@ pub(crate) struct Bench {
 #[derive(Debug, Serialize)]
 struct Cost {
     batch: usize,
+    /// How often the vectors, or the inputs, were read; of several vectors the sum.
+    rounds: u64,
+    /// Whether the time was up before as many events were read as were asked for.
+    time_up: bool,
     /// Events, or chunks of a parser, that the plugin was shown.
     shown: u64,
     /// Events that went through the pipeline, whether it was shown them or not.
@@ -79,7 +87,7 @@ struct Cost {
 
 impl Bench {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
-        let format = context.format("plugin bench", &[Format::Table, Format::Json])?;
+        let format = context.format;
         ensure!(
             self.events > 0,
             "--events 0 measures nothing; give at least 1"
@@ -101,7 +109,10 @@ impl Bench {
             let mut elapsed = Duration::ZERO;
             let mut guest = Duration::ZERO;
             let mut host_calls = 0;
-            for done in self.measure(&runtime, &component, &project, &config)? {
+            for read in self.measure(&runtime, &component, &project, &config)? {
+                sum.rounds += read.rounds;
+                sum.time_up |= read.time_up;
+                let done = read.done;
                 // The plugin is one of several only where others were asked for.
                 let mine = done
                     .plugins
@@ -137,27 +148,41 @@ impl Bench {
         if costs.iter().any(|cost| cost.faults > 0) {
             crate::output::warn("the plugin faulted, so these numbers are those of its faults too");
         }
+        if costs.iter().any(|cost| cost.time_up) {
+            crate::output::warn(&format!(
+                "the time ({:?}, --time) was up before {} events (--events) were read at each batch \
+                 size; how many were is said above",
+                self.time, self.events
+            ));
+        }
         Ok(Exit::Done)
     }
 
-    /// One summary for each vector, or one for all inputs.
+    /// What was read of each vector, or one for all inputs.
     fn measure(
         &self,
         runtime: &Runtime,
         component: &Component,
         project: &Project,
         config: &EngineConfig,
-    ) -> Result<Vec<Summary>> {
+    ) -> Result<Vec<Read>> {
+        let share = self.time / BATCH_SIZES.len() as u32;
         if !self.inputs.is_empty() {
             let mut loaded = Loaded::new(self.host.given()?);
             loaded.add(runtime, &component.bytes, &component.name, None)?;
-            ensure!(loaded.left_out.is_empty(), "{}", loaded.left_out.join("; "));
+            ensure!(loaded.left_out.is_empty(), "{}", told(&loaded.left_out));
+            let until = Until {
+                events: self.events,
+                time: share,
+                stop: Stop::default(),
+            };
             let config = EngineConfig {
                 networks: loaded.given.networks.clone(),
+                stop: until.stop.clone(),
                 ..config.clone()
             };
             let engine = loaded.engine(config, &crate::host::log_to_stderr())?;
-            return Ok(vec![self.files(engine)?]);
+            return Ok(vec![repeat::files(engine, &self.inputs, &until)?]);
         }
         let folders = vector::find_all(&project.dir)?;
         if folders.is_empty() {
@@ -167,138 +192,34 @@ impl Bench {
             );
         }
         let each = self.events.div_ceil(folders.len() as u64);
+        let share = share / u32::try_from(folders.len()).unwrap_or(u32::MAX);
         let mut done = Vec::new();
         let silent: LogSink = Arc::new(|_, _, _| {});
         for folder in folders {
             let vector = Vector::read(&folder)?;
-            let engine = trial::engine(runtime, component, &[], &vector, config.clone(), &silent)?;
-            done.push(
-                repeat(engine, &vector, each).with_context(|| format!("vector {}", vector.name))?,
-            );
+            let until = Until {
+                events: each,
+                time: share,
+                stop: Stop::default(),
+            };
+            let config = EngineConfig {
+                stop: until.stop.clone(),
+                ..config.clone()
+            };
+            let engine = trial::engine(runtime, component, &[], &vector, config, &silent)?;
+            let read = repeat::vector(engine, &vector, &until);
+            done.push(read.with_context(|| format!("vector {}", vector.name))?);
         }
         Ok(done)
     }
-
-    /// Reads the inputs until enough events have come.
-    fn files(&self, mut engine: Engine) -> Result<Summary> {
-        let mut seen = Seen::default();
-        for _ in 0..(MAX_READS / self.inputs.len()).max(1) {
-            let before = seen.events;
-            for path in &self.inputs {
-                one(&mut engine, path, &mut seen)?;
-            }
-            if seen.events >= self.events || seen.events == before {
-                break;
-            }
-        }
-        seen.check()?;
-        Ok(engine.finish(&mut seen)?)
-    }
-}
-
-fn one(engine: &mut Engine, path: &Path, seen: &mut Seen) -> Result<()> {
-    let name = path.display().to_string();
-    let file = std::fs::File::open(path).with_context(|| format!("open {name}"))?;
-    let input = open(&name, file, &Limits::default())?;
-    let source = engine.source(&name, "bench")?;
-    engine.read(input, SourcePolicy::vectors(source), seen)?;
-    Ok(())
-}
-
-/// Reads a vector again and again until so many events have come; events move on in time.
-fn repeat(mut engine: Engine, vector: &Vector, events: u64) -> Result<Summary> {
-    let mut seen = Seen::default();
-    trial::read(
-        &mut engine,
-        "given.ndjson",
-        trial::ndjson(&vector.given)?,
-        &mut seen,
-    )?;
-    match &vector.input {
-        Input::Capture(bytes) => {
-            let many = repeated(bytes).unwrap_or_else(|| bytes.clone());
-            for _ in 0..MAX_READS {
-                let before = seen.events;
-                trial::read(&mut engine, "input.pcap", many.clone(), &mut seen)?;
-                if seen.events >= events || seen.events == before {
-                    break;
-                }
-            }
-        }
-        Input::Events(once) | Input::Requests(once) if !once.is_empty() => {
-            let times = || once.iter().map(|event| event.envelope.time.0);
-            let span = times().max().unwrap_or(0) - times().min().unwrap_or(0);
-            let step = span.saturating_add(1_000_000_000);
-            let mut shift = 0_u64;
-            let mut left = events;
-            while left > 0 {
-                let mut block = Vec::with_capacity(BLOCK + once.len());
-                while block.len() < BLOCK && (block.len() as u64) < left {
-                    block.extend(once.iter().map(|event| later(event, shift)));
-                    shift = shift.saturating_add(step);
-                }
-                left = left.saturating_sub(block.len() as u64);
-                trial::read(
-                    &mut engine,
-                    "events.ndjson",
-                    trial::ndjson(&block)?,
-                    &mut seen,
-                )?;
-            }
-        }
-        Input::Events(_) | Input::Requests(_) => {}
-    }
-    seen.check()?;
-    Ok(engine.finish(&mut seen)?)
-}
-
-/// A capture with its packets again and again, each time a minute later; nothing if it is no
-/// pcap file that is whole and written on a machine like this one.
-fn repeated(pcap: &[u8]) -> Option<Vec<u8>> {
-    const HEADER: usize = 24;
-    const RECORD: usize = 16;
-    const MAGIC: [[u8; 4]; 2] = [[0xd4, 0xc3, 0xb2, 0xa1], [0x4d, 0x3c, 0xb2, 0xa1]];
-    const STEP: u32 = 60;
-    let (header, packets) = pcap.split_at_checked(HEADER)?;
-    if !MAGIC.iter().any(|magic| header.starts_with(magic)) {
-        return None;
-    }
-    let number = |at: usize| {
-        let bytes = packets.get(at..at + 4)?.try_into().ok()?;
-        Some(u32::from_le_bytes(bytes))
-    };
-    let mut starts = Vec::new();
-    let mut at = 0;
-    while at < packets.len() {
-        starts.push((at, number(at)?));
-        at += RECORD + number(at + 8)? as usize;
-    }
-    let span = starts.last()?.1.checked_sub(starts.first()?.1)?;
-    if at != packets.len() {
-        return None;
-    }
-    let mut out = header.to_vec();
-    for pass in 0..(PACKETS / starts.len()).max(1) as u32 {
-        let from = out.len();
-        out.extend_from_slice(packets);
-        for (at, seconds) in &starts {
-            let seconds = seconds.saturating_add(pass.saturating_mul(span.saturating_add(STEP)));
-            out[from + at..from + at + 4].copy_from_slice(&seconds.to_le_bytes());
-        }
-    }
-    Some(out)
-}
-
-fn later(event: &Event, shift: u64) -> Event {
-    let mut event = event.clone();
-    event.envelope.time.0 = event.envelope.time.0.saturating_add(shift);
-    event
 }
 
 impl Cost {
     fn new(batch: usize) -> Self {
         Self {
             batch,
+            rounds: 0,
+            time_up: false,
             shown: 0,
             events: 0,
             calls: 0,
@@ -326,6 +247,8 @@ impl Cost {
 fn table(costs: &[Cost]) -> Table {
     let mut table = Table::new([
         "batch",
+        "rounds",
+        "events",
         "shown",
         "rows a call",
         "guest ns each",
@@ -333,12 +256,14 @@ fn table(costs: &[Cost]) -> Table {
         "events/s",
         "host calls a call",
     ]);
-    for column in 0..7 {
+    for column in 0..9 {
         table = table.right(column);
     }
     for cost in costs {
         table.row([
             cost.batch.to_string(),
+            cost.rounds.to_string(),
+            cost.events.to_string(),
             cost.shown.to_string(),
             format!("{:.1}", cost.rows_per_call),
             format!("{:.0}", cost.guest_ns),
@@ -348,66 +273,4 @@ fn table(costs: &[Cost]) -> Table {
         ]);
     }
     table
-}
-
-/// Counts, and keeps the first problem.
-#[derive(Default)]
-struct Seen {
-    events: u64,
-    problem: Option<String>,
-}
-
-impl Seen {
-    fn check(&self) -> Result<()> {
-        match &self.problem {
-            None => Ok(()),
-            Some(problem) => bail!("{problem}"),
-        }
-    }
-}
-
-impl Yield for Seen {
-    fn finding(&mut self, _: Finding) {}
-
-    fn decision(&mut self, _: &Event, _: Decision) {}
-
-    fn poison(&mut self, _: &str, _: &Poison) {}
-
-    fn notice(&mut self, notice: Notice) {
-        if let Notice::Input { name, problem } | Notice::Record { name, problem } = notice {
-            self.problem.get_or_insert(format!("{name}: {problem}"));
-        }
-    }
-
-    fn progress(&mut self, events: u64, _: u64) {
-        self.events = events;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_capture_is_repeated_with_later_times() {
-        let mut pcap = vec![0xd4, 0xc3, 0xb2, 0xa1];
-        pcap.resize(24, 7);
-        for (seconds, byte) in [(100_u32, 1_u8), (103, 2)] {
-            pcap.extend(seconds.to_le_bytes());
-            pcap.extend([0; 4]);
-            pcap.extend(2_u32.to_le_bytes());
-            pcap.extend(2_u32.to_le_bytes());
-            pcap.extend([byte, byte]);
-        }
-        let many = repeated(&pcap).unwrap();
-        assert_eq!(many.len(), 24 + PACKETS / 2 * 36);
-        assert!(many.starts_with(&pcap));
-        let second = &many[pcap.len()..];
-        assert_eq!(second[..4], 163_u32.to_le_bytes());
-        assert_eq!(second[18..22], 166_u32.to_le_bytes());
-        assert_eq!(second[16..18], [1, 1]);
-        pcap.pop();
-        assert_eq!(repeated(&pcap), None);
-        assert_eq!(repeated(b"\n\r\r\n"), None);
-    }
 }

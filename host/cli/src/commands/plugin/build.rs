@@ -55,8 +55,7 @@ impl Sdk {
 
 impl Build {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
-        let formats = [Format::Table, Format::Ndjson];
-        let format = context.format("plugin build", &formats)?;
+        let format = context.format;
         let builder = Builder::new(self.sdk.checkout()?)?;
         let (projects, mut failures) = self.projects()?;
         let progress = context.progress();

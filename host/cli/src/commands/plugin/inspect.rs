@@ -61,7 +61,7 @@ struct EffectiveLimits {
 
 impl Inspect {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
-        let format = context.format("plugin inspect", &[Format::Table, Format::Json])?;
+        let format = context.format;
         let component = self.read(context)?;
         let shown = || format!("{} is no plugin", self.component.display());
         let (inspection, manifest) = inspect(&component).with_context(shown)?;

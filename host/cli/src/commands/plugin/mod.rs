@@ -4,6 +4,8 @@ mod bench;
 mod build;
 mod inspect;
 mod new;
+pub(crate) mod outcome;
+mod repeat;
 mod seen;
 pub(crate) mod test;
 pub(crate) mod trial;

@@ -13,7 +13,6 @@ use super::build::Sdk;
 use crate::build::{Builder, Checkout, Project, SDK_FOLDER};
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::output::Format;
 
 /// What is the same in every language: the manifest and the vectors.
 static COMMON: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../sdk/template");
@@ -92,7 +91,6 @@ impl Language {
 
 impl New {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
-        context.format("plugin new", &[Format::Table])?;
         let name = self
             .name
             .file_name()

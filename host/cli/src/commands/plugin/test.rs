@@ -2,24 +2,23 @@
 
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
-use palisade_events::{Escaped, EscapedLines};
 use palisade_pipeline::engine::{EngineConfig, PluginSummary};
 use palisade_runtime::Runtime;
 use palisade_runtime::manifest::World;
-use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+use quick_junit::{Report, TestSuite};
 
 use super::build::Sdk;
+use super::outcome::{Outcome, Tally, bless, case, tell};
 use super::seen::{Log, Seen};
 use super::trial::{self, Component};
 use crate::build::{Builder, Project, find_all};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::host::{MemoryOption, runtime};
-use crate::output::{Format, Output};
 use crate::vector::{self, Vector};
 
 /// How an input is cut, which must not show in what comes out.
@@ -96,7 +95,6 @@ pub(crate) struct Test {
 
 impl Test {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
-        context.format("plugin test", &[Format::Table])?;
         let only = self.only.as_deref().map(Only::parse).transpose()?;
         let mut folders = self.folders.clone();
         if self.all {
@@ -106,6 +104,9 @@ impl Test {
             }
         }
         let builder = Builder::new(self.sdk.checkout()?)?;
+        if let Some(path) = &self.junit {
+            crate::named::check_output("--junit", path)?;
+        }
         let mut beside = Vec::new();
         for path in &self.with {
             let built = if path.is_dir() {
@@ -150,13 +151,20 @@ impl Test {
                 let result = bench.check(&subject, &path);
                 let time = began.elapsed();
                 let name = format!("{} {}", folder.display(), shown(&path));
+                tally.written += u64::from(matches!(result, Ok(Outcome::Wrote(_))));
                 let failure = tell(&mut out, &name, result)?;
                 tally.add(failure.is_some());
                 suite.add_test_case(case(&shown(&path), failure, time));
             }
             report.add_test_suite(suite);
         }
-        out.line(&format!("{} passed, {} failed", tally.passed, tally.failed))?;
+        let wrote = match tally.written {
+            _ if !bench.bless => String::new(),
+            0 => ", nothing written".to_owned(),
+            files => format!(", {files} files written; read the difference before you keep it"),
+        };
+        let Tally { passed, failed, .. } = tally;
+        out.line(&format!("{passed} passed, {failed} failed{wrote}"))?;
         out.finish()?;
         if let Some(path) = &self.junit {
             let text = report.to_string().context("write the results as XML")?;
@@ -172,20 +180,6 @@ impl Test {
             }
         );
         Ok(Exit::found(tally.failed > 0))
-    }
-}
-
-/// How many vectors came out as expected.
-#[derive(Default)]
-struct Tally {
-    passed: u64,
-    failed: u64,
-}
-
-impl Tally {
-    fn add(&mut self, failed: bool) {
-        self.passed += u64::from(!failed);
-        self.failed += u64::from(failed);
     }
 }
 
@@ -213,42 +207,6 @@ impl Only {
     }
 }
 
-/// Says how a vector came out; what is wrong, if anything.
-fn tell(out: &mut Output, name: &str, result: Result<Option<String>>) -> Result<Option<String>> {
-    let failure = match result {
-        Ok(None) => {
-            out.line(&format!("ok      {name}"))?;
-            None
-        }
-        Ok(Some(difference)) => Some(difference),
-        Err(error) => Some(format!("{error:#}")),
-    };
-    if let Some(problem) = &failure {
-        out.line(&format!("FAILED  {name}"))?;
-        for line in problem.lines() {
-            out.line(&format!("    {line}"))?;
-        }
-    }
-    // A vector can take a second, and somebody waits.
-    out.flush()?;
-    Ok(failure)
-}
-
-fn case(name: &str, failure: Option<String>, time: Duration) -> TestCase {
-    let status = match failure {
-        None => TestCaseStatus::success(),
-        Some(text) => {
-            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-            status.set_message("the result is not what expected.ndjson says");
-            status.set_description(EscapedLines(&text).to_string());
-            status
-        }
-    };
-    let mut case = TestCase::new(Escaped(name).to_string(), status);
-    case.set_time(time);
-    case
-}
-
 fn shown(path: &Path) -> String {
     path.file_name()
         .unwrap_or_default()
@@ -272,8 +230,8 @@ pub(crate) struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Runs one vector in all ways; what differs, if anything.
-    pub(crate) fn check(&self, subject: &Subject, dir: &Path) -> Result<Option<String>> {
+    /// Runs one vector in all ways.
+    pub(crate) fn check(&self, subject: &Subject, dir: &Path) -> Result<Outcome> {
         let vector = Vector::read(dir)?;
         let mut first: Option<Vec<String>> = None;
         let mut said = Log::default();
@@ -297,7 +255,7 @@ impl Bench<'_> {
                     .filter_map(|l| serde_json::from_str(l).ok())
                     .collect();
                 let difference = vector::difference(&values, &lines).unwrap_or_default();
-                return Ok(Some(log.below(&format!(
+                return Ok(Outcome::Differs(log.below(&format!(
                     "batches of {rows}, epochs of {epoch} and {instance} give something else than \
                      batches of 1 and one epoch:\n{difference}"
                 ))));
@@ -309,11 +267,10 @@ impl Bench<'_> {
             if !text.is_empty() {
                 text.push('\n');
             }
-            palisade_private::output::write(&vector.expected.path, 0o644, text.as_bytes())?;
-            return Ok(None);
+            return bless(&vector.expected.path, &text);
         }
         let Some(expected) = &vector.expected.lines else {
-            return Ok(Some(said.below(&format!(
+            return Ok(Outcome::Differs(said.below(&format!(
                 "there is no {}; look at what comes out and write it with {BLESS}=1:\n{}",
                 vector.expected.path.display(),
                 lines.join("\n")
@@ -321,10 +278,10 @@ impl Bench<'_> {
         };
         let difference = vector::difference(expected, &lines);
         let Some(difference) = difference else {
-            return Ok(None);
+            return Ok(Outcome::Same);
         };
         let line = vector::first_difference(expected, &lines).unwrap_or(1);
-        Ok(Some(said.below(&format!(
+        Ok(Outcome::Differs(said.below(&format!(
             "{}, line {line}: what comes out differs; if it is right, write it there with \
              {BLESS}=1\n{difference}",
             vector.expected.path.display()

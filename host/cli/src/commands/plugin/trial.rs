@@ -13,7 +13,7 @@ use palisade_pipeline::enrich::Networks;
 use palisade_pipeline::sources::{Limits, SourcePolicy, open};
 use palisade_runtime::Runtime;
 
-use crate::host::{Given, Loaded};
+use crate::host::{Given, Loaded, MAX_COMPONENT, told};
 use crate::vector::{Input, Vector};
 
 /// A component, and how to name it in messages.
@@ -26,10 +26,11 @@ impl Component {
     /// Reads the component that a build wrote.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When the file cannot be read, or is no component with a manifest.
     pub(super) fn read(path: &std::path::Path) -> Result<Component> {
         let name = path.display().to_string();
-        let bytes = std::fs::read(path).with_context(|| format!("read {name}"))?;
+        let bytes = crate::named::read(path, MAX_COMPONENT)?;
+        palisade_runtime::manifest::extract(&bytes).with_context(|| format!("load {name}"))?;
         Ok(Component { name, bytes })
     }
 }
@@ -64,7 +65,7 @@ pub(super) fn engine(
     ensure!(
         loaded.left_out.is_empty(),
         "{}; put it into `datasets/` of the vector",
-        loaded.left_out.join("; ")
+        told(&loaded.left_out)
     );
     let config = EngineConfig {
         networks: loaded.given.networks.clone(),

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
+use palisade_events::without_mark;
+use palisade_pack::content::MAX_ATTESTATION_BYTES;
 use palisade_pack::dsse::Envelope;
 use palisade_pack::trust::{Policy, Revocations, Role, Root, RootKey, TimeReset};
 use palisade_pack::{KeyId, Time};
@@ -209,8 +211,9 @@ pub(crate) struct PolicyOptions {
 
 impl PolicyOptions {
     pub(super) fn run(self, context: &Context) -> Result<Exit> {
-        let text = std::fs::read_to_string(&self.file)
-            .with_context(|| format!("read {}", self.file.display()))?;
+        let bytes = crate::named::read(&self.file, MAX_ATTESTATION_BYTES as u64)?;
+        let text = std::str::from_utf8(without_mark(&bytes))
+            .with_context(|| format!("{} is not text in UTF-8", self.file.display()))?;
         let policy = Policy::parse(text.as_bytes())
             .with_context(|| format!("read {}", self.file.display()))?;
         ensure!(
@@ -236,7 +239,7 @@ impl PolicyOptions {
             "trust policy",
             policy.version,
             &self.out,
-            &Policy::envelope(&text),
+            &Policy::envelope(text),
         )
     }
 }

@@ -10,7 +10,7 @@ use crate::exit::Exit;
 use crate::output::Format;
 
 pub(super) fn show(context: &Context, dir: &TrustDir) -> Result<Exit> {
-    let format = context.format("trust show", &[Format::Table, Format::Json])?;
+    let format = context.format;
     let trust = super::load(dir)?;
     let state = dir.state()?;
     let problem =

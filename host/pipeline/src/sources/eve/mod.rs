@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use memchr::memmem::Finder;
 
+use super::absent::{absent, names};
 use super::columns::Shared;
 use super::counts::Types;
 use super::fault::{Fault, Stop};
@@ -15,6 +16,11 @@ use super::leaves::Leaves;
 use super::sink::EventSink;
 use super::text::{Text, record};
 use crate::enrich::Networks;
+
+/// The names of the addresses of both ends.
+const ENDS: [&str; 2] = ["src_ip", "dest_ip"];
+/// Names that are like those.
+const OTHERS: [&str; 4] = ["src_ip", "dest_ip", "src_port", "dest_port"];
 
 /// Turns records of EVE into events.
 #[derive(Debug)]
@@ -81,11 +87,23 @@ impl Eve {
         record: &str,
         to: &mut EventSink,
     ) -> Result<bool, Stop> {
-        if table::is_typed(event_type) {
-            typed::read(&mut self.shared, event_type, record, to)
-        } else {
-            generic::read(&mut self.shared, &mut self.leaves, event_type, record, to)
-        }
+        let leaves = &mut self.leaves;
+        let typed = table::is_typed(event_type);
+        self.shared.noting(
+            |shared| match typed {
+                true => typed::read(shared, event_type, record, to),
+                false => generic::read(shared, leaves, event_type, record, to),
+            },
+            || {
+                let names = names(record);
+                absent(
+                    "field",
+                    (&ENDS, &OTHERS),
+                    typed,
+                    names.iter().map(String::as_str),
+                )
+            },
+        )
     }
 
     /// How many values of records found no place among attributes.
@@ -93,8 +111,8 @@ impl Eve {
         self.leaves.total_left_out()
     }
 
-    /// How many events there were of which an end has no address.
-    pub(super) fn endless(&self) -> u64 {
-        self.shared.endless()
+    /// How many events there were of which an end has no address, and what the first lacked.
+    pub(super) fn endless(&self) -> (u64, Option<String>) {
+        (self.shared.endless(), self.shared.absent())
     }
 }

@@ -138,6 +138,11 @@ impl Header {
         self.columns.iter().any(|column| &*column.name == name)
     }
 
+    /// The names of all fields, as Zeek has them.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(|column| &*column.name)
+    }
+
     /// Whether rows can be read.
     pub(super) fn is_whole(&self) -> bool {
         self.typed && !self.columns.is_empty()

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde::de::DeserializeSeed;
 
+use super::absent::{absent, names};
 use super::columns::Shared;
 use super::compact::compact;
 use super::counts::Types;
@@ -25,6 +26,11 @@ use crate::enrich::Networks;
 use columns::{Header, Row};
 
 pub(super) use table::is_known;
+
+/// The names of the addresses of both ends.
+const ENDS: [&str; 2] = ["id.orig_h", "id.resp_h"];
+/// Names that are like those.
+const OTHERS: [&str; 4] = ["id.orig_h", "id.resp_h", "id.orig_p", "id.resp_p"];
 
 /// Turns lines of Zeek's logs into events.
 #[derive(Debug)]
@@ -154,9 +160,9 @@ impl Zeek {
         self.leaves.total_left_out()
     }
 
-    /// How many events there were of which an end has no address.
-    pub(super) fn endless(&self) -> u64 {
-        self.shared.endless()
+    /// How many events there were of which an end has no address, and what the first lacked.
+    pub(super) fn endless(&self) -> (u64, Option<String>) {
+        (self.shared.endless(), self.shared.absent())
     }
 }
 
@@ -167,11 +173,26 @@ fn event(
     line: Line<'_>,
     to: &mut EventSink,
 ) -> Result<(), Stop> {
-    if typed::is_typed(path) {
-        typed::read(shared, path, line, to)
-    } else {
-        generic::read(shared, leaves, path, line, to)
-    }
+    // Files have hosts instead of ends.
+    let expected = typed::is_typed(path) && path != "files";
+    shared.noting(
+        |shared| match typed::is_typed(path) {
+            true => typed::read(shared, path, line, to),
+            false => generic::read(shared, leaves, path, line, to),
+        },
+        || match line {
+            Line::Json(text) => {
+                let names = names(text);
+                absent(
+                    "field",
+                    (&ENDS, &OTHERS),
+                    expected,
+                    names.iter().map(String::as_str),
+                )
+            }
+            Line::Columns(row) => absent("column", (&ENDS, &OTHERS), expected, row.header.names()),
+        },
+    )
 }
 
 /// The log's path when the line begins with it, as those of Zeek do.

@@ -7,6 +7,9 @@ use palisade_events::{Kind, Severity};
 use crate::manifest::ManifestError;
 
 const MAX_VALUES: usize = 65_536;
+/// The most known names that are listed, and the most beside one that may be meant.
+const KNOWN: usize = 80;
+const BESIDE: usize = 16;
 
 pub(super) fn kind(place: &str, name: &str) -> Result<Kind, ManifestError> {
     Kind::from_name(name).ok_or_else(|| {
@@ -95,12 +98,28 @@ pub(super) fn bounded(place: &str, count: usize) -> Result<(), ManifestError> {
     ))
 }
 
-/// `; did you mean …?`, when something known is near.
+/// `; did you mean …?`, when something known is near, and what else there is, as far as it is
+/// not too much to read.
 pub(in crate::manifest) fn hint<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
-    known
-        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
+    let known: Vec<&str> = known.collect();
+    let near = known
+        .iter()
+        // Comparing takes as long as one is long times the other.
+        .filter(|candidate| name.len() <= 2 * candidate.len())
+        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), *candidate))
         .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)
         .min()
-        .map(|(_, candidate)| format!("; did you mean `{candidate}`?"))
-        .unwrap_or_default()
+        .map(|(_, candidate)| format!("; did you mean `{candidate}`?"));
+    let more = known.len().saturating_sub(KNOWN);
+    let listed = known[..known.len() - more].join("`, `");
+    let all = match more {
+        0 => format!("`{listed}`"),
+        _ => format!("`{listed}` and {more} more"),
+    };
+    match near {
+        _ if known.is_empty() => "; there is none".to_owned(),
+        Some(near) if known.len() > BESIDE => near,
+        Some(near) => format!("{near} There are {all}"),
+        None => format!("; there are {all}"),
+    }
 }

@@ -1,0 +1,75 @@
+//! Files that a person names: what is said where one is not there, or is something else.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
+use std::path::Path;
+
+use anyhow::{Context as _, Result, anyhow, ensure};
+
+/// Opens a file to read it; it may be a pipe.
+///
+/// # Errors
+/// Says what to do where there is none, it is a folder, or may not be read.
+pub(crate) fn open(path: &Path) -> Result<File> {
+    let opened = || -> Result<File> {
+        let file = File::open(path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => anyhow!(
+                "No such file; check its name, and that it is in {}",
+                folder(path).display()
+            ),
+            ErrorKind::PermissionDenied => anyhow!("you may not read it; ask its owner, or chmod"),
+            _ => error.into(),
+        })?;
+        ensure!(
+            !file.metadata()?.is_dir(),
+            "it is a folder; name a file in it"
+        );
+        Ok(file)
+    };
+    opened().with_context(|| format!("open {}", path.display()))
+}
+
+/// Reads a file of at most so many bytes.
+///
+/// # Errors
+/// As [`open`], and where it has more.
+pub(crate) fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(path)?
+        .take(most.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .with_context(|| format!("read {}", path.display()))?;
+    ensure!(
+        bytes.len() as u64 <= most,
+        "{} has more than {most} bytes, and is not what is expected there",
+        path.display()
+    );
+    Ok(bytes)
+}
+
+/// Says at once what would come out only when all work is done: that a file cannot be written
+/// there.
+///
+/// # Errors
+/// Where there is no folder for it, or something that is no file.
+pub(crate) fn check_output(option: &str, path: &Path) -> Result<()> {
+    ensure!(
+        !path.is_dir(),
+        "`{option} {}` is a folder; name a file in it",
+        path.display()
+    );
+    ensure!(
+        folder(path).is_dir(),
+        "`{option} {}`: there is no folder {}; make it, or name another",
+        path.display(),
+        folder(path).display()
+    );
+    Ok(())
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}

@@ -1,0 +1,420 @@
+//! What is said of plugins that do not run, of names that there are not, and of inputs that lie in
+//! the wrong place.
+
+use predicates::str::contains;
+
+use crate::made;
+use crate::messages::{refused, site_pack};
+use crate::site::{TRUST, ok, project, run, site};
+
+/// A plugin of this name that wants the dataset `list`.
+fn wanting(name: &str) -> Vec<u8> {
+    let component = made(name, "tests");
+    let manifest = palisade_runtime::manifest::extract(&component).unwrap();
+    let manifest = format!(
+        "{}\n[[dataset]]\nname = \"list\"\n",
+        manifest.replace(
+            "kind = \"detector\"",
+            "kind = \"detector\"\ncapabilities = [\"datasets\"]"
+        )
+    );
+    palisade_runtime::manifest::embed(&wasm_encoder::Component::new().finish(), &manifest).unwrap()
+}
+
+#[test]
+fn plugins_that_do_not_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    std::fs::create_dir_all(dir.join("a/b")).unwrap();
+    for file in ["a/one.wasm", "a/b/two.wasm"] {
+        std::fs::write(dir.join(file), made("telnet", "tests")).unwrap();
+    }
+    std::fs::write(dir.join("wanting.wasm"), wanting("wanting")).unwrap();
+    std::fs::create_dir_all(dir.join("target/plugins/examples")).unwrap();
+    std::fs::create_dir_all(dir.join("target/plugins/mine")).unwrap();
+    let example = "target/plugins/examples/shown.wasm";
+    std::fs::write(dir.join(example), made("shown", "examples")).unwrap();
+    std::fs::write(
+        dir.join("target/plugins/mine/own.wasm"),
+        made("own", "mine"),
+    )
+    .unwrap();
+    std::fs::write(dir.join("in.ndjson"), "").unwrap();
+    std::fs::write(dir.join("wanting.toml"), "[wanting]\nx = 1\n").unwrap();
+    std::fs::write(dir.join("shown.toml"), "[shown]\nx = 1\n").unwrap();
+    for (command, told) in [
+        (
+            "run in.ndjson -p a",
+            &[
+                "`telnet` of pack `tests`",
+                "a/b/two.wasm and a/one.wasm",
+                "only one of these",
+            ][..],
+        ),
+        (
+            "run in.ndjson -p a/one.wasm -p wanting.wasm --settings wanting.toml",
+            &[
+                "wanting.toml: ",
+                "not loaded",
+                "needs the dataset `list`",
+                "--dataset list=FILE",
+            ],
+        ),
+        (
+            "run in.ndjson --settings shown.toml",
+            &[
+                "shown.toml: ",
+                "not loaded",
+                "examples are not",
+                "--plugins target/plugins/examples",
+            ],
+        ),
+        (
+            "policy check --request in.ndjson -p wanting.wasm",
+            &[
+                "plugin `wanting` is left out",
+                "--dataset list=FILE",
+                "no plugin is loaded",
+            ],
+        ),
+        (
+            "policy check --request in.ndjson -p a/one.wasm",
+            &["none of the plugins (telnet) is a policy"],
+        ),
+    ] {
+        refused(dir, command, told);
+    }
+}
+
+#[test]
+fn cases_that_there_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    project(dir, "1.0.0");
+    let manifest = dir.join("guard/telnet/plugin.toml");
+    let plain = std::fs::read_to_string(&manifest).unwrap();
+    for (from, to, told) in [
+        (
+            "kind = \"detector\"",
+            "kind = \"detektor\"",
+            &["line 5, plugin.kind", "`detector`, `policy`, `parser`"][..],
+        ),
+        (
+            "kind = \"network.flow\"",
+            "kind = \"zzz\"",
+            &[
+                "line 11, subscription[0].kind",
+                "`network.flow`",
+                "`report.disclosure`",
+            ],
+        ),
+        (
+            "\"dst.port\"",
+            "\"zzz\"",
+            &[
+                "line 12, subscription[0].fields",
+                "has no field `zzz`",
+                "`dst.port`",
+            ],
+        ),
+        (
+            "severity = \"low\"",
+            "severity = \"huge\"",
+            &[
+                "line 17, rule[0].severity",
+                "`info`, `low`, `medium`, `high`, `critical`",
+            ],
+        ),
+        (
+            "pack = \"guard\"",
+            "pack = \"guard\"\ncapabilities = [\"zzz\"]",
+            &[
+                "line 8, plugin.capabilities",
+                "`state`, `timers`, `datasets`, `log`",
+            ],
+        ),
+    ] {
+        let text = plain.replace(from, to);
+        assert_ne!(text, plain, "{from}");
+        std::fs::write(&manifest, text).unwrap();
+        let told = [&["plugin.toml"][..], told].concat();
+        refused(dir, "pack build guard", &told);
+    }
+    std::fs::write(&manifest, &plain).unwrap();
+    let trust =
+        |from: &str, to: &str| std::fs::write(dir.join("trust.toml"), TRUST.replace(from, to));
+    trust("version = 1", "version = 1\nloose-components = \"zzz\"").unwrap();
+    refused(
+        dir,
+        "trust policy trust.toml --out p.json",
+        &["trust.toml", "line 3", "`zzz`", "`refuse`"],
+    );
+    trust(
+        "[[pack.signed-by]]",
+        "tlp-max = \"zzz\"\n[[pack.signed-by]]",
+    )
+    .unwrap();
+    refused(
+        dir,
+        "trust policy trust.toml --out p.json",
+        &[
+            "trust.toml",
+            "line 8",
+            "clear, green, amber, amber-strict or red",
+        ],
+    );
+    let pack = dir.join("guard/pack.toml");
+    let text = std::fs::read_to_string(&pack).unwrap();
+    std::fs::write(&pack, format!("{text}[labels]\ntlp = \"zzz\"\n")).unwrap();
+    refused(
+        dir,
+        "pack build guard",
+        &[
+            "guard/pack.toml",
+            "line 8",
+            "clear, green, amber, amber-strict or red",
+        ],
+    );
+    let event = "{\"kind\":\"zzz\",\"time\":\"2025-06-01T10:00:00Z\"}\n";
+    std::fs::write(dir.join("in.ndjson"), event).unwrap();
+    std::fs::write(dir.join("a.wasm"), made("telnet", "tests")).unwrap();
+    refused(
+        dir,
+        "run in.ndjson -p a.wasm",
+        &[
+            "in.ndjson, line 1",
+            "`zzz` is no kind of event",
+            "`network.flow`",
+        ],
+    );
+    for (command, told) in [
+        (
+            "plugin new x --kind zzz",
+            "[possible values: detector, policy, parser]",
+        ),
+        (
+            "plugin new x --kind policy --lang zzz",
+            "[possible values: rust, c, javascript]",
+        ),
+        (
+            "run x --on-fault zzz",
+            "write skip, stop, quarantine or quarantine:16/60s",
+        ),
+        ("run x --memory zzz", "write `64MiB` or `4KiB`"),
+        ("completions zzz", "[possible values: bash"),
+    ] {
+        refused(dir, command, &[told]);
+    }
+}
+
+#[test]
+fn logs_and_requests_that_are_not_what_they_should() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    std::fs::write(dir.join("a.wasm"), made("telnet", "tests")).unwrap();
+    let head = "#separator \\x09\n#path\tconn\n";
+    let columns = "\tuid\tid.origh\tid.orig_p\tid.resp_h\tid.resp_p\tproto";
+    let types = "\tstring\taddr\tport\taddr\tport\tenum";
+    let row = "\tC1\t10.0.0.1\t1234\t10.0.0.2\t80\ttcp\n";
+    let tsv = format!(
+        "{head}#fields\tts{columns}\n#types\ttime{types}\n1700000000.1{row}1700000001.1{row}"
+    );
+    std::fs::write(dir.join("conn.log"), tsv).unwrap();
+    let json = r#"{"_path":"conn","ts":1.5,"uid":"C1","id.origh":"10.0.0.1","id.resp_h":"10.0.0.2","proto":"tcp"}"#;
+    std::fs::write(dir.join("conn.json"), json).unwrap();
+    let eve = r#"{"timestamp":"2025-06-01T10:00:00Z","event_type":"tls","source":"10.0.0.1","dest_ip":"10.0.0.2","proto":"TCP","tls":{"version":"TLS 1.2"}}"#;
+    std::fs::write(dir.join("eve.json"), eve).unwrap();
+    let request =
+        r#"{"kind":"report.disclosure","time":"2025-06-01T10:00:00Z","action":"publish"}"#;
+    std::fs::write(dir.join("requests.ndjson"), request).unwrap();
+    for (input, told) in [
+        (
+            "conn.log",
+            &[
+                "2 events name no address",
+                "no column `id.orig_h` (is it `id.origh`?)",
+                "`ts`, `uid`",
+            ][..],
+        ),
+        (
+            "conn.json",
+            &[
+                "1 events name no address",
+                "no field `id.orig_h` (is it `id.origh`?)",
+                "`_path`, `ts`",
+            ],
+        ),
+        (
+            "eve.json",
+            &["no field `src_ip`", "`timestamp`, `event_type`, `source`"],
+        ),
+        (
+            "requests.ndjson",
+            &["is missing", "palisade policy check --request"],
+        ),
+    ] {
+        let output = run(dir, &["run", input, "-p", "a.wasm"]);
+        let said = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
+        for words in told {
+            assert!(said.contains(words), "{input}: no {words:?} in {said}");
+        }
+    }
+}
+
+#[test]
+fn a_role_that_nobody_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    project(dir, "1.0.0");
+    site(dir);
+    std::fs::write(
+        dir.join("trust.toml"),
+        TRUST
+            .replace("version = 1", "version = 2")
+            .replace("\"vendor\"", "\"review\""),
+    )
+    .unwrap();
+    ok(dir, &["trust", "policy", "trust.toml", "--out", "p.json"]);
+    ok(dir, &["trust", "sign", "p.json", "--key", "root"]);
+    ok(dir, &["trust", "install", "p.json"]);
+    site_pack(dir, "1.0.0");
+    run(
+        dir,
+        &["pack", "verify", "target/packs/acme-guard-1.0.0.tar"],
+    )
+    .code(1)
+    .stdout(contains(
+        "of role `review`; the root document gives nobody this role",
+    ))
+    .stdout(contains("--role review=1:NAME"));
+}
+
+#[test]
+fn options_and_files_that_are_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    project(dir, "1.0.0");
+    ok(dir, &["pack", "build", "guard"]);
+    std::fs::write(dir.join("a.wasm"), made("telnet", "tests")).unwrap();
+    let component = made("telnet", "tests");
+    std::fs::write(dir.join("cut.wasm"), &component[..component.len() / 2]).unwrap();
+    std::fs::write(dir.join("empty"), "").unwrap();
+    std::fs::write(dir.join("text"), "hello\n").unwrap();
+    std::fs::write(dir.join("junk"), [0x80, 0xff, 0, 7].repeat(512)).unwrap();
+    std::fs::create_dir(dir.join("dir")).unwrap();
+    crate::site::flow(&dir.join("in.ndjson"));
+    let built = "build one with `palisade plugin build`";
+    let run_ = "run in.ndjson -p a.wasm";
+    for (command, told) in [
+        (
+            "run none -p a.wasm",
+            &["open none", "No such file", "check its name"][..],
+        ),
+        ("run no/in -p a.wasm", &["open no/in", "that it is in no"]),
+        ("run in.ndjson -p cut.wasm", &["load cut.wasm", built]),
+        (
+            "run in.ndjson -p empty",
+            &["load empty", "the file is empty", built],
+        ),
+        (
+            "run in.ndjson -p text",
+            &["load text", "does not begin as WebAssembly", built],
+        ),
+        ("RUN --workers 0", &["--workers", "from 1 to 256"]),
+        ("RUN --workers -1", &["--workers", "from 1 to 256"]),
+        ("RUN --workers 100000000", &["--workers", "from 1 to 256"]),
+        (
+            "RUN --settings dir",
+            &["open dir", "it is a folder; name a file in it"],
+        ),
+        ("RUN --networks none", &["open none", "check its name"]),
+        ("RUN --networks text", &["read text", "line 1"]),
+        ("RUN --dataset x=none", &["open none", "check its name"]),
+        ("RUN --dataset x=dir", &["open dir", "it is a folder"]),
+        (
+            "RUN --dataset x=text",
+            &["read text", "dataset `x`, line 1"],
+        ),
+        ("RUN --dataset =text", &["write NAME=FILE"]),
+        (
+            "RUN --summary dir",
+            &["`--summary dir` is a folder; name a file in it"],
+        ),
+        (
+            "RUN --events no/x",
+            &["`--events no/x`", "there is no folder no; make it"],
+        ),
+        (
+            "RUN --dead-letters no/x",
+            &["`--dead-letters no/x`", "there is no folder no"],
+        ),
+        (
+            "plugin test text",
+            &["text is a file", "folder of a plugin"],
+        ),
+        (
+            "plugin test guard/telnet --with none",
+            &["open none", "check its name"],
+        ),
+        (
+            "plugin test guard/telnet --with cut.wasm",
+            &["load cut.wasm", built],
+        ),
+        (
+            "plugin test guard/telnet --junit no/x",
+            &["`--junit no/x`", "there is no folder no"],
+        ),
+        (
+            "plugin bench guard/telnet --events -1",
+            &["invalid value '-1' for '--events"],
+        ),
+        (
+            "plugin bench guard/telnet --time soon",
+            &["`soon` is not a duration", "`10s`"],
+        ),
+        (
+            "pack verify junk",
+            &["read junk", "it is no tar archive", "get it again"],
+        ),
+        (
+            "pack diff PACK junk",
+            &["read junk", "it is no tar archive"],
+        ),
+        (
+            "pack diff PACK PACK --capture dir",
+            &["open dir", "it is a folder"],
+        ),
+        (
+            "pack diff PACK PACK --capture none",
+            &["open none", "check its name"],
+        ),
+        (
+            "pack certify none --key k",
+            &["none", "`palisade pack build`"],
+        ),
+        (
+            "pack push PACK 127.0.0.1:1/a/b:1 --request none",
+            &["open none", "check its name"],
+        ),
+        (
+            "trust policy none --out p",
+            &["open none", "check its name"],
+        ),
+        ("key show none", &["open none", "check its name"]),
+    ] {
+        let command = command.replace("RUN", run_);
+        let command = command.replace("PACK", "target/packs/acme-guard-1.0.0.tar");
+        refused(dir, &command, told);
+    }
+    // What is given for nobody is told, and no error.
+    std::fs::write(dir.join("list.ndjson"), "").unwrap();
+    let given = [
+        "run",
+        "in.ndjson",
+        "-p",
+        "a.wasm",
+        "--dataset",
+        "lst=list.ndjson",
+    ];
+    run(dir, &given).stderr(contains("names the dataset `lst`; they name none"));
+}

@@ -1,0 +1,78 @@
+//! What the files of a pack carry, against what its manifest says of it.
+
+use crate::labels::{self, Carried, Ground, Labels, Restriction, Tlp, Unread};
+use crate::manifest::{PACK_TOML, PackManifest};
+use crate::{Content, Refusal};
+
+/// Most of what is not understood that is told of a pack, and most places that restrict it.
+const MAX_UNREAD: usize = 64;
+
+/// What a file of a pack says of passing it on. Components and the bill of materials, which
+/// follows from them, say nothing that could be read.
+pub(crate) fn carried(path: &str, bytes: &[u8]) -> Result<Carried, Refusal> {
+    Ok(match path.split_once('/') {
+        Some(("datasets", _)) => {
+            let read = labels::dataset(path, bytes);
+            read.map_err(|problem| crate::canonical::malformed(path, problem))?
+        }
+        Some(("vectors" | "docs", _)) => labels::other(path, bytes),
+        None if path == PACK_TOML => labels::text(path, &String::from_utf8_lossy(bytes)),
+        _ => Carried::default(),
+    })
+}
+
+/// Compares the labels that the manifest states with those that the files carry; what is not
+/// understood, and where they stand.
+pub(crate) fn check_labels(
+    content: &Content,
+    manifest: &PackManifest,
+) -> Result<(Vec<Unread>, Vec<Ground>), Refusal> {
+    let all = &manifest.labels;
+    let (mut unread, mut grounds) = (Vec::new(), Vec::new());
+    let counts = |ground: &Ground| match ground.restriction {
+        Restriction::Colour(colour) => all.tlp == Some(colour),
+        Restriction::NoColour => all.unmarked,
+        _ => true,
+    };
+    let mut check = |file: &str, has: &Labels, carried: Carried| match has.lacks(&carried.labels) {
+        Some(label) => Err(Refusal::LabelDropped {
+            label,
+            file: file.to_owned(),
+        }),
+        None => {
+            let room = MAX_UNREAD.saturating_sub(unread.len());
+            unread.extend(carried.unread.into_iter().take(room));
+            let room = MAX_UNREAD.saturating_sub(grounds.len());
+            grounds.extend(carried.grounds.into_iter().filter(counts).take(room));
+            Ok(())
+        }
+    };
+    check(PACK_TOML, all, labels::stated(all))?;
+    for (path, bytes) in content.files() {
+        let path = path.as_str();
+        let dataset = path
+            .strip_prefix("datasets/")
+            .and_then(|file| manifest.datasets.get(file.strip_suffix(".ndjson")?));
+        let mut found = carried(path, bytes)?;
+        if let Some(entry) = dataset {
+            found.add(labels::stated(&entry.labels));
+            check(path, &entry.labels, found)?;
+            found = Carried::from(entry.labels.clone());
+        }
+        check(path, all, found)?;
+    }
+    // What nothing in it says, its author has stated.
+    let told = |ground: &Ground| matches!(ground.restriction, Restriction::Colour(_));
+    if let Some(colour) = all.tlp.filter(|tlp| *tlp > Tlp::Clear)
+        && !grounds.iter().any(told)
+    {
+        grounds.push(Ground {
+            restriction: Restriction::Colour(colour),
+            file: PACK_TOML.to_owned(),
+            line: None,
+            field: "tlp".to_owned(),
+            text: colour.to_string(),
+        });
+    }
+    Ok((unread, grounds))
+}
