@@ -73,7 +73,11 @@ impl Check {
             engine.settle(&mut report)?;
             let name = path.display().to_string();
             let file = File::open(path).with_context(|| format!("open {name}"))?;
-            let input = open(&name, file, &Limits::within(&self.host.memory()))?;
+            let input = open(
+                &name,
+                file,
+                &Limits::within(&loaded.given.leaves(&self.host.memory())),
+            )?;
             let source = engine.source(&name, &self.tenant)?;
             engine.read(input, SourcePolicy::vectors(source), &mut report)?;
             report.check()?;
