@@ -1,8 +1,10 @@
 //! Floods of forged flows cost themselves: what innocent flows say is parsed all the same.
 
+use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::process::Command;
 
+use palisade_pipeline::memory::Memory;
 use serde_json::Value;
 
 use crate::recording::{Ends, Recording, Side};
@@ -47,8 +49,33 @@ fn capture(answered: bool) -> Recording {
     recording
 }
 
-/// Runs a capture: names of innocent flows and of forged ones that were seen, and the summary.
-fn seen(recording: &Recording, workers: &str) -> Option<([usize; 2], Value)> {
+/// What a run of a capture came to.
+struct Seen {
+    events: String,
+    summary: Value,
+    stderr: String,
+}
+
+impl Seen {
+    /// How many names or paths that end so were seen.
+    fn of(&self, zone: &str) -> usize {
+        let names = self.events.split('"').filter(|word| word.ends_with(zone));
+        names.collect::<HashSet<_>>().len()
+    }
+
+    /// How many flows of clients whose addresses begin so were seen to start.
+    fn started(&self, client: &str) -> usize {
+        let of_client = |line: &&str| {
+            let event: Value = serde_json::from_str(line).expect("JSON");
+            let from = event["src"]["ip"].as_str().unwrap_or_default();
+            event["phase"] == "start" && from.starts_with(client)
+        };
+        self.events.lines().filter(of_client).count()
+    }
+}
+
+/// Runs a capture.
+fn seen(recording: &Recording, workers: &str) -> Option<Seen> {
     let (program, plugins) = palisade()?;
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = |name: &str| folder.path().join(name);
@@ -63,17 +90,14 @@ fn seen(recording: &Recording, workers: &str) -> Option<([usize; 2], Value)> {
         .arg(path("input.pcap"))
         .output()
         .expect("palisade runs");
-    let stderr = String::from_utf8_lossy(&output.stderr);
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(matches!(output.status.code(), Some(0 | 1)), "{stderr}");
     let text = |name: &str| std::fs::read_to_string(path(name)).expect("it was written");
-    let events = text("events.ndjson");
-    let of = |zone: &str| {
-        let names = events.split('"').filter(|word| word.ends_with(zone));
-        names.collect::<std::collections::HashSet<_>>().len()
-    };
-    let summary = serde_json::from_str(&text("summary.json")).expect("JSON");
-    let seen = [of(".innocent.example"), of(".forged.example")];
-    Some((seen, summary))
+    Some(Seen {
+        events: text("events.ndjson"),
+        summary: serde_json::from_str(&text("summary.json")).expect("JSON"),
+        stderr,
+    })
 }
 
 #[test]
@@ -81,9 +105,12 @@ fn forged_flows_do_not_blind_a_parser() {
     for answered in [false, true] {
         let recording = capture(answered);
         for workers in ["1", "2"] {
-            let Some(([innocent, forged], summary)) = seen(&recording, workers) else {
+            let Some(seen) = seen(&recording, workers) else {
                 return;
             };
+            let [innocent, forged] =
+                [".innocent.example", ".forged.example"].map(|zone| seen.of(zone));
+            let summary = &seen.summary;
             let what = format!("answered: {answered}, {workers} workers: {summary}");
             assert_eq!(innocent, INNOCENT as usize, "{what}");
             // What ends early is said as well, answered or not.
@@ -93,4 +120,97 @@ fn forged_flows_do_not_blind_a_parser() {
             assert!(summary["displaced"].as_u64() > Some(0), "{what}");
         }
     }
+}
+
+/// A client's flow to a server's port.
+fn ends(network: u8, number: u32, port: u16) -> Ends {
+    let [_, _, high, low] = number.to_be_bytes();
+    let client = SocketAddrV4::new(Ipv4Addr::new(10, network, high, low), 30_000);
+    Ends(client, SocketAddrV4::new(Ipv4Addr::new(10, 4, 0, 2), port))
+}
+
+/// A request for a path, and its answer.
+fn asked(path: &str) -> [(Side, Vec<u8>); 2] {
+    let request = format!("GET /{path} HTTP/1.1\r\nHost: h\r\n\r\n");
+    let answer = b"HTTP/1.1 204 No Content\r\n\r\n".to_vec();
+    [(Side::Client, request.into_bytes()), (Side::Server, answer)]
+}
+
+#[test]
+fn connections_that_are_not_answered_do_not_blind_a_parser() {
+    let mut recording = Recording::new(1_750_000_000);
+    let path = |number: u32, zone: &str| asked(&format!("n{number}.{zone}.example"));
+    let open = |number: u32| ends(9, number, 80);
+    let before: Vec<_> = (0..INNOCENT)
+        .map(|number| recording.tcp(open(number), &path(number, "before")))
+        .collect();
+    // Half of them do not even finish their request.
+    for number in 0..FORGED {
+        let [(side, mut request), _] = path(number, "forged");
+        request.truncate(request.len() - number as usize % 2 * 4);
+        recording.tcp(ends(7, number, 80), &[(side, request)]);
+    }
+    for number in 0..INNOCENT {
+        recording.tcp(ends(8, number, 80), &path(number, "new"));
+    }
+    for (number, next) in (0..INNOCENT).zip(before) {
+        recording.tcp_on(open(number), next, &path(number, "after"));
+    }
+    for workers in ["1", "2"] {
+        let Some(seen) = seen(&recording, workers) else {
+            return;
+        };
+        let summary = &seen.summary;
+        for zone in ["before", "new", "after"] {
+            let found = seen.of(&format!(".{zone}.example"));
+            assert_eq!(found, INNOCENT as usize, "{zone}, {workers}: {summary}");
+        }
+        // What ends early is said as well, if it was whole.
+        assert!(
+            seen.of(".forged.example") >= FORGED as usize / 2,
+            "{summary}"
+        );
+        assert_eq!(summary["faults"], 0, "{summary}");
+        assert_eq!(summary["unparsed"], 0, "{summary}");
+        assert!(summary["displaced"].as_u64() > Some(0), "{summary}");
+    }
+}
+
+#[test]
+fn more_flows_than_there_is_room_for_push_out_none_of_another_class() {
+    let room = Memory::of(None, 2).max_flows() as u64;
+    let flood = u32::try_from(room).expect("few") + 20_000;
+    // So fast that nothing of it is over before there is no more room.
+    let mut recording = Recording::dense(1_750_000_000, 10_000);
+    let path = |number: u32, zone: &str| asked(&format!("n{number}.{zone}.example"));
+    let open = |number: u32| ends(9, number, 80);
+    let before: Vec<_> = (0..INNOCENT)
+        .map(|number| recording.tcp(open(number), &path(number, "before")))
+        .collect();
+    for number in 0..flood {
+        let [_, third, high, low] = number.to_be_bytes();
+        let client = Ipv4Addr::new(10, 20 + third, high, low);
+        let server = SocketAddrV4::new(Ipv4Addr::new(10, 4, 0, 2), 9_999);
+        let datagram = [(Side::Client, b"?")];
+        recording.udp(Ends(SocketAddrV4::new(client, 30_000), server), &datagram);
+    }
+    for (number, next) in (0..INNOCENT).zip(before) {
+        recording.tcp_on(open(number), next, &path(number, "after"));
+    }
+    let Some(seen) = seen(&recording, "2") else {
+        return;
+    };
+    let summary = &seen.summary;
+    // What was open goes on; nothing of it began anew.
+    assert_eq!(seen.started("10.9."), INNOCENT as usize, "{summary}");
+    for zone in ["before", "after"] {
+        let found = seen.of(&format!(".{zone}.example"));
+        assert_eq!(found, INNOCENT as usize, "{zone}: {summary}");
+    }
+    // What had to make room is of the flood, to the flow, counted and told.
+    let evicted = u64::from(flood) + u64::from(INNOCENT) - room;
+    assert_eq!(summary["evicted"].as_u64(), Some(evicted), "{summary}");
+    assert_eq!(seen.started("10.2"), flood as usize);
+    let told = format!("flows ended early to make room for newer ones: {evicted}");
+    assert!(seen.stderr.contains(&told), "{}", seen.stderr);
 }

@@ -17,17 +17,29 @@ pub(crate) enum Side {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ends(pub(crate) SocketAddrV4, pub(crate) SocketAddrV4);
 
-/// A capture of raw IP packets, a millisecond apart, without checksums.
+/// A capture of raw IP packets, evenly apart, without checksums.
 pub(crate) struct Recording {
     capture: Vec<u8>,
     /// Seconds since 1970 of the first packet.
     began: u32,
+    /// Packets of a second.
+    rate: u32,
     packets: u32,
 }
 
+/// How far a TCP connection has come: what its client and its server send next.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Next([u32; 2]);
+
 impl Recording {
-    /// An empty capture whose packets begin at `began`, in seconds since 1970.
+    /// An empty capture whose packets begin at `began`, in seconds since 1970, and come a
+    /// millisecond apart.
     pub(crate) fn new(began: u32) -> Recording {
+        Recording::dense(began, 1_000)
+    }
+
+    /// The same with so many packets in a second, a divisor of a million.
+    pub(crate) fn dense(began: u32, rate: u32) -> Recording {
         let mut capture = Vec::new();
         // pcap 2.4 in microseconds, link type 101.
         for field in [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 65_535, 101] {
@@ -36,20 +48,40 @@ impl Recording {
         Recording {
             capture,
             began,
+            rate,
             packets: 0,
         }
     }
 
     /// A TCP connection from its first packet on, a segment for each thing said; it is not
     /// closed.
-    pub(crate) fn tcp<B: AsRef<[u8]>>(&mut self, ends: Ends, said: &[(Side, B)]) {
-        let mut next = [1_000_u32, 5_000];
+    pub(crate) fn tcp<B: AsRef<[u8]>>(&mut self, ends: Ends, said: &[(Side, B)]) -> Next {
         let opening: [(Side, u8, &[u8]); 2] =
             [(Side::Client, 0x02, b""), (Side::Server, 0x12, b"")];
+        let opened = self.segments(ends, Next([1_000, 5_000]), opening);
+        self.tcp_on(ends, opened, said)
+    }
+
+    /// What is said next in a connection.
+    pub(crate) fn tcp_on<B: AsRef<[u8]>>(
+        &mut self,
+        ends: Ends,
+        next: Next,
+        said: &[(Side, B)],
+    ) -> Next {
         let data = said
             .iter()
             .map(|(side, bytes)| (*side, 0x18, bytes.as_ref()));
-        for (side, flags, bytes) in opening.into_iter().chain(data) {
+        self.segments(ends, next, data)
+    }
+
+    fn segments<'a>(
+        &mut self,
+        ends: Ends,
+        Next(mut next): Next,
+        segments: impl IntoIterator<Item = (Side, u8, &'a [u8])>,
+    ) -> Next {
+        for (side, flags, bytes) in segments {
             let (own, peer) = (side as usize, 1 - side as usize);
             let mut segment = next[own].to_be_bytes().to_vec();
             segment.extend(next[peer].to_be_bytes());
@@ -58,6 +90,7 @@ impl Recording {
             next[own] += bytes.len() as u32 + u32::from(flags & 0x02 > 0);
             self.packet(ends, side, 6, &segment);
         }
+        Next(next)
     }
 
     /// Datagrams of UDP.
@@ -88,8 +121,8 @@ impl Recording {
         packet.extend(rest);
         self.packets += 1;
         let record = [
-            self.began + self.packets / 1_000,
-            self.packets % 1_000 * 1_000,
+            self.began + self.packets / self.rate,
+            self.packets % self.rate * (1_000_000 / self.rate),
             length.into(),
             length.into(),
         ];

@@ -2,13 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 use palisade_pack::trust::{Loose, Trust};
 use palisade_pack::{Pack, Verdict, stored};
-use palisade_pipeline::datasets::{Dataset, DatasetLimits};
 use palisade_runtime::Runtime;
 use palisade_runtime::manifest::{Capability, Settings};
 
@@ -120,8 +118,7 @@ pub(crate) fn add(
         // The operator's own dataset of that name comes first.
         if loaded.given.datasets.iter().all(|d| d.name() != name) {
             let bytes = pack.content().file(&format!("datasets/{name}.ndjson"))?;
-            let dataset = Dataset::parse(name, bytes, &DatasetLimits::default())?;
-            loaded.given.datasets.push(Arc::new(dataset));
+            loaded.given.add_dataset(name, bytes)?;
         }
     }
     for plugin in pack.plugins() {

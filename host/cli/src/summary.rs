@@ -196,7 +196,11 @@ pub(crate) fn print(done: &Summary, loaded: &Loaded, letters: LetterCounts) -> R
             done.crowded,
         ),
         (
-            "sessions of datagrams ended early to make place for newer ones",
+            "flows ended early to make room for newer ones",
+            done.evicted,
+        ),
+        (
+            "sessions of parsers ended early to make place for newer ones",
             done.displaced,
         ),
         (
@@ -301,6 +305,7 @@ pub(crate) fn json(done: &Summary) -> Value {
         "unevaluated": done.unevaluated,
         "interrupted": done.interrupted,
         "crowded": done.crowded,
+        "evicted": done.evicted,
         "displaced": done.displaced,
         "cuts": done.cuts,
         "too_deep": done.too_deep,

@@ -189,6 +189,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_envelope_has_32_signatures_and_no_more() {
+        let envelope = |count: usize| {
+            let signature = |at| serde_json::json!({"keyid": format!("{at:064x}"), "sig": STANDARD.encode([0; 64])});
+            let all: Vec<_> = (0..count).map(signature).collect();
+            let text = serde_json::json!({"payloadType": "x", "payload": "", "signatures": all});
+            Envelope::read("x", text.to_string().as_bytes())
+        };
+        assert_eq!(envelope(32).unwrap().signatures().len(), 32);
+        let refused = envelope(33).unwrap_err().to_string();
+        assert!(refused.contains("more than 32 signatures"), "{refused}");
+    }
+
+    #[test]
     fn the_encoding_is_that_of_the_protocol() {
         // The example of the DSSE specification.
         let envelope = Envelope::new("http://example.com/HelloWorld", b"hello world".to_vec());

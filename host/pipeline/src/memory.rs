@@ -1,8 +1,8 @@
 //! What the host may take of memory, and who gets how much of it.
 //!
 //! One number is the operator's; every share follows from it here and nowhere else. What could
-//! show in the output once it is full (state, flows, reassembly) follows from the number alone
-//! and not from how many workers there are: by default each worker adds its own part to the
+//! show in the output once it is full (state, flows, reassembly) follows from the number and from
+//! what datasets take, and not from how many workers there are: by default each worker adds its own part to the
 //! number, for guests and for calls under way.
 
 use std::num::NonZeroU64;
@@ -38,6 +38,8 @@ pub struct Memory {
     pub total: u64,
     /// The program itself.
     pub program: u64,
+    /// Datasets that are loaded, in whole MiB; see [`beside`](Self::beside).
+    pub datasets: u64,
     /// Packets or records of one epoch as they are held; the epoch ends there. Held
     /// [`EPOCH_INPUT_HELD`] times.
     pub epoch_input: u64,
@@ -84,8 +86,28 @@ impl Memory {
                 (total - total / 4, total / 4)
             }
         };
-        // Shares of what the program itself leaves, in MiB of the default.
-        let scaled = u128::from(host.saturating_sub(PROGRAM));
+        Memory::shares(host, workers, 0)
+    }
+
+    /// The shares of the same total where datasets take so many bytes, at most
+    /// [`most_datasets`](Self::most_datasets): they come off before everything but guests, calls
+    /// under way and the program gets its share of the rest. What is not a whole MiB is the
+    /// program's.
+    pub fn beside(&self, datasets: u64) -> Memory {
+        let workers = self.guests + self.calls;
+        let datasets = datasets.min(self.most_datasets()) / MEBIBYTE * MEBIBYTE;
+        Memory::shares(self.total - workers, workers, datasets)
+    }
+
+    /// The most that all datasets may take together: a third of what is not for guests and calls
+    /// under way. That is a quarter of a total that was given.
+    pub fn most_datasets(&self) -> u64 {
+        (self.total - self.guests - self.calls) / 3
+    }
+
+    fn shares(host: u64, workers: u64, datasets: u64) -> Memory {
+        // Shares of what the program itself and datasets leave, in MiB of the default.
+        let scaled = u128::from(host.saturating_sub(PROGRAM + datasets));
         let share = |mebibytes: u64| {
             let bytes = u128::from(mebibytes * MEBIBYTE) * scaled / u128::from(BASE - PROGRAM);
             u64::try_from(bytes).unwrap_or(u64::MAX)
@@ -94,6 +116,7 @@ impl Memory {
         Memory {
             total: host + workers,
             program: PROGRAM,
+            datasets,
             epoch_input: share(24),
             parsed: share(24),
             output: share(40),
@@ -128,6 +151,7 @@ mod tests {
 
     fn sum(m: &Memory) -> u64 {
         m.program
+            + m.datasets
             + m.epoch_input * EPOCH_INPUT_HELD
             + m.parsed * PARSED_HELD
             + m.output * OUTPUT_HELD
@@ -155,6 +179,30 @@ mod tests {
                 assert_eq!(memory.total, total.max(Memory::LEAST));
             }
         }
+    }
+
+    #[test]
+    fn datasets_are_part_of_the_total() {
+        for total in [None, NonZeroU64::new(1), NonZeroU64::new(8 << 30)] {
+            for workers in [1, 2, 64] {
+                let alone = Memory::of(total, workers);
+                assert_eq!(alone.beside(MEBIBYTE - 1), alone);
+                let most = alone.most_datasets();
+                for datasets in [MEBIBYTE, most / 2, most, most + 1, u64::MAX] {
+                    let beside = alone.beside(datasets);
+                    assert!(sum(&beside) <= beside.total, "{beside:?}");
+                    assert_eq!(beside.datasets, datasets.min(most) / MEBIBYTE * MEBIBYTE);
+                    assert!(beside.flows > alone.flows / 3 && beside.flows < alone.flows);
+                    let apart = |m: &Memory| (m.total, m.program, m.guests, m.plugin, m.calls);
+                    assert_eq!(apart(&beside), apart(&alone));
+                    assert_eq!(beside.most_datasets(), most);
+                }
+            }
+        }
+        // A quarter of what was given, and of the default of two workers.
+        let given = Memory::of(NonZeroU64::new(1 << 30), 64);
+        assert_eq!(given.most_datasets(), 256 * MEBIBYTE);
+        assert_eq!(Memory::of(None, 64).most_datasets(), 256 * MEBIBYTE);
     }
 
     #[test]

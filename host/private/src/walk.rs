@@ -69,6 +69,30 @@ pub fn dir_in(dir: &Dir, name: &str) -> Result<Dir, PrivateError> {
 }
 
 fn walk(path: &Path, below: &[&str], make_missing: bool) -> Result<Dir, PrivateError> {
+    let (fd, stat, at) = go(path, below, make_missing, true)?;
+    private(&stat, &at)?;
+    reopen(&fd, &at)
+}
+
+/// Finds a directory that somebody named, whoever it belongs to and whoever may write on the way.
+/// A link on the way is followed if it belongs to the caller or root, as Linux does in
+/// directories that everybody may write to (`protected_symlinks`). The handle is for opening
+/// what is in it, and nothing else.
+///
+/// # Errors
+/// When it is missing, is no directory, or a link of somebody else leads to it.
+pub(crate) fn find(path: &Path) -> Result<OwnedFd, PrivateError> {
+    Ok(go(path, &[], false, false)?.0)
+}
+
+/// Goes to a directory, making what is missing if that is wanted. `apart`: nobody but the caller
+/// and root may decide what a step on the way leads to.
+fn go(
+    path: &Path,
+    below: &[&str],
+    make_missing: bool,
+    apart: bool,
+) -> Result<(OwnedFd, Stat, PathBuf), PrivateError> {
     let absolute = std::path::absolute(path).map_err(PrivateError::io("find", path))?;
     let mut left: VecDeque<OsString> = VecDeque::new();
     steps(&absolute, &mut left);
@@ -80,9 +104,11 @@ fn walk(path: &Path, below: &[&str], make_missing: bool) -> Result<Dir, PrivateE
     let mut links = 0;
     while let Some(step) = left.pop_front() {
         // Whoever may write here decides what the next step leads to.
-        owned(&stat, &at)?;
-        if stat.st_mode & OTHERS_WRITE != 0 && stat.st_mode & STICKY == 0 {
-            return Err(writable(&stat, &at));
+        if apart {
+            owned(&stat, &at)?;
+            if stat.st_mode & OTHERS_WRITE != 0 && stat.st_mode & STICKY == 0 {
+                return Err(writable(&stat, &at));
+            }
         }
         let next_at = at.join(&step);
         let next = match openat(&fd, &step, LOOK, Mode::empty()) {
@@ -123,8 +149,7 @@ fn walk(path: &Path, below: &[&str], make_missing: bool) -> Result<Dir, PrivateE
         }
         (fd, stat) = (next, found);
     }
-    private(&stat, &at)?;
-    reopen(&fd, &at)
+    Ok((fd, stat, at))
 }
 
 /// What a path names step by step; a directory above is asked for, never calculated.

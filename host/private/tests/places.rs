@@ -3,7 +3,7 @@
 
 use std::fs::{self, Permissions};
 use std::io::Read as _;
-use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+use std::os::unix::fs::{PermissionsExt as _, chown, lchown, symlink};
 use std::path::{Path, PathBuf};
 
 use palisade_private::{PrivateError, output};
@@ -195,6 +195,89 @@ fn links_pipes_and_folders_in_the_place_of_a_file_are_refused_and_not_waited_for
     file.read_to_string(&mut text).unwrap();
     assert_eq!(text, "new");
     assert!(palisade_private::open(&dir, "absent").unwrap().is_none());
+}
+
+#[test]
+fn forty_links_on_the_way_are_followed_and_no_more() {
+    let room = room();
+    folder(room.path().join("0"), 0o700);
+    for link in 1..=41 {
+        symlink((link - 1).to_string(), room.path().join(link.to_string())).unwrap();
+    }
+    palisade_private::open_dir(&room.path().join("40")).unwrap();
+    refused(
+        palisade_private::open_dir(&room.path().join("41")),
+        "symbolic links",
+    );
+}
+
+/// Every way to write a file that may be there already.
+fn write_to(path: &Path) -> [Result<(), PrivateError>; 3] {
+    [
+        output::create(path, 0o600).map(drop),
+        output::append(path, 0o600).map(drop),
+        output::write(path, 0o600, b"x"),
+    ]
+}
+
+#[test]
+fn a_file_that_has_another_name_is_not_written_to() {
+    let room = room();
+    let kept = room.path().join("kept");
+    fs::write(&kept, "keep").unwrap();
+    let planted = room.path().join("events.ndjson");
+    fs::hard_link(&kept, &planted).unwrap();
+    for written in write_to(&planted) {
+        refused(written, "a file that has another name too (a hard link)");
+    }
+    assert!(output::write_new(&planted, 0o600, b"x").is_err());
+    assert_eq!(fs::read_to_string(&kept).unwrap(), "keep");
+    // Once it is the only name of the file, it is a file as any other.
+    fs::remove_file(&kept).unwrap();
+    output::write(&planted, 0o600, b"new").unwrap();
+    assert_eq!(fs::read_to_string(&planted).unwrap(), "new");
+}
+
+#[test]
+fn what_is_written_follows_no_link_of_somebody_else_on_the_way() {
+    let room = room();
+    let there = folder(room.path().join("there"), 0o755);
+    let open = folder(room.path().join("open"), 0o1777);
+    // One's own links lead on, one after another, and upwards.
+    symlink(&there, open.join("first")).unwrap();
+    symlink("../open/first", open.join("way")).unwrap();
+    let file = open.join("way/events.ndjson");
+    for written in write_to(&file) {
+        written.unwrap();
+    }
+    output::write_new(&open.join("way/../there/new"), 0o600, b"x").unwrap();
+    assert_eq!(fs::read_dir(&there).unwrap().count(), 2);
+    symlink("round", open.join("round")).unwrap();
+    refused(
+        output::create(&open.join("round/x"), 0o600),
+        "symbolic links",
+    );
+    refused(
+        output::create(&file.join("x"), 0o600),
+        "a file, where a directory",
+    );
+    refused(output::create(&there.join("no/x"), 0o600), "must be there");
+    refused(output::create(Path::new("/"), 0o600), "cannot open /");
+    if !is_root() {
+        return;
+    }
+    lchown(open.join("first"), Some(NOBODY), None).unwrap();
+    for written in write_to(&file) {
+        refused(written, "belongs to user 65534");
+    }
+    refused(
+        output::write_new(&open.join("first/y"), 0o600, b"x"),
+        "belongs to user 65534",
+    );
+    assert_eq!(fs::read(there.join("events.ndjson")).unwrap(), b"x");
+    // A folder of somebody else is a place to write to.
+    chown(&there, Some(NOBODY), None).unwrap();
+    output::create(&there.join("mine"), 0o600).unwrap();
 }
 
 #[test]

@@ -141,11 +141,8 @@ fn dataset(u: &mut Unstructured<'_>) -> Result<()> {
     }
     for value in &values {
         for at in dataset.lookup(value) {
-            assert_eq!(
-                *dataset.entries()[at as usize].value,
-                **value,
-                "what is found is it"
-            );
+            let found = dataset.entry(at).expect("what is found is there");
+            assert_eq!(*found.value, **value, "what is found is it");
         }
     }
     query(u, &dataset, &values)

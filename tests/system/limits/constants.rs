@@ -1,6 +1,6 @@
 //! Constants of the host's sources with their values.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use palisade_tests::root;
@@ -29,8 +29,33 @@ pub(super) fn constants() -> BTreeMap<(String, String), i128> {
     known
 }
 
+/// Names of the structures of `host` that are called limits or a configuration.
+pub(super) fn structures() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    sources(&root().join("host"), &mut |_, text| {
+        for part in text.split("pub struct ").skip(1) {
+            let word = |c: char| c.is_ascii_alphanumeric();
+            let name = &part[..part.find(|c| !word(c)).unwrap_or(part.len())];
+            if name.ends_with("Limits") || name.ends_with("Config") {
+                found.insert(name.to_owned());
+            }
+        }
+    });
+    found
+}
+
 /// Every `const` below a folder, tests left out.
 fn collect(folder: &Path, texts: &mut BTreeMap<(String, String), String>) {
+    sources(folder, &mut |path, text| {
+        let file = path.strip_prefix(root().join("host")).expect("below host");
+        for (name, value) in items(text) {
+            texts.insert((file.display().to_string(), name), value);
+        }
+    });
+}
+
+/// Shows every source below a folder, tests left out.
+fn sources(folder: &Path, show: &mut dyn FnMut(&Path, &str)) {
     let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)
         .expect("the folder can be read")
         .map(|entry| entry.expect("the folder can be read").path())
@@ -40,14 +65,11 @@ fn collect(folder: &Path, texts: &mut BTreeMap<(String, String), String>) {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if path.is_dir() {
             if name != "tests" && name != "target" {
-                collect(&path, texts);
+                sources(&path, show);
             }
         } else if name.ends_with(".rs") && name != "tests.rs" {
             let text = std::fs::read_to_string(&path).expect("a source can be read");
-            let file = path.strip_prefix(root().join("host")).expect("below host");
-            for (name, value) in items(&text) {
-                texts.insert((file.display().to_string(), name), value);
-            }
+            show(&path, &text);
         }
     }
 }

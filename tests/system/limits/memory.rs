@@ -26,9 +26,32 @@ pub(super) fn section() -> String {
         "\n## What this comes to in memory\n\n\
          The shares of the default for a run with as many workers as cores. What a share bounds may be held several\n\
          times, while one epoch is read, another evaluated and a third put out; all of it together is the total.\n\
-         Datasets are the operator's and come on top, and the process that compiles has limits of its own.\n\n\
+         What datasets take, a quarter at most, comes off before everything but the program, guests and calls gets its\n\
+         share of the rest. The process that compiles has limits of its own.\n\n\
          | share | held | 2 cores | 16 cores | 64 cores |\n| --- | --- | --- | --- | --- |\n",
     );
+    // A share that has no line here does not compile.
+    let Memory {
+        total: _,
+        program: _,
+        // By default there are none.
+        datasets: _,
+        epoch_input: _,
+        parsed: _,
+        output: _,
+        compression: _,
+        flows: _,
+        reassembly: _,
+        fragments: _,
+        sessions: _,
+        state: _,
+        timers: _,
+        markings: _,
+        guests: _,
+        // A part of what all guests have.
+        plugin: _,
+        calls: _,
+    } = Memory::of(None, 2);
     let memories = CORES.map(|cores| Memory::of(None, cores));
     let mut line = |what: &str, held: u64, share: fn(&Memory) -> u64| {
         let sizes = memories.map(|memory| size(share(&memory).into()));

@@ -211,6 +211,35 @@ fn every_constant_that_is_called_a_limit_has_a_line() {
     );
 }
 
+/// A field that is not named where its structure is taken apart would not compile; this sees to it
+/// that every structure is, and that no field is left out with `..`.
+#[test]
+fn every_field_of_a_structure_of_limits_has_a_line() {
+    let folder = root().join("tests/system/limits/rows");
+    let rows: Vec<String> = std::fs::read_dir(folder)
+        .expect("the folder can be read")
+        .map(|entry| entry.expect("the folder can be read").path())
+        .map(|path| std::fs::read_to_string(path).expect("a source can be read"))
+        .collect();
+    let structures = constants::structures();
+    assert!(structures.contains("EngineConfig") && structures.contains("Limits"));
+    for name in &structures {
+        let apart = |row: &String| row.contains(&format!("{name} {{\n"));
+        let none = rows::NO_LIMIT_STRUCTURES.iter().any(|(of, _)| of == name);
+        assert!(
+            none != rows.iter().any(apart),
+            "take {name} apart in tests/system/limits/rows, with a line for each limit"
+        );
+    }
+    for row in rows {
+        let open = row.lines().any(|line| line.trim() == "..");
+        assert!(!open, "name every field: {row}");
+    }
+    for (name, why) in rows::NO_LIMIT_STRUCTURES {
+        assert!(structures.contains(*name) && !why.is_empty(), "{name}");
+    }
+}
+
 #[test]
 fn what_shows_a_limit_is_a_test() {
     let tests = Tests::read();

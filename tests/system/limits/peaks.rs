@@ -1,10 +1,13 @@
 //! What attacks on the host's memory take: each reaches its limit, and no more.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Command, Stdio};
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use palisade_pipeline::datasets::{Dataset, DatasetLimits};
 use palisade_pipeline::memory::Memory;
 
 use crate::run::palisade;
@@ -64,9 +67,15 @@ fn tcp(sequence: u32, flags: u8, data: &[u8]) -> Vec<u8> {
     segment
 }
 
-/// The most memory that a run of a capture takes, in bytes, and what it says at its end. `None`:
-/// the program is not built.
+/// The most memory that a run of a capture takes, in bytes. `None`: the program is not built.
 fn peak(capture: Vec<u8>) -> Option<u64> {
+    let (ended, peak, said) = peak_with(capture, &[])?;
+    assert!(matches!(ended.code(), Some(0 | 1)), "{ended}: {said}");
+    Some(peak)
+}
+
+/// The same with more options; how it ended, and what it said.
+fn peak_with(capture: Vec<u8>, more: &[String]) -> Option<(ExitStatus, u64, String)> {
     let (program, plugins) = palisade()?;
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("attack.pcap.gz");
@@ -74,6 +83,7 @@ fn peak(capture: Vec<u8>) -> Option<u64> {
     let mut child = Command::new(program)
         .args(["--quiet", "run", "--workers", "2", "--plugins"])
         .arg(plugins.join("iot-protocols"))
+        .args(more)
         .arg(&path)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -96,17 +106,21 @@ fn peak(capture: Vec<u8>) -> Option<u64> {
         std::thread::sleep(std::time::Duration::from_millis(2));
     };
     let said = reader.join().expect("a reader").join("\n");
-    assert!(matches!(ended.code(), Some(0 | 1)), "{ended}: {said}");
     assert!(peak > 0, "the peak was seen");
-    Some(peak)
+    Some((ended, peak, said))
+}
+
+/// A capture that holds nothing much.
+fn quiet() -> Vec<u8> {
+    let mut quiet = Capture::new();
+    quiet.packet(1, 6, 0, 0, &tcp(1, 2, &[]));
+    quiet.bytes()
 }
 
 /// The peak of an attack over that of a capture that holds nothing much: it must be at least
 /// half of `limit`, or the attack does not reach it, and not much more.
 fn takes(attack: Capture, limit: u64) {
-    let mut quiet = Capture::new();
-    quiet.packet(1, 6, 0, 0, &tcp(1, 2, &[]));
-    let (Some(quiet), Some(peak)) = (peak(quiet.bytes()), peak(attack.bytes())) else {
+    let (Some(quiet), Some(peak)) = (peak(quiet()), peak(attack.bytes())) else {
         return;
     };
     let more = peak.saturating_sub(quiet);
@@ -146,4 +160,100 @@ fn fragments_take_what_the_table_says() {
         capture.packet(at, 17, at as u16, 0x2000, &data);
     }
     takes(capture, limit);
+}
+
+/// Writes a dataset of as many such lines as are taken, by their number or by what they hold.
+fn dataset(path: &Path, line: impl Fn(usize) -> String) {
+    let limits = DatasetLimits::default();
+    let mut file = BufWriter::new(File::create(path).expect("a temporary file"));
+    let mut left = limits.bytes - limits.bytes / 16;
+    for at in 0..limits.entries {
+        let line = line(at);
+        let Some(rest) = left.checked_sub(line.len() as u64) else {
+            break;
+        };
+        left = rest;
+        file.write_all(line.as_bytes()).expect("there is room");
+    }
+    file.flush().expect("there is room");
+}
+
+fn option(path: &Path, name: &str) -> [String; 2] {
+    ["--dataset".to_owned(), format!("{name}={}", path.display())]
+}
+
+/// A line of which nearly everything is held.
+fn long(at: usize) -> String {
+    let (value, more) = ("x".repeat(8_000), "y".repeat(1_800));
+    format!("{{\"kind\":\"text\",\"value\":\"{at}{value}\",\"a\":\"{more}\"}}\n")
+}
+
+#[test]
+fn datasets_take_what_they_say_they_take() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("dataset.ndjson");
+    let Some(alone) = peak(quiet()) else { return };
+    let tiny = |at| format!("{{\"kind\":\"text\",\"value\":\"{at}\"}}\n");
+    let digest = |at| format!("{{\"kind\":\"sha256\",\"value\":\"{at:064x}\"}}\n");
+    let network = |at: usize| {
+        let [high, low] = [at >> 16, at & 0xffff];
+        format!("{{\"kind\":\"cidr\",\"value\":\"2001:db8:{high:x}:{low:x}::/64\"}}\n")
+    };
+    let shapes: [(&str, &dyn Fn(usize) -> String); 4] = [
+        ("tiny", &tiny),
+        ("digests", &digest),
+        ("networks", &network),
+        ("long", &long),
+    ];
+    for (shape, line) in shapes {
+        dataset(&path, line);
+        let file = File::open(&path).expect("it was written");
+        let read = Dataset::read("x", file, &DatasetLimits::default());
+        let held = read.expect("it is taken").held();
+        let run = peak_with(quiet(), &option(&path, "x"));
+        let (ended, peak, said) = run.expect("it was there a moment ago");
+        assert!(ended.success(), "{shape}: {said}");
+        let more = peak.saturating_sub(alone);
+        // While it is read, an index that grows is there twice.
+        let expected = held * 9 / 10..held * 11 / 10 + (24 << 20);
+        assert!(expected.contains(&more), "{shape}: {more} bytes for {held}");
+    }
+}
+
+#[test]
+fn datasets_and_a_flood_take_no_more_than_everything_may() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("dataset.ndjson");
+    dataset(&path, long);
+    let mut flood = Capture::new();
+    for from in 0..100_000 {
+        flood.packet(from, 6, 0, 0, &tcp(1, 2, &[]));
+    }
+    let summary = folder.path().join("summary.json");
+    let mut options = option(&path, "x").to_vec();
+    options.extend(["--summary".to_owned(), summary.display().to_string()]);
+    let Some((ended, peak, said)) = peak_with(flood.bytes(), &options) else {
+        return;
+    };
+    assert!(ended.success() && peak < MOST, "{peak} bytes: {said}");
+    // There is less for flows than without the dataset.
+    let text = std::fs::read_to_string(&summary).expect("a summary");
+    let summary: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let alone = 100_000 - Memory::of(None, 2).max_flows() as u64;
+    assert!(summary["evicted"].as_u64() > Some(alone), "{summary}");
+    // There is no room for another.
+    let two = [option(&path, "first"), option(&path, "second")].concat();
+    let run = peak_with(quiet(), &two).expect("it was there a moment ago");
+    let (ended, peak, said) = run;
+    assert!(
+        ended.code() == Some(2) && peak < MOST,
+        "{peak} bytes: {said}"
+    );
+    for part in [
+        "dataset `second`, line ",
+        " bytes that are left",
+        "`--memory`",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
 }

@@ -34,7 +34,9 @@ fn recorded(event: &Value, path: &Path) {
     let (ends, said) = (Ends(end("src"), end("dst")), [(Side::Client, bytes)]);
     match event["transport"].as_str() {
         Some("udp") => recording.udp(ends, &said),
-        _ => recording.tcp(ends, &said),
+        _ => {
+            recording.tcp(ends, &said);
+        }
     }
     recording.write(path);
 }

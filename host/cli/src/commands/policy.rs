@@ -72,7 +72,8 @@ impl Check {
             engine.settle(&mut report)?;
             let name = path.display().to_string();
             let file = crate::named::open(path)?;
-            let input = open(&name, file, &Limits::within(&self.host.memory()))?;
+            let within = loaded.given.leaves(&self.host.memory());
+            let input = open(&name, file, &Limits::within(&within))?;
             let source = engine.source(&name, &self.tenant)?;
             engine.read(input, SourcePolicy::vectors(source), &mut report)?;
             report.check()?;

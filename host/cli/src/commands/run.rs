@@ -101,7 +101,7 @@ impl Run {
         config.dead_letters = letters.clone();
         config.until = self.until.map(|until| until.0);
         config.now = crate::host::clock();
-        let limits = Limits::within(&self.host.memory());
+        let limits = Limits::within(&loaded.given.leaves(&self.host.memory()));
         // Every input is looked at before the first is read: a wrong name costs no work.
         let mut inputs = Vec::new();
         for path in &self.inputs {

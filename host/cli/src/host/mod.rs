@@ -1,9 +1,9 @@
 //! Sets up what runs plugins: runtime, plugins, datasets, networks, engine.
 
+mod given;
 mod load;
 mod settings;
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,15 +12,14 @@ use std::time::SystemTime;
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 use palisade_pipeline::capabilities::LogSink;
-use palisade_pipeline::datasets::{Dataset, DatasetLimits};
 use palisade_pipeline::engine::{Engine, EngineConfig, MAX_WORKERS, OnFault};
-use palisade_pipeline::enrich::Networks;
 use palisade_pipeline::memory::Memory;
 use palisade_runtime::compile::{CacheLimits, ChildLimits, CodeCache, Compiler, CompilerCommand};
 use palisade_runtime::manifest::{Capability, Settings, World, parse_duration, parse_size};
 use palisade_runtime::{Config, Limits, Mode, Plugin, Runtime};
 
-use self::load::{LeftOut, Read, read, read_all, text};
+pub(crate) use self::given::{Given, GivenOptions};
+use self::load::{LeftOut, Read, read, read_all};
 pub(crate) use self::load::{MAX_COMPONENT, MAX_TEXT, components, told};
 use crate::packs::PackOptions;
 use crate::partition_key::partition_key;
@@ -94,33 +93,6 @@ pub(crate) struct MemoryOption {
     pub(crate) memory: Option<NonZeroU64>,
 }
 
-/// Options that say what plugins are given.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct GivenOptions {
-    /// A dataset for the plugins that name it: NDJSON, one entry a line
-    #[arg(long, value_name = "NAME=FILE")]
-    dataset: Vec<String>,
-
-    /// Settings: a TOML file with a table for each plugin
-    #[arg(long, value_name = "FILE")]
-    settings: Option<PathBuf>,
-
-    /// Who owns which network: fills in owner and direction
-    #[arg(long, value_name = "FILE")]
-    networks: Option<PathBuf>,
-}
-
-/// What plugins are given.
-#[derive(Clone, Default)]
-pub(crate) struct Given {
-    /// By name.
-    pub(crate) datasets: Vec<Arc<Dataset>>,
-    /// By plugin, then by name.
-    pub(crate) settings: BTreeMap<String, Settings>,
-    /// Who owns which network.
-    pub(crate) networks: Option<Arc<Networks>>,
-}
-
 /// Plugins that are ready to run.
 pub(crate) struct Loaded {
     /// In the order of their names.
@@ -135,50 +107,13 @@ pub(crate) struct Loaded {
     pub(crate) given: Given,
 }
 
-impl GivenOptions {
-    /// Whether nothing is given.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.dataset.is_empty() && self.settings.is_none() && self.networks.is_none()
-    }
-
-    /// What the options say that plugins are given.
-    ///
-    /// # Errors
-    /// When a file cannot be read or makes no sense, with line and field.
-    pub(crate) fn read(&self) -> Result<Given> {
-        let mut given = Given::default();
-        for option in &self.dataset {
-            let (name, path) = option
-                .split_once('=')
-                .filter(|(name, path)| !name.is_empty() && !path.is_empty())
-                .with_context(|| format!("`--dataset {option}`: write NAME=FILE"))?;
-            let file = crate::named::open(Path::new(path))?;
-            let dataset = Dataset::read(name, file, &DatasetLimits::default())
-                .with_context(|| format!("read {path}"))?;
-            given.datasets.push(Arc::new(dataset));
-        }
-        if let Some(path) = &self.settings {
-            let text = text(path)?;
-            given.settings = toml::from_str(&text).with_context(|| {
-                format!("{}: a table for each plugin is expected", path.display())
-            })?;
-        }
-        if let Some(path) = &self.networks {
-            let networks = Networks::parse(&text(path)?)
-                .with_context(|| format!("read {}", path.display()))?;
-            given.networks = Some(Arc::new(networks));
-        }
-        Ok(given)
-    }
-}
-
 impl HostOptions {
     /// What the options say that plugins are given.
     ///
     /// # Errors
     /// As [`GivenOptions::read`].
     pub(crate) fn given(&self) -> Result<Given> {
-        self.given.read()
+        self.given.read(&self.memory())
     }
 
     /// Loads the plugins.

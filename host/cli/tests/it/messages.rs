@@ -5,8 +5,8 @@ use std::path::Path;
 use predicates::prelude::*;
 use predicates::str::contains;
 
-use crate::palisade;
-use crate::site::{TRUST, ok, project, run, site};
+use crate::site::{TRUST, flow, ok, project, run, site};
+use crate::{made, palisade};
 
 /// Runs a command that is refused, and looks for what it must say.
 pub(crate) fn refused(dir: &Path, command: &str, told: &[&str]) {
@@ -15,6 +15,45 @@ pub(crate) fn refused(dir: &Path, command: &str, told: &[&str]) {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     for words in told {
         assert!(said.contains(words), "{command}: no {words:?} in {said}");
+    }
+}
+
+#[test]
+fn settings_and_networks_have_a_size_and_so_have_their_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    std::fs::write(dir.join("made.wasm"), made("made-here", "tests")).unwrap();
+    flow(&dir.join("flow.ndjson"));
+    // Comments, so that nothing but the size is told.
+    let said = |bytes: usize, line: usize| {
+        let full = format!("#{}\n", "x".repeat(line - 1));
+        let mut text = full.repeat(bytes / full.len());
+        text.push_str(&"\n".repeat(bytes - text.len()));
+        std::fs::write(dir.join("text.toml"), text).unwrap();
+        ["--settings", "--networks"].map(|option| {
+            let args = [
+                "run",
+                "--plugins",
+                "made.wasm",
+                option,
+                "text.toml",
+                "flow.ndjson",
+            ];
+            let output = run(dir, &args).code(2).get_output().clone();
+            String::from_utf8_lossy(&output.stderr).into_owned()
+        })
+    };
+    for within in said(4 << 20, 64 << 10) {
+        // It comes as far as the plugin, which traps.
+        assert!(within.contains("faulted on everything"), "{within}");
+    }
+    for beyond in said((4 << 20) + 1, 64 << 10) {
+        let told = "text.toml has more than 4194304 bytes";
+        assert!(beyond.contains(told), "{beyond}");
+    }
+    for beyond in said(1 << 20, (64 << 10) + 1) {
+        let told = "text.toml, line 1: it has more than 65536 bytes";
+        assert!(beyond.contains(told), "{beyond}");
     }
 }
 

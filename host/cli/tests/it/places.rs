@@ -220,6 +220,15 @@ fn what_is_written_does_not_go_through_a_link() {
             .code(2)
             .stderr(contains("a symbolic link"));
     }
+    fs::hard_link(&kept, dir.join("second")).unwrap();
+    for option in ["--events", "--summary", "--dead-letters"] {
+        palisade(dir)
+            .args(["run", "--plugins", "made.wasm"])
+            .args([option, "second", "flow.ndjson"])
+            .assert()
+            .code(2)
+            .stderr(contains("a file that has another name too (a hard link)"));
+    }
     let new = |name: &str| {
         palisade(dir)
             .env("PALISADE_PASSPHRASE", "correct horse battery")

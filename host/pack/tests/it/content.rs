@@ -186,6 +186,34 @@ fn a_decompression_bomb_ends_at_the_limit() {
 }
 
 #[test]
+fn files_and_attestations_of_an_archive_are_counted() {
+    // In the number that is allowed it is read; with one more it is not.
+    let content = |files: usize, attestations: usize| {
+        let mut builder = Builder::new(Vec::new());
+        for at in 0..files {
+            entry(&mut builder, &format!("docs/{at}"), EntryType::Regular, b"");
+        }
+        for at in 0..attestations {
+            let path = format!("attestations/{at}.dsse.json");
+            entry(&mut builder, &path, EntryType::Regular, b"{}");
+        }
+        Content::read_archive(builder.into_inner().unwrap().as_slice()).map_err(|e| e.code())
+    };
+    assert!(content(20_000, 0).is_ok());
+    assert_eq!(content(20_001, 0), Err("too-large"));
+    assert!(content(1, 64).is_ok());
+    assert_eq!(content(1, 65), Err("too-large"));
+    let large = |bytes: usize| {
+        let mut builder = Builder::new(Vec::new());
+        let path = "attestations/a.dsse.json";
+        entry(&mut builder, path, EntryType::Regular, &vec![b' '; bytes]);
+        Content::read_archive(builder.into_inner().unwrap().as_slice()).map_err(|e| e.code())
+    };
+    assert!(large(4 << 20).is_ok());
+    assert_eq!(large((4 << 20) + 1), Err("too-large"));
+}
+
+#[test]
 fn links_and_foreign_files_in_folders() {
     let folder = tempfile::tempdir().unwrap();
     let dir = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();

@@ -261,13 +261,12 @@ impl Capabilities for Shard {
             .iter()
             .map(|number| {
                 let entry = dataset
-                    .entries()
-                    .get(*number as usize)
+                    .entry(*number)
                     .ok_or_else(|| format!("there is no entry {number}"))?;
                 let attributes = entry.attributes.iter();
                 Ok(DatasetEntry {
                     kind: entry.kind.name().to_owned(),
-                    value: entry.value.to_string(),
+                    value: entry.value.into(),
                     valid_from: entry.valid_from,
                     valid_until: entry.valid_until,
                     attributes: attributes.map(|(n, v)| (n.to_owned(), v.clone())).collect(),

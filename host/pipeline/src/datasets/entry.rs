@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use palisade_events::{AttributeValue, Attributes, IpAddress};
+use palisade_events::{Attributes, IpAddress};
 
 use super::networks::Network;
 
@@ -81,18 +81,6 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Bytes that it takes in memory, about.
-    pub(crate) fn size(&self) -> usize {
-        let attributes = self.attributes.iter().map(|(name, value)| {
-            let text = match value {
-                AttributeValue::Text(text) => text.len(),
-                AttributeValue::Number(_) => 0,
-            };
-            size_of::<(String, AttributeValue)>() + name.len() + text
-        });
-        size_of::<Entry>() + self.value.len() + attributes.sum::<usize>()
-    }
-
     /// Whether it matches an event of this time; both ends of its window are in it.
     pub fn is_valid_at(&self, time: u64) -> bool {
         self.valid_from.is_none_or(|from| from <= time)

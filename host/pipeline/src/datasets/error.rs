@@ -31,8 +31,9 @@ pub enum DatasetError {
     },
     /// The entries take too much memory.
     #[error(
-        "dataset `{dataset}`, line {line}: the entries up to here take more than {limit} bytes of \
-         memory; split it, or leave out fields"
+        "dataset `{dataset}`, line {line}: the entries up to here take more than the {limit} bytes \
+         that are left for it of the memory for datasets, a quarter of `--memory`; give more \
+         memory, or leave out entries or fields"
     )]
     TooHeavy {
         /// The dataset.
@@ -40,7 +41,7 @@ pub enum DatasetError {
         /// The line, from 1.
         line: u64,
         /// How many bytes are allowed.
-        limit: usize,
+        limit: u64,
     },
     /// A line is no entry.
     #[error("dataset `{dataset}`, line {line}{}: {problem}", in_field(.field))]

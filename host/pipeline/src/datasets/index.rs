@@ -7,21 +7,25 @@ use std::net::IpAddr;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use palisade_events::{IpAddress, Values};
 
-use super::entry::{Entry, EntryKind, MAX_SAME_VALUE, is_domain_byte};
+use super::entries::Entries;
+use super::entry::{EntryKind, MAX_SAME_VALUE, is_domain_byte};
 use super::networks::{Network, Networks};
 
-/// No further entry.
-const NIL: u32 = u32::MAX;
 /// The longest text that can be a domain, a digest or an e-mail address.
 const MAX_FOLDED: usize = 320;
 /// The longest text that can be an address.
 const MAX_ADDRESS: usize = 45;
 
-/// Texts of some kinds of entry; each stands for the entries that have it as their value.
+/// Texts of some kinds of entry; each as the last of the entries that
+/// have it as their value.
 #[derive(Debug, Default)]
 struct Texts {
     heads: HashTable<u32>,
 }
+
+/// As many entries have one value as may.
+#[derive(Debug)]
+pub(super) struct TooManyAlike;
 
 /// Space to work in, kept from value to value.
 #[derive(Debug, Default)]
@@ -36,44 +40,46 @@ pub(super) struct Index {
     folded: Texts,
     /// Compared as they are.
     exact: Texts,
-    /// For every entry the next one with the same value.
+    /// For every entry the next one with the same value; for the last of them the first.
     next: Vec<u32>,
     hasher: DefaultHashBuilder,
 }
 
+/// The network of an entry that is known to stand for one.
+fn network(entries: &Entries) -> impl Fn(u32) -> Network {
+    |at| entries.network(at).unwrap_or(Network::NONE)
+}
+
 impl Index {
-    /// Indexes entries; the networks are those of the entries that have one.
+    /// Adds the entry with this number, the least that is not there.
     ///
     /// # Errors
-    /// The position of an entry whose value too many have.
-    pub(super) fn of(entries: &[Entry], networks: &[Option<Network>]) -> Result<Index, usize> {
-        let mut index = Index {
-            next: vec![NIL; entries.len()],
-            ..Index::default()
+    /// When too many have its value already.
+    pub(super) fn insert(&mut self, entries: &Entries, at: u32) -> Result<(), TooManyAlike> {
+        let before = match entries.network(at) {
+            Some(_) => self.networks.insert(at, network(entries)),
+            None => self.insert_text(entries, at),
         };
-        // Backwards, so that each chain runs forwards.
-        for (at, (entry, network)) in entries.iter().zip(networks).enumerate().rev() {
-            let before = match network {
-                Some(network) => index.networks.insert(*network, at as u32),
-                None => index.insert(entries, at as u32, entry),
-            };
-            index.next[at] = before.unwrap_or(NIL);
-            let chain = before.into_iter().flat_map(|head| index.chain(head));
-            if chain.take(MAX_SAME_VALUE).count() == MAX_SAME_VALUE {
-                return Err(at);
+        // What stands for a value is the last entry that has it, and leads to the first.
+        let first = before.map_or(at, |last| self.next[last as usize]);
+        if let Some(last) = before {
+            if self.chain(last).take(MAX_SAME_VALUE).count() == MAX_SAME_VALUE {
+                return Err(TooManyAlike);
             }
+            self.next[last as usize] = at;
         }
-        Ok(index)
+        self.next.push(first);
+        Ok(())
     }
 
-    fn insert(&mut self, entries: &[Entry], at: u32, entry: &Entry) -> Option<u32> {
-        let texts = match entry.kind {
-            EntryKind::Domain => &mut self.domains,
-            EntryKind::Sha256 | EntryKind::Email => &mut self.folded,
+    fn insert_text(&mut self, entries: &Entries, at: u32) -> Option<u32> {
+        let texts = match entries.kind(at) {
+            Some(EntryKind::Domain) => &mut self.domains,
+            Some(EntryKind::Sha256 | EntryKind::Email) => &mut self.folded,
             _ => &mut self.exact,
         };
-        let hash = |at: &u32| self.hasher.hash_one(entries[*at as usize].value.as_bytes());
-        let same = |other: &u32| entries[*other as usize].value == entry.value;
+        let hash = |at: &u32| self.hasher.hash_one(entries.value(*at));
+        let same = |other: &u32| entries.value(*other) == entries.value(at);
         match texts.heads.find_mut(hash(&at), same) {
             Some(head) => Some(std::mem::replace(head, at)),
             None => {
@@ -83,34 +89,47 @@ impl Index {
         }
     }
 
-    /// An entry and those after it that have its value.
-    fn chain(&self, head: u32) -> impl Iterator<Item = u32> {
-        let mut at = head;
+    /// Gives back what was kept for more entries.
+    pub(super) fn close(&mut self) {
+        self.next.shrink_to_fit();
+    }
+
+    /// Bytes that it takes in memory.
+    pub(super) fn held(&self) -> usize {
+        let texts = [&self.domains, &self.folded, &self.exact];
+        let texts: usize = texts.iter().map(|t| t.heads.allocation_size()).sum();
+        texts + self.networks.held() + self.next.capacity() * size_of::<u32>()
+    }
+
+    /// The entries that have the value of this one, the last of them, in ascending order.
+    fn chain(&self, last: u32) -> impl Iterator<Item = u32> {
+        let next = |at: u32| self.next.get(at as usize).copied();
+        let mut at = next(last);
         std::iter::from_fn(move || {
-            let entry = at;
-            at = self.next.get(entry as usize).copied().unwrap_or(NIL);
-            (entry != NIL).then_some(entry)
+            let entry = at?;
+            at = next(entry).filter(|_| entry != last);
+            Some(entry)
         })
     }
 
-    fn text(&self, texts: &Texts, entries: &[Entry], value: &[u8]) -> impl Iterator<Item = u32> {
-        let head = match texts.heads.is_empty() {
+    fn text(&self, texts: &Texts, entries: &Entries, value: &[u8]) -> impl Iterator<Item = u32> {
+        let last = match texts.heads.is_empty() {
             true => None,
             false => texts
                 .heads
                 .find(self.hasher.hash_one(value), |at| {
-                    entries[*at as usize].value.as_bytes() == value
+                    entries.value(*at) == value
                 })
                 .copied(),
         };
-        head.into_iter().flat_map(|head| self.chain(head))
+        last.into_iter().flat_map(|last| self.chain(last))
     }
 
     /// Calls `found` with the entries that a value matches, whatever the time, until it says
     /// no. No entry comes twice.
     pub(super) fn matches(
         &self,
-        entries: &[Entry],
+        entries: &Entries,
         values: &Values,
         at: usize,
         scratch: &mut Scratch,
@@ -121,7 +140,7 @@ impl Index {
         match values {
             Values::Address(bytes) => {
                 let address = bytes.get(at * 16..).and_then(|b| b.first_chunk::<16>());
-                all(&mut address.into_iter().flat_map(|a| self.address(*a)));
+                all(&mut address.into_iter().flat_map(|a| self.address(entries, *a)));
             }
             Values::Text { .. } => {
                 self.match_text(entries, values.text(at), scratch, all);
@@ -136,7 +155,7 @@ impl Index {
 
     fn match_text(
         &self,
-        entries: &[Entry],
+        entries: &Entries,
         text: &[u8],
         scratch: &mut Scratch,
         mut all: impl FnMut(&mut dyn Iterator<Item = u32>) -> bool,
@@ -146,7 +165,7 @@ impl Index {
         }
         if !self.networks.is_empty()
             && let Some(address) = address(text)
-            && !all(&mut self.address(address.0))
+            && !all(&mut self.address(entries, address.0))
         {
             return;
         }
@@ -173,14 +192,14 @@ impl Index {
         }
     }
 
-    fn address(&self, address: [u8; 16]) -> impl Iterator<Item = u32> {
+    fn address(&self, entries: &Entries, address: [u8; 16]) -> impl Iterator<Item = u32> {
         self.networks
-            .holding(address)
+            .holding(address, network(entries))
             .flat_map(|head| self.chain(head))
     }
 
     /// The entries with this canonical value, in ascending order.
-    pub(super) fn lookup(&self, entries: &[Entry], value: &str) -> Vec<u32> {
+    pub(super) fn lookup(&self, entries: &Entries, value: &str) -> Vec<u32> {
         let texts = [&self.exact, &self.folded, &self.domains];
         let mut found: Vec<u32> = texts
             .into_iter()
@@ -190,11 +209,14 @@ impl Index {
         let networks = kinds
             .into_iter()
             .filter_map(|kind| super::entry::canonical(kind, value).ok()?.1);
-        if let Some(head) = networks.filter_map(|n| self.networks.get(n)).next() {
+        if let Some(head) = networks
+            .filter_map(|n| self.networks.get(n, network(entries)))
+            .next()
+        {
             // `192.0.2.1` and `192.0.2.1/32` stand for one network.
             found.extend(
                 self.chain(head)
-                    .filter(|at| *entries[*at as usize].value == *value),
+                    .filter(|at| entries.value(*at) == value.as_bytes()),
             );
         }
         found.sort_unstable();

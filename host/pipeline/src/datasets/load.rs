@@ -1,134 +1,187 @@
 //! Datasets as files: NDJSON, one entry a line.
 
 use std::fmt;
-use std::io::Read;
+use std::io::{BufRead as _, BufReader, Read};
 
 use palisade_events::{AttributeValue, Attributes, Digest, Timestamp, without_mark};
-use palisade_runtime::contain;
+use palisade_runtime::{Panicked, contain};
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::Value;
 
+use super::entries::Entries;
 use super::entry::{Entry, EntryKind, canonical, shown};
 use super::error::DatasetError;
-use super::index::Index;
+use super::index::{Index, TooManyAlike};
+use super::networks::Network;
 use super::{Dataset, DatasetLimits};
 
-/// The longest line, in bytes.
+/// The longest line, in bytes without its end.
 const MAX_LINE: usize = 64 << 10;
 /// Most fields of an entry: as many attributes as an event may have, and its own.
 const MAX_FIELDS: usize = palisade_events::MAX_ATTRIBUTES + 4;
 
 impl Dataset {
-    /// Reads a file to its end.
+    /// Reads a file to its end: a JSON object on each line, with `kind`, `value`, and where the
+    /// entry is not valid for ever `valid_from` and `valid_until` as RFC 3339. Everything else
+    /// is text or a number and becomes an attribute. Empty lines, a byte-order mark and the line
+    /// ends of Windows are skipped. Of the file no more than a line is held.
     ///
     /// # Errors
-    /// When it cannot be read, and as [`parse`](Dataset::parse).
+    /// When it cannot be read or is beyond a limit; else with line and field. A file with one bad
+    /// entry is refused as a whole: part of a list of indicators is not the list that the operator
+    /// believes to be active.
     pub fn read(
         name: &str,
         file: impl Read,
         limits: &DatasetLimits,
     ) -> Result<Dataset, DatasetError> {
-        let mut bytes = Vec::new();
-        file.take(limits.bytes.saturating_add(1))
-            .read_to_end(&mut bytes)
-            .map_err(|source| DatasetError::Read {
-                dataset: name.to_owned(),
-                source,
-            })?;
-        Dataset::parse(name, &bytes, limits)
+        let read = contain(|| {
+            let mut dataset = Dataset {
+                name: name.to_owned(),
+                digest: Digest::default(),
+                entries: Entries::default(),
+                index: Index::default(),
+            };
+            let lines = Lines::of(file, limits.bytes);
+            dataset
+                .fill(lines, limits)
+                .map(|digest| Dataset { digest, ..dataset })
+        });
+        let read = read.unwrap_or_else(|source| Err(Why::Panicked(source)));
+        read.map_err(|why| why.of(name))
     }
 
-    /// Reads the content of a file: a JSON object on each line, with `kind`, `value`, and
-    /// where the entry is not valid for ever `valid_from` and `valid_until` as RFC 3339.
-    /// Everything else is text or a number and becomes an attribute. Empty lines, a byte-order mark and the line
-    /// ends of Windows are skipped.
+    /// The same of a file's content.
     ///
     /// # Errors
-    /// With line and field. A file with one bad entry is refused as a whole: part of a list
-    /// of indicators is not the list that the operator believes to be active.
+    /// As [`read`](Dataset::read).
     pub fn parse(
         name: &str,
         bytes: &[u8],
         limits: &DatasetLimits,
     ) -> Result<Dataset, DatasetError> {
-        if bytes.len() as u64 > limits.bytes {
-            return Err(DatasetError::TooLarge {
-                dataset: name.to_owned(),
-                limit: limits.bytes,
-            });
-        }
-        let read = contain(|| Dataset::parse_lines(name, bytes, limits));
-        read.unwrap_or_else(|source| {
-            Err(DatasetError::Panicked {
-                dataset: name.to_owned(),
-                source,
-            })
-        })
+        Dataset::read(name, bytes, limits)
     }
 
-    fn parse_lines(
-        name: &str,
-        bytes: &[u8],
-        limits: &DatasetLimits,
-    ) -> Result<Dataset, DatasetError> {
-        let mut held = 0_usize;
-        let mut entries = Vec::new();
-        let mut networks = Vec::new();
-        let mut lines = Vec::new();
-        let text = without_mark(bytes);
-        for (number, line) in (1u64..).zip(text.split(|byte| *byte == b'\n')) {
+    /// Takes all lines; returns the digest of the file.
+    fn fill(&mut self, mut lines: Lines<impl Read>, limits: &DatasetLimits) -> Result<Digest, Why> {
+        while let Some(line) = lines.next()? {
             let line = line.trim_ascii();
             if line.is_empty() {
                 continue;
             }
-            if entries.len() == limits.entries {
-                return Err(DatasetError::TooMany {
-                    dataset: name.to_owned(),
-                    limit: limits.entries,
-                });
+            if self.entries.len() == limits.entries {
+                return Err(Why::TooMany(limits.entries));
             }
-            let error = |(field, problem): (String, String)| DatasetError::Line {
-                dataset: name.to_owned(),
-                line: number,
+            let read = read_entry(line);
+            let number = lines.number;
+            let (entry, network) = read.map_err(|problem| Why::Line(number, problem))?;
+            let heavy = Why::TooHeavy(number, limits.held);
+            let Some(at) = self.entries.push(&entry, network) else {
+                return Err(heavy);
+            };
+            let same = self.index.insert(&self.entries, at);
+            same.map_err(|TooManyAlike| Why::SameValue(number))?;
+            if self.held() > limits.held {
+                return Err(heavy);
+            }
+        }
+        self.entries.close();
+        self.index.close();
+        Ok(lines.digest.finalize().into())
+    }
+}
+
+/// Why a file is refused, but for its name.
+enum Why {
+    Read(std::io::Error),
+    TooLarge(u64),
+    TooMany(usize),
+    TooHeavy(u64, u64),
+    Line(u64, Problem),
+    SameValue(u64),
+    Panicked(Panicked),
+}
+
+impl Why {
+    fn of(self, dataset: &str) -> DatasetError {
+        let dataset = dataset.to_owned();
+        match self {
+            Why::Read(source) => DatasetError::Read { dataset, source },
+            Why::TooLarge(limit) => DatasetError::TooLarge { dataset, limit },
+            Why::TooMany(limit) => DatasetError::TooMany { dataset, limit },
+            Why::TooHeavy(line, limit) => DatasetError::TooHeavy {
+                dataset,
+                line,
+                limit,
+            },
+            Why::Line(line, (field, problem)) => DatasetError::Line {
+                dataset,
+                line,
                 field,
                 problem,
-            };
-            let (entry, network) = read_entry(line).map_err(error)?;
-            held = held.saturating_add(entry.size());
-            if held > limits.held {
-                return Err(DatasetError::TooHeavy {
-                    dataset: name.to_owned(),
-                    line: number,
-                    limit: limits.held,
-                });
-            }
-            entries.push(entry);
-            networks.push(network);
-            lines.push(number);
+            },
+            Why::SameValue(line) => DatasetError::SameValue { dataset, line },
+            Why::Panicked(source) => DatasetError::Panicked { dataset, source },
         }
-        let index = Index::of(&entries, &networks).map_err(|at| DatasetError::SameValue {
-            dataset: name.to_owned(),
-            line: lines[at],
-        })?;
-        Ok(Dataset {
-            name: name.to_owned(),
-            digest: Digest::of(bytes),
-            entries,
-            index,
-        })
+    }
+}
+
+/// The lines of a file, one at a time.
+struct Lines<R> {
+    file: BufReader<R>,
+    digest: blake3::Hasher,
+    /// Bytes that it may have, and may still have.
+    limit: u64,
+    left: u64,
+    line: Vec<u8>,
+    /// The number of the line, from 1.
+    number: u64,
+}
+
+impl<R: Read> Lines<R> {
+    fn of(file: R, limit: u64) -> Self {
+        Lines {
+            file: BufReader::with_capacity(MAX_LINE, file),
+            digest: blake3::Hasher::new(),
+            limit,
+            left: limit,
+            line: Vec::new(),
+            number: 0,
+        }
+    }
+
+    /// The next line, with its end.
+    fn next(&mut self) -> Result<Option<&[u8]>, Why> {
+        self.line.clear();
+        self.number += 1;
+        // Its end, and one byte more, which tells that it is too long.
+        let most = MAX_LINE as u64 + 3;
+        let mut line = (&mut self.file).take(most.min(self.left.saturating_add(1)));
+        line.read_until(b'\n', &mut self.line).map_err(Why::Read)?;
+        let length = self.line.len() as u64;
+        self.left = self
+            .left
+            .checked_sub(length)
+            .ok_or(Why::TooLarge(self.limit))?;
+        if length == most || self.line.trim_ascii_end().len() > MAX_LINE {
+            let problem = format!("is too long; at most {MAX_LINE} bytes are allowed");
+            return Err(Why::Line(self.number, (String::new(), problem)));
+        }
+        self.digest.update(&self.line);
+        let line = match self.number {
+            1 => without_mark(&self.line),
+            _ => &self.line[..],
+        };
+        Ok(Some(line).filter(|line| !line.is_empty()))
     }
 }
 
 type Problem = (String, String);
 
-fn read_entry(line: &[u8]) -> Result<(Entry, Option<super::networks::Network>), Problem> {
+/// An entry, and the network that it stands for.
+fn read_entry(line: &[u8]) -> Result<(Entry, Option<Network>), Problem> {
     let whole = |problem: String| (String::new(), problem);
-    if line.len() > MAX_LINE {
-        return Err(whole(format!(
-            "has {} bytes; at most {MAX_LINE} are allowed",
-            line.len()
-        )));
-    }
     let Fields(fields) = serde_json::from_slice(line).map_err(|e| whole(explain(&e)))?;
     let (mut kind, mut value) = (None, None);
     let (mut valid_from, mut valid_until) = (None, None);

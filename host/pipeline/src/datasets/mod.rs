@@ -4,6 +4,7 @@
 //! and is shared by all shards and plugins that name it. See `datasets.wit` for what matches
 //! what.
 
+mod entries;
 mod entry;
 mod error;
 mod index;
@@ -12,10 +13,13 @@ mod networks;
 
 use palisade_events::{Column, Digest};
 
+use crate::memory::Memory;
+
 pub use entry::{Entry, EntryKind, MAX_SAME_VALUE, MAX_VALUE};
 pub use error::{DatasetError, QueryError};
 pub use index::Scratch;
 
+use entries::Entries;
 use index::Index;
 
 #[cfg(test)]
@@ -31,17 +35,17 @@ pub struct DatasetLimits {
     pub bytes: u64,
     /// Entries; at most `u32::MAX - 1` in any case.
     pub entries: usize,
-    /// Bytes that the entries take in memory, about.
-    pub held: usize,
+    /// Bytes that it takes in memory, with its index, however little of it there is.
+    pub held: u64,
 }
 
 impl Default for DatasetLimits {
-    /// 256 MiB, 1,000,000 entries, and 384 MiB of memory.
+    /// 256 MiB, 1,000,000 entries, and the memory that all datasets may take by default.
     fn default() -> Self {
         DatasetLimits {
             bytes: 256 << 20,
             entries: 1_000_000,
-            held: 384 << 20,
+            held: Memory::of(None, 2).most_datasets(),
         }
     }
 }
@@ -60,7 +64,7 @@ pub struct Hit {
 pub struct Dataset {
     name: String,
     digest: Digest,
-    entries: Vec<Entry>,
+    entries: Entries,
     index: Index,
 }
 
@@ -75,9 +79,19 @@ impl Dataset {
         self.digest
     }
 
-    /// Its entries.
-    pub fn entries(&self) -> &[Entry] {
-        &self.entries
+    /// Its entries, in the order of the file.
+    pub fn entries(&self) -> impl Iterator<Item = Entry> {
+        (0..).map_while(|position| self.entry(position))
+    }
+
+    /// The entry at this position, from 0.
+    pub fn entry(&self, position: u32) -> Option<Entry> {
+        self.entries.get(position)
+    }
+
+    /// Bytes that it takes in memory, with its index.
+    pub fn held(&self) -> u64 {
+        (self.entries.held() + self.index.held()) as u64
     }
 
     /// Which rows match which entries, by row in the order given, then by entry; each pair
@@ -97,7 +111,7 @@ impl Dataset {
             of_row.clear();
             for at in column.range(row as usize).filter(|at| column.is_valid(*at)) {
                 let found = |entry: u32| {
-                    if self.is_valid(entry, time) {
+                    if self.entries.is_valid_at(entry, time) {
                         of_row.push(entry);
                     }
                     of_row.len() <= MAX_HITS
@@ -119,17 +133,12 @@ impl Dataset {
     pub fn contains(&self, column: &Column, at: usize, time: u64, scratch: &mut Scratch) -> bool {
         let mut contains = false;
         let found = |entry: u32| {
-            contains = self.is_valid(entry, time);
+            contains = self.entries.is_valid_at(entry, time);
             !contains
         };
         self.index
             .matches(&self.entries, &column.values, at, scratch, found);
         contains
-    }
-
-    fn is_valid(&self, entry: u32, time: u64) -> bool {
-        let entry = self.entries.get(entry as usize);
-        entry.is_some_and(|entry| entry.is_valid_at(time))
     }
 
     /// The positions of the entries with this canonical value, whatever the time.

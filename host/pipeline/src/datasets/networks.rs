@@ -1,8 +1,8 @@
 //! Addresses by all networks that contain them.
 
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
 
-use hashbrown::HashMap;
+use hashbrown::{DefaultHashBuilder, HashTable};
 use palisade_events::IpAddress;
 
 /// A network: the first `length` bits of an address in its 16-byte form.
@@ -14,6 +14,12 @@ pub(crate) struct Network {
 }
 
 impl Network {
+    /// What no entry stands for: it has bits beyond its length.
+    pub(crate) const NONE: Network = Network {
+        address: IpAddress([u8::MAX; 16]),
+        length: 0,
+    };
+
     /// The network of one address.
     pub(crate) fn host(address: IpAddress) -> Network {
         Network {
@@ -47,23 +53,26 @@ fn is_ipv4(bits: u128) -> bool {
     bits >> 32 == 0xffff
 }
 
-/// Networks, each with the first entry that stands for it.
+/// Networks, each as the number of an entry that stands for it. What network that is, the caller
+/// says (`of`): it is held once, with the entry.
 ///
 /// The families are apart: `::/0` holds no IPv4 address. One look-up is made for every
-/// prefix length that occurs, which in practice are few, and reads one place in memory,
-/// where a trie would walk through as many nodes.
+/// prefix length that occurs, which in practice are few, where a trie would walk through as many
+/// nodes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Networks {
-    heads: HashMap<(u128, u8), u32>,
+    heads: HashTable<u32>,
+    hasher: DefaultHashBuilder,
     /// Lengths that occur, the longest first.
     ipv4: Vec<u8>,
     ipv6: Vec<u8>,
 }
 
 impl Networks {
-    /// Puts a network in; returns what stood for it before.
-    pub(crate) fn insert(&mut self, network: Network, entry: u32) -> Option<u32> {
-        let network = network.masked();
+    /// Puts an entry in for its network, which has no bits beyond its length; returns what stood
+    /// for it before.
+    pub(crate) fn insert(&mut self, entry: u32, of: impl Fn(u32) -> Network) -> Option<u32> {
+        let network = of(entry);
         let lengths = match network.is_ipv4() {
             true => &mut self.ipv4,
             false => &mut self.ipv6,
@@ -71,31 +80,54 @@ impl Networks {
         if let Err(at) = lengths.binary_search_by(|other| network.length.cmp(other)) {
             lengths.insert(at, network.length);
         }
-        let bits = u128::from_be_bytes(network.address.0);
-        self.heads.insert((bits, network.length), entry)
+        let hash = |entry: &u32| self.hasher.hash_one(of(*entry));
+        match self
+            .heads
+            .find_mut(hash(&entry), |other| of(*other) == network)
+        {
+            Some(head) => Some(std::mem::replace(head, entry)),
+            None => {
+                self.heads.insert_unique(hash(&entry), entry, hash);
+                None
+            }
+        }
     }
 
     /// The entry that stands for a network.
-    pub(crate) fn get(&self, network: Network) -> Option<u32> {
-        let bits = u128::from_be_bytes(network.masked().address.0);
-        self.heads.get(&(bits, network.length)).copied()
+    pub(crate) fn get(&self, network: Network, of: impl Fn(u32) -> Network) -> Option<u32> {
+        let network = network.masked();
+        let hash = self.hasher.hash_one(network);
+        let found = self.heads.find(hash, |other| of(*other) == network);
+        found.copied()
     }
 
     /// The entries of all networks that hold the address, the narrowest network first.
-    pub(crate) fn holding(&self, address: [u8; 16]) -> impl Iterator<Item = u32> {
-        let bits = u128::from_be_bytes(address);
-        let lengths = match is_ipv4(bits) {
+    pub(crate) fn holding(
+        &self,
+        address: [u8; 16],
+        of: impl Fn(u32) -> Network,
+    ) -> impl Iterator<Item = u32> {
+        let lengths = match is_ipv4(u128::from_be_bytes(address)) {
             true => &self.ipv4,
             false => &self.ipv6,
         };
+        let network = move |length| Network {
+            address: IpAddress(address),
+            length,
+        };
         lengths
             .iter()
-            .filter_map(move |length| self.heads.get(&(bits & mask(*length), *length)).copied())
+            .filter_map(move |length| self.get(network(*length), &of))
     }
 
     /// Whether there are none.
     pub(crate) fn is_empty(&self) -> bool {
         self.heads.is_empty()
+    }
+
+    /// Bytes that they take in memory.
+    pub(crate) fn held(&self) -> usize {
+        self.heads.allocation_size() + self.ipv4.capacity() + self.ipv6.capacity()
     }
 }
 
@@ -115,11 +147,6 @@ mod tests {
         }
     }
 
-    fn holding(networks: &Networks, address: &str) -> Vec<u32> {
-        let address: IpAddress = address.parse().unwrap();
-        networks.holding(address.0).collect()
-    }
-
     #[test]
     fn all_networks_that_hold_an_address_are_found() {
         let mut networks = Networks::default();
@@ -131,16 +158,21 @@ mod tests {
             "::/0",
             "2001:db8::/32",
         ];
-        for (entry, text) in (0u32..).zip(all) {
-            assert_eq!(networks.insert(network(text), entry), None);
+        let of = |entry: u32| network(all[entry as usize]);
+        for entry in 0..all.len() as u32 {
+            assert_eq!(networks.insert(entry, of), None);
         }
-        assert_eq!(holding(&networks, "10.1.2.3"), [2, 1, 0, 3]);
-        assert_eq!(holding(&networks, "10.1.2.4"), [1, 0, 3]);
-        assert_eq!(holding(&networks, "192.0.2.1"), [3]);
-        assert_eq!(holding(&networks, "2001:db8::1"), [5, 4]);
-        assert_eq!(holding(&networks, "::1"), [4]);
-        assert_eq!(networks.get(network("10.0.0.0/8")), Some(0));
-        assert_eq!(networks.get(network("10.0.0.0/9")), None);
+        let holding = |address: &str| -> Vec<u32> {
+            let address: IpAddress = address.parse().unwrap();
+            networks.holding(address.0, of).collect()
+        };
+        assert_eq!(holding("10.1.2.3"), [2, 1, 0, 3]);
+        assert_eq!(holding("10.1.2.4"), [1, 0, 3]);
+        assert_eq!(holding("192.0.2.1"), [3]);
+        assert_eq!(holding("2001:db8::1"), [5, 4]);
+        assert_eq!(holding("::1"), [4]);
+        assert_eq!(networks.get(network("10.0.0.0/8"), of), Some(0));
+        assert_eq!(networks.get(network("10.0.0.0/9"), of), None);
     }
 
     proptest! {
@@ -156,8 +188,8 @@ mod tests {
                     Network { address: IpAddress(bits.to_be_bytes()), length: *length }.masked()
                 })
                 .collect();
-            for (entry, network) in (0u32..).zip(&masked) {
-                index.insert(*network, entry);
+            for entry in 0..masked.len() as u32 {
+                index.insert(entry, |entry| masked[entry as usize]);
             }
             for (of, noise, keep) in near {
                 let base = match networks.is_empty() {
@@ -167,7 +199,7 @@ mod tests {
                 let bits = (base & mask(keep)) | (noise & !mask(keep));
                 prop_assume!(!is_ipv4(bits));
                 let mut found: Vec<Network> = index
-                    .holding(bits.to_be_bytes())
+                    .holding(bits.to_be_bytes(), |entry| masked[entry as usize])
                     .map(|entry| masked[entry as usize])
                     .collect();
                 let mut expected: Vec<Network> = masked

@@ -107,6 +107,7 @@ impl Engine {
         }
         self.summary.packets += reader.packets();
         self.summary.bytes += reader.bytes();
+        self.summary.evicted += table.flow_counts().evicted;
         for reason in Reject::ALL {
             let count = table.packet_counts().rejected(reason);
             if count > 0 {

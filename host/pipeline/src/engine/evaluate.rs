@@ -8,6 +8,7 @@ use palisade_events::{Batch, Judgement, Verdict};
 use palisade_runtime::manifest::{OptionalExport, Role, World};
 use palisade_runtime::{Effects, Fault, Fired, Panicked, Plugin, View, contain};
 
+use super::defect::{self, Spot};
 use super::draft::{Draft, Occasion, attribution, draft};
 use super::graph::MAX_LEVELS;
 use super::isolate::Budget;
@@ -144,8 +145,10 @@ impl EvaluateWorker {
                     let began = Instant::now();
                     let (plugin, placement) = (Arc::clone(&seat.plugin), seat.placement);
                     let (key, share) = (self.key, self.share);
-                    let turns =
-                        contain(|| routed.turns(index, plugin.manifest(), placement, key, share));
+                    let turns = contain(|| {
+                        defect::here(Spot::Turns, &plugin.manifest().name);
+                        routed.turns(index, plugin.manifest(), placement, key, share)
+                    });
                     out.routing += began.elapsed();
                     (turns, Budget::new(seat.plugin.limits().call_time))
                 }
@@ -184,14 +187,17 @@ impl EvaluateWorker {
                     return out;
                 }
                 let (place, before) = (turn.place(), call.out.bytes);
-                let taken = contain(|| match turn {
-                    Turn::Show(shown) => call.show(&shown),
-                    Turn::Watermark(tick) => call.fire(tick),
-                    Turn::Timers {
-                        tick,
-                        tenant,
-                        fired,
-                    } => call.timers(tick, tenant, fired),
+                let taken = contain(|| {
+                    defect::here(Spot::Turn, &call.seat.plugin.manifest().name);
+                    match turn {
+                        Turn::Show(shown) => call.show(&shown),
+                        Turn::Watermark(tick) => call.fire(tick),
+                        Turn::Timers {
+                            tick,
+                            tenant,
+                            fired,
+                        } => call.timers(tick, tenant, fired),
+                    }
                 });
                 if let Err(panicked) = taken {
                     call.broke(place, &panicked);

@@ -24,6 +24,7 @@
 mod allowance;
 mod capture_run;
 mod config;
+mod defect;
 mod deliver;
 mod draft;
 mod evaluate;
@@ -34,6 +35,8 @@ mod graph;
 mod ingest;
 mod isolate;
 mod merge;
+#[cfg(test)]
+mod nets;
 mod output;
 mod parse;
 mod piece;

@@ -109,6 +109,7 @@ impl Engine {
         };
         let workers = config.workers.clamp(1, MAX_WORKERS);
         let memory = Memory::of(config.memory, workers);
+        let memory = memory.beside(datasets.iter().map(|dataset| dataset.held()).sum());
         config.flow.max_flows = config.flow.max_flows.min(memory.max_flows());
         let reassembly = &mut config.flow.reassembly;
         reassembly.total_bytes = reassembly.total_bytes.min(bytes(memory.reassembly));

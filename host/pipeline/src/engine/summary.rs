@@ -82,8 +82,10 @@ pub struct Summary {
     /// Flows that nobody knew yet and that were left alone, because too much was held of all
     /// of them.
     pub crowded: u64,
-    /// Sessions of datagrams that ended before their flows, because their parser had no place
-    /// for newer ones.
+    /// Flows of captures that ended to make room for newer ones.
+    pub evicted: u64,
+    /// Sessions of datagrams, and of streams in which one side alone has said something, that ended
+    /// before their flows, because their parser had no place for newer ones.
     pub displaced: u64,
     /// Flows that are parsed no further.
     pub unparsed: u64,

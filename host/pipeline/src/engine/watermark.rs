@@ -107,7 +107,44 @@ impl Watermark {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use palisade_events::{BatchBuilder, Body, Kind, NetworkFlow, Source, Stamp, Timestamp};
+
     use super::*;
+
+    /// Flows at these times.
+    fn batch(times: &[u64]) -> Batch {
+        let source = Arc::new(Source {
+            slot: 1,
+            name: "tap".into(),
+            tenant: "acme".into(),
+        });
+        let mut builder = BatchBuilder::new(Kind::NetworkFlow, source);
+        for (seq, time) in (0..).zip(times) {
+            let stamp = Stamp {
+                time: Timestamp(*time),
+                ingest_time: Timestamp(*time),
+                seq,
+            };
+            let flow = Body::NetworkFlow(NetworkFlow::default());
+            builder.push(stamp, &flow).unwrap();
+        }
+        builder.finish().unwrap()
+    }
+
+    #[test]
+    fn events_up_to_300_s_ahead_of_the_clock_move_it_and_none_beyond() {
+        let skew = crate::engine::EngineConfig::default().max_skew;
+        let mut watermark = Watermark::new(Duration::ZERO, skew, Some(1_000 * SECOND));
+        let most = 1_300 * SECOND;
+        watermark.advance(&[batch(&[most, most + 1, u64::MAX])]);
+        assert_eq!((watermark.latest(), watermark.clamped()), (most, 2));
+        // Without a clock every time is believed.
+        let mut watermark = Watermark::new(Duration::ZERO, skew, None);
+        watermark.advance(&[batch(&[u64::MAX])]);
+        assert_eq!((watermark.latest(), watermark.clamped()), (u64::MAX, 0));
+    }
 
     fn at(latest: u64, tick: u64) -> Watermark {
         let mut watermark = Watermark::new(Duration::from_secs(10), Duration::MAX, None);

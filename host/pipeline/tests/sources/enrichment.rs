@@ -187,6 +187,17 @@ fn one_flow_of_a_capture() {
 }
 
 #[test]
+fn networks_have_64_mib_and_no_more() {
+    let text = |bytes: usize| format!("{NETWORKS}{}", "\n".repeat(bytes - NETWORKS.len()));
+    Networks::parse(&text(64 << 20)).unwrap();
+    let refused = Networks::parse(&text((64 << 20) + 1)).unwrap_err();
+    assert!(
+        refused.to_string().contains("at most 67108864 are read"),
+        "{refused}"
+    );
+}
+
+#[test]
 fn wrong_entries_are_told_all_at_once() {
     let text = r#"
 [[network]]

@@ -28,9 +28,16 @@ pub(super) fn fill(t: &mut Table) {
         entries,
         "entries of it",
         oldest,
-        &[],
+        &["tests::entries_and_bytes_are_bounded_and_the_least_recently_used_makes_room"],
     );
-    t.value("cache.bytes", Bytes, bytes, "all of them", oldest, &[]);
+    t.value(
+        "cache.bytes",
+        Bytes,
+        bytes,
+        "all of them",
+        oldest,
+        &["tests::entries_and_bytes_are_bounded_and_the_least_recently_used_makes_room"],
+    );
     t.constant(
         "cli/src/commands/run.rs",
         "MAX_DEAD_LETTERS",
@@ -77,6 +84,6 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "links on the way to a directory",
         REFUSED,
-        &[],
+        &["places::forty_links_on_the_way_are_followed_and_no_more"],
     );
 }

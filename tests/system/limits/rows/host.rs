@@ -24,7 +24,7 @@ pub(super) fn fill(t: &mut Table) {
                 direction_segments,
                 total_bytes: _,
                 wait,
-                ..
+                gap_on_acknowledgement: _,
             },
         fragments:
             FragmentConfig {
@@ -33,7 +33,11 @@ pub(super) fn fill(t: &mut Table) {
                 per_datagram,
                 timeout,
             },
-        ..
+        // No limits: when counts are told, and how packets are understood.
+        update_interval: _,
+        vlan_in_key: _,
+        verify_checksums: _,
+        server_ports: _,
     } = FlowConfig::default();
     let memory = Memory::of(None, 2);
     t.value(
@@ -185,7 +189,22 @@ pub(super) fn fill(t: &mut Table) {
         epoch,
         batch_rows,
         max_skew,
-        ..
+        // Of these the fields have lines of their own.
+        memory: _,
+        flow: _,
+        read: _,
+        limits: _,
+        // No limits: how a run is set up.
+        workers: _,
+        lateness: _,
+        now: _,
+        until: _,
+        fresh: _,
+        partition_key: _,
+        networks: _,
+        dead_letters: _,
+        on_fault: _,
+        stop: _,
     } = EngineConfig::default();
     t.value(
         "engine.max_skew",
@@ -193,7 +212,7 @@ pub(super) fn fill(t: &mut Table) {
         max_skew.as_millis(),
         "that an event may lie ahead of the clock",
         "it does not move the clock of events",
-        &[],
+        &["watermark::events_up_to_300_s_ahead_of_the_clock_move_it_and_none_beyond"],
     );
 
     t.of("epoch");

@@ -265,7 +265,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "sessions of a parser's instance",
         "another instance",
-        &[],
+        &["floods::forged_flows_do_not_blind_a_parser"],
     );
     t.constant(
         "pipeline/src/engine/parse/feed.rs",
@@ -337,7 +337,7 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "values that a call puts into tables",
         "a fault",
-        &[],
+        &["budgets::a_call_writes_so_much_and_no_more"],
     );
     t.constant(
         "runtime/src/fault.rs",
@@ -345,6 +345,6 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "the message of `fault.abort`",
         "cut",
-        &[],
+        &["calls::what_a_guest_says_of_its_abort_is_bounded_and_harmless"],
     );
 }

@@ -95,7 +95,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "subscriptions, rules, tables, datasets and settings, each",
         REFUSED,
-        &[],
+        &["tests::subscriptions_and_the_like_are_counted"],
     );
     t.constant(
         "runtime/src/manifest/validate/subscription.rs",
@@ -103,7 +103,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "fields of a subscription",
         REFUSED,
-        &[],
+        &["tests::keys_of_a_table_and_fields_of_a_subscription_are_counted"],
     );
     t.constant(
         "runtime/src/manifest/validate/check.rs",
@@ -111,7 +111,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "values of a predicate",
         REFUSED,
-        &[],
+        &["tests::values_of_a_predicate_are_counted"],
     );
     let DatasetLimits {
         bytes,
@@ -122,9 +122,13 @@ pub(super) fn fill(t: &mut Table) {
         "dataset.held",
         Bytes,
         held,
-        "memory that the entries of a dataset take",
+        "memory of all datasets, at most a quarter of `--memory`",
         REFUSED,
-        &["tests::sizes_are_bounded"],
+        &[
+            "tests::memory_is_bounded_and_what_is_beyond_it_is_refused_with_what_to_do",
+            "peaks::datasets_take_what_they_say_they_take",
+            "peaks::datasets_and_a_flood_take_no_more_than_everything_may",
+        ],
     );
     t.value(
         "dataset.bytes",
@@ -180,7 +184,7 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "a networks file",
         REFUSED,
-        &[],
+        &["enrichment::networks_have_64_mib_and_no_more"],
     );
     t.constant(
         "pipeline/src/enrich/file.rs",
@@ -196,7 +200,7 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "a settings file",
         REFUSED,
-        &[],
+        &["messages::settings_and_networks_have_a_size_and_so_have_their_lines"],
     );
     t.constant(
         "cli/src/vector/read.rs",
@@ -448,6 +452,6 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "a line of settings and networks",
         REFUSED,
-        &[],
+        &["messages::settings_and_networks_have_a_size_and_so_have_their_lines"],
     );
 }

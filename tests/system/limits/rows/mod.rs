@@ -11,7 +11,7 @@ mod pack;
 mod plugin;
 mod record;
 
-pub(super) use no_limits::NO_LIMITS;
+pub(super) use no_limits::{NO_LIMIT_STRUCTURES, NO_LIMITS};
 
 use super::Table;
 

@@ -1,5 +1,11 @@
 //! What is called like a limit and is none.
 
+/// Structures that are called like those of limits and hold none, with the reason.
+pub(in crate::limits) const NO_LIMIT_STRUCTURES: &[(&str, &str)] = &[(
+    "RequestedLimits",
+    "what a manifest asks for, which only lowers limits",
+)];
+
 /// Constants that are called like limits and are none, with the reason.
 pub(in crate::limits) const NO_LIMITS: &[(&str, &str, &str)] = &[
     (

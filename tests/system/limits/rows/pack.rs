@@ -13,7 +13,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "files of a pack",
         REFUSED,
-        &[],
+        &["content::files_and_attestations_of_an_archive_are_counted"],
     );
     t.constant(
         "pack/src/content/mod.rs",
@@ -37,7 +37,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "attestations of a pack",
         REFUSED,
-        &[],
+        &["content::files_and_attestations_of_an_archive_are_counted"],
     );
     t.constant(
         "pack/src/content/mod.rs",
@@ -45,7 +45,7 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "an attestation or document of trust",
         REFUSED,
-        &[],
+        &["content::files_and_attestations_of_an_archive_are_counted"],
     );
     t.constant(
         "pack/src/path.rs",
@@ -77,7 +77,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "signatures of an envelope",
         REFUSED,
-        &[],
+        &["dsse::an_envelope_has_32_signatures_and_no_more"],
     );
     let lists = &["origin::lists_that_are_damaged_or_too_much_are_refused"];
     t.constant(

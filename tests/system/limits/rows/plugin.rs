@@ -1,7 +1,7 @@
 //! A plugin.
 
 use palisade_pipeline::memory::Memory;
-use palisade_runtime::Limits;
+use palisade_runtime::{Config, Limits};
 
 use crate::limits::Table;
 use crate::limits::Unit::{Bytes, Count, Time};
@@ -12,8 +12,32 @@ pub(super) fn fill(t: &mut Table) {
         epoch_bytes,
         epoch_time,
         epoch_fuel,
-        ..
+        // These are an instance's.
+        memory: _,
+        table_elements: _,
+        parts: _,
+        call_time: _,
+        fuel: _,
+        lifted_bytes: _,
+        findings: _,
+        finding_bytes: _,
+        host_calls: _,
+        log_messages: _,
+        stack: _,
+        shape: _,
+        // Its line says what it is by default.
+        plugin_memory: _,
     } = Limits::default();
+    let Config {
+        // What it comes to is told with the shares of memory.
+        guest_memory: _,
+        // No limits, or with lines of their own.
+        mode: _,
+        limits: _,
+        pool: _,
+        compiler: _,
+        cache: _,
+    } = Config::default();
     let once = "one fault; the rest of the epoch goes to the dead letters, a policy denies";
     t.value(
         "limits.epoch_bytes",
@@ -94,7 +118,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "keys that a table may ask for",
         "refused when it is loaded",
-        &[],
+        &["tests::keys_of_a_table_and_fields_of_a_subscription_are_counted"],
     );
     t.constant(
         "pipeline/src/state/series.rs",
@@ -134,7 +158,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "instances of a parser, on each worker",
         "the flow is marked as not parsed",
-        &[],
+        &["floods::forged_flows_do_not_blind_a_parser"],
     );
     t.constant(
         "pipeline/src/partition.rs",

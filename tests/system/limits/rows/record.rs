@@ -99,7 +99,7 @@ pub(super) fn fill(t: &mut Table) {
         max_window,
         "of memory that a zstd frame may demand",
         "reading stops with an error",
-        &[],
+        &["tests::a_zstd_frame_demands_no_larger_window_than_is_given"],
     );
     t.constant(
         "pipeline/src/sources/records.rs",
@@ -214,7 +214,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "labels, and references, of an event",
         "reported as bad",
-        &[],
+        &["fault::labels_are_few_and_short"],
     );
     t.constant(
         "pipeline/src/sources/fault.rs",
@@ -222,7 +222,7 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "each of them",
         "reported as bad",
-        &[],
+        &["fault::labels_are_few_and_short"],
     );
     t.constant(
         "pipeline/src/sources/input.rs",
@@ -238,7 +238,7 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "a beginning by which records are known again",
         "cut",
-        &[],
+        &["opening::a_beginning_of_256_bytes_is_known_again"],
     );
     t.constant(
         "pipeline/src/sources/recover/mod.rs",
@@ -246,7 +246,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "wrappers of a record within one another",
         "reported as bad",
-        &[],
+        &["tests::wrappers_lie_four_deep"],
     );
     t.constant(
         "pipeline/src/sources/recover/names.rs",
@@ -270,7 +270,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "times that a record is looked at anew",
         "reported as bad",
-        &[],
+        &["tests::after_sixteen_torn_objects_what_follows_is_one_of_them"],
     );
     t.constant(
         "pipeline/src/sources/zeek/columns.rs",
@@ -278,6 +278,6 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "columns of a log of Zeek",
         "reported as bad",
-        &[],
+        &["columns::a_log_has_4096_columns_and_no_more"],
     );
 }

@@ -8,6 +8,7 @@ use clap::Args;
 use palisade_events::{Batch, Decision, Digest, Event, Finding, Timestamp, event_id};
 use palisade_pack::Pack;
 use palisade_pipeline::engine::{EngineConfig, Notice, Output as Yield, Poison, Summary};
+use palisade_pipeline::memory::Memory;
 use palisade_pipeline::sources::{Limits, SourcePolicy, open};
 use palisade_runtime::Runtime;
 use serde::Serialize;
@@ -95,7 +96,8 @@ impl BehaviourOptions {
                 path.display()
             );
         }
-        let given = self.given.read()?;
+        let memory = Memory::of(None, EngineConfig::default().workers);
+        let given = self.given.read(&memory)?;
         let runtime = runtime(false, false)?;
         let loaded = [
             self.load(&runtime, old, &given)?,

@@ -7,9 +7,9 @@ use anyhow::{Context as _, Result, ensure};
 use palisade_events::Event;
 use palisade_events::json::write_event;
 use palisade_pipeline::capabilities::LogSink;
-use palisade_pipeline::datasets::{Dataset, DatasetLimits};
 use palisade_pipeline::engine::{Engine, EngineConfig, Output};
 use palisade_pipeline::enrich::Networks;
+use palisade_pipeline::memory::Memory;
 use palisade_pipeline::sources::{Limits, SourcePolicy, open};
 use palisade_runtime::Runtime;
 
@@ -48,10 +48,9 @@ pub(super) fn engine(
     config: EngineConfig,
     log: &LogSink,
 ) -> Result<Engine> {
-    let mut given = Given::default();
+    let mut given = Given::within(&Memory::of(config.memory, config.workers));
     for (name, bytes) in &vector.datasets {
-        let dataset = Dataset::parse(name, bytes, &DatasetLimits::default())?;
-        given.datasets.push(Arc::new(dataset));
+        given.add_dataset(name, &bytes[..])?;
     }
     if let Some(networks) = &vector.networks {
         given.networks = Some(Arc::new(Networks::parse(networks)?));

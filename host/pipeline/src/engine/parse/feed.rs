@@ -14,6 +14,7 @@ use super::output::ParseFailure;
 use super::session::{KEPT_BYTES, State, index};
 use super::tables::{RowOrigin, table_segment};
 use super::worker::{MAX_FAILURES, ParseWorker, Queued};
+use crate::engine::defect::{self, Spot};
 use crate::engine::piece::{Order, Pieces};
 
 /// WIT's limits on one call of `parse`.
@@ -168,6 +169,7 @@ impl ParseWorker {
         let began = Instant::now();
         let guest = self.instance(parser, instance);
         let answer = guest.and_then(|guest| guest.parse(&chunks, &arena));
+        defect::here(Spot::Parse, &self.parsers[parser].manifest().name);
         self.charge(
             "parse",
             (parser, instance),
@@ -187,6 +189,7 @@ impl ParseWorker {
                 self.allowances[parser].gave("parse", parsed.bytes as u64);
                 self.out.bytes += parsed.bytes;
                 let accepted = contain(|| {
+                    defect::here(Spot::Accept, &self.parsers[parser].manifest().name);
                     self.accept((parser, instance), parsed, &chunks, &arena, origins, pieces);
                 });
                 if let Err(panicked) = accepted {

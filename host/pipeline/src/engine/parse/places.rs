@@ -1,8 +1,10 @@
 //! Places for new flows, where a parser's are taken.
 //!
-//! Anybody can forge datagrams, each a flow of its own, and nothing ends such a flow. So the
-//! session of datagrams that was idle longest ends early, and what its parser still waited for
-//! comes out. A stream, which takes an answer to open, keeps its place.
+//! Anybody can forge datagrams, each a flow of its own, and nothing ends such a flow; nor does it
+//! take more than a packet to look like one side of a stream. So of the sessions of datagrams, or
+//! of those of streams in which one side alone has said something, whichever are more, the one
+//! that was idle longest ends early, and what its parser still waited for comes out. A stream in
+//! which the other side has answered keeps its place.
 
 use std::collections::BTreeMap;
 
@@ -14,12 +16,25 @@ use super::session::{Seat, State};
 use super::worker::{MAX_INSTANCES, ParseWorker, Queued};
 use crate::engine::piece::{Order, Piece, Pieces};
 
-/// A session of datagrams that has nothing to be parsed.
+/// A session that may give way, and has nothing to be parsed.
 struct Idle {
     /// Where in the input, and when, something of it last went to its parser.
     last: (Order, u64),
     flow: u64,
     seat: Seat,
+}
+
+/// So many of both, each time of those that are more then, so that a flood costs its like.
+fn of_the_more(mut datagrams: Vec<Idle>, mut streams: Vec<Idle>, count: usize) -> Vec<Idle> {
+    for alike in [&mut datagrams, &mut streams] {
+        // The longest idle last.
+        alike.sort_unstable_by_key(|idle| std::cmp::Reverse((idle.last, idle.flow)));
+    }
+    let next = |_| match streams.len() > datagrams.len() {
+        true => streams.pop(),
+        false => datagrams.pop(),
+    };
+    (0..count).map_while(next).collect()
 }
 
 impl ParseWorker {
@@ -69,20 +84,24 @@ impl ParseWorker {
         }
     }
 
-    /// Ends so many sessions of datagrams, the longest idle first. They end at `now`, or where
-    /// their last piece is. Those that still have something to be parsed are left alone.
+    /// Ends so many sessions of those that may give way, the longest idle first. They end at `now`,
+    /// or where their last piece is. Those that still have something to be parsed are left alone.
     fn displace(&mut self, parser: usize, count: usize, now: (Order, u64), pieces: &Pieces) {
-        let mut idle: Vec<Idle> = Vec::new();
+        let [mut datagrams, mut streams] = [Vec::new(), Vec::new()];
         for (number, instance) in self.instances[parser].iter().enumerate() {
             if !instance.is_there() || !self.queues[parser][number].is_empty() {
                 continue;
             }
             for (flow, _) in instance.places.iter().flatten() {
                 if let Some(session) = self.sessions.get(flow)
-                    && session.context.transport != Transport::Tcp
                     && let State::Parsing { seat, .. } = session.state
                 {
-                    idle.push(Idle {
+                    let alike = match session.context.transport {
+                        Transport::Tcp if session.is_answered() => continue,
+                        Transport::Tcp => &mut streams,
+                        _ => &mut datagrams,
+                    };
+                    alike.push(Idle {
                         last: session.last,
                         flow: *flow,
                         seat,
@@ -90,8 +109,7 @@ impl ParseWorker {
                 }
             }
         }
-        idle.sort_unstable_by_key(|idle| (idle.last, idle.flow));
-        idle.truncate(count);
+        let mut idle = of_the_more(datagrams, streams, count);
         idle.sort_by_key(|idle| idle.seat.instance);
         for idle in idle.chunk_by(|a, b| a.seat.instance == b.seat.instance) {
             let seat = idle[0].seat;

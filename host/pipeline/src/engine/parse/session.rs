@@ -38,6 +38,8 @@ pub(crate) struct Side {
     pub(crate) lost: bool,
     /// Nothing more comes in this direction.
     pub(crate) ended: bool,
+    /// Bytes have come in this direction since the flow was recognised.
+    pub(crate) heard: bool,
 }
 
 /// Where a flow is parsed.
@@ -153,6 +155,11 @@ impl Session {
 
     pub(crate) fn side(&mut self, direction: ChunkDirection) -> &mut Side {
         &mut self.sides[index(direction)]
+    }
+
+    /// Whether both sides have said something.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.sides.iter().all(|side| side.heard)
     }
 
     /// Stops parsing the flow and frees what was held of it.

@@ -355,6 +355,7 @@ impl ParseWorker {
             State::Parsing { seat, .. } => {
                 let seat = *seat;
                 session.last = session.last.max((piece.order, piece.time));
+                session.side(piece.direction).heard |= piece.length > 0;
                 let queue = &mut self.queues[seat.parser][seat.instance];
                 if piece.close {
                     for direction in [ChunkDirection::ToServer, ChunkDirection::ToClient] {

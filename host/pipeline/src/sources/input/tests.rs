@@ -27,6 +27,29 @@ fn read(bytes: Vec<u8>, limits: &Limits) -> (Input, Result<Vec<u8>, String>) {
 }
 
 #[test]
+fn a_zstd_frame_demands_no_larger_window_than_is_given() {
+    // A frame of one raw block: what its window is, in eighths of a power of two, stands in the
+    // byte behind the magic number and the flags.
+    let frame = |window: u8| {
+        let block = ((LINE.len() as u32) << 3 | 1).to_le_bytes();
+        [&[0x28, 0xb5, 0x2f, 0xfd, 0, window], &block[..3], LINE].concat()
+    };
+    let limits = Limits {
+        max_window: 1 << 20,
+        ..Limits::default()
+    };
+    let mebibyte = 10 << 3;
+    assert_eq!(read(frame(mebibyte), &limits).1.as_deref(), Ok(LINE));
+    let refused = match open("x", Cursor::new(frame(mebibyte + 1)), &limits) {
+        Err(error) => error.to_string(),
+        Ok(_) => read(frame(mebibyte + 1), &limits).1.unwrap_err(),
+    };
+    let demands = format!("a window of {} bytes", (1 << 20) + (1 << 17));
+    assert!(refused.contains(&demands), "{refused}");
+    assert!(refused.contains("--memory"), "{refused}");
+}
+
+#[test]
 fn compression_is_undone_up_to_two_layers() {
     use Compression::{Gzip, Zstd};
     let two = [gzip(LINE), gzip(LINE)].concat();

@@ -17,3 +17,19 @@ pub(in crate::sources) fn opening(object: &[u8]) -> Option<&[u8]> {
     let len = memchr(b'"', object.get(quote + 1..)?)?;
     object.get(..quote + len + 2)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_beginning_of_256_bytes_is_known_again() {
+        let object = |length: usize| format!("{{\"{}\":1}}", "k".repeat(length));
+        let longest = object(MAX_OPENING - 3);
+        assert_eq!(
+            opening(longest.as_bytes()),
+            longest.as_bytes().get(..MAX_OPENING)
+        );
+        assert_eq!(opening(object(MAX_OPENING - 2).as_bytes()), None);
+    }
+}

@@ -68,6 +68,29 @@ fn a_torn_object_costs_itself_alone() {
 }
 
 #[test]
+fn after_sixteen_torn_objects_what_follows_is_one_of_them() {
+    let torn = |count: usize| {
+        let (taken, bad, _) = take(&format!(
+            "{}{}",
+            r#"{"ok":1,"a":"x"#.repeat(count),
+            r#"{"ok":2}"#
+        ));
+        (taken.len(), bad.len())
+    };
+    assert_eq!(torn(16), (1, 16));
+    assert_eq!(torn(17), (0, 17));
+}
+
+#[test]
+fn wrappers_lie_four_deep() {
+    let wrapped = |deep: usize| {
+        let (open, close) = (r#"{"event":"#.repeat(deep), "}".repeat(deep));
+        take(&format!(r#"{open}{{"ok":1}}{close}"#)).0.len()
+    };
+    assert_eq!((wrapped(4), wrapped(5)), (1, 0));
+}
+
+#[test]
 fn headers_of_lines() {
     let object = r#"{"ok":1}"#;
     for header in [

@@ -198,6 +198,17 @@ mod tests {
     }
 
     #[test]
+    fn a_log_has_4096_columns_and_no_more() {
+        let fields = |count: usize| {
+            let names: String = (0..count).map(|at| format!("\tf{at}")).collect();
+            Header::default().line(&format!("#fields{names}"))
+        };
+        assert!(fields(MAX_COLUMNS).is_ok());
+        let refused = fields(MAX_COLUMNS + 1).unwrap_err().to_string();
+        assert!(refused.contains("or too many"), "{refused}");
+    }
+
+    #[test]
     fn rows_that_do_not_fit_their_header_are_told() {
         let header = header(&["#fields\ta\tb", "#types\tstring\tstring"]);
         for (line, there) in [("1", 1), ("1\t2\t3", 3), ("", 1)] {

@@ -4,6 +4,8 @@ mod check;
 mod parser;
 mod subscription;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use super::duration::{duration, size};
 use super::raw::RawManifest;
