@@ -95,7 +95,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "subscriptions, rules, tables, datasets and settings, each",
         REFUSED,
-        &[],
+        &["page::lists_and_numbers_end_where_the_page_says"],
     );
     t.constant(
         "runtime/src/manifest/validate/subscription.rs",
@@ -103,7 +103,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "fields of a subscription",
         REFUSED,
-        &[],
+        &["page::lists_and_numbers_end_where_the_page_says"],
     );
     t.constant(
         "runtime/src/manifest/validate/check.rs",
@@ -111,7 +111,15 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "values of a predicate",
         REFUSED,
-        &[],
+        &["page::lists_and_numbers_end_where_the_page_says"],
+    );
+    t.constant(
+        "runtime/src/manifest/validate/parser.rs",
+        "MAX_OFFSET",
+        Count,
+        "bytes before a parser's signature",
+        REFUSED,
+        &["page::lists_and_numbers_end_where_the_page_says"],
     );
     let DatasetLimits {
         bytes,

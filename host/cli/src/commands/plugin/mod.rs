@@ -4,6 +4,7 @@ mod bench;
 mod build;
 mod inspect;
 mod new;
+mod schema;
 mod seen;
 pub(crate) mod test;
 pub(crate) mod trial;
@@ -20,6 +21,7 @@ pub(crate) enum Command {
     Build(build::Build),
     Inspect(inspect::Inspect),
     New(new::New),
+    Schema(schema::Schema),
     Test(test::Test),
 }
 
@@ -30,6 +32,7 @@ impl Command {
             Self::Build(build) => build.run(context),
             Self::Inspect(inspect) => inspect.run(context),
             Self::New(new) => new.run(context),
+            Self::Schema(schema) => schema.run(context),
             Self::Test(test) => test.run(context),
         }
     }

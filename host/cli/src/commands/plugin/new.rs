@@ -111,7 +111,7 @@ impl New {
                 WORKSPACE
             },
         };
-        let files = [filling.files(common)?, filling.files(own)?].concat();
+        let files = [filling.files(common)?, filling.files(own)?, vec![schema()?]].concat();
         check(&files)?;
         write(&self.name, &files)?;
         let path = self.name.display();
@@ -239,6 +239,14 @@ impl Filling<'_> {
             .replace("{{sdk}}", self.sdk)
             .replace("{{workspace}}", self.workspace)
     }
+}
+
+/// What the first line of `plugin.toml` names, so that an editor checks it without a network.
+fn schema() -> Result<(PathBuf, Vec<u8>)> {
+    let schema = palisade_runtime::manifest::schema();
+    let mut text = serde_json::to_vec_pretty(&schema).context("write the schema of plugin.toml")?;
+    text.push(b'\n');
+    Ok((PathBuf::from("plugin.schema.json"), text))
 }
 
 /// Refuses names that no manifest may have, before anything is written.
