@@ -17,6 +17,7 @@ mod pack;
 mod places;
 mod remembered;
 mod reproducible;
+mod shorthand;
 mod site;
 mod stale;
 mod store;
