@@ -6,6 +6,7 @@
     reason = "tests tell what they measured, and why one does nothing"
 )]
 
+mod beside;
 mod build;
 mod faults;
 mod gate;

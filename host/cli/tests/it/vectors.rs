@@ -9,7 +9,7 @@ use predicates::str::contains;
 use crate::palisade;
 
 /// Writes a plugin of one rule, `late`, in JavaScript.
-fn plugin(dir: &Path, name: &str, kind: &str, rest: &str, code: &str) {
+pub(crate) fn plugin(dir: &Path, name: &str, kind: &str, rest: &str, code: &str) {
     fs::create_dir_all(dir.join(name)).unwrap();
     let manifest = format!(
         "[plugin]\nname = \"{name}\"\nversion = \"0.1.0\"\nkind = \"{kind}\"\nwit = \"0.1\"\n\
@@ -20,7 +20,7 @@ fn plugin(dir: &Path, name: &str, kind: &str, rest: &str, code: &str) {
     fs::write(dir.join(name).join("plugin.js"), code).unwrap();
 }
 
-fn vector(dir: &Path, name: &str, files: &[(&str, &str)]) {
+pub(crate) fn vector(dir: &Path, name: &str, files: &[(&str, &str)]) {
     let vector = dir.join("vectors").join(name);
     fs::create_dir_all(&vector).unwrap();
     for (file, text) in files {
@@ -29,7 +29,7 @@ fn vector(dir: &Path, name: &str, files: &[(&str, &str)]) {
 }
 
 /// An event of `network.app` at a time of day.
-fn app(time: &str, operation: &str) -> String {
+pub(crate) fn app(time: &str, operation: &str) -> String {
     format!(
         "{{\"kind\":\"network.app\",\"time\":\"2025-06-01T{time}Z\",\
          \"src\":{{\"ip\":\"10.0.0.1\"}},\"dst\":{{\"ip\":\"10.0.0.2\"}},\
@@ -129,7 +129,7 @@ fn what_a_timer_finds_counts_where_it_is_due_after_what_was_given() {
 }
 
 /// Reports every event that a parser made.
-const LISTENER: &str = r#"
+pub(crate) const LISTENER: &str = r#"
 import { field } from "palisade-sdk/field.js";
 import { Text } from "palisade-sdk/batch.js";
 import { emit } from "palisade-sdk/findings.js";

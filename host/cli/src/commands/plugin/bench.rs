@@ -13,6 +13,7 @@ use palisade_pipeline::sources::{Limits, SourcePolicy, open};
 use palisade_runtime::Runtime;
 use serde::Serialize;
 
+use super::beside::Beside;
 use super::build::Sdk;
 use super::trial::{self, Component};
 use crate::build::{Builder, Project};
@@ -85,7 +86,9 @@ impl Bench {
             "--events 0 measures nothing; give at least 1"
         );
         let project = Project::open(&self.folder)?;
-        let built = Builder::new(self.sdk.checkout()?)?.build(&project, None)?;
+        let builder = Builder::new(self.sdk.checkout()?)?;
+        let built = builder.build(&project, None)?;
+        let beside = Beside::new(&builder, &[])?;
         let component = Component::read(&built.path)?;
         let runtime = runtime(false, false)?;
         let progress = context.progress();
@@ -101,7 +104,7 @@ impl Bench {
             let mut elapsed = Duration::ZERO;
             let mut guest = Duration::ZERO;
             let mut host_calls = 0;
-            for done in self.measure(&runtime, &component, &project, &config)? {
+            for done in self.measure(&runtime, &component, &project, &beside, &config)? {
                 // The plugin is one of several only where others were asked for.
                 let mine = done
                     .plugins
@@ -146,6 +149,7 @@ impl Bench {
         runtime: &Runtime,
         component: &Component,
         project: &Project,
+        beside: &Beside<'_>,
         config: &EngineConfig,
     ) -> Result<Vec<Summary>> {
         if !self.inputs.is_empty() {
@@ -171,7 +175,9 @@ impl Bench {
         let silent: LogSink = Arc::new(|_, _, _| {});
         for folder in folders {
             let vector = Vector::read(&folder)?;
-            let engine = trial::engine(runtime, component, &[], &vector, config.clone(), &silent)?;
+            let others = beside.of(project, &vector)?;
+            let config = config.clone();
+            let engine = trial::engine(runtime, component, &others, &vector, config, &silent)?;
             done.push(
                 repeat(engine, &vector, each).with_context(|| format!("vector {}", vector.name))?,
             );

@@ -1,6 +1,7 @@
 //! `palisade plugin`: what an author needs.
 
 mod bench;
+mod beside;
 mod build;
 mod inspect;
 mod new;

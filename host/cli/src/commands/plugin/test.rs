@@ -12,6 +12,7 @@ use palisade_runtime::Runtime;
 use palisade_runtime::manifest::World;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
+use super::beside::Beside;
 use super::build::Sdk;
 use super::seen::{Log, Seen};
 use super::trial::{self, Component};
@@ -55,6 +56,7 @@ const CUTS: [Cut; 8] = [
 ];
 /// Slots of the sources, in the order in which they are read.
 pub(super) const GIVEN: u64 = 1;
+pub(super) const INPUT: u64 = 2;
 /// Set to `1` it writes what comes out to `expected.ndjson`.
 const BLESS: &str = "PALISADE_BLESS";
 
@@ -78,8 +80,8 @@ pub(crate) struct Test {
     #[arg(long, value_name = "PATTERN")]
     only: Option<String>,
 
-    /// Run this beside every plugin, such as the parser in front of a detector: a component,
-    /// or the folder of a plugin. What it reports itself does not count
+    /// Run this beside every plugin, and beside what `vector.toml` names: a component, or the
+    /// folder of a plugin. What it reports itself does not count
     #[arg(long, value_name = "PLUGIN")]
     with: Vec<PathBuf>,
 
@@ -106,22 +108,8 @@ impl Test {
             }
         }
         let builder = Builder::new(self.sdk.checkout()?)?;
-        let mut beside = Vec::new();
-        for path in &self.with {
-            let built = if path.is_dir() {
-                builder.build(&Project::open(path)?, None)?.path
-            } else {
-                path.clone()
-            };
-            beside.push(Component::read(&built)?);
-        }
+        let beside = Beside::new(&builder, &self.with)?;
         let runtime = runtime(false, false)?;
-        let bench = Bench {
-            runtime: &runtime,
-            beside: &beside,
-            memory: self.memory.memory,
-            bless: std::env::var_os(BLESS).is_some_and(|v| v == "1"),
-        };
         let mut out = context.output();
         let mut report = Report::new("palisade plugin test");
         let mut tally = Tally::default();
@@ -140,6 +128,12 @@ impl Test {
                 component: Component::read(&built.path)?,
                 name: project.manifest.name.clone(),
                 world: project.manifest.world,
+            };
+            let bench = Bench {
+                runtime: &runtime,
+                beside: &|vector| beside.of(&project, vector),
+                memory: self.memory.memory,
+                bless: std::env::var_os(BLESS).is_some_and(|v| v == "1"),
             };
             let mut suite = TestSuite::new(format!(
                 "{}/{}",
@@ -266,7 +260,8 @@ pub(crate) struct Subject {
 /// What all vectors have in common.
 pub(crate) struct Bench<'a> {
     pub(crate) runtime: &'a Runtime,
-    pub(crate) beside: &'a [Component],
+    /// What runs beside the plugin in a vector.
+    pub(crate) beside: &'a dyn Fn(&Vector) -> Result<Vec<Component>>,
     pub(crate) memory: Option<NonZeroU64>,
     pub(crate) bless: bool,
 }
@@ -275,11 +270,12 @@ impl Bench<'_> {
     /// Runs one vector in all ways; what differs, if anything.
     pub(crate) fn check(&self, subject: &Subject, dir: &Path) -> Result<Option<String>> {
         let vector = Vector::read(dir)?;
+        let beside = (self.beside)(&vector)?;
         let mut first: Option<Vec<String>> = None;
         let mut said = Log::default();
         for cut in CUTS {
             let log = Log::default();
-            let (lines, _) = self.logged(subject, &vector, cut, &log)?;
+            let (lines, _) = self.logged(subject, &vector, &beside, cut, &log)?;
             let Some(expected) = &first else {
                 first = Some(lines);
                 said = log;
@@ -312,7 +308,7 @@ impl Bench<'_> {
             palisade_private::output::write(&vector.expected.path, 0o644, text.as_bytes())?;
             return Ok(None);
         }
-        let Some(expected) = &vector.expected.lines else {
+        let Some(expected) = &vector.expected.values else {
             return Ok(Some(said.below(&format!(
                 "there is no {}; look at what comes out and write it with {BLESS}=1:\n{}",
                 vector.expected.path.display(),
@@ -323,7 +319,8 @@ impl Bench<'_> {
         let Some(difference) = difference else {
             return Ok(None);
         };
-        let line = vector::first_difference(expected, &lines).unwrap_or(1);
+        let at = vector::first_difference(expected, &lines).unwrap_or_default();
+        let line = vector.expected.line(at);
         Ok(Some(said.below(&format!(
             "{}, line {line}: what comes out differs; if it is right, write it there with \
              {BLESS}=1\n{difference}",
@@ -338,7 +335,8 @@ impl Bench<'_> {
         vector: &Vector,
         cut: Cut,
     ) -> Result<(Vec<String>, PluginSummary)> {
-        self.logged(subject, vector, cut, &Log::default())
+        let beside = (self.beside)(vector)?;
+        self.logged(subject, vector, &beside, cut, &Log::default())
     }
 
     /// The same, with what plugins write in `log`.
@@ -346,6 +344,7 @@ impl Bench<'_> {
         &self,
         subject: &Subject,
         vector: &Vector,
+        beside: &[Component],
         cut: Cut,
         log: &Log,
     ) -> Result<(Vec<String>, PluginSummary)> {
@@ -360,7 +359,7 @@ impl Bench<'_> {
         let mut engine = trial::engine(
             self.runtime,
             &subject.component,
-            self.beside,
+            beside,
             vector,
             config,
             &log.sink(),
@@ -383,13 +382,6 @@ impl Bench<'_> {
         }
         let mut plugins = done.plugins.into_iter();
         let summary = plugins.find(|plugin| plugin.name == subject.name);
-        Ok((seen.lines, summary.unwrap_or_default()))
+        Ok((seen.into_lines(), summary.unwrap_or_default()))
     }
-}
-
-/// Where an event of the vector stands, such as `input:2`.
-pub(super) fn cite(event_ref: u64) -> String {
-    let (slot, seq) = (event_ref >> 40, event_ref & ((1 << 40) - 1));
-    let file = if slot == GIVEN { "given" } else { "input" };
-    format!("{file}:{}", seq + 1)
 }
