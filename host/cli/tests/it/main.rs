@@ -9,6 +9,7 @@
 mod beside;
 mod build;
 mod faults;
+mod fields;
 mod gate;
 mod inspect;
 mod javascript;
