@@ -11,6 +11,7 @@ mod handover;
 mod icsnpp;
 mod invariants;
 mod limits;
+mod manifests;
 mod order;
 mod pack_changes;
 mod packs;

@@ -44,26 +44,77 @@ pub enum Order {
     Sorted,
 }
 
-/// Where in the document an error is, noted from the inside out while it travels.
+/// What is said of a mandatory field that is not there.
+pub(crate) const MISSING: &str = "the field is missing, and it is mandatory";
+/// How many missing fields of an event are noted.
+const TOLD_MISSING: usize = 32;
+
+/// Where in the document an error is, noted from the inside out while it travels; or, when
+/// missing fields are listed, where the reader is.
 #[derive(Debug, Default)]
-pub struct Trail(RefCell<Vec<Cow<'static, str>>>);
+pub struct Trail {
+    steps: RefCell<Vec<Cow<'static, str>>>,
+    /// The missing fields, where they are to be listed.
+    missing: Option<RefCell<Vec<String>>>,
+}
 
 impl Trail {
+    /// A trail that notes the mandatory fields that are not there, and lets the reader go on.
+    fn listing() -> Self {
+        Self {
+            steps: RefCell::default(),
+            missing: Some(RefCell::default()),
+        }
+    }
+
     fn push(&self, step: impl Into<Cow<'static, str>>) {
-        self.0.borrow_mut().push(step.into());
+        // While missing fields are listed the steps are the reader's.
+        if self.missing.is_none() {
+            self.steps.borrow_mut().push(step.into());
+        }
+    }
+
+    /// Reads what lies one step further in.
+    fn within<T>(&self, step: impl Into<Cow<'static, str>>, read: impl FnOnce() -> T) -> T {
+        self.steps.borrow_mut().push(step.into());
+        let read = read();
+        self.steps.borrow_mut().pop();
+        read
+    }
+
+    /// Notes a missing field; whether missing fields are listed.
+    fn lists(&self, name: &'static str) -> bool {
+        let Some(missing) = &self.missing else {
+            return false;
+        };
+        let mut missing = missing.borrow_mut();
+        if missing.len() <= TOLD_MISSING {
+            let steps = self.steps.borrow();
+            missing.push(path(steps.iter().map(|step| &**step).chain([name])));
+        }
+        true
+    }
+
+    /// What was noted as missing, in the order in which it was missed.
+    fn into_missing(self) -> Vec<String> {
+        self.missing.map(RefCell::into_inner).unwrap_or_default()
     }
 
     /// The dotted path, such as `answers[2].ttl`.
     fn path(&self) -> String {
-        let mut path = String::new();
-        for step in self.0.borrow().iter().rev() {
-            if !path.is_empty() && !step.starts_with('[') {
-                path.push('.');
-            }
-            path.push_str(step);
-        }
-        path
+        path(self.steps.borrow().iter().rev().map(|step| &**step))
     }
+}
+
+fn path<'a>(steps: impl Iterator<Item = &'a str>) -> String {
+    let mut path = String::new();
+    for step in steps {
+        if !path.is_empty() && !step.starts_with('[') {
+            path.push('.');
+        }
+        path.push_str(step);
+    }
+    path
 }
 
 /// How a document is read.
@@ -153,11 +204,24 @@ pub trait Record: Json {
         if missing == 0 || cx.mode == Mode::Vector {
             return Ok(());
         }
-        let at = missing.trailing_zeros() as usize;
-        let name = Self::NAMES.get(at).copied().unwrap_or_default();
-        cx.trail.push(name);
-        Err(E::custom("the field is missing, and it is mandatory"))
+        let names = Self::NAMES.iter().enumerate();
+        for (_, name) in names.filter(|(at, _)| missing & (1 << at) != 0) {
+            absent(name, cx)?;
+        }
+        Ok(())
     }
+}
+
+/// A mandatory field is not there.
+///
+/// # Errors
+/// Unless missing fields are listed.
+pub(crate) fn absent<E: serde::de::Error>(name: &'static str, cx: Cx<'_>) -> Result<(), E> {
+    if cx.trail.lists(name) {
+        return Ok(());
+    }
+    cx.trail.push(name);
+    Err(E::custom(MISSING))
 }
 
 /// Reads a value into place.
@@ -187,6 +251,11 @@ pub(crate) fn fill_value<'de, A: MapAccess<'de>, T: Json>(
     map: &mut A,
     cx: Cx<'_>,
 ) -> Result<(), A::Error> {
+    if cx.trail.missing.is_some() {
+        return cx
+            .trail
+            .within(name, || map.next_value_seed(Fill(value, cx)));
+    }
     map.next_value_seed(Fill(value, cx))
         .inspect_err(|_| cx.trail.push(name))
 }

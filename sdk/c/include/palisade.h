@@ -27,12 +27,20 @@
 #define PALISADE_CHECK(condition) \
     ((condition) ? (void)0 : palisade_abort("check failed: " #condition, __FILE__, __LINE__))
 
-/* The id of a field that palisade-fields.h does not list: an attribute. Call it once,
- * from configure, and keep the id. */
-static inline uint32_t palisade_field(const char *dotted) {
-    uint32_t hash = 0x811c9dc5u;
-    for (; *dotted != '\0'; dotted++) {
-        hash = (hash ^ (unsigned char)*dotted) * 0x01000193u;
+/* The id of an attribute, such as palisade_field("attributes.modbus.function"); every other
+ * field has a constant in palisade-fields.h, and another name does not compile. Call it once, from
+ * configure, and keep the id. In a detector or policy it is a fault, which says the name, when no
+ * subscription in plugin.toml lists it. */
+uint32_t palisade_field(const char *dotted)
+    __attribute__((diagnose_if(__builtin_strncmp(dotted, "attributes.", 11) != 0,
+                               "palisade_field is for attributes.NAME; take the constant PALISADE_FIELD_NAME of any other field",
+                               "error")));
+
+/* FNV-1a, 32 bits, of what came before and a text. */
+#define PALISADE_HASH 0x811c9dc5u
+static inline uint32_t palisade_hash(uint32_t hash, const char *text) {
+    for (; *text != '\0'; text++) {
+        hash = (hash ^ (unsigned char)*text) * 0x01000193u;
     }
     return hash;
 }

@@ -153,7 +153,7 @@ void palisade_set_text(struct palisade_events *events, uint32_t field, guest_str
 
 struct palisade_attribute palisade_attribute(const char *name) {
     /* The hash of "attributes." and the name. */
-    uint32_t hash = palisade_field("attributes.");
+    uint32_t hash = palisade_hash(PALISADE_HASH, "attributes.");
     for (const char *at = name; *at != '\0'; at++) {
         hash = (hash ^ (unsigned char)*at) * 0x01000193u;
     }

@@ -1,5 +1,29 @@
 /* See palisade.h. */
 #include "palisade.h"
+/* From the build: PALISADE_LISTED, the ids of the attributes that subscriptions list; not
+ * defined for a parser, which has none. */
+#include "palisade-manifest.h"
+
+uint32_t palisade_field(const char *dotted) {
+    uint32_t id = palisade_hash(PALISADE_HASH, dotted);
+#ifdef PALISADE_LISTED
+    static const uint32_t listed[] = {PALISADE_LISTED};
+    for (size_t i = 0; i < sizeof listed / sizeof *listed; i++) {
+        if (listed[i] == id) {
+            return id;
+        }
+    }
+    char text[256];
+    struct palisade_writer says = {(uint8_t *)text, 0, sizeof text - 1};
+    palisade_put(&says, "palisade_field(\"");
+    palisade_put(&says, dotted);
+    palisade_put(&says, "\"): no subscription in plugin.toml lists it in its `fields`");
+    text[says.length] = '\0';
+    palisade_abort(text, __FILE__, __LINE__);
+#else
+    return id;
+#endif
+}
 
 static void put_bytes(struct palisade_writer *to, const uint8_t *bytes, size_t length) {
     size_t left = to->room - to->length;

@@ -42,6 +42,7 @@ fn main() -> Result<()> {
         ),
     )?;
     std::fs::write(out.join("kinds.rs"), rows(&kinds))?;
+    std::fs::write(out.join("fields.rs"), schema::names(&resolve, &kinds)?)?;
     std::fs::write(out.join("schema.rs"), schema::text(&resolve, &kinds)?)?;
     Ok(())
 }

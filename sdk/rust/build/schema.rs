@@ -1,5 +1,7 @@
-//! The bodies of all kinds as constants, for the in-memory host of tests.
+//! The bodies of all kinds as constants, for the in-memory host of tests, and the names of all
+//! fields.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use wit_parser::{Resolve, Type, TypeDefKind};
@@ -25,6 +27,44 @@ pub(crate) fn text(resolve: &Resolve, kinds: &[&str]) -> crate::Result<String> {
     }
     out.push_str("];\n");
     Ok(out)
+}
+
+/// Rust text of `NAMES`: the dotted names of the fields of all kinds, sorted.
+pub(crate) fn names(resolve: &Resolve, kinds: &[&str]) -> crate::Result<String> {
+    let mut names = BTreeSet::new();
+    fields(
+        resolve,
+        "",
+        &find(resolve, "types", "envelope")?,
+        &mut names,
+    );
+    for kind in kinds {
+        fields(resolve, "", &find(resolve, kind, "event")?, &mut names);
+    }
+    let names: Vec<String> = names.into_iter().collect();
+    Ok(format!("const NAMES: &[&str] = &{names:?};\n"))
+}
+
+/// The fields of a record at any depth, below options and lists.
+fn fields(resolve: &Resolve, prefix: &str, of: &Type, names: &mut BTreeSet<String>) {
+    let Type::Id(id) = of else { return };
+    let def = &resolve.types[*id];
+    if matches!(def.name.as_deref(), Some("ip-address" | "attributes")) {
+        return;
+    }
+    match &def.kind {
+        TypeDefKind::Type(inner) | TypeDefKind::Option(inner) | TypeDefKind::List(inner) => {
+            fields(resolve, prefix, inner, names);
+        }
+        TypeDefKind::Record(record) => {
+            for field in &record.fields {
+                let name = format!("{prefix}{}", field.name);
+                fields(resolve, &format!("{name}."), &field.ty, names);
+                names.insert(name);
+            }
+        }
+        _ => {}
+    }
 }
 
 fn find(resolve: &Resolve, interface: &str, name: &str) -> crate::Result<Type> {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
-use palisade_runtime::manifest::{Capability, Manifest};
+use palisade_runtime::manifest::{Capability, Manifest, World};
 use wit_bindgen_core::Files;
 
 use super::project::files_with;
@@ -52,6 +52,8 @@ pub(super) fn compile(
     if let Some(kept) = beside::kept_bindings(&project.dir) {
         keep_header(&generated, &kept)?;
     }
+    let listed = bindings.join("palisade-manifest.h");
+    palisade_private::output::write(&listed, 0o644, attributes(&project.manifest).as_bytes())?;
     let out = places.work.join("core.wasm");
     let mut command = Command::new(&toolchain.c.clang);
     command.args(FLAGS);
@@ -173,6 +175,22 @@ fn missing_exports(said: &str, header: &str) -> Vec<(String, String)> {
         }
     }
     missing
+}
+
+/// What `palisade_field` knows of the manifest: the ids of the attributes that its subscriptions
+/// list. The first stands for none, so that the list is never empty.
+fn attributes(manifest: &Manifest) -> String {
+    let mut text = String::from("/* Written by `palisade plugin build`. */\n");
+    if manifest.world == World::Parser {
+        return text;
+    }
+    text.push_str("#define PALISADE_LISTED 0");
+    let fields = manifest.subscriptions.iter().flat_map(|s| &s.fields);
+    for (_, id) in fields.filter(|(name, _)| name.starts_with("attributes.")) {
+        text.push_str(&format!(", {:#010x}u", id.0));
+    }
+    text.push('\n');
+    text
 }
 
 /// The files that the project's own include, wherever they are, but for those of the system and

@@ -18,12 +18,13 @@ fn offered(command: &[&str]) -> &'static [Format] {
         ["policy", "check"] | ["store", "list"] => LINES,
         ["plugin", "build"] => &[Format::Table, Format::Ndjson],
         ["key", _]
-        | ["plugin", "bench" | "inspect"]
+        | ["plugin", "bench" | "inspect" | "schema"]
         | ["store", "verify" | "gc" | "add"]
         | ["trust", "show"]
         | [
             "pack",
-            "build" | "certify" | "diff" | "inspect" | "install" | "pull" | "push" | "verify",
+            "build" | "certify" | "diff" | "inspect" | "install" | "pull" | "push" | "schema"
+            | "verify",
         ] => JSON,
         _ => TABLE,
     }

@@ -70,6 +70,11 @@ pub(crate) struct Run {
     #[arg(long, value_name = "FILE")]
     summary: Option<PathBuf>,
 
+    /// Read events (Palisade NDJSON) as `palisade plugin test` reads those of vectors: mandatory
+    /// fields that one leaves out are neutral, and it may be of a kind that only the host makes
+    #[arg(long)]
+    vector: bool,
+
     /// End with exit code 2 when any record of an input could not be read
     #[arg(long)]
     strict: bool,
@@ -140,7 +145,12 @@ impl Run {
         };
         for input in inputs {
             let source = engine.source(&input.name, &self.tenant)?;
-            engine.read(input, SourcePolicy::new(source), &mut report)?;
+            let policy = if self.vector {
+                SourcePolicy::vectors(source)
+            } else {
+                SourcePolicy::new(source)
+            };
+            engine.read(input, policy, &mut report)?;
             report.check()?;
         }
         let done = engine.finish(&mut report)?;

@@ -42,14 +42,12 @@ pub(crate) fn difference(expected: &[Value], actual: &[String]) -> Option<String
     Some(lines.join("\n"))
 }
 
-/// The number of the first value, from 1, that is expected and does not come so, or comes after
-/// all that is expected; nothing if there is none.
+/// The position of the first value that is expected and does not come so, or comes after all that
+/// is expected; nothing if there is none.
 pub(crate) fn first_difference(expected: &[Value], actual: &[String]) -> Option<usize> {
     let (expected, actual) = comparable(expected, actual);
     let most = expected.len().max(actual.len());
-    (0..most)
-        .find(|at| expected.get(*at) != actual.get(*at))
-        .map(|at| at + 1)
+    (0..most).find(|at| expected.get(*at) != actual.get(*at))
 }
 
 /// How many lines of `after` are not in `before`, and how many of `before` are gone.

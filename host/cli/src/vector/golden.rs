@@ -3,7 +3,8 @@
 //! Digests, times of intake and the numbering of the run are left out; whatever the rule
 //! decides stays. Events are cited by where they stand in the vector: `given:1` is the
 //! first event of `given.ndjson`, `input:2` the second of the input (of `events.ndjson` or
-//! `request.ndjson`, or made from `input.pcap`).
+//! `request.ndjson`, or made from `input.pcap`), and `finding:3` the third finding of the run, of
+//! whichever plugin, what was given counted.
 //!
 //! ```json
 //! {"rule":"IOT-2.3b","severity":"high","subject":"device:d-9","summary":"cleartext CoAP","cites":["input:2"]}
@@ -11,7 +12,13 @@
 //! {"request":1,"verdict":"deny","judgements":[{"rule":"RMSV-9.1","verdict":"deny","reason":"no fix yet"}]}
 //! ```
 //!
-//! Events of parsers are as anywhere else, without what the host stamps.
+//! Events of parsers are as anywhere else, without what the host stamps. Behind them stands what
+//! the parser refused: a stream that it parses no further, or the first datagram of a flow that it
+//! passed over.
+//!
+//! ```json
+//! {"error":"at byte 12: expected a method","of":"stream"}
+//! ```
 
 use palisade_events::json::EventJson;
 use palisade_events::{
@@ -143,6 +150,19 @@ pub(crate) fn event(event: &Event) -> String {
         kind: rest.remove("kind"),
         time: rest.remove("time"),
         rest,
+    })
+}
+
+/// What a parser refused, on one line: a stream that is parsed no further, or a datagram.
+pub(crate) fn error(problem: &str, stream: bool) -> String {
+    #[derive(Serialize)]
+    struct Golden<'a> {
+        error: &'a str,
+        of: &'static str,
+    }
+    line(&Golden {
+        error: problem,
+        of: if stream { "stream" } else { "datagram" },
     })
 }
 

@@ -7,9 +7,10 @@
 //!   request.ndjson        requests in: policies, one decision each
 //!   input.pcap            packets in: parsers, and detectors behind parsers
 //!   datasets/<name>.ndjson  entries of a dataset that the manifest declares
+//!   vector.toml           how it is run: plugins of the same pack that run beside it
 //!   settings.toml         settings that differ from the manifest's defaults
 //!   networks.toml         what addresses belong to whom
-//!   expected.ndjson       findings, decisions or events out, see [`golden`]
+//!   expected.ndjson       findings, decisions, or events and errors out, see [`golden`]
 //! ```
 //!
 //! Exactly one of `events.ndjson`, `request.ndjson` and `input.pcap` is there. Mandatory
@@ -21,5 +22,5 @@ mod golden;
 mod read;
 
 pub(crate) use compare::{changed_lines, difference, first_difference};
-pub(crate) use golden::{decision, event, finding};
+pub(crate) use golden::{decision, error, event, finding};
 pub(crate) use read::{Input, MAX_FILE_BYTES, Vector, find_all, find_in, line};

@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail, ensure};
 use palisade_events::json::{Mode, parse_event};
 use palisade_events::{Event, without_mark};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// The files that a vector can have, in the order in which they are explained.
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
+    "vector.toml",
     "given.ndjson",
     "events.ndjson",
     "request.ndjson",
@@ -39,8 +42,27 @@ pub(crate) enum Input {
 pub(crate) struct Expected {
     /// Where it is read from, and written to when it is refreshed.
     pub(crate) path: PathBuf,
-    /// One JSON object a line; absent before it was written for the first time.
-    pub(crate) lines: Option<Vec<Value>>,
+    /// JSON objects, one a line; absent before it was written for the first time.
+    pub(crate) values: Option<Vec<Value>>,
+    /// The line of each, from 1.
+    numbers: Vec<u64>,
+}
+
+impl Expected {
+    /// The line, from 1, of the value at a position; behind all that there are, the next line.
+    pub(crate) fn line(&self, at: usize) -> u64 {
+        let last = self.numbers.last().copied().unwrap_or(0);
+        self.numbers.get(at).copied().unwrap_or(last + 1)
+    }
+}
+
+/// `vector.toml`: how the vector is run.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct How {
+    /// Plugins of the same pack that run beside the one that is tested, by name.
+    #[serde(default)]
+    with: Vec<String>,
 }
 
 /// A vector, read but for its meaning.
@@ -48,6 +70,8 @@ pub(crate) struct Expected {
 pub(crate) struct Vector {
     /// The name of its folder.
     pub(crate) name: String,
+    /// Plugins of the same pack that run beside the one that is tested, by name.
+    pub(crate) with: Vec<String>,
     /// Events of before.
     pub(crate) given: Vec<Event>,
     /// What goes in.
@@ -131,22 +155,21 @@ impl Vector {
                 count
             );
         };
-        let settings = dir.join("settings.toml");
-        let expected = dir.join("expected.ndjson");
+        let path = dir.join("expected.ndjson");
+        let expected = values(&path)?;
+        let numbers = expected.iter().flatten().map(|(number, _)| *number);
         Ok(Self {
             name,
+            with: toml_file::<How>(&dir.join("vector.toml"))?.with,
             given: events(&dir.join("given.ndjson"))?.unwrap_or_default(),
             input,
             datasets: datasets(&dir.join(DATASETS))?,
-            settings: match text(&settings)? {
-                None => toml::Table::new(),
-                Some(text) => toml::from_str(&text)
-                    .with_context(|| format!("{} is no TOML", settings.display()))?,
-            },
+            settings: toml_file(&dir.join("settings.toml"))?,
             networks: text(&dir.join("networks.toml"))?,
             expected: Expected {
-                lines: values(&expected)?,
-                path: expected,
+                path,
+                numbers: numbers.collect(),
+                values: expected.map(|all| all.into_iter().map(|(_, value)| value).collect()),
             },
         })
     }
@@ -167,8 +190,18 @@ fn events(path: &Path) -> Result<Option<Vec<Event>>> {
     Ok(Some(events))
 }
 
-/// JSON objects, one a line; empty lines are allowed.
-fn values(path: &Path) -> Result<Option<Vec<Value>>> {
+/// A TOML file, or what stands for one that is not there.
+fn toml_file<T: DeserializeOwned + Default>(path: &Path) -> Result<T> {
+    match text(path)? {
+        None => Ok(T::default()),
+        Some(text) => {
+            toml::from_str(&text).with_context(|| format!("{} is not right", path.display()))
+        }
+    }
+}
+
+/// JSON objects, one a line, with the numbers of their lines; empty lines are allowed.
+fn values(path: &Path) -> Result<Option<Vec<(u64, Value)>>> {
     let Some(text) = bytes(path)? else {
         return Ok(None);
     };
@@ -181,7 +214,7 @@ fn values(path: &Path) -> Result<Option<Vec<Value>>> {
             "{}: every line is a JSON object",
             place()
         );
-        values.push(value);
+        values.push((number, value));
     }
     Ok(Some(values))
 }
@@ -285,26 +318,34 @@ mod tests {
         let vector = vector(&[
             ("given.ndjson", FLOW),
             ("events.ndjson", &format!("{FLOW}\n\n{FLOW}\n")),
+            ("vector.toml", "with = [\"http\"]"),
             ("settings.toml", "port = 23"),
             ("networks.toml", "# none"),
             ("datasets/indicators.ndjson", "{}"),
-            ("expected.ndjson", "{\"rule\":\"a\"}\n"),
+            (
+                "expected.ndjson",
+                "\n{\"rule\":\"a\"}\n\n\n{\"rule\":\"b\"}\n",
+            ),
         ])
         .unwrap();
+        assert_eq!(vector.with, ["http"]);
         assert_eq!(vector.name, "telnet");
         assert_eq!(vector.given.len(), 1);
         assert!(matches!(&vector.input, Input::Events(events) if events.len() == 2));
         assert_eq!(vector.settings["port"].as_integer(), Some(23));
         assert_eq!(vector.networks.as_deref(), Some("# none"));
         assert_eq!(vector.datasets["indicators"], b"{}");
-        assert_eq!(vector.expected.lines.unwrap().len(), 1);
+        let lines: Vec<u64> = (0..3).map(|at| vector.expected.line(at)).collect();
+        assert_eq!(lines, [2, 5, 6]);
+        assert_eq!(vector.expected.values.unwrap().len(), 2);
     }
 
     #[test]
     fn what_is_optional_may_be_missing() {
         let vector = vector(&[("request.ndjson", "")]).unwrap();
         assert!(matches!(&vector.input, Input::Requests(requests) if requests.is_empty()));
-        assert!(vector.expected.lines.is_none());
+        assert!(vector.expected.values.is_none());
+        assert_eq!(vector.expected.line(0), 1);
         assert!(vector.given.is_empty() && vector.settings.is_empty());
     }
 
@@ -334,6 +375,10 @@ mod tests {
             (
                 &[("events.ndjson", FLOW), ("settings.toml", "port =")],
                 &["settings.toml"],
+            ),
+            (
+                &[("events.ndjson", FLOW), ("vector.toml", "wiht = []")],
+                &["vector.toml", "wiht", "with"],
             ),
             (
                 &[("events.ndjson", FLOW), ("datasets/a.csv", "")],

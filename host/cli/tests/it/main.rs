@@ -6,8 +6,10 @@
     reason = "tests tell what they measured, and why one does nothing"
 )]
 
+mod beside;
 mod build;
 mod faults;
+mod fields;
 mod formats;
 mod gate;
 mod inspect;
@@ -19,6 +21,7 @@ mod pack;
 mod places;
 mod remembered;
 mod reproducible;
+mod shorthand;
 mod site;
 mod stale;
 mod store;

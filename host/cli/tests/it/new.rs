@@ -19,7 +19,7 @@ pub(crate) fn folder(name: &str) -> std::path::PathBuf {
     folder
 }
 
-fn new(dir: &Path, kind: &str, lang: &str, name: &str) {
+pub(crate) fn new(dir: &Path, kind: &str, lang: &str, name: &str) {
     palisade(dir)
         .args(["plugin", "new", "--kind", kind, "--lang", lang, name])
         .assert()
@@ -240,10 +240,19 @@ fn datagrams_stand_alone_in_every_language(dir: &Path) {
                     .and(contains("1 files written")),
             );
         let text = fs::read_to_string(vector.join("expected.ndjson")).unwrap();
-        let parsed: Vec<String> = text
-            .lines()
-            .map(|line| {
-                let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        let (errors, events): (Vec<serde_json::Value>, Vec<serde_json::Value>) =
+            lines.partition(|line: &serde_json::Value| line.get("error").is_some());
+        // Of the datagrams of a flow the first bad one is told, behind the events.
+        assert_eq!(errors.len(), 1, "{lang}: {text}");
+        assert_eq!(errors[0]["of"], "datagram");
+        assert!(
+            text.lines().last().unwrap().contains("GREET or HELLO"),
+            "{text}"
+        );
+        let parsed: Vec<String> = events
+            .iter()
+            .map(|event| {
                 let name = &event["attributes"][format!("parser-{lang}.name")];
                 let [operation, name] = [&event["operation"], name].map(|v| v.as_str().unwrap());
                 format!("{operation} {name}")
@@ -300,6 +309,32 @@ fn a_wrong_import_is_told_when_it_is_built(dir: &Path) {
         );
     let file = "target/plugins/local/undeclared.wasm";
     assert!(!checkout().join(file).exists());
+}
+
+/// The schema lies beside the manifest, which names it, and is what the command prints.
+#[test]
+fn a_new_project_has_the_schema_of_its_manifest() {
+    let dir = tempfile::tempdir().unwrap();
+    let schema = palisade(dir.path())
+        .args(["plugin", "schema"])
+        .assert()
+        .code(0);
+    let schema: serde_json::Value = serde_json::from_slice(&schema.get_output().stdout).unwrap();
+    assert_eq!(schema, palisade_runtime::manifest::schema());
+    for kind in KINDS {
+        new(dir.path(), kind, "c", kind);
+        let manifest = fs::read_to_string(dir.path().join(kind).join("plugin.toml")).unwrap();
+        let named = manifest.lines().next().unwrap().strip_prefix("#:schema ");
+        let there = fs::read(dir.path().join(kind).join(named.unwrap())).unwrap();
+        let there: serde_json::Value = serde_json::from_slice(&there).unwrap();
+        assert_eq!(there, schema);
+    }
+    let pack = palisade(dir.path())
+        .args(["pack", "schema"])
+        .assert()
+        .code(0);
+    let pack: serde_json::Value = serde_json::from_slice(&pack.get_output().stdout).unwrap();
+    assert_eq!(pack, palisade_pack::PackSource::schema());
 }
 
 #[test]

@@ -146,7 +146,7 @@ fn what_a_timer_finds_counts_where_it_is_due_after_what_was_given() {
 }
 
 /// Reports every event that a parser made.
-const LISTENER: &str = r#"
+pub(crate) const LISTENER: &str = r#"
 import { field } from "palisade-sdk/field.js";
 import { Text } from "palisade-sdk/batch.js";
 import { emit } from "palisade-sdk/findings.js";

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use super::{
-    Cx, Key, KeySeed, Mode, Order, Record, Trail, fill_value, twice, unknown, write_record,
-    write_value,
+    Cx, Key, KeySeed, MISSING, Mode, Order, Record, TOLD_MISSING, Trail, absent, fill_value, twice,
+    unknown, write_record, write_value,
 };
 use crate::digest::Digest;
 use crate::event::{Envelope, Event, Source};
@@ -96,8 +96,35 @@ pub fn parse_event_of(kind: Kind, line: &[u8], mode: Mode) -> Result<Event, Json
         trail: &trail,
     };
     let read = Body::visit_new(kind, ReadBody { line, cx });
-    let (body, envelope) = read.map_err(|error| explain(&error, trail.path()))?;
+    let (body, envelope) = read.map_err(|error| {
+        let error = explain(&error, trail.path());
+        if error.problem == MISSING {
+            all_missing(kind, line, error)
+        } else {
+            error
+        }
+    })?;
     Ok(Event { envelope, body })
+}
+
+/// What is told where a mandatory field is missing: the others that are missing as well.
+fn all_missing(kind: Kind, line: &[u8], mut error: JsonError) -> JsonError {
+    let trail = Trail::listing();
+    let cx = Cx {
+        mode: Mode::Strict,
+        trail: &trail,
+    };
+    // What comes to light before another error, if there is one, is missing all the same.
+    let _ = Body::visit_new(kind, ReadBody { line, cx });
+    let mut missing = trail.into_missing();
+    let more = missing.len() > TOLD_MISSING;
+    missing.truncate(TOLD_MISSING);
+    missing.retain(|name| *name != error.field);
+    if !missing.is_empty() {
+        let end = if more { ", and more" } else { "" };
+        error.problem = format!("{MISSING}; so are `{}`{end}", missing.join("`, `"));
+    }
+    error
 }
 
 /// Reads one event, or a list of events in brackets.
@@ -188,7 +215,7 @@ pub fn parse_kind(line: &[u8]) -> Result<Kind, JsonError> {
                 line: None,
                 column: 0,
                 field: "kind".to_owned(),
-                problem: "the field is missing, and it is mandatory".to_owned(),
+                problem: MISSING.to_owned(),
             })?
         }
     };
@@ -311,10 +338,7 @@ impl<'de, R: Record> Visitor<'de> for ReadEvent<'_, '_, R> {
             }
         }
         if seen_envelope & TIME == 0 {
-            cx.trail.push("time");
-            return Err(A::Error::custom(
-                "the field is missing, and it is mandatory",
-            ));
+            absent("time", cx)?;
         }
         R::check_seen(seen, cx)?;
         if seen_envelope & (TIME << 1) == 0 {

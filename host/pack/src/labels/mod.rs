@@ -19,6 +19,7 @@ mod tlp;
 use std::collections::BTreeSet;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use file::{dataset, other, stated, text};
@@ -38,17 +39,22 @@ const MAX_UNREAD: usize = 8;
 ///
 /// Labels only ever add up: a pack carries at least what each of its datasets carries. An
 /// absent `tlp` is not CLEAR; it says that nobody has said.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Labels {
-    /// The most secret of what it was made of.
+    /// The most secret of what it was made of: a colour of TLP such as `green` or `amber-strict`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub tlp: Option<Tlp>,
     /// Whether it holds data that names no colour, and for which nobody named one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unmarked: bool,
-    /// Not to be passed on before.
+    /// Not to be passed on before this time, such as `2025-06-01T10:00:00Z`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        with = "Option<String>",
+        regex(pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$")
+    )]
     pub embargo: Option<Time>,
     /// Free labels, such as `intel-derived-data`.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]

@@ -3,32 +3,45 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use palisade_events::Digest;
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde::Deserialize;
 
 use crate::labels::Labels;
 use crate::{Refusal, canonical};
 
-/// What an author says of a pack.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+/// What an author says of a pack. What is said of a key here is what the schema and
+/// `sdk/MANIFEST.md` say of it.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "pack.toml")]
 pub struct PackSource {
-    /// Who answers for it, in kebab case.
+    /// Who answers for it: 1 to 48 of a-z, 0-9 and `-`, beginning with a letter and not ending
+    /// with `-`.
+    #[schemars(regex(pattern = NAME))]
     pub vendor: String,
-    /// Its name, in kebab case; the `pack` of each of its plugins.
+    /// Its name, in the form of `vendor`; the `pack` of each of its plugins.
+    #[schemars(regex(pattern = NAME))]
     pub name: String,
-    /// Semantic version.
+    /// Semantic version, without build metadata.
+    #[schemars(regex(pattern = r"^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$"))]
     pub version: String,
-    /// The line of versions that it continues [default: vendor/name].
+    /// The line of versions that it continues; versions are compared only within a line. Without
+    /// it `vendor/name`. At most 128 bytes.
+    #[schemars(length(min = 1, max = 128))]
     pub lineage: Option<String>,
-    /// One line.
+    /// One line of at most 500 bytes.
+    #[schemars(length(min = 1, max = 500))]
     pub description: String,
-    /// An SPDX expression.
+    /// An SPDX expression, at most 200 bytes.
+    #[schemars(length(min = 1, max = 200))]
     pub licence: String,
-    /// Digest of the version before.
+    /// Digest of the version before: 64 hexadecimal digits.
+    #[schemars(with = "Option<String>", regex(pattern = "^[0-9a-fA-F]{64}$"))]
     pub previous: Option<Digest>,
     /// The duties that it claims; must be exactly those of its rules.
     pub requirements: BTreeSet<String>,
-    /// Files for `docs/`, relative to this file.
+    /// Files for `docs/`, relative to this file; `../NAME` lies beside the folder.
     #[serde(default)]
     pub docs: Vec<String>,
     /// Labels besides those of the datasets.
@@ -37,8 +50,9 @@ pub struct PackSource {
     /// Datasets, by name.
     #[serde(default)]
     pub datasets: BTreeMap<String, DatasetSource>,
-    /// Settings, by plugin.
+    /// Settings that differ from the defaults of its plugins, by plugin and name.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, BTreeMap<String, serde_json::Value>>")]
     pub settings: BTreeMap<String, BTreeMap<String, toml::Value>>,
     /// What changed, by version.
     #[serde(default)]
@@ -46,7 +60,7 @@ pub struct PackSource {
 }
 
 /// A dataset that goes into a pack.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DatasetSource {
     /// NDJSON, relative to `pack.toml`.
@@ -56,7 +70,20 @@ pub struct DatasetSource {
     pub labels: Labels,
 }
 
+/// A name in kebab case.
+const NAME: &str = "^[a-z]([a-z0-9-]{0,46}[a-z0-9])?$";
+
 impl PackSource {
+    /// The JSON Schema (draft 7, which editors know) of what an author writes. It knows less than
+    /// `pack build`, which compares it with what is in the pack.
+    pub fn schema() -> serde_json::Value {
+        let settings = SchemaSettings::draft07();
+        settings
+            .into_generator()
+            .into_root_schema_for::<Self>()
+            .into()
+    }
+
     /// Reads an author's `pack.toml`; unlike a built one it may be written in any form.
     ///
     /// # Errors

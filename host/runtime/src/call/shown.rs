@@ -1,10 +1,14 @@
 //! What a guest is shown in a call: columns and rows of the current batch, and what it may cite.
 
-use palisade_events::{Column, ColumnError, ColumnType, FieldId, Mask, Values};
+use palisade_events::{Column, ColumnError, ColumnType, FieldId, Kind, Mask, Values};
 
 use super::{Call, HostState};
 use crate::capability::Capabilities;
+use crate::manifest::Subscription;
 use crate::{FaultCause, View};
+
+/// How many attributes of a manifest are named in a message.
+const TOLD_ATTRIBUTES: usize = 8;
 
 /// What every plugin may read of every event, listed or not.
 const ALWAYS: [FieldId; 2] = [FieldId::of("time"), FieldId::of("event-ref")];
@@ -53,10 +57,7 @@ impl HostState {
         }
         let subscription = &self.manifest.subscriptions[call.subscription];
         if !ALWAYS.contains(&field) && !subscription.grants(field) {
-            return Err(FaultCause::UndeclaredField(field_name(
-                subscription.kind,
-                field,
-            )));
+            return Err(FaultCause::UndeclaredField(undeclared(subscription, field)));
         }
         let column = match ty {
             Some(ty) => view.column_as(field, ty),
@@ -175,10 +176,38 @@ impl HostState {
     }
 }
 
-/// The name of a field if the kind has it, else its id.
-fn field_name(kind: palisade_events::Kind, field: FieldId) -> String {
-    match palisade_events::field(kind, field) {
-        Some(info) => format!("`{}`", info.name),
-        None => format!("{:#010x} (not a field of `{}`)", field.0, kind.name()),
+/// The name of a field if any kind has it, else its id.
+fn field_name(kind: Kind, field: FieldId) -> String {
+    if let Some(info) = palisade_events::field(kind, field) {
+        return format!("`{}`", info.name);
     }
+    let other = Kind::ALL
+        .iter()
+        .find_map(|other| palisade_events::field(*other, field));
+    match other {
+        Some(info) => format!("`{}` (not a field of `{}`)", info.name, kind.name()),
+        None => format!("{:#010x} (not a field of any kind)", field.0),
+    }
+}
+
+/// A field that a plugin asks for without listing it. Of a name that no kind has there is only the
+/// id: it is that of an attribute, and those that are listed are the ones it could have meant.
+fn undeclared(subscription: &Subscription, field: FieldId) -> String {
+    let mut name = field_name(subscription.kind, field);
+    let known = Kind::ALL
+        .iter()
+        .any(|kind| palisade_events::field(*kind, field).is_some());
+    let listed = subscription.fields.iter().map(|(name, _)| name.as_str());
+    let listed: Vec<&str> = listed
+        .filter(|name| name.starts_with("attributes."))
+        .take(TOLD_ATTRIBUTES)
+        .collect();
+    if !known && !listed.is_empty() {
+        name = format!(
+            "{:#010x} (an attribute, and none of `{}`)",
+            field.0,
+            listed.join("`, `")
+        );
+    }
+    name
 }

@@ -6,9 +6,11 @@
 
 mod duration;
 mod error;
+mod names;
 mod place;
 mod predicate;
 mod raw;
+mod schema;
 mod section;
 mod settings;
 mod validate;
@@ -17,10 +19,13 @@ use std::time::Duration;
 
 pub use duration::{duration as parse_duration, size as parse_size};
 pub use error::ManifestError;
-use palisade_events::{FieldId, Kind, Mask, Severity};
+use palisade_events::{FieldId, Kind, Mask, Severity, Transport};
 
 use crate::contain;
+pub use names::{Capability, OptionalExport, Ordering, Role, TableKind, World};
+use names::{TESTS, TRANSPORTS, host_only};
 pub use predicate::{Predicate, Test, Value};
+pub use schema::schema;
 pub use section::{MAX_SECTION_BYTES, SECTION, embed, extract};
 pub use settings::{SettingSpec, SettingType, SettingValue, Settings, SettingsError};
 
@@ -29,100 +34,6 @@ pub const WIT_VERSION: &str = "0.1";
 
 /// The least `max-keys` that is divided among workers; in 64 parts, each part has 64 keys.
 pub const DIVISIBLE_KEYS: u32 = 4096;
-
-/// Which of the three worlds a plugin implements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum World {
-    /// Events in, findings out.
-    Detector,
-    /// One request in, judgements out.
-    Policy,
-    /// Bytes in, events out.
-    Parser,
-}
-
-impl World {
-    /// The name in manifests and in WIT.
-    pub fn name(self) -> &'static str {
-        match self {
-            World::Detector => "detector",
-            World::Policy => "policy",
-            World::Parser => "parser",
-        }
-    }
-}
-
-/// An interface that a plugin may import beyond what its world gives it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Capability {
-    /// Tables that the host keeps.
-    State,
-    /// Timers by event time.
-    Timers,
-    /// Reference sets of the operator.
-    Datasets,
-    /// Messages to the operator.
-    Log,
-}
-
-impl Capability {
-    /// All of them.
-    pub const ALL: [Capability; 4] = [
-        Capability::State,
-        Capability::Timers,
-        Capability::Datasets,
-        Capability::Log,
-    ];
-
-    /// The name in manifests, which is the name of the WIT interface.
-    pub fn name(self) -> &'static str {
-        match self {
-            Capability::State => "state",
-            Capability::Timers => "timers",
-            Capability::Datasets => "datasets",
-            Capability::Log => "log",
-        }
-    }
-}
-
-/// An interface that a plugin may export beyond what its world demands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum OptionalExport {
-    /// `on-timer`.
-    OnTimer,
-    /// `observe`, of policies.
-    Observe,
-}
-
-impl OptionalExport {
-    /// The name in manifests, which is the name of the WIT interface.
-    pub fn name(self) -> &'static str {
-        match self {
-            OptionalExport::OnTimer => "on-timer",
-            OptionalExport::Observe => "observe",
-        }
-    }
-}
-
-/// How a plugin with several subscriptions sees events of different kinds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ordering {
-    /// Batches are cut at every change of kind.
-    Exact,
-    /// All events of one kind in an epoch come together.
-    PerKind,
-}
-
-/// What a policy does with the events of a subscription.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// They go to `evaluate` of a detector.
-    Evaluate,
-    /// They go to `decide` of a policy, one at a time.
-    Decide,
-    /// They go to `observe` of a policy.
-    Observe,
-}
 
 /// Which events a plugin gets, and what it may read of them.
 #[derive(Clone, Debug)]
@@ -168,34 +79,6 @@ pub struct Rule {
     pub attack: Vec<String>,
     /// Links for a person.
     pub references: Vec<String>,
-}
-
-/// What a state table holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TableKind {
-    /// Events in a window.
-    Count,
-    /// The sum of a field in a window.
-    Sum,
-    /// Distinct values of a field in a window.
-    Distinct,
-    /// Whether a key was seen.
-    First,
-    /// Bytes under a key of the plugin's making.
-    Value,
-}
-
-impl TableKind {
-    /// The name in manifests.
-    pub fn name(self) -> &'static str {
-        match self {
-            TableKind::Count => "count",
-            TableKind::Sum => "sum",
-            TableKind::Distinct => "distinct",
-            TableKind::First => "first",
-            TableKind::Value => "value",
-        }
-    }
 }
 
 /// A table that the host keeps for the plugin's pack.
@@ -265,7 +148,7 @@ pub struct ParserSpec {
     /// The kinds of event that it may emit.
     pub emits: Vec<Kind>,
     /// `tcp`, `udp` or both.
-    pub transports: Vec<palisade_events::Transport>,
+    pub transports: Vec<Transport>,
     /// Server ports on which it is tried first.
     pub ports: Vec<u16>,
     /// One of these must match before `probe` is called; empty: always called.

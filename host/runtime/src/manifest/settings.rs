@@ -21,6 +21,15 @@ pub enum SettingType {
 }
 
 impl SettingType {
+    /// All of them.
+    pub const ALL: [SettingType; 5] = [
+        SettingType::Text,
+        SettingType::Integer,
+        SettingType::Number,
+        SettingType::Boolean,
+        SettingType::Texts,
+    ];
+
     /// The name in manifests.
     pub fn name(self) -> &'static str {
         match self {
@@ -82,19 +91,8 @@ pub type Settings = BTreeMap<String, toml::Value>;
 
 impl SettingSpec {
     pub(super) fn from_raw(place: &str, raw: RawSetting) -> Result<SettingSpec, ManifestError> {
-        let ty = match raw.ty.as_str() {
-            "text" => SettingType::Text,
-            "integer" => SettingType::Integer,
-            "number" => SettingType::Number,
-            "boolean" => SettingType::Boolean,
-            "texts" => SettingType::Texts,
-            other => {
-                return Err(ManifestError::value(
-                    format!("{place}.type"),
-                    format!("`{other}` is none of `text`, `integer`, `number`, `boolean`, `texts`"),
-                ));
-            }
-        };
+        let types = SettingType::ALL.map(|ty| (ty.name(), ty));
+        let ty = super::validate::case(&format!("{place}.type"), &raw.ty, &types)?;
         let mut spec = SettingSpec {
             name: raw.name,
             ty,

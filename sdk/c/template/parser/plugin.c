@@ -35,7 +35,11 @@ static void event(struct palisade_events *events, bool to_client, const uint8_t 
     palisade_set_text(events, PALISADE_FIELD_OPERATION, palisade_text(to_client ? "hello" : "greet"));
     palisade_set_u8(events, PALISADE_FIELD_DIRECTION,
                     to_client ? PALISADE_MESSAGE_DIRECTION_RESPONSE : PALISADE_MESSAGE_DIRECTION_REQUEST);
-    palisade_set_attribute(events, name, (guest_string_t){(uint8_t *)bytes, length});
+    /* A device may send bytes that are no text, which no event may hold. */
+    uint8_t text[MAX_LINE];
+    struct palisade_writer said = PALISADE_WRITER(text);
+    palisade_put_lossy(&said, bytes, length);
+    palisade_set_attribute(events, name, palisade_written(&said));
 }
 
 /* It keeps nothing of a session: lines stand by themselves. */

@@ -95,7 +95,10 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "subscriptions, rules, tables, datasets and settings, each",
         REFUSED,
-        &["tests::subscriptions_and_the_like_are_counted"],
+        &[
+            "tests::subscriptions_and_the_like_are_counted",
+            "page::lists_and_numbers_end_where_the_page_says",
+        ],
     );
     t.constant(
         "runtime/src/manifest/validate/subscription.rs",
@@ -103,7 +106,10 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "fields of a subscription",
         REFUSED,
-        &["tests::keys_of_a_table_and_fields_of_a_subscription_are_counted"],
+        &[
+            "tests::keys_of_a_table_and_fields_of_a_subscription_are_counted",
+            "page::lists_and_numbers_end_where_the_page_says",
+        ],
     );
     t.constant(
         "runtime/src/manifest/validate/check.rs",
@@ -111,7 +117,18 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "values of a predicate",
         REFUSED,
-        &["tests::values_of_a_predicate_are_counted"],
+        &[
+            "tests::values_of_a_predicate_are_counted",
+            "page::lists_and_numbers_end_where_the_page_says",
+        ],
+    );
+    t.constant(
+        "runtime/src/manifest/validate/parser.rs",
+        "MAX_OFFSET",
+        Count,
+        "bytes before a parser's signature",
+        REFUSED,
+        &["page::lists_and_numbers_end_where_the_page_says"],
     );
     let DatasetLimits {
         bytes,

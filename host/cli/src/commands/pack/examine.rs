@@ -97,10 +97,28 @@ impl<'p> Examination<'p> {
         })
     }
 
+    /// The plugins of the pack that `vector.toml` of a vector names.
+    fn beside(&self, subject: &Subject, vector: &Vector) -> Result<Vec<Component>> {
+        let named = |name: &String| {
+            let others = self.pack.plugins().iter();
+            let mut others = others.filter(|other| other.manifest.name != subject.name);
+            let other = others.find(|other| other.manifest.name == *name);
+            let other = other.with_context(|| {
+                format!(
+                    "vector.toml of `{}` names `{name}`, which is no other plugin of the pack",
+                    vector.name
+                )
+            })?;
+            Ok(self.subject(other)?.component)
+        };
+        vector.with.iter().map(named).collect()
+    }
+
     /// One run of a vector, bounded by fuel.
     fn once(&self, plugin: &PackedPlugin, vector: &Vector, cut: Cut) -> Result<Vec<String>> {
         let subject = self.subject(plugin)?;
-        let measured = bench(&self.exact).measured(&subject, vector, cut);
+        let beside = |vector: &Vector| self.beside(&subject, vector);
+        let measured = bench(&self.exact, &beside).measured(&subject, vector, cut);
         let (lines, cost) = measured.inspect_err(|error| {
             let mut failed = self.failed.borrow_mut();
             failed
@@ -204,9 +222,10 @@ impl<'p> Examination<'p> {
                 );
             }
             let subject = self.subject(plugin)?;
+            let beside = |vector: &Vector| self.beside(&subject, vector);
             for path in vectors {
                 check.cases += 1;
-                let problem = match bench(&self.live).check(&subject, &path) {
+                let problem = match bench(&self.live, &beside).check(&subject, &path) {
                     // Nothing is written here.
                     Ok(Outcome::Same | Outcome::Wrote(_)) => continue,
                     Ok(Outcome::Differs(difference)) => difference,
@@ -313,10 +332,13 @@ impl<'p> Examination<'p> {
 }
 
 /// Runs vectors as `palisade plugin test` does.
-fn bench(runtime: &Runtime) -> Bench<'_> {
+fn bench<'a>(
+    runtime: &'a Runtime,
+    beside: &'a dyn Fn(&Vector) -> Result<Vec<Component>>,
+) -> Bench<'a> {
     Bench {
         runtime,
-        beside: &[],
+        beside,
         memory: None,
         bless: false,
     }

@@ -17,6 +17,7 @@ mod pull;
 mod push;
 mod remote;
 mod save;
+mod schema;
 mod sign;
 mod verify;
 
@@ -39,6 +40,7 @@ pub(crate) enum Command {
     Save(save::Save),
     Load(load::Load),
     Install(install::Install),
+    Schema(schema::Schema),
 }
 
 impl Command {
@@ -55,6 +57,7 @@ impl Command {
             Self::Save(command) => command.run(context),
             Self::Load(command) => command.run(context),
             Self::Install(command) => command.run(context),
+            Self::Schema(command) => command.run(context),
         }
     }
 }

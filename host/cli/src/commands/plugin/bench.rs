@@ -12,6 +12,7 @@ use palisade_runtime::Runtime;
 use palisade_runtime::manifest::parse_duration;
 use serde::Serialize;
 
+use super::beside::Beside;
 use super::build::Sdk;
 use super::repeat::{self, Read, Until};
 use super::trial::{self, Component};
@@ -93,7 +94,9 @@ impl Bench {
             "--events 0 measures nothing; give at least 1"
         );
         let project = Project::open(&self.folder)?;
-        let built = Builder::new(self.sdk.checkout()?)?.build(&project, None)?;
+        let builder = Builder::new(self.sdk.checkout()?)?;
+        let built = builder.build(&project, None)?;
+        let beside = Beside::new(&builder, &[])?;
         let component = Component::read(&built.path)?;
         let runtime = runtime(false, false)?;
         let progress = context.progress();
@@ -109,7 +112,7 @@ impl Bench {
             let mut elapsed = Duration::ZERO;
             let mut guest = Duration::ZERO;
             let mut host_calls = 0;
-            for read in self.measure(&runtime, &component, &project, &config)? {
+            for read in self.measure(&runtime, &component, &project, &beside, &config)? {
                 sum.rounds += read.rounds;
                 sum.time_up |= read.time_up;
                 let done = read.done;
@@ -164,6 +167,7 @@ impl Bench {
         runtime: &Runtime,
         component: &Component,
         project: &Project,
+        beside: &Beside<'_>,
         config: &EngineConfig,
     ) -> Result<Vec<Read>> {
         let share = self.time / BATCH_SIZES.len() as u32;
@@ -197,6 +201,7 @@ impl Bench {
         let silent: LogSink = Arc::new(|_, _, _| {});
         for folder in folders {
             let vector = Vector::read(&folder)?;
+            let others = beside.of(project, &vector)?;
             let until = Until {
                 events: each,
                 time: share,
@@ -206,7 +211,7 @@ impl Bench {
                 stop: until.stop.clone(),
                 ..config.clone()
             };
-            let engine = trial::engine(runtime, component, &[], &vector, config, &silent)?;
+            let engine = trial::engine(runtime, component, &others, &vector, config, &silent)?;
             let read = repeat::vector(engine, &vector, &until);
             done.push(read.with_context(|| format!("vector {}", vector.name))?);
         }

@@ -1,11 +1,13 @@
 //! `palisade plugin`: what an author needs.
 
 mod bench;
+mod beside;
 mod build;
 mod inspect;
 mod new;
 pub(crate) mod outcome;
 mod repeat;
+mod schema;
 mod seen;
 pub(crate) mod test;
 pub(crate) mod trial;
@@ -22,6 +24,7 @@ pub(crate) enum Command {
     Build(build::Build),
     Inspect(inspect::Inspect),
     New(new::New),
+    Schema(schema::Schema),
     Test(test::Test),
 }
 
@@ -32,6 +35,7 @@ impl Command {
             Self::Build(build) => build.run(context),
             Self::Inspect(inspect) => inspect.run(context),
             Self::New(new) => new.run(context),
+            Self::Schema(schema) => schema.run(context),
             Self::Test(test) => test.run(context),
         }
     }

@@ -121,6 +121,7 @@ impl New {
                 files.push(filling.file(file, templates.path())?);
             }
         }
+        files.push(schema()?);
         check(&files)?;
         write(&self.name, &files)?;
         builder.lay_out(&Project::open(&self.name)?)?;
@@ -272,6 +273,14 @@ impl Filling<'_> {
             .replace("{{sdk}}", self.sdk)
             .replace("{{workspace}}", self.workspace)
     }
+}
+
+/// What the first line of `plugin.toml` names, so that an editor checks it without a network.
+fn schema() -> Result<(PathBuf, Vec<u8>)> {
+    let schema = palisade_runtime::manifest::schema();
+    let mut text = serde_json::to_vec_pretty(&schema).context("write the schema of plugin.toml")?;
+    text.push(b'\n');
+    Ok((PathBuf::from("plugin.schema.json"), text))
 }
 
 /// Refuses names that no manifest may have, before anything is written.

@@ -1,5 +1,6 @@
 //! What a vector's run yields: the plugin's results, and all that tells why there are none.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use palisade_events::{Batch, Decision, Escaped, Event, Finding, Kind};
@@ -8,7 +9,7 @@ use palisade_pipeline::engine::{Notice, Output as Yield, Poison};
 use palisade_runtime::Trace;
 use palisade_runtime::manifest::World;
 
-use super::test::{GIVEN, Subject, cite};
+use super::test::{GIVEN, INPUT, Subject};
 use crate::vector::{self, Vector};
 
 /// The most faults, and lines of the plugins' log, that are shown of a run.
@@ -26,7 +27,12 @@ pub(super) struct Seen<'a> {
     /// Whether the input is being read, and no longer what was given.
     pub(super) begun: bool,
     /// The results.
-    pub(super) lines: Vec<String>,
+    lines: Vec<String>,
+    /// What the parser under test refused; behind the results, since how an input is cut shows in
+    /// when it is told.
+    errors: Vec<String>,
+    /// The findings so far, of whichever plugin, by reference; each with its number from 1.
+    findings: HashMap<u64, usize>,
     requests: usize,
     faults: Vec<Fault>,
     problems: Vec<String>,
@@ -49,9 +55,36 @@ impl<'a> Seen<'a> {
             parses: subject.world == World::Parser,
             begun: false,
             lines: Vec::new(),
+            errors: Vec::new(),
+            findings: HashMap::new(),
             requests: 0,
             faults: Vec::new(),
             problems: Vec::new(),
+        }
+    }
+
+    /// The results in the golden form, and behind them what the parser under test refused.
+    pub(super) fn into_lines(mut self) -> Vec<String> {
+        self.lines.append(&mut self.errors);
+        self.lines
+    }
+
+    /// Where an event stands, such as `input:2`.
+    fn cite(&self, event_ref: u64) -> String {
+        let (slot, seq) = split(event_ref);
+        match (slot, self.findings.get(&event_ref)) {
+            (_, Some(number)) => format!("finding:{number}"),
+            (GIVEN, None) => format!("given:{}", seq + 1),
+            (INPUT, None) => format!("input:{}", seq + 1),
+            // Only of one that is still to come, which nothing can cite.
+            (_, None) => "finding".to_owned(),
+        }
+    }
+
+    /// Notes what the parser under test refused.
+    fn refused(&mut self, parser: &str, problem: &str, stream: bool) {
+        if self.parses && self.begun && parser == self.plugin {
+            self.errors.push(vector::error(problem, stream));
         }
     }
 
@@ -92,12 +125,13 @@ impl<'a> Seen<'a> {
     /// An event as its line of the vector, or of a capture as JSON.
     fn event(&self, poison: &Poison) -> Option<String> {
         let event_ref = poison.batch.event_ref(poison.row)?;
-        let (slot, seq) = (event_ref >> 40, event_ref & ((1 << 40) - 1));
+        let (slot, seq) = split(event_ref);
         let file = match (&self.vector.input, slot) {
             (_, GIVEN) => "given.ndjson",
-            (vector::Input::Events(_), _) => "events.ndjson",
-            (vector::Input::Requests(_), _) => "request.ndjson",
-            (vector::Input::Capture(_), _) => "",
+            (vector::Input::Events(_), INPUT) => "events.ndjson",
+            (vector::Input::Requests(_), INPUT) => "request.ndjson",
+            // Made from packets, or a finding.
+            _ => "",
         };
         let path = self.vector.expected.path.with_file_name(file);
         let line = (!file.is_empty())
@@ -107,7 +141,12 @@ impl<'a> Seen<'a> {
             Some((number, text)) => (format!("{file}, line {number}"), text),
             None => {
                 let event = poison.batch.event(poison.row)?;
-                (cite(event_ref), vector::event(&event))
+                let place = match slot {
+                    GIVEN | INPUT => self.cite(event_ref),
+                    // It comes out when the epoch is over, and has no number yet.
+                    _ => "a finding".to_owned(),
+                };
+                (place, vector::event(&event))
             }
         };
         let mut short: String = text.chars().take(MAX_EVENT).collect();
@@ -120,16 +159,19 @@ impl<'a> Seen<'a> {
 
 impl Yield for Seen<'_> {
     fn finding(&mut self, finding: Finding) {
+        self.findings
+            .insert(finding.event_ref, self.findings.len() + 1);
         if self.begun && finding.by.plugin == self.plugin {
-            self.lines.push(vector::finding(&finding, &cite));
+            let line = vector::finding(&finding, &|event| self.cite(event));
+            self.lines.push(line);
         }
     }
 
     fn decision(&mut self, _: &Event, decision: Decision) {
         if self.begun {
             self.requests += 1;
-            self.lines
-                .push(vector::decision(self.requests, &decision, &cite));
+            let line = vector::decision(self.requests, &decision, &|event| self.cite(event));
+            self.lines.push(line);
         }
     }
 
@@ -150,7 +192,13 @@ impl Yield for Seen<'_> {
                 problem, backtrace, ..
             } => self.fault(&problem, &backtrace, None),
             // What a parser cannot parse is part of what it must do.
-            Notice::Quarantined { .. } | Notice::Unparsed { .. } | Notice::Datagram { .. } => {}
+            Notice::Unparsed {
+                parser, problem, ..
+            } => self.refused(&parser, &problem, true),
+            Notice::Datagram {
+                parser, problem, ..
+            } => self.refused(&parser, &problem, false),
+            Notice::Quarantined { .. } => {}
         }
     }
 
@@ -163,6 +211,11 @@ impl Yield for Seen<'_> {
     }
 
     fn progress(&mut self, _: u64, _: u64) {}
+}
+
+/// The slot of the source of an event, and its number there, from 0.
+fn split(event_ref: u64) -> (u64, u64) {
+    (event_ref >> 40, event_ref & ((1 << 40) - 1))
 }
 
 /// What plugins write to their log during a run.

@@ -11,6 +11,7 @@ use palisade_runtime::Runtime;
 use palisade_runtime::manifest::World;
 use quick_junit::{Report, TestSuite};
 
+use super::beside::Beside;
 use super::build::Sdk;
 use super::outcome::{Outcome, Tally, bless, case, tell};
 use super::seen::{Log, Seen};
@@ -54,6 +55,7 @@ const CUTS: [Cut; 8] = [
 ];
 /// Slots of the sources, in the order in which they are read.
 pub(super) const GIVEN: u64 = 1;
+pub(super) const INPUT: u64 = 2;
 /// Set to `1` it writes what comes out to `expected.ndjson`.
 const BLESS: &str = "PALISADE_BLESS";
 
@@ -77,8 +79,8 @@ pub(crate) struct Test {
     #[arg(long, value_name = "PATTERN")]
     only: Option<String>,
 
-    /// Run this beside every plugin, such as the parser in front of a detector: a component,
-    /// or the folder of a plugin. What it reports itself does not count
+    /// Run this beside every plugin, and beside what `vector.toml` names: a component, or the
+    /// folder of a plugin. What it reports itself does not count
     #[arg(long, value_name = "PLUGIN")]
     with: Vec<PathBuf>,
 
@@ -107,22 +109,9 @@ impl Test {
         if let Some(path) = &self.junit {
             crate::named::check_output("--junit", path)?;
         }
-        let mut beside = Vec::new();
-        for path in &self.with {
-            let built = if path.is_dir() {
-                builder.build(&Project::open(path)?, None)?.path
-            } else {
-                path.clone()
-            };
-            beside.push(Component::read(&built)?);
-        }
+        let beside = Beside::new(&builder, &self.with)?;
         let runtime = runtime(false, false)?;
-        let bench = Bench {
-            runtime: &runtime,
-            beside: &beside,
-            memory: self.memory.memory,
-            bless: std::env::var_os(BLESS).is_some_and(|v| v == "1"),
-        };
+        let blessing = std::env::var_os(BLESS).is_some_and(|v| v == "1");
         let mut out = context.output();
         let mut report = Report::new("palisade plugin test");
         let mut tally = Tally::default();
@@ -142,6 +131,12 @@ impl Test {
                 name: project.manifest.name.clone(),
                 world: project.manifest.world,
             };
+            let bench = Bench {
+                runtime: &runtime,
+                beside: &|vector| beside.of(&project, vector),
+                memory: self.memory.memory,
+                bless: blessing,
+            };
             let mut suite = TestSuite::new(format!(
                 "{}/{}",
                 project.manifest.pack, project.manifest.name
@@ -159,7 +154,7 @@ impl Test {
             report.add_test_suite(suite);
         }
         let wrote = match tally.written {
-            _ if !bench.bless => String::new(),
+            _ if !blessing => String::new(),
             0 => ", nothing written".to_owned(),
             files => format!(", {files} files written; read the difference before you keep it"),
         };
@@ -224,7 +219,8 @@ pub(crate) struct Subject {
 /// What all vectors have in common.
 pub(crate) struct Bench<'a> {
     pub(crate) runtime: &'a Runtime,
-    pub(crate) beside: &'a [Component],
+    /// What runs beside the plugin in a vector.
+    pub(crate) beside: &'a dyn Fn(&Vector) -> Result<Vec<Component>>,
     pub(crate) memory: Option<NonZeroU64>,
     pub(crate) bless: bool,
 }
@@ -233,11 +229,12 @@ impl Bench<'_> {
     /// Runs one vector in all ways.
     pub(crate) fn check(&self, subject: &Subject, dir: &Path) -> Result<Outcome> {
         let vector = Vector::read(dir)?;
+        let beside = (self.beside)(&vector)?;
         let mut first: Option<Vec<String>> = None;
         let mut said = Log::default();
         for cut in CUTS {
             let log = Log::default();
-            let (lines, _) = self.logged(subject, &vector, cut, &log)?;
+            let (lines, _) = self.logged(subject, &vector, &beside, cut, &log)?;
             let Some(expected) = &first else {
                 first = Some(lines);
                 said = log;
@@ -269,7 +266,7 @@ impl Bench<'_> {
             }
             return bless(&vector.expected.path, &text);
         }
-        let Some(expected) = &vector.expected.lines else {
+        let Some(expected) = &vector.expected.values else {
             return Ok(Outcome::Differs(said.below(&format!(
                 "there is no {}; look at what comes out and write it with {BLESS}=1:\n{}",
                 vector.expected.path.display(),
@@ -280,7 +277,8 @@ impl Bench<'_> {
         let Some(difference) = difference else {
             return Ok(Outcome::Same);
         };
-        let line = vector::first_difference(expected, &lines).unwrap_or(1);
+        let at = vector::first_difference(expected, &lines).unwrap_or_default();
+        let line = vector.expected.line(at);
         Ok(Outcome::Differs(said.below(&format!(
             "{}, line {line}: what comes out differs; if it is right, write it there with \
              {BLESS}=1\n{difference}",
@@ -295,7 +293,8 @@ impl Bench<'_> {
         vector: &Vector,
         cut: Cut,
     ) -> Result<(Vec<String>, PluginSummary)> {
-        self.logged(subject, vector, cut, &Log::default())
+        let beside = (self.beside)(vector)?;
+        self.logged(subject, vector, &beside, cut, &Log::default())
     }
 
     /// The same, with what plugins write in `log`.
@@ -303,6 +302,7 @@ impl Bench<'_> {
         &self,
         subject: &Subject,
         vector: &Vector,
+        beside: &[Component],
         cut: Cut,
         log: &Log,
     ) -> Result<(Vec<String>, PluginSummary)> {
@@ -317,7 +317,7 @@ impl Bench<'_> {
         let mut engine = trial::engine(
             self.runtime,
             &subject.component,
-            self.beside,
+            beside,
             vector,
             config,
             &log.sink(),
@@ -340,13 +340,6 @@ impl Bench<'_> {
         }
         let mut plugins = done.plugins.into_iter();
         let summary = plugins.find(|plugin| plugin.name == subject.name);
-        Ok((seen.lines, summary.unwrap_or_default()))
+        Ok((seen.into_lines(), summary.unwrap_or_default()))
     }
-}
-
-/// Where an event of the vector stands, such as `input:2`.
-pub(super) fn cite(event_ref: u64) -> String {
-    let (slot, seq) = (event_ref >> 40, event_ref & ((1 << 40) - 1));
-    let file = if slot == GIVEN { "given" } else { "input" };
-    format!("{file}:{}", seq + 1)
 }

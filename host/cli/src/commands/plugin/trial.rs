@@ -17,6 +17,7 @@ use crate::host::{Given, Loaded, MAX_COMPONENT, told};
 use crate::vector::{Input, Vector};
 
 /// A component, and how to name it in messages.
+#[derive(Clone)]
 pub(crate) struct Component {
     pub(crate) name: String,
     pub(crate) bytes: Vec<u8>,

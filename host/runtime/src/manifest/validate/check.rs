@@ -6,7 +6,7 @@ use palisade_events::{Kind, Severity};
 
 use crate::manifest::ManifestError;
 
-const MAX_VALUES: usize = 65_536;
+pub(in crate::manifest) const MAX_VALUES: usize = 65_536;
 /// The most known names that are listed, and the most beside one that may be meant.
 const KNOWN: usize = 80;
 const BESIDE: usize = 16;
@@ -22,8 +22,8 @@ pub(super) fn kind(place: &str, name: &str) -> Result<Kind, ManifestError> {
 }
 
 pub(super) fn severity(place: &str, name: &str) -> Result<Severity, ManifestError> {
-    Severity::from_name(name)
-        .ok_or_else(|| one_of(place, name, ["info", "low", "medium", "high", "critical"]))
+    let known: Vec<_> = Severity::ALL.iter().map(|s| (s.name(), *s)).collect();
+    case(place, name, &known)
 }
 
 /// Names in manifests are kebab-case, so that they can be file names and keys anywhere.
@@ -81,11 +81,20 @@ pub(super) fn named<T: Copy + PartialEq>(
     Ok(out)
 }
 
-pub(super) fn one_of<const N: usize>(place: &str, found: &str, known: [&str; N]) -> ManifestError {
-    ManifestError::value(
-        place,
-        format!("`{found}` is none of `{}`", known.join("`, `")),
-    )
+/// The case that a name stands for.
+pub(in crate::manifest) fn case<T: Copy>(
+    place: &str,
+    found: &str,
+    known: &[(&str, T)],
+) -> Result<T, ManifestError> {
+    let case = known.iter().find(|(name, _)| *name == found);
+    case.map(|(_, case)| *case).ok_or_else(|| {
+        let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+        ManifestError::value(
+            place,
+            format!("`{found}` is none of `{}`", names.join("`, `")),
+        )
+    })
 }
 
 pub(super) fn bounded(place: &str, count: usize) -> Result<(), ManifestError> {

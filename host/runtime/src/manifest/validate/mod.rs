@@ -10,29 +10,25 @@ mod tests;
 use super::duration::{duration, size};
 use super::raw::RawManifest;
 use super::*;
-pub(super) use check::hint;
-use check::{name, named, one_of, severity, unique};
+pub(super) use check::{MAX_VALUES, case, hint};
+use check::{name, named, severity, unique};
+pub(super) use parser::MAX_OFFSET;
 use parser::parser;
+pub(super) use subscription::MAX_FIELDS;
 use subscription::subscription;
 use table::table;
+pub(super) use table::{DEFAULT_MAX_KEYS, MAX_KEYS};
 
 /// The most subscriptions, rules, tables, datasets and settings, each.
-const MAX_ITEMS: usize = 1024;
+pub(super) const MAX_ITEMS: usize = 1024;
 
 pub(super) fn manifest(raw: RawManifest) -> Result<Manifest, ManifestError> {
     let plugin = raw.plugin;
-    let world = match plugin.kind.as_str() {
-        "detector" => World::Detector,
-        "policy" => World::Policy,
-        "parser" => World::Parser,
-        other => {
-            return Err(one_of(
-                "plugin.kind",
-                other,
-                ["detector", "policy", "parser"],
-            ));
-        }
-    };
+    let world = case(
+        "plugin.kind",
+        &plugin.kind,
+        &World::ALL.map(|w| (w.name(), w)),
+    )?;
     if plugin.wit != WIT_VERSION {
         return Err(ManifestError::value(
             "plugin.wit",
@@ -69,12 +65,15 @@ pub(super) fn manifest(raw: RawManifest) -> Result<Manifest, ManifestError> {
     let exports = named(
         "plugin.exports",
         &plugin.exports,
-        &[OptionalExport::OnTimer, OptionalExport::Observe].map(|e| (e.name(), e)),
+        &OptionalExport::ALL.map(|e| (e.name(), e)),
     )?;
     let ordering = match plugin.ordering.as_deref() {
-        None | Some("exact") => Ordering::Exact,
-        Some("per-kind") => Ordering::PerKind,
-        Some(other) => return Err(one_of("plugin.ordering", other, ["exact", "per-kind"])),
+        None => Ordering::Exact,
+        Some(name) => case(
+            "plugin.ordering",
+            name,
+            &Ordering::ALL.map(|o| (o.name(), o)),
+        )?,
     };
     let datasets: Vec<String> = raw.dataset.into_iter().map(|d| d.name).collect();
     let subscriptions = raw

@@ -1,28 +1,25 @@
 //! What a parser declares.
 
-use palisade_events::Transport;
-
 use super::check::{bounded, kind, name, named};
 use crate::manifest::raw::RawParser;
-use crate::manifest::{ManifestError, ParserSpec, Signature};
+use crate::manifest::{ManifestError, ParserSpec, Signature, TRANSPORTS, host_only};
+
+/// The largest offset of a signature in the first chunk.
+pub(in crate::manifest) const MAX_OFFSET: usize = 1024;
 
 pub(super) fn parser(raw: RawParser) -> Result<ParserSpec, ManifestError> {
     let emits = raw
         .emits
         .iter()
         .map(|name| match kind("parser.emits", name)? {
-            kind if kind.name().starts_with("control.") => Err(ManifestError::value(
+            kind if host_only(kind) => Err(ManifestError::value(
                 "parser.emits",
                 format!("`{name}` comes from the host alone"),
             )),
             kind => Ok(kind),
         })
         .collect::<Result<Vec<_>, _>>()?;
-    let transports = named(
-        "parser.transports",
-        &raw.transports,
-        &[("tcp", Transport::Tcp), ("udp", Transport::Udp)],
-    )?;
+    let transports = named("parser.transports", &raw.transports, &TRANSPORTS)?;
     if emits.is_empty() || transports.is_empty() {
         return Err(ManifestError::value(
             "parser",
@@ -34,14 +31,14 @@ pub(super) fn parser(raw: RawParser) -> Result<ParserSpec, ManifestError> {
         .signatures
         .into_iter()
         .map(|s| match hex::decode(s.hex.replace(' ', "")) {
-            Ok(bytes) if (1..=64).contains(&bytes.len()) && s.offset <= 1024 => Ok(Signature {
+            Ok(bytes) if (1..=64).contains(&bytes.len()) && s.offset <= MAX_OFFSET => Ok(Signature {
                 offset: s.offset,
                 bytes,
             }),
             _ => Err(ManifestError::value(
                 "parser.signatures",
                 format!(
-                    "`{}` at {}: write 1 to 64 bytes as hexadecimal, at an offset of at most 1024",
+                    "`{}` at {}: write 1 to 64 bytes as hexadecimal, at an offset of at most {MAX_OFFSET}",
                     s.hex, s.offset
                 ),
             )),

@@ -2,12 +2,12 @@
 
 use palisade_events::{FieldId, FieldInfo, FieldType, Kind};
 
-use super::check::{bounded, hint, kind, one_of};
+use super::check::{bounded, case, hint, kind};
 use crate::manifest::predicate::network;
 use crate::manifest::raw::{RawPredicate, RawSubscription};
-use crate::manifest::{ManifestError, Predicate, Role, Subscription, Test, Value, World};
+use crate::manifest::{ManifestError, Predicate, Role, Subscription, TESTS, Test, Value, World};
 
-const MAX_FIELDS: usize = 256;
+pub(in crate::manifest) const MAX_FIELDS: usize = 256;
 
 pub(super) fn subscription(
     place: &str,
@@ -17,14 +17,10 @@ pub(super) fn subscription(
 ) -> Result<Subscription, ManifestError> {
     let kind = kind(&format!("{place}.kind"), &raw.kind)?;
     let role = match (world, raw.role.as_deref()) {
-        (World::Policy, None | Some("decide")) => Role::Decide,
-        (World::Policy, Some("observe")) => Role::Observe,
-        (World::Policy, Some(other)) => {
-            return Err(one_of(
-                &format!("{place}.role"),
-                other,
-                ["decide", "observe"],
-            ));
+        (World::Policy, None) => Role::Decide,
+        (World::Policy, Some(name)) => {
+            let roles = Role::NAMED.map(|role| (role.name(), role));
+            case(&format!("{place}.role"), name, &roles)?
         }
         (_, None) => Role::Evaluate,
         (_, Some(_)) => {
@@ -173,11 +169,10 @@ fn predicate(
             not,
             test,
         }),
-        _ => Err(error(
-            "needs exactly one of `equals`, `in`, `cidr`, `prefix`, `suffix`, `contains-any`, \
-             `in-dataset`, `exists`, or `min`/`max`"
-                .into(),
-        )),
+        _ => Err(error(format!(
+            "needs exactly one of `{}`, or `min`/`max`",
+            TESTS.join("`, `")
+        ))),
     }
 }
 

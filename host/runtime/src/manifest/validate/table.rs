@@ -4,38 +4,23 @@ use std::time::Duration;
 
 use palisade_events::FieldId;
 
-use super::check::one_of;
+use super::check::case;
 use crate::manifest::duration::duration;
 use crate::manifest::raw::RawTable;
 use crate::manifest::{ManifestError, Subscription, Table, TableKind};
 
 const DEFAULT_TTL: Duration = Duration::from_secs(24 * 3600);
-const DEFAULT_MAX_KEYS: u32 = 100_000;
-const MAX_KEYS: u32 = 16_000_000;
+pub(in crate::manifest) const DEFAULT_MAX_KEYS: u32 = 100_000;
+pub(in crate::manifest) const MAX_KEYS: u32 = 16_000_000;
 
 pub(super) fn table(
     place: &str,
     subscriptions: &[Subscription],
     raw: RawTable,
 ) -> Result<Table, ManifestError> {
-    let kind = match raw.kind.as_str() {
-        "count" => TableKind::Count,
-        "sum" => TableKind::Sum,
-        "distinct" => TableKind::Distinct,
-        "first" => TableKind::First,
-        "value" => TableKind::Value,
-        other => {
-            return Err(one_of(
-                &format!("{place}.kind"),
-                other,
-                ["count", "sum", "distinct", "first", "value"],
-            ));
-        }
-    };
-    let windowed = matches!(
-        kind,
-        TableKind::Count | TableKind::Sum | TableKind::Distinct
-    );
+    let kinds = TableKind::ALL.map(|kind| (kind.name(), kind));
+    let kind = case(&format!("{place}.kind"), &raw.kind, &kinds)?;
+    let windowed = kind.windowed();
     let window = match (windowed, raw.window) {
         (true, Some(text)) => {
             duration(&text).map_err(|p| ManifestError::value(format!("{place}.window"), p))?

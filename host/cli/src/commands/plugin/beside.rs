@@ -1,0 +1,124 @@
+//! What runs beside a plugin in its vectors.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use palisade_runtime::manifest::Manifest;
+
+use super::trial::Component;
+use crate::build::{Builder, Project, find_all};
+use crate::vector::Vector;
+
+/// Builds what `vector.toml` of a vector names, beside what is always there.
+pub(super) struct Beside<'b> {
+    builder: &'b Builder,
+    always: Vec<Component>,
+    /// What was built, by folder.
+    built: RefCell<BTreeMap<PathBuf, Component>>,
+}
+
+impl<'b> Beside<'b> {
+    /// With these plugins beside every vector: components, or folders of plugins.
+    ///
+    /// # Errors
+    /// When one is not there or cannot be built.
+    pub(super) fn new(builder: &'b Builder, always: &[PathBuf]) -> Result<Self> {
+        let mut this = Self {
+            builder,
+            always: Vec::new(),
+            built: RefCell::default(),
+        };
+        for path in always {
+            let component = if path.is_dir() {
+                this.build(path)?
+            } else {
+                Component::read(path)?
+            };
+            this.always.push(component);
+        }
+        Ok(this)
+    }
+
+    /// What runs beside the plugin in this vector, each component once.
+    ///
+    /// # Errors
+    /// When the vector names what is no other plugin of the same pack, or it cannot be built.
+    pub(super) fn of(&self, project: &Project, vector: &Vector) -> Result<Vec<Component>> {
+        let mut all = self.always.clone();
+        for name in &vector.with {
+            let named = || format!("vector.toml of `{}` names `{name}`", vector.name);
+            let component = find(project, name)
+                .and_then(|folder| self.build(&folder))
+                .with_context(named)?;
+            if all.iter().all(|other| other.bytes != component.bytes) {
+                all.push(component);
+            }
+        }
+        Ok(all)
+    }
+
+    fn build(&self, folder: &Path) -> Result<Component> {
+        if let Some(built) = self.built.borrow().get(folder) {
+            return Ok(built.clone());
+        }
+        let built = self.builder.build(&Project::open(folder)?, None)?;
+        let component = Component::read(&built.path)?;
+        let mut all = self.built.borrow_mut();
+        Ok(all.entry(folder.to_owned()).or_insert(component).clone())
+    }
+}
+
+/// The folder of another plugin of the same pack: below the folder with `pack.toml`, or, where there
+/// is none, beside the plugin's own.
+fn find(project: &Project, name: &str) -> Result<PathBuf> {
+    let own = &project.manifest;
+    ensure!(name != own.name, "it is the plugin that is tested");
+    let above = project.dir.ancestors().skip(1);
+    let pack = above.clone().find(|dir| dir.join("pack.toml").is_file());
+    let parent = above.take(1).next();
+    let (root, folders) = match (pack, parent) {
+        (Some(pack), _) => (pack, find_all(pack)?),
+        (None, Some(parent)) => (parent, beside(parent)?),
+        (None, None) => bail!("there is no folder around {}", project.dir.display()),
+    };
+    let mut others = Vec::new();
+    for folder in folders {
+        // A manifest that is wrong is told when that plugin is built.
+        let text = std::fs::read_to_string(folder.join("plugin.toml")).unwrap_or_default();
+        let Ok(other) = Manifest::parse(&text) else {
+            continue;
+        };
+        if other.pack != own.pack || other.name == own.name {
+            continue;
+        }
+        if other.name == name {
+            return Ok(folder);
+        }
+        others.push(other.name);
+    }
+    let there = match others.as_slice() {
+        [] => "there is no other".to_owned(),
+        names => format!("there are `{}`", names.join("`, `")),
+    };
+    bail!(
+        "there is no such plugin of pack `{}` in {}; {there}. Use --with for one of elsewhere",
+        own.pack,
+        root.display()
+    )
+}
+
+/// The folders of plugins in a folder, and none further below: it may be anybody's home.
+fn beside(parent: &Path) -> Result<Vec<PathBuf>> {
+    let read = || format!("search {} for plugins", parent.display());
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(parent).with_context(read)? {
+        let folder = entry.with_context(read)?.path();
+        if folder.join("plugin.toml").is_file() {
+            found.push(folder);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
