@@ -35,8 +35,6 @@ mod graph;
 mod ingest;
 mod isolate;
 mod merge;
-#[cfg(test)]
-mod nets;
 mod output;
 mod parse;
 mod piece;
@@ -47,6 +45,8 @@ mod run;
 mod seat;
 mod stop;
 mod summary;
+#[cfg(test)]
+mod tests;
 mod trickle;
 mod turns;
 mod watermark;

@@ -11,9 +11,9 @@ use palisade_runtime::compile::Compiler;
 use palisade_runtime::manifest::{Capability, Settings};
 use palisade_runtime::{Config, LogLevel, Plugin, Runtime};
 
-use super::defect::{Spot, Wanted};
-use super::{Engine, EngineConfig, EngineError, Notice, Output, Poison, Summary};
 use crate::capabilities::LogSink;
+use crate::engine::defect::{Spot, Wanted};
+use crate::engine::{Engine, EngineConfig, EngineError, Notice, Output, Poison, Summary};
 use crate::sources::{Limits, SourcePolicy, open};
 
 /// A capture that holds Modbus, HTTP and much else.

@@ -1,0 +1,3 @@
+//! Tests of the engine with plugins.
+
+mod nets;
