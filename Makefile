@@ -73,6 +73,8 @@ fmt: ## format the code
 lint: setup ## check the format, the lints and what is depended on
 	@for manifest in $(WORKSPACES); do $(CARGO) fmt --all --check --manifest-path "$$manifest"; done
 	$(CARGO) clippy $(PROFILE) --workspace --all-targets -- -D warnings
+	@# The fuzz targets, which nothing else of this builds.
+	RUSTFLAGS="-D warnings" $(CARGO) check --manifest-path tests/fuzz/Cargo.toml --target-dir target/fuzz-check
 	@for manifest in $(WORKSPACES); do \
 	    $(DENY) --locked --log-level error --manifest-path "$$manifest" check --hide-inclusion-graph \
 	        -A unmatched-skip -A license-not-encountered -A license-exception-not-encountered \
