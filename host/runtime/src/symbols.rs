@@ -6,6 +6,7 @@
 //! the first fault needs it, and like any file it may be hostile: what it can make this host
 //! do is linear in its size, and bounded; what is wrong in it is as if it were not there.
 
+mod held;
 mod inlined;
 
 use std::collections::HashMap;
@@ -18,18 +19,21 @@ use wasmparser::{KnownCustom, Name, Parser, Payload};
 
 use crate::fault::MAX_NAME;
 use crate::text::plain;
+use held::Held;
 use inlined::Inlined;
 
 /// The largest debug file that is read, in bytes.
-pub const MAX_DEBUG_FILE: u64 = 64 << 20;
+pub const MAX_DEBUG_FILE: u64 = 32 << 20;
 /// The most that is kept of a debug file; what comes later in it is not looked at.
-const MAX_ROWS: usize = 2 << 20;
+const MAX_ROWS: usize = 1 << 20;
 const MAX_FUNCTIONS: usize = 1 << 17;
 const MAX_FILES: usize = 1 << 16;
 /// The most functions that one frame stands for.
 const MAX_INLINED: usize = 16;
 /// The most bytes that are kept of a name.
 const MAX_NAME_BYTES: usize = 4 * MAX_NAME;
+/// Bytes that a name takes beside its text: its place in a map and what allocating it costs.
+const NAMED: usize = 64;
 /// The most bytes of names that are looked at, since many may refer to one long name.
 const MAX_TEXT: usize = 32 << 20;
 
@@ -55,9 +59,12 @@ struct Table {
     /// Names by the index of the function, mangled.
     functions: HashMap<u32, String>,
     files: Vec<Arc<str>>,
+    rows: Vec<Row>,
     /// In ascending order of where they begin.
     sequences: Vec<Sequence>,
     inlined: Inlined,
+    /// The room that all of this takes.
+    held: Option<Held>,
 }
 
 /// A place in the source; what is not known is empty or 0.
@@ -70,7 +77,8 @@ struct Place {
 /// Rows of code without a gap: each speaks of what lies from its address to that of the next.
 struct Sequence {
     addresses: Range<u64>,
-    rows: Vec<Row>,
+    /// Places in the table's rows.
+    rows: Range<u32>,
 }
 
 struct Row {
@@ -110,8 +118,11 @@ impl Symbols {
     /// stands. Empty where nothing is known.
     pub(crate) fn frames(&self, function: u32, at: usize) -> Vec<String> {
         let table = self.table.get_or_init(|| {
+            let _alone = held::alone();
             let file = (self.read)()?;
-            Table::read(&file, &self.modules)
+            let mut table = Table::read(&file, &self.modules)?;
+            table.held = Some(Held::take(table.size())?);
+            Some(table)
         });
         let table = table.as_ref();
         table.map_or_else(Vec::new, |table| table.frames(function, at))
@@ -189,6 +200,18 @@ impl Table {
         Some(table)
     }
 
+    /// Bytes that it holds, about.
+    fn size(&self) -> usize {
+        let functions = self.functions.values();
+        let functions = functions.map(|name| name.capacity() + NAMED).sum::<usize>();
+        let files = self.files.iter().map(|file| file.len() + NAMED);
+        functions
+            + files.sum::<usize>()
+            + self.rows.capacity() * size_of::<Row>()
+            + self.sequences.capacity() * size_of::<Sequence>()
+            + self.inlined.size()
+    }
+
     /// Takes over the line programs, one after another as they lie in their section, so that
     /// none is read twice, whoever refers to it.
     fn lines(&mut self, texts: &mut Texts<'_, '_>, code: u64) -> gimli::Result<()> {
@@ -208,11 +231,12 @@ impl Table {
             at = at.saturating_add(lead).saturating_add(header.unit_length());
             // Files of this program, as numbered there, by their place in `self.files`.
             let mut files: HashMap<u64, u32> = HashMap::new();
-            let mut rows = Vec::new();
+            let mut from = self.rows.len();
             let mut program = program.rows();
             while let Some((header, row)) = program.next_row()? {
                 if row.end_sequence() {
-                    self.sequence(std::mem::take(&mut rows), row.address(), code);
+                    self.sequence(from, row.address(), code);
+                    from = self.rows.len();
                     continue;
                 }
                 left = match left.checked_sub(1) {
@@ -224,7 +248,7 @@ impl Table {
                     let name = texts.file(header, number).unwrap_or_default();
                     self.file(name)
                 });
-                rows.push(Row {
+                self.rows.push(Row {
                     address: row.address(),
                     file,
                     line: row.line().map_or(0, |line| clamped(line.get())),
@@ -247,16 +271,21 @@ impl Table {
         (self.files.len() - 1) as u32
     }
 
-    /// Keeps a sequence, unless it speaks of a function that the linker left out, to which it
-    /// gives an address that code does not have.
-    fn sequence(&mut self, rows: Vec<Row>, end: u64, code: u64) {
+    /// Keeps the rows from a place on as a sequence, unless they speak of a function that the
+    /// linker left out, to which it gives an address that code does not have.
+    fn sequence(&mut self, from: usize, end: u64, code: u64) {
+        let rows = &self.rows[from..];
         let Some(first) = rows.first() else { return };
         let addresses = first.address..end;
         let rising = rows
             .windows(2)
             .all(|pair| pair[0].address <= pair[1].address);
         if addresses.start > 0 && addresses.start < end && end <= code && rising {
+            // There are at most `MAX_ROWS`.
+            let rows = from as u32..self.rows.len() as u32;
             self.sequences.push(Sequence { addresses, rows });
+        } else {
+            self.rows.truncate(from);
         }
     }
 
@@ -300,8 +329,11 @@ impl Table {
         if !sequence.addresses.contains(&address) {
             return None;
         }
-        let after = sequence.rows.partition_point(|row| row.address <= address);
-        let row = sequence.rows.get(after.checked_sub(1)?)?;
+        let rows = self
+            .rows
+            .get(sequence.rows.start as usize..sequence.rows.end as usize)?;
+        let after = rows.partition_point(|row| row.address <= address);
+        let row = rows.get(after.checked_sub(1)?)?;
         let place = Place {
             file: self.files.get(row.file as usize)?.clone(),
             line: row.line,

@@ -257,3 +257,76 @@ fn datasets_and_a_flood_take_no_more_than_everything_may() {
         assert!(said.contains(part), "{said}");
     }
 }
+
+/// A module with the code of another, and lines for it: as many sequences of one row as there may
+/// be rows.
+fn with_lines(module: &[u8]) -> Vec<u8> {
+    let mut out = wasm_encoder::Module::new();
+    for payload in wasmparser::Parser::new(0).parse_all(module) {
+        let payload = payload.expect("a sound module");
+        let custom = matches!(payload, wasmparser::Payload::CustomSection(_));
+        if let Some((id, range)) = payload.as_section().filter(|_| !custom) {
+            let data = &module[range];
+            out.section(&wasm_encoder::RawSection { id, data });
+        }
+    }
+    // DWARF 4, 6.2.4: opcodes with their lengths, one file; then address 1, a row, one byte on, and
+    // the end, again and again.
+    let mut header = vec![1, 1, 1, 0xfb, 14, 13];
+    header.extend([0, 1, 1, 1, 1, 0, 0, 0, 1, 0, 0, 1]);
+    header.extend(b"\0a.rs\0\0\0\0\0");
+    let sequence = [0, 5, 2, 1, 0, 0, 0, 1, 2, 1, 0, 1, 1];
+    let mut unit = 4_u16.to_le_bytes().to_vec();
+    unit.extend((header.len() as u32).to_le_bytes());
+    unit.extend(header);
+    unit.extend(sequence.repeat(1 << 20));
+    let mut lines = (unit.len() as u32).to_le_bytes().to_vec();
+    lines.extend(unit);
+    out.section(&wasm_encoder::CustomSection {
+        name: ".debug_line".into(),
+        data: lines.into(),
+    });
+    out.finish()
+}
+
+#[test]
+fn hostile_debug_files() {
+    let Some((_, plugins)) = palisade() else {
+        return;
+    };
+    let hostile = plugins.with_file_name("hostile").join("hostile");
+    let read = |name| std::fs::read(hostile.join(name));
+    let (Ok(component), Ok(debug)) = (read("hostile.wasm"), read("hostile.debug.wasm")) else {
+        eprintln!("skipped: `make hostile` has not built the hostile detector");
+        return;
+    };
+    let debug = with_lines(&debug);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut settings = String::new();
+    let name = b"name = \"hostile\"";
+    let at = component.windows(name.len()).position(|w| w == name);
+    let at = at.expect("the component carries its manifest") + "name = \"hostil".len();
+    for letter in b'a'..=b'h' {
+        let mut component = component.clone();
+        component[at] = letter;
+        let called = format!("hostil{}", char::from(letter));
+        let path = folder.path().join(&called);
+        std::fs::write(path.with_extension("wasm"), component).expect("a file");
+        std::fs::write(path.with_extension("debug.wasm"), &debug).expect("a file");
+        settings += &format!("[{called}]\nact = \"trap\"\n");
+    }
+    let table = folder.path().join("settings.toml");
+    std::fs::write(&table, settings).expect("a file");
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let options = [
+        "--plugins".into(),
+        text(folder.path()),
+        "--settings".into(),
+        text(&table),
+    ];
+    let Some((_, peak, said)) = peak_with(quiet(), &options) else {
+        return;
+    };
+    assert!(said.contains("as told"), "every detector faults: {said}");
+    assert!(peak < MOST / 2, "{peak} bytes");
+}

@@ -11,7 +11,7 @@ use palisade_runtime::manifest::{Capability, Settings};
 use palisade_runtime::{MAX_DEBUG_FILE, Plugin, Runtime, Symbols};
 
 use super::Given;
-use crate::build::{SCRATCH, debug_file, is_debug_file};
+use crate::build::{SCRATCH, SDK_FOLDER, debug_file, is_debug_file};
 use crate::output::{BACKTRACE, FULL};
 
 /// The largest component, settings file and networks file that is read.
@@ -168,17 +168,18 @@ fn search(path: &Path, depth: usize, seen: &mut usize, found: &mut Vec<PathBuf>)
     }
     paths.sort_by(|a, b| a.0.cmp(&b.0));
     for (path, kind) in paths {
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        if name.starts_with(b"._") || name == SDK_FOLDER.as_bytes() || name == SCRATCH.as_bytes() {
+            // What macOS keeps beside a file, the SDK beside a project, and what is made on the
+            // way to a component.
+            continue;
+        }
         // A link may lead round in a circle, or out of what somebody looked through.
         ensure!(
             !(kind.is_symlink() && path.is_dir()),
             "{} is a link to a folder, which is not followed; name that folder with --plugins",
             path.display()
         );
-        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-        if name.starts_with(b"._") || (kind.is_dir() && name == SCRATCH.as_bytes()) {
-            // What macOS keeps beside a file, and what is made on the way to a component.
-            continue;
-        }
         if kind.is_dir() {
             search(&path, depth + 1, seen, found)?;
         } else if path.extension().is_some_and(|e| e == "wasm") && !is_debug_file(&path) {

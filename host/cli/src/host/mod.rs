@@ -161,6 +161,20 @@ impl HostOptions {
         Ok(loaded)
     }
 
+    /// Loads the plugins that are named beside one that is measured.
+    ///
+    /// # Errors
+    /// When one cannot be loaded.
+    pub(crate) fn add_named(&self, runtime: &Runtime, loaded: &mut Loaded) -> Result<()> {
+        let mut files = Vec::new();
+        for path in &self.plugins {
+            components(path, &mut files)?;
+        }
+        self.packs.check_loose(&files)?;
+        self.packs.load(runtime, loaded)?;
+        loaded.add_files(runtime, &files)
+    }
+
     /// Loads the plugins and keeps the policies among them, which are to judge `what`.
     ///
     /// # Errors

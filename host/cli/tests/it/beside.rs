@@ -82,6 +82,13 @@ fn what_a_vector_names_runs_beside_it_where_it_is_tested_measured_and_certified(
             .assert()
             .code(0);
     }
+    // On an input, those run beside it that are named; it is among them itself.
+    let input = format!("{listener}/vectors/greeted/input.pcap");
+    let mut bench = palisade(dir);
+    bench.args(["plugin", "bench", listener, &input, "--events", "10"]);
+    bench.assert().stderr(contains("shown nothing")).code(2);
+    bench.args(["--plugins", "target/plugins"]);
+    bench.assert().code(0);
     let archive = "target/packs/acme-tests-0.1.0.tar";
     ok(dir, &["key", "new", "certifier"]);
     let certify = |code: i32, said: &str| {

@@ -261,7 +261,14 @@ fn links_to_folders_and_pipes_among_plugins_are_refused() {
     let dir = folder.path();
     guest(dir);
     let plugins = dir.join("target/plugins/a");
-    fs::create_dir_all(&plugins).unwrap();
+    // The links beside a project that lead to its SDK are nothing of plugins.
+    let sdk = plugins.join("project/.palisade-sdk");
+    fs::create_dir_all(&sdk).unwrap();
+    symlink("/", sdk.join("c")).unwrap();
+    palisade(dir)
+        .args(["run", "flow.ndjson"])
+        .assert()
+        .stderr(contains("is a link to a folder").not());
     symlink("..", plugins.join("loop")).unwrap();
     palisade(dir)
         .args(["run", "flow.ndjson"])

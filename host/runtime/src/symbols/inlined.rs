@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use gimli::{AttributeValue, Dwarf, Reader as _, Unit};
 
-use super::{Place, Slice, Texts, clamped};
+use super::{NAMED, Place, Slice, Texts, clamped};
 
 /// The most that is looked at of a debug file, so that parts to which many refer cost no more
 /// than their share.
@@ -14,8 +14,8 @@ const MAX_UNITS: usize = 1024;
 const MAX_ABBREVIATIONS: usize = 256 << 10;
 const MAX_HEADERS: usize = 32 << 20;
 const MAX_ATTRIBUTES: usize = 8 << 20;
-const MAX_RANGES: usize = 1 << 20;
-const MAX_FUNCTIONS: usize = 1 << 19;
+const MAX_RANGES: usize = 1 << 19;
+const MAX_FUNCTIONS: usize = 1 << 18;
 /// How far a name is looked for.
 const MAX_ORIGINS: usize = 4;
 
@@ -82,6 +82,18 @@ impl Inlined {
         all.ranges
             .sort_by_key(|(range, depth, _)| (range.start, *depth));
         all
+    }
+
+    /// Bytes that it holds, about.
+    pub(super) fn size(&self) -> usize {
+        let names = self.names.values().map(|name| name.capacity() + NAMED);
+        let files = self.functions.iter().filter_map(|f| f.called.as_ref());
+        names.sum::<usize>()
+            // Where a file is shared by several, it counts for each.
+            + files.map(|place| place.file.len()).sum::<usize>()
+            + self.ranges.capacity() * size_of::<(Range<u64>, isize, u32)>()
+            + self.functions.capacity() * size_of::<Function>()
+            + self.origins.capacity() * size_of::<(usize, usize)>()
     }
 
     /// Reads one unit; `None` when the budget is used up or nothing more can be read.

@@ -360,6 +360,17 @@ pub(super) fn fill(t: &mut Table) {
         &[],
     );
     t.constant(
+        "runtime/src/symbols/held.rs",
+        "MAX_TABLES",
+        Bytes,
+        "what is known from all debug files",
+        "not used",
+        &[
+            "held::room_is_common_and_given_back",
+            "peaks::hostile_debug_files",
+        ],
+    );
+    t.constant(
         "runtime/src/symbols.rs",
         "MAX_ROWS",
         Count,

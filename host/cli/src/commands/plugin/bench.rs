@@ -173,8 +173,16 @@ impl Bench {
         let share = self.time / BATCH_SIZES.len() as u32;
         if !self.inputs.is_empty() {
             let mut loaded = Loaded::new(self.host.given()?);
+            self.host.add_named(runtime, &mut loaded)?;
+            // It may lie where the others are taken from.
+            let own = (&project.manifest.pack, &project.manifest.name);
+            loaded.plugins.retain(|plugin| {
+                let manifest = plugin.manifest();
+                (&manifest.pack, &manifest.name) != own
+            });
             loaded.add(runtime, &component.bytes, &component.name, None)?;
             ensure!(loaded.left_out.is_empty(), "{}", told(&loaded.left_out));
+            loaded.sort()?;
             let until = Until {
                 events: self.events,
                 time: share,
