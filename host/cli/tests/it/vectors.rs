@@ -376,3 +376,40 @@ fn what_a_plugin_writes_is_told_once_and_its_faults_are_counted_alike() {
     assert_eq!(letter["event"], 17, "{letter}");
     assert_eq!(letter.get("line"), None, "{letter}");
 }
+
+#[test]
+fn a_plugin_that_cannot_be_built_keeps_no_other_from_being_tested() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let events =
+        "capabilities = []\n[[subscription]]\nkind = \"network.app\"\nfields = [\"operation\"]\n";
+    let sound = "export const plugin = { configure(_list) {} };\n\
+                 export const evaluate = { evaluate(_subscription, _rows) {} };\n";
+    plugin(
+        dir,
+        "a-broken",
+        "detector",
+        events,
+        "export function configure( {",
+    );
+    plugin(dir, "b-sound", "detector", events, sound);
+    for name in ["a-broken", "b-sound"] {
+        vector(
+            &dir.join(name),
+            "nothing",
+            &[
+                ("events.ndjson", &app("10:00:00", "x")),
+                ("expected.ndjson", ""),
+            ],
+        );
+    }
+    palisade(dir)
+        .args(["plugin", "test", "--all", ".", "--junit", "results.xml"])
+        .assert()
+        .code(2)
+        .stderr(contains("cannot build tests/a-broken"))
+        .stdout(contains("1 passed, 0 failed, 1 not built"));
+    let xml = fs::read_to_string(dir.join("results.xml")).unwrap();
+    assert!(xml.contains("the plugin cannot be built"), "{xml}");
+    assert!(xml.contains("tests/b-sound"), "{xml}");
+}

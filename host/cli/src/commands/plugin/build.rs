@@ -118,7 +118,7 @@ impl Build {
 }
 
 /// `pack/name`.
-fn title(project: &Project) -> String {
+pub(super) fn title(project: &Project) -> String {
     format!("{}/{}", project.manifest.pack, project.manifest.name)
 }
 

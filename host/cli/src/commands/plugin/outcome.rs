@@ -82,6 +82,14 @@ pub(super) fn tell(
     Ok(failure)
 }
 
+/// The one result of a plugin that cannot be built.
+pub(super) fn not_built(error: &anyhow::Error) -> TestCase {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+    status.set_message("the plugin cannot be built");
+    status.set_description(EscapedLines(&format!("{error:#}")).to_string());
+    TestCase::new("build", status)
+}
+
 pub(super) fn case(name: &str, failure: Option<String>, time: Duration) -> TestCase {
     let status = match failure {
         None => TestCaseStatus::success(),

@@ -12,14 +12,15 @@ use palisade_runtime::manifest::World;
 use quick_junit::{Report, TestSuite};
 
 use super::beside::Beside;
-use super::build::Sdk;
-use super::outcome::{Outcome, Tally, bless, case, tell};
+use super::build::{Sdk, title};
+use super::outcome::{Outcome, Tally, bless, case, not_built, tell};
 use super::seen::{Log, Seen};
 use super::trial::{self, Component};
 use crate::build::{Builder, Project, find_all};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::host::{MemoryOption, runtime};
+use crate::output::report;
 use crate::vector::{self, Vector};
 
 /// How an input is cut, which must not show in what comes out.
@@ -113,7 +114,8 @@ impl Test {
         let runtime = runtime(false, false)?;
         let blessing = std::env::var_os(BLESS).is_some_and(|v| v == "1");
         let mut out = context.output();
-        let mut report = Report::new("palisade plugin test");
+        let mut results = Report::new("palisade plugin test");
+        let mut unbuilt = 0_u64;
         let mut tally = Tally::default();
         for folder in folders {
             let project = Project::open(&folder)?;
@@ -125,7 +127,19 @@ impl Test {
             if vectors.is_empty() {
                 continue;
             }
-            let built = builder.build(&project, None)?;
+            let built = match builder.build(&project, None) {
+                Ok(built) => built,
+                Err(error) => {
+                    // The others are tested all the same.
+                    let error = error.context(format!("cannot build {}", title(&project)));
+                    report(&error);
+                    let mut suite = TestSuite::new(title(&project));
+                    suite.add_test_case(not_built(&error));
+                    results.add_test_suite(suite);
+                    unbuilt += 1;
+                    continue;
+                }
+            };
             let subject = Subject {
                 component: Component::read(&built.path)?,
                 name: project.manifest.name.clone(),
@@ -137,10 +151,7 @@ impl Test {
                 memory: self.memory.memory,
                 bless: blessing,
             };
-            let mut suite = TestSuite::new(format!(
-                "{}/{}",
-                project.manifest.pack, project.manifest.name
-            ));
+            let mut suite = TestSuite::new(title(&project));
             for path in vectors {
                 let began = Instant::now();
                 let result = bench.check(&subject, &path);
@@ -151,7 +162,7 @@ impl Test {
                 tally.add(failure.is_some());
                 suite.add_test_case(case(&shown(&path), failure, time));
             }
-            report.add_test_suite(suite);
+            results.add_test_suite(suite);
         }
         let wrote = match tally.written {
             _ if !blessing => String::new(),
@@ -159,14 +170,20 @@ impl Test {
             files => format!(", {files} files written; read the difference before you keep it"),
         };
         let Tally { passed, failed, .. } = tally;
-        out.line(&format!("{passed} passed, {failed} failed{wrote}"))?;
+        let not_built = match unbuilt {
+            0 => String::new(),
+            projects => format!(", {projects} not built"),
+        };
+        out.line(&format!(
+            "{passed} passed, {failed} failed{not_built}{wrote}"
+        ))?;
         out.finish()?;
         if let Some(path) = &self.junit {
-            let text = report.to_string().context("write the results as XML")?;
+            let text = results.to_string().context("write the results as XML")?;
             palisade_private::output::write(path, 0o644, text.as_bytes())?;
         }
         ensure!(
-            tally.passed + tally.failed > 0,
+            tally.passed + tally.failed + unbuilt > 0,
             "{}",
             match &self.only {
                 Some(only) =>
@@ -174,7 +191,10 @@ impl Test {
                 None => "there is no vector; put one into `vectors/` of a plugin".to_owned(),
             }
         );
-        Ok(Exit::found(tally.failed > 0))
+        Ok(match unbuilt {
+            0 => Exit::found(tally.failed > 0),
+            _ => Exit::Error,
+        })
     }
 }
 
