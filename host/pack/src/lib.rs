@@ -24,6 +24,7 @@ mod component;
 pub mod content;
 mod diff;
 pub mod dsse;
+mod invisible;
 mod key;
 mod labelled;
 mod labels;

@@ -6,6 +6,7 @@ use std::fmt;
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::Refusal;
+use crate::invisible::is_invisible;
 
 /// The longest path, in bytes.
 pub const MAX_PATH: usize = 240;
@@ -103,10 +104,9 @@ fn problem(path: &str) -> Option<&'static str> {
         }
     }
     path.chars().find_map(|c| {
-        let hidden = matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{e0000}'..='\u{e0fff}' | '\u{fff0}'..='\u{fffb}');
-        if c.is_control() || hidden {
+        // Separators of lines and paragraphs are seen, as a new line.
+        let parts = matches!(c, '\u{2028}' | '\u{2029}');
+        if c.is_control() || parts || is_invisible(c) {
             Some("has a control or invisible character")
         } else if FORBIDDEN.contains(&c) {
             Some("has a character that not every file system takes")
@@ -143,6 +143,9 @@ mod tests {
             "c:x",
             "a\0b",
             "a\u{202e}b",
+            "a\u{2028}b",
+            "a\u{3164}b",
+            "a\u{fe0f}b",
             "e\u{301}",
             "nul",
             "a/COM1.txt",

@@ -6,7 +6,8 @@ use super::markup;
 use super::mention::Manner;
 use super::node::Node;
 use super::read::{Form, Reader};
-use super::{Carried, Labels, picture};
+use super::{Carried, Labels, picture, table};
+use crate::invisible::{is_leftward, is_override};
 
 /// The largest document that is taken apart at once, in bytes; lines are taken one by one.
 const MAX_DOCUMENT: usize = 32 << 20;
@@ -59,12 +60,12 @@ pub(crate) fn other(path: &str, bytes: &[u8]) -> Carried {
         Ok(text) if !text.contains('\0') => text,
         _ => {
             if is_capture(bytes) {
-                prose(&mut reader, &String::from_utf8_lossy(bytes));
+                passing(&mut reader, bytes);
             } else if picture::is_whole(bytes) {
-                prose(&mut reader, &String::from_utf8_lossy(bytes));
+                passing(&mut reader, bytes);
                 // What cameras and editors say of a picture may be in UTF-16.
                 let wide: Vec<u8> = bytes.iter().copied().filter(|byte| *byte != 0).collect();
-                prose(&mut reader, &String::from_utf8_lossy(&wide));
+                passing(&mut reader, &wide);
             } else {
                 let what = "it is neither text (UTF-8) nor a capture or whole picture of a kind \
                             that is known, so what it holds cannot be read; put in what is in it";
@@ -124,7 +125,7 @@ fn data(reader: &mut Reader<'_>, text: &str) {
     if let Some(decoded) = markup::decoded(text) {
         reader.text(&decoded, Manner::Data);
     }
-    if let Some(shown) = markup::shown(text) {
+    for shown in markup::shown(text) {
         reader.text(&shown, Manner::Prose);
     }
     own_entities(reader, text);
@@ -150,11 +151,29 @@ fn prose(reader: &mut Reader<'_>, text: &str) {
         reader.text(&decoded, Manner::Prose);
     }
     let shown = markup::shown(text);
-    if let Some(shown) = &shown {
-        reader.text(shown, Manner::Prose);
+    for text in &shown {
+        reader.text(text, Manner::Prose);
     }
-    let tables = markup::tables(shown.as_deref().unwrap_or(text));
-    reader.text(&tables, Manner::Prose);
+    let as_it_stands = [text.to_owned()];
+    let tables = if shown.is_empty() {
+        &as_it_stands[..]
+    } else {
+        &shown
+    };
+    for text in tables {
+        reader.text(&table::tables(text), Manner::Prose);
+        if let Some(bare) = markup::unemphasised(text) {
+            reader.text(&bare, Manner::Prose);
+        }
+    }
+}
+
+/// Reads the texts that stand in something that is none. Its bytes form signs of direction by
+/// chance.
+fn passing(reader: &mut Reader<'_>, bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let seen = |c: &char| !is_override(*c) && !is_leftward(*c);
+    prose(reader, &text.chars().filter(seen).collect::<String>());
 }
 
 fn is_capture(bytes: &[u8]) -> bool {

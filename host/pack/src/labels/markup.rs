@@ -1,7 +1,5 @@
 //! What a text that is written for people shows of itself: HTML without its tags and entities,
-//! tables of Markdown, comments of TOML. It is read beside the text as it stands.
-
-use std::collections::BTreeSet;
+//! emphasis of Markdown, comments of TOML. It is read beside the text as it stands.
 
 /// Elements that begin a new line; whatever else stands in `<…>` parts no letters.
 const BLOCKS: [&str; 27] = [
@@ -68,21 +66,57 @@ fn decode(text: &str, out: &mut String) {
     }
 }
 
-/// A text of HTML, SVG, XML or Markdown as it is shown, with its lines where they were. `None`: it
-/// has neither tags nor entities.
-pub(super) fn shown(text: &str) -> Option<String> {
+/// A text with its entities replaced, and as it is shown, as far as that is another text.
+pub(super) fn views(text: &str) -> Vec<String> {
+    let mut views: Vec<String> = decoded(text).into_iter().collect();
+    views.extend(shown(text));
+    views
+}
+
+/// A text of Markdown without the signs of emphasis, and of what they are written with to stand
+/// for themselves. `None`: it has none.
+pub(super) fn unemphasised(text: &str) -> Option<String> {
+    const SIGNS: [char; 4] = ['*', '`', '~', '\\'];
+    text.contains(SIGNS).then(|| text.replace(SIGNS, ""))
+}
+
+/// A text of HTML, SVG, XML or Markdown in all ways that it is shown, with its lines where they
+/// were. None: it has neither tags nor entities.
+pub(super) fn shown(text: &str) -> Vec<String> {
     if !text.contains(['<', '&']) {
-        return None;
+        return Vec::new();
     }
+    let mut all = Vec::new();
+    for reading in [Reading::Loose, Reading::Xml, Reading::Html] {
+        let shown = read(text, reading);
+        if !all.contains(&shown) {
+            all.push(shown);
+        }
+    }
+    all
+}
+
+/// How markup is read, where readers differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// As XML, but a tag ends at the first `>`, also within quotes.
+    Loose,
+    /// With sections of text without tags.
+    Xml,
+    /// As browsers do: with scripts and texts that have no tags, comments that end with `--!>`.
+    Html,
+}
+
+fn read(text: &str, reading: Reading) -> String {
     let mut out = String::with_capacity(text.len());
-    let ends = Ends::of(text);
+    let mut ends = Ends::of(text, reading);
     // What is shown goes in runs between tags, as no entity goes beyond one.
     let (mut run, mut at) = (0, 0);
     let mut instead = String::new();
     while let Some(found) = text.get(at..).and_then(|rest| rest.find('<')) {
         let from = at + found;
         instead.clear();
-        match piece(text, from, &ends, &mut instead) {
+        match piece(text, from, &mut ends, &mut instead) {
             // No tag: the run goes on.
             0 => at = from + 1,
             read => {
@@ -94,37 +128,46 @@ pub(super) fn shown(text: &str) -> Option<String> {
         }
     }
     decode(&text[run..], &mut out);
-    Some(out)
+    out
 }
 
 /// Behind these places nothing ends any more, and looking for an end from each `<` would take for
 /// ever.
 struct Ends {
+    reading: Reading,
     tag: usize,
     comment: usize,
     data: usize,
+    /// Whether quotes in tags, and texts without tags, were closed so far. Browsers show nothing
+    /// behind what is not.
+    quotes: bool,
+    raw: bool,
 }
 
 impl Ends {
-    fn of(text: &str) -> Ends {
+    fn of(text: &str, reading: Reading) -> Ends {
         let last = |end: &str| text.rfind(end).unwrap_or(0);
+        let html = reading == Reading::Html;
         Ends {
+            reading,
             tag: last(">"),
-            comment: last("-->"),
-            data: last("]]>"),
+            comment: last("-->").max(if html { last("--!>") } else { 0 }),
+            data: if html { 0 } else { last("]]>") },
+            quotes: reading != Reading::Loose,
+            raw: html,
         }
     }
 }
 
 /// Reads what begins with `<`, and what is shown instead: how long it is; 0: it is text.
-fn piece(text: &str, from: usize, ends: &Ends, out: &mut String) -> usize {
+fn piece(text: &str, from: usize, ends: &mut Ends, out: &mut String) -> usize {
     let rest = &text[from..];
     let before = |last: usize| last > from;
     if rest.starts_with("<!--")
         && before(ends.comment)
-        && let Some(end) = rest.find("-->")
+        && let Some(end) = comment_end(rest, ends.reading)
     {
-        return skipped(rest, end + 3, out);
+        return skipped(rest, end, out);
     }
     if rest.starts_with(CDATA)
         && before(ends.data)
@@ -142,8 +185,18 @@ fn piece(text: &str, from: usize, ends: &Ends, out: &mut String) -> usize {
         Some(b'/') if !rest.as_bytes().get(2).is_some_and(u8::is_ascii_alphabetic) => {
             comment(rest, out)
         }
-        _ => tag(rest, out),
+        _ => tag(rest, ends, out),
     }
+}
+
+/// Where a comment ends, which every second reader takes to begin with its own `--`.
+fn comment_end(text: &str, reading: Reading) -> Option<usize> {
+    let mut ends = memchr::memchr_iter(b'>', text.as_bytes());
+    let end = ends.find(|at| {
+        let inner = &text.as_bytes()[..*at];
+        inner.ends_with(b"--") || (reading == Reading::Html && inner.ends_with(b"--!"))
+    });
+    end.map(|at| at + 1)
 }
 
 /// Leaves out what is up to the next `>`.
@@ -162,8 +215,9 @@ fn skipped(text: &str, length: usize, out: &mut String) -> usize {
 }
 
 /// Reads a tag, of which lines remain, and the borders of cells as a `:`. How long it is.
-fn tag(text: &str, out: &mut String) -> usize {
-    let inner = text[1..].strip_prefix('/').unwrap_or(&text[1..]);
+fn tag(text: &str, ends: &mut Ends, out: &mut String) -> usize {
+    let opens = !text[1..].starts_with('/');
+    let inner = &text[if opens { 1 } else { 2 }..];
     let name: String = inner
         .chars()
         .take_while(char::is_ascii_alphanumeric)
@@ -173,64 +227,61 @@ fn tag(text: &str, out: &mut String) -> usize {
     if name.is_empty() {
         return 0;
     }
-    let Some(end) = text.find('>') else { return 0 };
+    let Some(end) = tag_end(text, &mut ends.quotes) else {
+        return 0;
+    };
     skipped(text, end, out);
-    if matches!(name.as_str(), "td" | "th") {
-        out.push(':');
-    } else if BLOCKS.contains(&name.as_str()) {
-        // No line of its own, so that lines keep their numbers; what parts words is enough.
-        out.push_str(" . ");
-    }
-    end + 1
-}
-
-/// What the cells of tables say of the protocol, as `TLP:…`, each on the line where it stands:
-/// cells beside one that names it, and those below.
-pub(super) fn tables(text: &str) -> String {
-    let mut out = String::new();
-    let mut columns = BTreeSet::new();
-    let mut lines = text.lines().peekable();
-    while let Some(line) = lines.next() {
-        let cells = cells(line);
-        if cells.is_empty() {
-            columns.clear();
+    match name.as_str() {
+        "td" | "th" => out.push(':'),
+        // It writes its text from the right or the left, whatever it is.
+        "bdo" => out.push('\u{202e}'),
+        name if BLOCKS.contains(&name) => {
+            // No line of its own, so that lines keep their numbers; what parts words is enough.
+            out.push_str(" . ");
         }
-        let below = lines.peek().map(|line| self::cells(line));
-        let is_head = below.is_some_and(|b| !b.is_empty() && b.iter().all(|cell| is_rule(cell)));
-        for (at, cell) in cells.iter().enumerate() {
-            let named = at > 0 && names_protocol(cells[at - 1]);
-            let said = columns.contains(&at) || (named && !is_head);
-            if said && !cell.is_empty() && !is_rule(cell) {
-                out.push_str(" TLP:");
-                out.push_str(cell);
-            }
-            if is_head && names_protocol(cell) {
-                columns.insert(at);
-            }
+        _ => {}
+    }
+    let after = &text[end + 1..];
+    let hidden = matches!(name.as_str(), "script" | "style");
+    if !(ends.raw && opens && (hidden || matches!(name.as_str(), "textarea" | "title"))) {
+        return end + 1;
+    }
+    let Some(length) = raw_length(after, &name) else {
+        ends.raw = false;
+        return end + 1;
+    };
+    match hidden {
+        true => drop(skipped(after, length, out)),
+        false => decode(&after[..length], out),
+    }
+    end + 1 + length
+}
+
+/// Where a tag ends: at a `>` that is not within the quotes of a value.
+fn tag_end(text: &str, quotes: &mut bool) -> Option<usize> {
+    let (mut open, mut value) = (None, false);
+    for (at, byte) in text.bytes().enumerate() {
+        match (open, byte) {
+            _ if !*quotes => break,
+            (Some(quote), _) if quote == byte => (open, value) = (None, false),
+            (Some(_), _) => {}
+            (None, b'>') => return Some(at),
+            (None, b'=') => value = true,
+            (None, b'"' | b'\'') if value => open = Some(byte),
+            (None, byte) => value &= byte.is_ascii_whitespace(),
         }
-        out.push('\n');
     }
-    out
+    *quotes = false;
+    text.find('>')
 }
 
-/// The cells of a line; none where it is no part of a table.
-fn cells(line: &str) -> Vec<&str> {
-    let line = line.trim();
-    if !line.contains('|') {
-        return Vec::new();
-    }
-    line.trim_matches('|').split('|').map(str::trim).collect()
-}
-
-/// Whether a cell is the line below a head.
-fn is_rule(cell: &str) -> bool {
-    cell.bytes().all(|b| matches!(b, b'-' | b':'))
-}
-
-/// Whether a cell holds the protocol's name and nothing else.
-fn names_protocol(cell: &str) -> bool {
-    let name = super::tlp::compact(cell);
-    super::tlp::strip_protocol(&name).is_some_and(str::is_empty)
+/// How long a text is that has no tags but the one that ends it.
+fn raw_length(text: &str, name: &str) -> Option<usize> {
+    memchr::memchr_iter(b'<', text.as_bytes()).find(|at| {
+        let end = text.as_bytes()[at + 1..].strip_prefix(b"/");
+        let end = end.and_then(|end| end.get(..name.len()));
+        end.is_some_and(|end| end.eq_ignore_ascii_case(name.as_bytes()))
+    })
 }
 
 #[cfg(test)]
@@ -258,9 +309,9 @@ mod tests {
             ("T<!-- > -->L<?x?>P<!x></>:<![CDATA[R<E]]>D", "TLP:R<ED"),
             ("<!-- a\nb", "<!-- a\nb"),
         ] {
-            assert_eq!(shown(text).as_deref(), Some(expected), "{text}");
+            assert_eq!(shown(text)[0], expected, "{text}");
         }
-        assert_eq!(shown("plain"), None);
+        assert_eq!(shown("plain"), [""; 0]);
         assert_eq!(
             decoded("a<b title='TLP&colon;RED'>").unwrap(),
             "a<b title='TLP:RED'>"
@@ -271,8 +322,22 @@ mod tests {
     #[test]
     fn hostile_texts_take_no_longer_than_long_ones() {
         // Each of these takes hours if it is gone through again from every place.
-        let open = shown(&"<a".repeat(8 << 20)).unwrap();
-        assert_eq!(open.len(), 16 << 20);
+        let open = shown(&"<a".repeat(8 << 20));
+        assert_eq!(open[0].len(), 16 << 20);
+        for part in [
+            "<a b='>",
+            "<a b='><a c=\">",
+            "<script>",
+            "<title></",
+            "<!-- --!>",
+            "<!-- -->",
+            "<![CDATA[ ]]>",
+        ] {
+            for end in ["", "'", "\"", ">", "'>", "\">", "-->", "]]>"] {
+                let text = part.repeat((1 << 20) / part.len()) + end;
+                assert!(!shown(&text).is_empty(), "{part} {end}");
+            }
+        }
         for sign in [
             "<!--",
             "<![CDATA[",
@@ -285,23 +350,34 @@ mod tests {
             "<!",
         ] {
             let text = sign.repeat((8 << 20) / sign.len());
-            assert_eq!(shown(&text).unwrap().len(), text.len(), "{sign}");
+            assert_eq!(shown(&text)[0].len(), text.len(), "{sign}");
         }
-        let row = "|TLP".repeat(1 << 20);
-        let wide = tables(&format!(
-            "{row}\n{}\n{}\n",
-            "|-".repeat(1 << 20),
-            "|RED".repeat(1 << 20)
-        ));
-        assert_eq!(wide.matches("TLP:RED").count(), 1 << 20);
     }
 
     #[test]
-    fn cells_beside_the_protocol_and_below_it_are_its_colours() {
-        let beside = tables("| TLP | RED |\n");
-        assert_eq!(beside.trim(), "TLP:RED");
-        let below = tables("| value | TLP | note |\n|---|:-:|---|\n| a | RED | b |\n\n| c | d |");
-        assert_eq!(below.trim(), "TLP:RED");
-        assert_eq!(tables("a | b\n\nTLP and red").trim(), "");
+    fn markup_is_read_as_browsers_and_as_other_readers_do() {
+        for text in [
+            "T<b title=\">\"></b>LP:RED",
+            "T<b title = '>'>LP:RED",
+            "T<b don't>LP:RED",
+            "T<!-- x --!>LP:RED<!-- -->",
+            "T<!-->LP:RED<p>--></p>",
+            "T<!--->LP:RED<p>--></p>",
+            "T<![CDATA[ x>LP:RED]]>",
+            "T<![CDATA[LP:RED]]>",
+            "<script><!-- </script>TLP:R<b></b>ED<!-- -->",
+            "TLP<script>a = \"</b>\"</script>:RED",
+            "<textarea><!--</textarea>TLP:R<b></b>ED<!-- -->",
+            "<title>TLP&colon;RED</title>",
+        ] {
+            let shown = shown(text);
+            assert!(
+                shown.iter().any(|shown| shown.contains("TLP:RED")),
+                "{text}: {shown:?}"
+            );
+        }
+        assert!(shown("<bdo dir=rtl>DER:PLT</bdo>")[0].contains('\u{202e}'));
+        assert_eq!(unemphasised("**T**LP\\:`RED`").unwrap(), "TLP:RED");
+        assert_eq!(unemphasised("TLP_RED"), None);
     }
 }

@@ -1,8 +1,9 @@
 //! Labels of a pack: how secret it is, until when it is held back, what it comes from.
 //!
 //! They are read from all data of a pack, in whatever spelling it has them (`file.rs` says which
-//! files, `field.rs` which fields, `markup.rs` how a text is
-//! shown, `picture.rs` what is no text, `ground.rs` where it stands, `tlp.rs` and `mention.rs` which colours). What speaks of passing it on and is
+//! files, `field.rs` which fields, `markup.rs` and `table.rs` how a
+//! text is shown, `picture.rs` what is no text, `ground.rs` where it stands, `tlp.rs` and
+//! `mention.rs` which colours). What speaks of passing it on and is
 //! not understood is [`Unread`], and keeps the pack where it is.
 
 mod field;
@@ -14,6 +15,7 @@ mod mention;
 mod node;
 mod picture;
 mod read;
+mod table;
 mod tlp;
 
 use std::collections::BTreeSet;

@@ -186,8 +186,18 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn field(&mut self, name: &str, node: &Node) {
-        // A name may be the label: `{"tlp:red": true}`.
-        let about = About::of(name);
+        // As it stands, or as it is shown.
+        let shown = markup::views(name);
+        let about = std::iter::once(name)
+            .chain(shown.iter().map(String::as_str))
+            .map(About::of)
+            .find(|about| *about != About::Other)
+            .unwrap_or(About::Other);
+        // A name may be the label: `{"tlp:red": true}` is one about a colour, others are read as
+        // values are.
+        if !matches!(about, About::Colour | About::LookAlike) {
+            self.mentioned(name, name, false);
+        }
         let told = self.form == Form::Event;
         match about {
             About::Colour => self.colour_of(name, node),
@@ -218,9 +228,9 @@ impl<'a> Reader<'a> {
     /// passing states nothing, so that counts only where a label is meant.
     pub(super) fn mentioned(&mut self, name: &str, text: &str, meant: bool) -> bool {
         let mut found = mentions(text, Manner::Value, MAX_UNREAD);
-        // Values are shown as HTML, too.
-        if let Some(shown) = markup::shown(text) {
-            found.extend(mentions(&shown, Manner::Value, MAX_UNREAD));
+        // Values are shown as HTML, too; what stands in its tags is shown in part.
+        for text in markup::views(text) {
+            found.extend(mentions(&text, Manner::Value, MAX_UNREAD));
         }
         let any = !found.is_empty();
         for found in found {
@@ -234,6 +244,14 @@ impl<'a> Reader<'a> {
             Mention::Colour(Tlp::Clear) if !meant => {}
             Mention::Colour(colour) => self.see(colour, name, &found.text),
             Mention::Unknown(text) => self.no_colour(name, &text),
+            Mention::Turned => {
+                let what = format!(
+                    "`{}` turns the direction of writing around, so what is seen is not what is \
+                     written; take such signs out",
+                    found.text
+                );
+                self.not_read(name, &what);
+            }
         }
     }
 
@@ -288,9 +306,11 @@ impl<'a> Reader<'a> {
             // CSAF: `{"label": "RED", "url": "https://www.first.org/tlp/"}`.
             Node::Map(fields) => {
                 for (inner, value) in fields {
+                    self.mentioned(inner, inner, false);
                     match compact(inner).as_str() {
                         "url" | "version" | "lang" => self.value(inner, value),
-                        _ => self.colour_of(&format!("{name}.{inner}"), value),
+                        // Cut, as a long name would be written out again for each.
+                        _ => self.colour_of(&format!("{}.{}", shown(name), shown(inner)), value),
                     }
                 }
             }

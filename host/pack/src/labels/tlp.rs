@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization as _;
 
+use crate::invisible::{is_invisible, is_override};
+
 /// Traffic Light Protocol 2.0 (FIRST), from the most open to the most secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", try_from = "String")]
@@ -57,7 +59,8 @@ impl Tlp {
     /// spaces and signs do not count; letters of other alphabets do.
     pub fn from_name(name: &str) -> Option<Self> {
         // `AMBER?` and `GREEN|RED` say something else.
-        let sign = |c: char| c.is_whitespace() || is_invisible(c) || SIGNS.contains(c);
+        let unseen = |c: char| is_invisible(c) && !is_override(c);
+        let sign = |c: char| c.is_whitespace() || unseen(c) || SIGNS.contains(c);
         if !name.nfkc().all(|c| c.is_alphanumeric() || sign(c)) {
             return None;
         }
@@ -110,15 +113,12 @@ impl fmt::Display for Tlp {
     }
 }
 
-/// Whether a character is not seen, and parts no words.
-pub(super) fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{fe00}'..='\u{fe0f}')
-}
-
 /// Letters and digits alone, in lower case and in the form that is compatible (NFKC): what is
 /// left when nobody agrees on signs, case and width.
 pub(super) fn compact(text: &str) -> String {
-    let letters = text.nfkc().filter(|c| c.is_alphanumeric());
+    let letters = text
+        .nfkc()
+        .filter(|c| c.is_alphanumeric() && !is_invisible(*c));
     letters.flat_map(char::to_lowercase).collect()
 }
 
@@ -172,7 +172,7 @@ mod tests {
             ),
             (
                 Tlp::Red,
-                ["RED", "tlp:red", "TLP=RED", "T\u{200b}LP:R\u{200b}ED"],
+                ["RED", "tlp:red", "TLP=RED", "T\u{200b}LP:R\u{3164}ED"],
             ),
         ] {
             for spelling in spellings {
@@ -190,6 +190,9 @@ mod tests {
             "tlp:unclear",
             "rеd",
             "ＴＬР:RED",
+            "clear\u{336}",
+            "\u{202e}der",
+            "\u{202d}red",
         ] {
             assert_eq!(Tlp::from_name(other), None, "{other}");
         }

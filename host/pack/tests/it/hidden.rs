@@ -99,3 +99,72 @@ fn what_restricts_a_pack_has_a_place() {
         "pack.toml, field `tlp`: `TLP:RED`"
     );
 }
+
+#[test]
+fn what_is_not_seen_hides_no_colour() {
+    let sign = '\u{2066}';
+    let entry = |fields: &str| format!(r#"{{"tlp":"clear",{fields}}}"#);
+    for (path, text) in [
+        ("docs/a.md", format!("T{sign}LP:R\u{e0101}ED")),
+        ("docs/a.md", "\u{202e}DER:PLT\u{202c}".to_owned()),
+        ("docs/a.html", "&#x202e;DER:PLT".to_owned()),
+        ("docs/a.html", "<bdo dir=rtl>DER:PLT</bdo>".to_owned()),
+        ("docs/a.md", "RED\u{200f}:\u{200f}TLP".to_owned()),
+        ("docs/a.md", "T\u{332}LP: R\u{332}ED".to_owned()),
+        ("docs/a.json", entry(r#""a":"T\u034fLP:R\u3164ED""#)),
+        ("docs/a.json", entry(r#""t\u180blp":"red""#)),
+        ("docs/a.json", entry(r#""a":"\u202eDER:PLT""#)),
+        ("docs/a.json", entry(r#""\u202eDER:PLT":"a""#)),
+        ("docs/a.json", entry(r#""labels":"R\u2069ED""#)),
+        // Within tags, and in names of fields.
+        ("docs/a.json", entry(r#""a":"<img alt='T&#76;P:R&#69;D'>""#)),
+        ("docs/a.json", entry(r#""T&#76;P:R&#69;D":"yes""#)),
+        ("docs/a.json", entry(r#""T&#76;P":"red""#)),
+        ("docs/a.json", entry(r#""<i>T</i>LP":"red""#)),
+        ("docs/a.json", entry(r#""x TLP:RED":"yes""#)),
+        ("docs/a.json", entry(r#""tlp":{"x TLP:RED":"clear"}"#)),
+        (
+            "docs/a.toml",
+            "a = \"<img alt='T&#76;P:R&#69;D'>\"".to_owned(),
+        ),
+        ("docs/a.toml", "\"T&#76;P:R&#69;D\" = 1".to_owned()),
+        // As browsers and readers of Markdown show it.
+        ("docs/a.html", "T<b title=\">\"></b>LP:RED".to_owned()),
+        ("docs/a.html", "T<![CDATA[ x>LP:RED]]>".to_owned()),
+        ("docs/a.md", "**T**LP:RED".to_owned()),
+        (
+            "docs/a.md",
+            "> | v | TLP |\r> |---|---|\r> | x | RED |\r".to_owned(),
+        ),
+    ] {
+        let pack = build("[labels]\ntlp = \"clear\"\n", &[(path, text.as_bytes())]).unwrap();
+        let closed = pack.manifest().labels.tlp == Some(Tlp::Red) || !pack.unread().is_empty();
+        assert!(closed, "{path}: {text:?}");
+    }
+    for text in [
+        "\u{200f}שלום\u{200f} (red)",
+        "a👩‍💻b ✔️ é tłumaczenie",
+        "a * b ~ `c`",
+    ] {
+        let pack = build("", &[("docs/a.md", text.as_bytes())]).unwrap();
+        assert_eq!(pack.unread(), [], "{text}");
+    }
+}
+
+#[test]
+fn texts_of_hostile_size_are_read_once() {
+    // Each takes hours if something is gone through again for each of its parts.
+    let text = |part: &str| part.repeat((12 << 20) / part.len());
+    for json in [
+        format!(r#"{{"tlp":"clear","a":"{}"}}"#, text("tlp x ")),
+        format!(r#"{{"tlp":"clear","a":"{}"}}"#, text("<a b='>")),
+        format!(
+            r#"{{"tlp":{{"{}":{{{}"z":"clear"}}}}}}"#,
+            "x".repeat(4 << 20),
+            r#""a":"clear","#.repeat(1 << 18)
+        ),
+    ] {
+        let pack = build("", &[("docs/a.json", json.as_bytes())]).unwrap();
+        assert_eq!(pack.manifest().labels.tlp, Some(Tlp::Clear));
+    }
+}
