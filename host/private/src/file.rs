@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use cap_fs_ext::{DirExt as _, FollowSymlinks, OpenOptionsFollowExt as _, OpenOptionsSyncExt as _};
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt as _};
-use rustix::fs::{FileType, Mode, OFlags, fstat};
+use rustix::fs::{FileType, Mode, OFlags, Stat, fstat};
 use rustix::io::Errno;
 
 use crate::PrivateError;
-use crate::walk::{in_words, private};
+use crate::walk::{in_words, owned, private};
 
 /// Tells the temporary files of this process apart.
 static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -144,16 +144,35 @@ pub(crate) fn regular(kind: FileType, path: &Path) -> Result<(), PrivateError> {
 /// # Errors
 /// When it cannot be read, is no regular file, or is larger.
 pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, PrivateError> {
-    contents(from_path(path)?, path, limit)
+    contents(open_file(path)?, path, limit)
 }
 
-fn from_path(path: &Path) -> Result<File, PrivateError> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+/// Reads a file as [`read`], if it belongs to the caller or root and is no link.
+///
+/// # Errors
+/// As [`read`], and when it is a link or somebody else's.
+pub fn read_own(path: &Path, limit: u64) -> Result<Vec<u8>, PrivateError> {
+    let (file, stat) = from_path(path, OFlags::NOFOLLOW)?;
+    owned(&stat, path)?;
+    contents(file, path, limit)
+}
+
+/// Opens a file for reading as [`read`] does: a regular one, without waiting for a pipe. A link is
+/// followed.
+///
+/// # Errors
+/// When it cannot be opened or is no regular file.
+pub fn open_file(path: &Path) -> Result<File, PrivateError> {
+    Ok(from_path(path, OFlags::empty())?.0)
+}
+
+fn from_path(path: &Path, more: OFlags) -> Result<(File, Stat), PrivateError> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC | more;
     let fd =
         rustix::fs::open(path, flags, Mode::empty()).map_err(PrivateError::io("open", path))?;
     let stat = fstat(&fd).map_err(PrivateError::io("look at", path))?;
     regular(FileType::from_raw_mode(stat.st_mode), path)?;
-    Ok(File::from(fd))
+    Ok((File::from(fd), stat))
 }
 
 fn contents(file: File, path: &Path, limit: u64) -> Result<Vec<u8>, PrivateError> {

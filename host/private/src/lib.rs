@@ -12,7 +12,7 @@
 //! - [`open`], [`lock`], [`create`], [`create_new`] and [`replace`] open files of a directory that was opened
 //!   so: no link, pipe or device, of the caller or root, and writable by nobody else.
 //! - [`secret`] makes a secret of this installation once and keeps it.
-//! - [`read`], [`read_within`] and the functions of [`output`] are for files that somebody
+//! - [`read`], [`read_own`], [`open_file`], [`read_within`] and the functions of [`output`] are for files that somebody
 //!   named or that were found in a folder of unknown origin.
 //!
 //! *Writable by others* means group and world. A group is no exception: who is in it cannot be
@@ -25,6 +25,6 @@ mod secret;
 mod walk;
 
 pub use error::PrivateError;
-pub use file::{create, create_new, lock, open, read, read_within, replace};
+pub use file::{create, create_new, lock, open, open_file, read, read_own, read_within, replace};
 pub use secret::{from_text, secret};
 pub use walk::{dir_in, make_dir, make_dir_below, open_dir};

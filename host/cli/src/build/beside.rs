@@ -12,7 +12,8 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use super::{Checkout, Language, Project, c, javascript};
+use super::{Checkout, Language, Project, c, javascript, unlinked, within};
+use crate::host::MAX_TEXT;
 
 /// The folder.
 pub(crate) const FOLDER: &str = ".palisade-sdk";
@@ -33,14 +34,17 @@ const EDITORS: [&str; 4] = [
 /// # Errors
 /// When it cannot be made, or what lies there is something else.
 pub(super) fn refresh(project: &Project, checkout: &Checkout) -> Result<()> {
-    for dir in named_by_cargo(&project.dir) {
-        place(&dir, checkout)?;
+    let bindings = bindings(&project.dir);
+    unlinked(&project.dir, &bindings)?;
+    if project.language == Language::Rust {
+        for dir in named_by_cargo(&project.dir) {
+            place(&dir, checkout)?;
+        }
     }
     if !named_for_editors(&project.dir) {
         return Ok(());
     }
     place(&project.dir, checkout)?;
-    let bindings = bindings(&project.dir);
     if bindings.is_dir() {
         return Ok(());
     }
@@ -62,19 +66,28 @@ fn bindings(project: &Path) -> PathBuf {
 
 fn named_for_editors(project: &Path) -> bool {
     EDITORS.iter().any(|name| {
-        std::fs::read_to_string(project.join(name)).is_ok_and(|text| text.contains(FOLDER))
+        within::text(&project.join(name))
+            .is_ok_and(|text| text.is_some_and(|text| text.contains(FOLDER)))
     })
 }
 
 /// The folders whose `.palisade-sdk` the manifest of the project, or of the workspace that it is
-/// a member of, names as the place of the SDK.
+/// a member of, names as the place of the SDK: that folder itself, or one below it on the way to
+/// the project that has a manifest. Above the project only manifests of the caller and root count.
 pub(super) fn named_by_cargo(project: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
+    let mut manifests = Vec::new();
     for dir in project.ancestors() {
+        let file = dir.join("Cargo.toml");
+        let text = match dir == project {
+            true => palisade_private::read(&file, MAX_TEXT),
+            false => palisade_private::read_own(&file, MAX_TEXT),
+        };
         // What is wrong in one, cargo tells.
-        let Ok(text) = std::fs::read_to_string(dir.join("Cargo.toml")) else {
+        let Some(text) = text.ok().and_then(|bytes| String::from_utf8(bytes).ok()) else {
             continue;
         };
+        manifests.push(dir);
         let manifest: toml::Table = toml::from_str(&text).unwrap_or_default();
         let workspace = manifest.get("workspace").and_then(toml::Value::as_table);
         let tables = [
@@ -91,6 +104,7 @@ pub(super) fn named_by_cargo(project: &Path) -> Vec<PathBuf> {
             break;
         }
     }
+    found.retain(|folder| manifests.contains(&folder.as_path()));
     found.dedup();
     found
 }
@@ -112,11 +126,14 @@ fn holder(dir: &Path, path: &Path) -> Option<PathBuf> {
 /// Makes `.palisade-sdk` in a folder, with links to this SDK.
 fn place(dir: &Path, checkout: &Checkout) -> Result<()> {
     let folder = dir.join(FOLDER);
-    std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
-    let meta = folder.symlink_metadata();
+    let make = || format!("make {}", folder.display());
+    match std::fs::create_dir(&folder) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error).with_context(make)?,
+        _ => {}
+    }
     ensure!(
-        meta.is_ok_and(|meta| meta.is_dir()),
-        "{} is a link; remove it, and palisade makes a folder there",
+        folder.symlink_metadata().with_context(make)?.is_dir(),
+        "{} is no folder but a link, file or pipe; remove it, and palisade makes a folder there",
         folder.display()
     );
     for name in LINKED {
@@ -170,6 +187,14 @@ mod tests {
         assert_eq!(named(none, &shared), [root]);
         assert!(named(none, "not toml").is_empty());
         assert!(named("[dependencies]\nx = { path = \"../b\" }", "").is_empty());
+        // Nowhere but beside a manifest that is the user's.
+        for path in ["/", "../", "../../../", "sub/"] {
+            assert!(named(&own.replace("\".pal", &format!("\"{path}.pal")), "").is_empty());
+        }
+        fs::remove_file(project.join("Cargo.toml")).unwrap();
+        std::os::unix::fs::symlink(root.join("Cargo.toml"), root.join("rules/Cargo.toml")).unwrap();
+        fs::write(root.join("Cargo.toml"), own).unwrap();
+        assert_eq!(named_by_cargo(&project), [root]);
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod shared;
 mod stamp;
 pub(crate) mod target;
 mod toolchain;
+mod within;
 mod world;
 
 use std::cell::OnceCell;
@@ -31,16 +32,18 @@ use palisade_runtime::manifest::{Capability, Settings};
 use palisade_runtime::{LoadError, Runtime};
 use palisade_store::Digest;
 
+use crate::host::MAX_COMPONENT;
 pub(crate) use beside::FOLDER as SDK_FOLDER;
 pub(crate) use checkout::Checkout;
 pub(crate) use debug::{debug_file, is_debug_file};
 pub(crate) use project::{Language, Project, find_all};
 use shared::Shared;
-use stamp::{Inputs, Place, Stamp};
+use stamp::{Inputs, Place, Stamp, StampKey};
 use toolchain::Toolchain;
+pub(crate) use within::unlinked;
 
 /// Raised when the same inputs give another component than before.
-const FORMAT: &str = "palisade plugin build 4";
+const FORMAT: &str = "palisade plugin build 5";
 
 /// The folder in `target` for what is made on the way to a component.
 pub(crate) const SCRATCH: &str = "plugin-build";
@@ -51,6 +54,8 @@ pub(crate) struct Builder {
     toolchain: Toolchain,
     /// Made when the first component is looked at.
     runtime: OnceCell<Runtime>,
+    /// What stamps of this user are known by.
+    key: OnceCell<Option<StampKey>>,
 }
 
 /// A component that is up to date.
@@ -70,6 +75,8 @@ pub(crate) struct Built {
 struct Places {
     /// What survives between builds: see [`stamp`].
     stamp: PathBuf,
+    /// What makes it count; without one, everything is built each time.
+    key: Option<StampKey>,
     /// Where this build puts intermediate files; empty when it begins.
     work: PathBuf,
     /// Cargo's target directory, which plugins share.
@@ -89,24 +96,44 @@ impl Builder {
             checkout,
             toolchain,
             runtime: OnceCell::new(),
+            key: OnceCell::new(),
         })
     }
 
+    /// Where things of a project are, once it is certain that no link that the project brought
+    /// along leads from there to somewhere else.
     fn places(&self, project: &Project, out: Option<&Path>) -> Result<Places> {
         let target = target::target(&project.dir);
+        let root = target.parent().unwrap_or(&project.dir);
         let scratch = target.join(SCRATCH);
         let own = scratch
             .join(&project.manifest.pack)
             .join(&project.manifest.name);
-        let out = out.map_or_else(|| target::plugins(&target), Path::to_path_buf);
+        let out = match out {
+            Some(out) => std::path::absolute(out).context("find the folder of --out")?,
+            None => target::plugins(&target),
+        };
         let in_checkout = target::checkout_of(&project.dir).is_some();
         let named = std::env::var_os("CARGO_TARGET_DIR");
-        Ok(Places {
+        let places = Places {
             stamp: own.join("stamp.json"),
+            key: *self.key.get_or_init(stamp::key),
             work: own.join("work"),
             cargo: Shared::find(&target, in_checkout, named)?,
             component: target::component(&out, &project.manifest),
-        })
+        };
+        for path in [&places.stamp, &places.work, &own.join("lock")] {
+            unlinked(root, path)?;
+        }
+        let base = within::base_of(&out, root);
+        for path in [&places.component, &debug_file(&places.component)] {
+            unlinked(&base, path)?;
+        }
+        if places.cargo.dir.starts_with(root) {
+            unlinked(root, &places.cargo.dir)?;
+            unlinked(root, &places.cargo.dir.with_extension("lock"))?;
+        }
+        Ok(places)
     }
 
     /// Gives a project what editors and cargo find the SDK by, before there is anything built.
@@ -126,6 +153,8 @@ impl Builder {
             .filter(|project| beside::refresh(project, &self.checkout).is_ok())
             .filter_map(|project| Some((project, self.places(project, out).ok()?)))
             .filter(|(project, places)| self.fresh(project, places).is_none())
+            // Nor would cargo come to an end over a pipe.
+            .filter(|(project, _)| self.inputs(project, &[]).is_ok())
             .collect();
         let projects = stale.iter().map(|(project, places)| (*project, places));
         rust::compile_together(projects, &self.checkout, &self.toolchain);
@@ -150,6 +179,8 @@ impl Builder {
                 new: false,
             });
         }
+        // What cannot be read to its end, a compiler would not read to its end either.
+        self.inputs(project, &[])?;
         if places.work.exists() {
             std::fs::remove_dir_all(&places.work)
                 .with_context(|| format!("empty {}", places.work.display()))?;
@@ -194,7 +225,9 @@ impl Builder {
             files,
             component: digest,
         };
-        stamp.write(&places.stamp)?;
+        if let Some(key) = &places.key {
+            stamp.write(&places.stamp, key)?;
+        }
         std::fs::remove_dir_all(&places.work).ok();
         let path = places.component;
         let size = component.len();
@@ -228,8 +261,8 @@ impl Builder {
 
     /// Digest and size of the component, if it is what the inputs as they are now give.
     fn fresh(&self, project: &Project, places: &Places) -> Option<(Digest, usize)> {
-        let stamp = Stamp::read(&places.stamp)?;
-        let component = std::fs::read(&places.component).ok()?;
+        let stamp = Stamp::read(&places.stamp, places.key.as_ref()?)?;
+        let component = palisade_private::read(&places.component, MAX_COMPONENT).ok()?;
         let digest = Digest::of(&component);
         let same = digest == stamp.component
             && stamp.dir.is_none_or(|dir| dir == project.dir)

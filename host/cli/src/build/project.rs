@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail, ensure};
 use palisade_runtime::manifest::{self, Capability, Manifest};
 
+use super::within;
+
 /// How far down a folder is searched for plugins.
 const MAX_DEPTH: usize = 16;
 
@@ -50,14 +52,8 @@ impl Project {
             given.display()
         );
         let file = dir.join("plugin.toml");
-        let text = match std::fs::read_to_string(&file) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                bail!("{} has no plugin.toml; {}", given.display(), advice(&dir));
-            }
-            Err(error) => {
-                return Err(error).with_context(|| format!("read {}", file.display()));
-            }
+        let Some(text) = within::text(&file)? else {
+            bail!("{} has no plugin.toml; {}", given.display(), advice(&dir));
         };
         let manifest = Manifest::parse(&text)
             .with_context(|| format!("{} is not right", given.join("plugin.toml").display()))?;

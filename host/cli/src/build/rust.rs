@@ -14,7 +14,10 @@ use serde::Deserialize;
 use super::crates::Crates;
 use super::stamp::{Inputs, Place, Stamp};
 use super::toolchain::{ADVICE, Toolchain};
-use super::{Checkout, Compiled, Places, Project, beside, compiler, componentize};
+use super::{
+    Checkout, Compiled, Places, Project, beside, compiler, componentize, unlinked, within,
+};
+use crate::host::MAX_TEXT;
 
 /// Compiles the library beside `plugin.toml`.
 ///
@@ -186,7 +189,7 @@ fn workspace(project: &Project, toolchain: &Toolchain) -> Option<PathBuf> {
 }
 
 fn package_name(dir: &Path) -> Option<String> {
-    let text = std::fs::read_to_string(dir.join("Cargo.toml")).ok()?;
+    let text = within::text(&dir.join("Cargo.toml")).ok()??;
     let table: toml::Table = toml::from_str(&text).ok()?;
     let name = table.get("package")?.get("name")?.as_str()?;
     Some(name.to_owned())
@@ -243,7 +246,7 @@ fn forget_changed(project: &Project, places: &Places, toolchain: &Toolchain) -> 
         let mut inputs = Inputs::default();
         inputs.tree(dir)?;
         if dir == project.dir
-            && let Some(stamp) = Stamp::read(&places.stamp)
+            && let Some(stamp) = places.key.and_then(|key| Stamp::read(&places.stamp, &key))
         {
             for file in stamp.files {
                 if let Place::Elsewhere(file) | Place::Project(file) = file
@@ -259,14 +262,17 @@ fn forget_changed(project: &Project, places: &Places, toolchain: &Toolchain) -> 
         inputs.text(&real.as_deref().unwrap_or(dir).to_string_lossy());
         let digest = inputs.finish().to_string();
         let note = seen.join(&package.name);
-        if std::fs::read(&note).is_ok_and(|known| known == digest.as_bytes()) {
+        unlinked(&places.cargo.dir, &note)?;
+        if palisade_private::read(&note, MAX_TEXT).is_ok_and(|known| known == digest.as_bytes()) {
             continue;
         }
         for folder in [
             places.cargo.dir.join(&toolchain.rust.target),
             places.cargo.dir.clone(),
         ] {
-            forget(&folder.join("release/.fingerprint"), &package.name)?;
+            let fingerprints = folder.join("release/.fingerprint");
+            unlinked(&places.cargo.dir, &fingerprints)?;
+            forget(&fingerprints, &package.name)?;
         }
         // Until cargo has compiled it, there is nothing that it could take for it.
         super::write(&note, digest.as_bytes())?;

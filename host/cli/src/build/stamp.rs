@@ -4,12 +4,64 @@
 //! lead to an old component. Files that only the compiler knows (modules, headers, path
 //! dependencies) are those that it listed at the last build; they are named from the project
 //! or the checkout, so that the stamp of a copied folder speaks of the copy.
+//!
+//! A stamp says that a component was made from these sources, so it counts only with a MAC by a
+//! key of the user: one that came with a project, beside a component of other sources, does not.
 
+use std::io::Read as _;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use palisade_store::Digest;
 use serde::{Deserialize, Serialize};
+
+use crate::places::open_private;
+
+/// What a folder may have at its top that nothing is built from: what was built, what was
+/// installed, what is tested with, and what git and palisade keep.
+const NO_INPUTS: [&str; 6] = [
+    "target",
+    "node_modules",
+    "vectors",
+    ".git",
+    ".palisade",
+    ".palisade-sdk",
+];
+
+/// The most bytes of all files that a plugin is built from, as far as palisade reads them.
+const MAX_INPUT_BYTES: u64 = 1 << 30;
+/// The most bytes of a stamp; a larger one does not count.
+const MAX_STAMP_BYTES: u64 = 16 << 20;
+/// The file of the key in the user's state directory.
+const KEY_FILE: &str = "plugin-build.key";
+
+/// A secret of the user by which stamps are known.
+pub(super) type StampKey = [u8; 32];
+
+/// The user's key, made if there is none. Without a place to keep it, which is told, there is none.
+pub(super) fn key() -> Option<StampKey> {
+    let find = || {
+        let state = open_private(crate::places::Places::find()?.state())?;
+        Ok::<_, anyhow::Error>(palisade_private::secret(&state, KEY_FILE)?)
+    };
+    find()
+        .inspect_err(|error| {
+            crate::output::warn(&format!(
+                "plugins are built each time, since there is no key for what is remembered of \
+                 builds: {error:#}"
+            ));
+        })
+        .ok()
+}
+
+/// A stamp as it is kept.
+#[derive(Serialize, Deserialize)]
+struct Sealed {
+    /// BLAKE3 of the stamp as JSON under the user's key, in hexadecimal digits.
+    mac: String,
+    stamp: Stamp,
+}
 
 /// What is remembered of a build.
 #[derive(Debug, Serialize, Deserialize)]
@@ -58,54 +110,94 @@ impl Place {
 }
 
 impl Stamp {
-    /// The stamp of the last build, if there was one.
-    pub(super) fn read(path: &Path) -> Option<Self> {
+    /// The stamp of the last build, if this user made one.
+    pub(super) fn read(path: &Path, key: &StampKey) -> Option<Self> {
         // A stamp that cannot be read costs a build and nothing else.
-        serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+        let text = palisade_private::read(path, MAX_STAMP_BYTES).ok()?;
+        let Sealed { mac, stamp } = serde_json::from_slice(&text).ok()?;
+        let known = blake3::Hash::from_hex(mac).ok()?;
+        (stamp.mac(key).ok()? == known).then_some(stamp)
+    }
+
+    fn mac(&self, key: &StampKey) -> Result<blake3::Hash> {
+        Ok(blake3::keyed_hash(key, &serde_json::to_vec(self)?))
     }
 
     /// Remembers a build.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub(super) fn write(&self, path: &Path) -> Result<()> {
-        super::write(path, &serde_json::to_vec(self)?)
+    pub(super) fn write(self, path: &Path, key: &StampKey) -> Result<()> {
+        let mac = self.mac(key)?.to_hex().to_string();
+        super::write(path, &serde_json::to_vec(&Sealed { mac, stamp: self })?)
     }
 }
 
 /// A digest of texts and files, in the order in which they are given.
-#[derive(Default)]
-pub(super) struct Inputs(blake3::Hasher);
+pub(super) struct Inputs {
+    hasher: blake3::Hasher,
+    /// How many bytes of files may still come.
+    left: u64,
+}
+
+impl Default for Inputs {
+    fn default() -> Self {
+        Self::within(MAX_INPUT_BYTES)
+    }
+}
 
 impl Inputs {
+    /// Of at most as many bytes of files.
+    fn within(left: u64) -> Self {
+        let hasher = blake3::Hasher::new();
+        Self { hasher, left }
+    }
+
     /// Adds a text.
     pub(super) fn text(&mut self, text: &str) {
         self.part(b't', text.as_bytes());
     }
 
-    /// Adds a file, or all files of a folder with their names. Hidden entries are left out, and
-    /// so are `target`, `node_modules` and `vectors` at its top. Links to files count as what
-    /// they lead to, links to folders by name; pipes and the like do not count.
+    /// Adds a file, or all files of a folder with their names, hidden ones too, since code may ask
+    /// whether there is one. What [`NO_INPUTS`] names at its top is left out. Links to files count
+    /// as what they lead to, links to folders by name; sockets, which nobody can read as files, do
+    /// not count.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// When it cannot be read, there is a pipe or device, or there are more than
+    /// [`MAX_INPUT_BYTES`].
     pub(super) fn tree(&mut self, path: &Path) -> Result<()> {
-        self.below(path, &["target", "node_modules", "vectors"])
+        self.below(path, &NO_INPUTS)
+    }
+
+    fn file(&mut self, path: &Path) -> Result<()> {
+        let file = palisade_private::open_file(path)?;
+        let mut content = blake3::Hasher::new();
+        content
+            .update_reader(file.take(self.left.saturating_add(1)))
+            .with_context(|| format!("read {}", path.display()))?;
+        let Some(left) = self.left.checked_sub(content.count()) else {
+            bail!(
+                "with {} the plugin is built from more than {MAX_INPUT_BYTES} bytes; move what it \
+                 does not need out of its folder",
+                path.display()
+            );
+        };
+        self.left = left;
+        self.part(b'f', content.finalize().as_bytes());
+        Ok(())
     }
 
     fn below(&mut self, path: &Path, skipped: &[&str]) -> Result<()> {
         let read = || format!("read {}", path.display());
         if !path.metadata().with_context(read)?.is_dir() {
-            let content = std::fs::read(path).with_context(read)?;
-            self.part(b'f', &content);
-            return Ok(());
+            return self.file(path);
         }
         let mut entries = Vec::new();
         for entry in std::fs::read_dir(path).with_context(read)? {
             let entry = entry.with_context(read)?;
             let name = entry.file_name();
-            let hidden = name.as_encoded_bytes().starts_with(b".");
-            if !hidden && !skipped.iter().any(|skipped| name == *skipped) {
+            if !skipped.iter().any(|skipped| name == *skipped) {
                 entries.push((name, entry.file_type().with_context(read)?));
             }
         }
@@ -115,7 +207,9 @@ impl Inputs {
             self.part(b'n', name.as_encoded_bytes());
             let path = path.join(name);
             let read = || format!("read {}", path.display());
-            if kind.is_dir() || path.is_file() {
+            let leads_to = path.metadata().ok().map(|found| found.file_type());
+            if kind.is_dir() || leads_to.is_some_and(|it| !it.is_dir() && !it.is_socket()) {
+                // What is no file is refused where it is opened.
                 self.below(&path, &[])?;
             } else if kind.is_symlink() {
                 let to = std::fs::read_link(&path).with_context(read)?;
@@ -142,9 +236,10 @@ impl Inputs {
         for dir in dir.ancestors() {
             for name in names {
                 let file = dir.join(name);
-                if file.is_file() {
+                // A pipe is refused, where cargo would wait for it.
+                if file.metadata().is_ok_and(|found| !found.is_dir()) {
                     self.text(name);
-                    self.tree(&file)?;
+                    self.file(&file)?;
                 }
             }
         }
@@ -153,14 +248,14 @@ impl Inputs {
 
     /// Adds a part, told from others by what it is and how long.
     fn part(&mut self, what: u8, bytes: &[u8]) {
-        self.0.update(&[what]);
-        self.0.update(&(bytes.len() as u64).to_le_bytes());
-        self.0.update(bytes);
+        self.hasher.update(&[what]);
+        self.hasher.update(&(bytes.len() as u64).to_le_bytes());
+        self.hasher.update(bytes);
     }
 
     /// The digest.
     pub(super) fn finish(&self) -> Digest {
-        self.0.finalize().into()
+        self.hasher.finalize().into()
     }
 }
 
@@ -186,8 +281,17 @@ mod tests {
 
         fs::create_dir(path.join("target")).unwrap();
         fs::write(path.join("target/a.wasm"), "built").unwrap();
-        fs::write(path.join(".hidden"), "editor").unwrap();
+        for kept in [".git", ".palisade-sdk"] {
+            fs::create_dir(path.join(kept)).unwrap();
+            fs::write(path.join(kept).join("HEAD"), "kept").unwrap();
+        }
         fs::write(path.join("src/a.c"), "int a;").unwrap();
+        assert_eq!(tree(path), before);
+
+        // C may ask whether there is one.
+        fs::write(path.join(".y.h"), "").unwrap();
+        assert_ne!(tree(path), before);
+        fs::remove_file(path.join(".y.h")).unwrap();
         assert_eq!(tree(path), before);
 
         fs::write(path.join("src/a.c"), "int b;").unwrap();
@@ -210,6 +314,62 @@ mod tests {
         assert_eq!(tree(path), before);
         fs::write(path.join("src/target/mod.rs"), "2").unwrap();
         assert_ne!(tree(path), before);
+    }
+
+    #[test]
+    fn what_is_no_file_and_what_is_too_much_is_refused_and_neither_read_nor_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path();
+        fs::write(path.join("a"), [7; 100]).unwrap();
+        Inputs::within(100).tree(path).unwrap();
+        let error = Inputs::within(99).tree(path).unwrap_err().to_string();
+        assert!(error.contains("more than"), "{error}");
+        let sparse = fs::File::create(path.join("b")).unwrap();
+        sparse.set_len(MAX_INPUT_BYTES).unwrap();
+        Inputs::default().tree(path).unwrap_err();
+        fs::remove_file(path.join("b")).unwrap();
+        let error = Inputs::default().tree(Path::new("/dev/zero")).unwrap_err();
+        assert!(error.to_string().contains("is a device"), "{error}");
+        let pipes = tempfile::tempdir().unwrap();
+        let pipe = pipes.path().join("pipe");
+        let mut mkfifo = std::process::Command::new("mkfifo");
+        assert!(mkfifo.arg(&pipe).status().unwrap().success());
+        for (target, what) in [(Path::new("/dev/zero"), "a device"), (&pipe, "a pipe")] {
+            std::os::unix::fs::symlink(target, path.join("b")).unwrap();
+            let error = Inputs::default().tree(path).unwrap_err().to_string();
+            assert!(error.contains(what), "{error}");
+            fs::remove_file(path.join("b")).unwrap();
+        }
+        fs::rename(&pipe, path.join("b")).unwrap();
+        let error = Inputs::default().tree(path).unwrap_err().to_string();
+        assert!(error.contains("a pipe"), "{error}");
+        fs::remove_file(path.join("b")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(path.join("socket")).unwrap();
+        tree(path);
+    }
+
+    #[test]
+    fn a_stamp_counts_only_under_the_key_that_it_was_made_with() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("stamp.json");
+        let stamp = || Stamp {
+            inputs: Digest::of(b"in"),
+            component: Digest::of(b"out"),
+            dir: None,
+            files: Vec::new(),
+        };
+        stamp().write(&path, &[1; 32]).unwrap();
+        assert!(Stamp::read(&path, &[1; 32]).is_some());
+        assert!(Stamp::read(&path, &[2; 32]).is_none());
+        let text = fs::read_to_string(&path).unwrap();
+        let other = Digest::of(b"forged").to_string();
+        let forged = text.replace(&Digest::of(b"out").to_string(), &other);
+        assert_ne!(forged, text);
+        fs::write(&path, forged).unwrap();
+        assert!(Stamp::read(&path, &[1; 32]).is_none());
+        // As it was kept before there were keys.
+        fs::write(&path, serde_json::to_vec(&stamp()).unwrap()).unwrap();
+        assert!(Stamp::read(&path, &[1; 32]).is_none());
     }
 
     #[test]

@@ -12,23 +12,30 @@ use super::checkout;
 /// Palisade that the project lies in; else of its pack, which is the nearest folder at or above
 /// the project with a `pack.toml`; else of the project itself.
 pub(crate) fn target(project: &Path) -> PathBuf {
-    let pack = || above(project).find(|dir| dir.join(PACK_TOML).is_file());
+    let pack = || above(project).find(|dir| dir.join(PACK_TOML).is_file() && same(dir, PACK_TOML));
     let root = checkout_of(project).or_else(pack);
     root.unwrap_or(project).join("target")
 }
 
 /// The root of the checkout that a project lies in.
 pub(super) fn checkout_of(project: &Path) -> Option<&Path> {
-    above(project).find(|dir| checkout::is_root(dir))
+    above(project).find(|dir| checkout::is_root(dir) && same(dir, "sdk") && same(dir, "wit"))
 }
 
 /// A project and the folders above it, as long as they belong to whom it belongs to: what
-/// somebody else keeps there does not draw its components to them.
+/// somebody else keeps there does not draw its components to them. Folders that everybody may
+/// write to, as `/tmp`, are not among those above.
 fn above(project: &Path) -> impl Iterator<Item = &Path> {
     let owner = owner(project);
-    project
-        .ancestors()
-        .take_while(move |dir| owner.is_some() && self::owner(dir) == owner)
+    project.ancestors().take_while(move |dir| {
+        let open = || dir.metadata().map_or(true, |it| it.mode() & 0o002 != 0);
+        owner.is_some() && self::owner(dir) == owner && (*dir == project || !open())
+    })
+}
+
+/// Whether what is in a folder belongs to whom the folder belongs to.
+fn same(dir: &Path, name: &str) -> bool {
+    owner(dir).is_some() && owner(&dir.join(name)) == owner(dir)
 }
 
 /// The folder of components in a `target` folder.

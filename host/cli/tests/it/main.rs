@@ -7,6 +7,7 @@
 )]
 
 mod beside;
+mod brought;
 mod build;
 mod faults;
 mod fields;

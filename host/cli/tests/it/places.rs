@@ -12,9 +12,9 @@ use crate::site::{flow, project, run, site};
 use crate::{made, palisade};
 
 /// The user `nobody` of Debian.
-const NOBODY: u32 = 65534;
+pub(crate) const NOBODY: u32 = 65534;
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     let root = fs::metadata("/proc/self").is_ok_and(|it| {
         use std::os::unix::fs::MetadataExt as _;
         it.uid() == 0

@@ -244,6 +244,22 @@ pub(super) fn fill(t: &mut Table) {
         &[],
     );
     t.constant(
+        "cli/src/build/stamp.rs",
+        "MAX_INPUT_BYTES",
+        Bytes,
+        "all files that a plugin is built from, as far as they are read for its stamp",
+        REFUSED,
+        &["tests::what_is_no_file_and_what_is_too_much_is_refused_and_neither_read_nor_waited_for"],
+    );
+    t.constant(
+        "cli/src/build/stamp.rs",
+        "MAX_STAMP_BYTES",
+        Bytes,
+        "a stamp of a plugin's build",
+        "it is built anew",
+        &[],
+    );
+    t.constant(
         "cli/src/build/compiler.rs",
         "MAX_SAID_BYTES",
         Bytes,

@@ -5,11 +5,16 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use palisade_pack::PACK_TOML;
 use palisade_runtime::manifest::Manifest;
 
 use super::trial::Component;
 use crate::build::{Builder, Project, find_all};
+use crate::host::MAX_TEXT;
 use crate::vector::Vector;
+
+/// What makes a folder that of a plugin.
+const PLUGIN_TOML: &str = "plugin.toml";
 
 /// Builds what `vector.toml` of a vector names, beside what is always there.
 pub(super) struct Beside<'b> {
@@ -76,7 +81,11 @@ fn find(project: &Project, name: &str) -> Result<PathBuf> {
     let own = &project.manifest;
     ensure!(name != own.name, "it is the plugin that is tested");
     let above = project.dir.ancestors().skip(1);
-    let pack = above.clone().find(|dir| dir.join("pack.toml").is_file());
+    // Why folders were left out.
+    let mut foreign = Vec::new();
+    let pack = above
+        .clone()
+        .find(|dir| own_file(dir, PACK_TOML, &mut foreign));
     let parent = above.take(1).next();
     let (root, folders) = match (pack, parent) {
         (Some(pack), _) => (pack, find_all(pack)?),
@@ -85,9 +94,12 @@ fn find(project: &Project, name: &str) -> Result<PathBuf> {
     };
     let mut others = Vec::new();
     for folder in folders {
+        if !own_file(&folder, PLUGIN_TOML, &mut foreign) {
+            continue;
+        }
         // A manifest that is wrong is told when that plugin is built.
-        let text = std::fs::read_to_string(folder.join("plugin.toml")).unwrap_or_default();
-        let Ok(other) = Manifest::parse(&text) else {
+        let text = palisade_private::read(&folder.join(PLUGIN_TOML), MAX_TEXT).unwrap_or_default();
+        let Ok(other) = Manifest::parse(&String::from_utf8_lossy(&text)) else {
             continue;
         };
         if other.pack != own.pack || other.name == own.name {
@@ -102,11 +114,37 @@ fn find(project: &Project, name: &str) -> Result<PathBuf> {
         [] => "there is no other".to_owned(),
         names => format!("there are `{}`", names.join("`, `")),
     };
+    let left_out = match foreign.as_slice() {
+        [] => String::new(),
+        [first, ..] => format!(
+            ". Of what others may change nothing is built: {} left out, first {first}",
+            foreign.len()
+        ),
+    };
     bail!(
-        "there is no such plugin of pack `{}` in {}; {there}. Use --with for one of elsewhere",
+        "there is no such plugin of pack `{}` in {}; {there}. Use --with for one of elsewhere\
+         {left_out}",
         own.pack,
         root.display()
     )
+}
+
+/// Whether a folder has a file of this name, and nobody but the caller and root may change either.
+/// What is built runs its authors' code, and a place beside the project may be open to everybody,
+/// as `/tmp` is.
+fn own_file(folder: &Path, name: &str, foreign: &mut Vec<String>) -> bool {
+    if !folder.join(name).is_file() {
+        return false;
+    }
+    let opened = palisade_private::open_dir(folder)
+        .and_then(|dir| palisade_private::open(&dir, name).map(|file| file.is_some()));
+    match opened {
+        Ok(there) => there,
+        Err(error) => {
+            foreign.push(format!("{} ({error})", folder.display()));
+            false
+        }
+    }
 }
 
 /// The folders of plugins in a folder, and none further below: it may be anybody's home.
@@ -115,7 +153,7 @@ fn beside(parent: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(parent).with_context(read)? {
         let folder = entry.with_context(read)?.path();
-        if folder.join("plugin.toml").is_file() {
+        if folder.join(PLUGIN_TOML).is_file() {
             found.push(folder);
         }
     }
