@@ -6,7 +6,7 @@ use super::markup;
 use super::mention::Manner;
 use super::node::Node;
 use super::read::{Form, Reader};
-use super::{Carried, Labels, picture, table};
+use super::{Carried, Labels, capture, picture, table};
 use crate::invisible::{is_leftward, is_override};
 
 /// The largest document that is taken apart at once, in bytes; lines are taken one by one.
@@ -15,18 +15,6 @@ const MAX_DOCUMENT: usize = 32 << 20;
 /// Files that are read by people, by the ends of their names.
 const PROSE: [&str; 12] = [
     "adoc", "css", "htm", "html", "js", "license", "md", "markdown", "rst", "svg", "txt", "toml",
-];
-
-/// Captures, which are no text and hold it but in passing, by what each has at which places: what
-/// packets carry is looked at as text, and their first bytes alone could stand before anything.
-const CAPTURES: [&[(usize, &[u8])]; 6] = [
-    // pcap 2.4, in microseconds and nanoseconds, in both orders of bytes.
-    &[(0, b"\xd4\xc3\xb2\xa1\x02\0\x04\0")],
-    &[(0, b"\x4d\x3c\xb2\xa1\x02\0\x04\0")],
-    &[(0, b"\xa1\xb2\xc3\xd4\0\x02\0\x04")],
-    &[(0, b"\xa1\xb2\x3c\x4d\0\x02\0\x04")],
-    &[(0, b"\x0a\x0d\x0d\x0a"), (8, b"\x1a\x2b\x3c\x4d")],
-    &[(0, b"\x0a\x0d\x0d\x0a"), (8, b"\x4d\x3c\x2b\x1a")],
 ];
 
 /// What the entries of a dataset carry.
@@ -59,15 +47,16 @@ pub(crate) fn other(path: &str, bytes: &[u8]) -> Carried {
     let text = match std::str::from_utf8(without_mark(bytes)) {
         Ok(text) if !text.contains('\0') => text,
         _ => {
-            if is_capture(bytes) {
+            if capture::is_whole(bytes) {
                 passing(&mut reader, bytes);
             } else if picture::is_whole(bytes) {
                 passing(&mut reader, bytes);
                 // What cameras and editors say of a picture may be in UTF-16.
-                let wide: Vec<u8> = bytes.iter().copied().filter(|byte| *byte != 0).collect();
-                passing(&mut reader, &wide);
+                for end in [None, Some(b' ')] {
+                    passing(&mut reader, &narrow(bytes, end));
+                }
             } else {
-                let what = "it is neither text (UTF-8) nor a capture or whole picture of a kind \
+                let what = "it is neither text (UTF-8) nor a whole capture or picture of a kind \
                             that is known, so what it holds cannot be read; put in what is in it";
                 reader.not_read("", what);
             }
@@ -168,17 +157,29 @@ fn prose(reader: &mut Reader<'_>, text: &str) {
     }
 }
 
+/// Bytes as text, of which some may be in UTF-16: without its zeroes, but with this for one that
+/// ends other text, such as the `UNICODE` before what Exif says in UTF-16.
+fn narrow(bytes: &[u8], end: Option<u8>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len());
+    // How many bytes before are no zeroes.
+    let mut run = 0;
+    for byte in bytes {
+        match byte {
+            0 if run > 1 => out.extend(end),
+            0 => {}
+            other => out.push(*other),
+        }
+        run = if *byte == 0 { 0 } else { run + 1 };
+    }
+    out
+}
+
 /// Reads the texts that stand in something that is none. Its bytes form signs of direction by
 /// chance.
 fn passing(reader: &mut Reader<'_>, bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let seen = |c: &char| !is_override(*c) && !is_leftward(*c);
     prose(reader, &text.chars().filter(seen).collect::<String>());
-}
-
-fn is_capture(bytes: &[u8]) -> bool {
-    let has = |(at, part): &(usize, &[u8])| bytes.get(*at..).is_some_and(|b| b.starts_with(part));
-    CAPTURES.iter().any(|parts| parts.iter().all(has))
 }
 
 /// Reads one document, or one on each line; whether that is what the text is.

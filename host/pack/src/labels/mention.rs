@@ -415,7 +415,7 @@ mod tests {
             "t\u{332}lp ",
             "tlр: rеd ",
         ] {
-            let text = part.repeat((8 << 20) / part.len());
+            let text = part.repeat((2 << 20) / part.len());
             for manner in [Manner::Prose, Manner::Value, Manner::Data] {
                 assert!(mentions(&text, manner, 8).len() <= 8);
             }

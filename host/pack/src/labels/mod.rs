@@ -2,10 +2,12 @@
 //!
 //! They are read from all data of a pack, in whatever spelling it has them (`file.rs` says which
 //! files, `field.rs` which fields, `markup.rs` and `table.rs` how a
-//! text is shown, `picture.rs` what is no text, `ground.rs` where it stands, `tlp.rs` and
+//! text is shown, `picture.rs` and
+//! `capture.rs` what is no text, `ground.rs` where it stands, `tlp.rs` and
 //! `mention.rs` which colours). What speaks of passing it on and is
 //! not understood is [`Unread`], and keeps the pack where it is.
 
+mod capture;
 mod field;
 mod file;
 mod ground;

@@ -7,7 +7,7 @@ use super::ground::{Grounds, Restriction, locate};
 use super::markup;
 use super::mention::{Found, Manner, Mention, mentions};
 use super::node::Node;
-use super::tlp::{Tlp, compact, shown};
+use super::tlp::{Tlp, compact, shown, strip_protocol};
 use super::{Carried, Labels, MAX_UNREAD, Unread};
 
 /// What a record is, which says what its fields are about.
@@ -152,6 +152,7 @@ impl<'a> Reader<'a> {
     pub(super) fn value(&mut self, name: &str, node: &Node) {
         match node {
             Node::Map(fields) => {
+                self.pair(fields);
                 let before = self.unread.len();
                 // Whether a marking says its colour where markings do, and not in passing.
                 let mut stated = false;
@@ -171,7 +172,17 @@ impl<'a> Reader<'a> {
                     self.origins("target_ref", target);
                 }
             }
-            Node::List(values) => values.iter().for_each(|value| self.value(name, value)),
+            Node::List(values) => {
+                for pair in values.windows(2) {
+                    if let [Node::Text(label), Node::Text(text)] = pair
+                        && names_protocol(label)
+                        && let Some(colour) = Tlp::from_name(text).filter(|c| *c > Tlp::Clear)
+                    {
+                        self.see(colour, name, text);
+                    }
+                }
+                values.iter().for_each(|value| self.value(name, value));
+            }
             Node::Text(text) => {
                 let named = text.trim();
                 if named.starts_with("marking-definition--") || named.starts_with("marking-tlp--") {
@@ -182,6 +193,23 @@ impl<'a> Reader<'a> {
                 }
             }
             Node::Null | Node::Bool(_) | Node::Number(_) => {}
+        }
+    }
+
+    /// A field that is written as two: `{"name": "TLP", "value": "RED"}`. Which other text is meant
+    /// is a guess, so CLEAR does not count.
+    fn pair(&mut self, fields: &[(String, Node)]) {
+        let label =
+            |(_, value): &(String, Node)| matches!(value, Node::Text(t) if names_protocol(t));
+        if !fields.iter().any(label) {
+            return;
+        }
+        for (name, value) in fields {
+            if let Node::Text(text) = value
+                && let Some(colour) = Tlp::from_name(text).filter(|c| *c > Tlp::Clear)
+            {
+                self.see(colour, name, text);
+            }
         }
     }
 
@@ -317,4 +345,9 @@ impl<'a> Reader<'a> {
             Node::Bool(_) | Node::Number(_) => self.no_colour(name, &node.shown()),
         }
     }
+}
+
+/// Whether a text is the name of the protocol and nothing else.
+fn names_protocol(text: &str) -> bool {
+    text.len() < 64 && strip_protocol(&compact(text)).is_some_and(str::is_empty)
 }

@@ -23,7 +23,9 @@ pub(super) fn tables(text: &str) -> String {
     // Columns of the head that name the protocol, counted from the left and from the right, as
     // rows may have a sign more or less before their first cell.
     let (mut left, mut right) = (BTreeSet::new(), BTreeSet::new());
-    let mut lines = lines(text).peekable();
+    // A border that is written as text is none.
+    let text = text.replace("\\|", "  ");
+    let mut lines = lines(&text).peekable();
     while let Some(line) = lines.next() {
         let cells = cells(line);
         if cells.is_empty() {

@@ -68,7 +68,8 @@ fn what_begins_like_a_picture_is_none() {
     };
     let plain = build("", &[("docs/a.jpg", &picture(b"a door"))]).unwrap();
     assert!(plain.unread().is_empty() && plain.manifest().labels.tlp.is_none());
-    for comment in [&b"TLP:RED"[..], &wide] {
+    let exif = [b"UNICODE\0", &wide[..]].concat();
+    for comment in [&b"TLP:RED"[..], &wide, &exif] {
         let pack = build("", &[("docs/a.jpg", &picture(comment))]).unwrap();
         assert_eq!(pack.manifest().labels.tlp, Some(Tlp::Red), "{comment:?}");
     }
@@ -123,6 +124,9 @@ fn what_is_not_seen_hides_no_colour() {
         ("docs/a.json", entry(r#""<i>T</i>LP":"red""#)),
         ("docs/a.json", entry(r#""x TLP:RED":"yes""#)),
         ("docs/a.json", entry(r#""tlp":{"x TLP:RED":"clear"}"#)),
+        // A field that is written as two.
+        ("docs/a.json", entry(r#""a":{"name":"TLP","value":"RED"}"#)),
+        ("docs/a.json", entry(r#""a":["TLP","RED"]"#)),
         (
             "docs/a.toml",
             "a = \"<img alt='T&#76;P:R&#69;D'>\"".to_owned(),

@@ -380,7 +380,7 @@ fn files_that_cannot_be_read_for_labels_are_told() {
     for (path, bytes) in [
         (
             "vectors/telnet/a/input.pcap",
-            &b"\xd4\xc3\xb2\xa1\x02\x00\x04\x00\xff\xff\xff\xff"[..],
+            &b"\xd4\xc3\xb2\xa1\x02\x00\x04\x00\0\0\0\0\0\0\0\0\xff\xff\0\0\x01\0\0\0"[..],
         ),
         (
             "docs/figure.png",
@@ -398,6 +398,10 @@ fn files_that_cannot_be_read_for_labels_are_told() {
         (
             "vectors/telnet/a/input.pcap",
             b"\xd4\xc3\xb2\xa1\xff tlp,red",
+        ),
+        (
+            "vectors/telnet/a/input.pcap",
+            b"\xd4\xc3\xb2\xa1\x02\0\x04\0T\0L\0P\0:\0R\0E\0D\0",
         ),
     ] {
         let pack = build("", &[(path, bytes)]).unwrap();
