@@ -249,7 +249,7 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "all files that a plugin is built from, as far as they are read for its stamp",
         REFUSED,
-        &["tests::what_is_no_file_and_what_is_too_much_is_refused_and_neither_read_nor_waited_for"],
+        &["stamp::what_is_no_file_and_what_is_too_much_is_refused_and_neither_read_nor_waited_for"],
     );
     t.constant(
         "cli/src/build/stamp.rs",
