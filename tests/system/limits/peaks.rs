@@ -9,6 +9,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use palisade_pipeline::datasets::{Dataset, DatasetLimits};
 use palisade_pipeline::memory::Memory;
+use palisade_tests::skip;
 
 use crate::run::palisade;
 
@@ -297,7 +298,7 @@ fn hostile_debug_files() {
     let hostile = plugins.with_file_name("hostile").join("hostile");
     let read = |name| std::fs::read(hostile.join(name));
     let (Ok(component), Ok(debug)) = (read("hostile.wasm"), read("hostile.debug.wasm")) else {
-        eprintln!("skipped: `make hostile` has not built the hostile detector");
+        skip("`make hostile` has not built the hostile detector");
         return;
     };
     let debug = with_lines(&debug);
