@@ -3,6 +3,7 @@
 mod coverage;
 mod memory;
 pub mod packets;
+pub mod script;
 pub mod splice;
 pub mod text;
 pub mod worlds;

@@ -1,5 +1,6 @@
-//! Components from anyone: damaged ones, generated ones, and generated code behind the right
-//! imports and exports, which is compiled, linked and run by the engine within small limits.
+//! Components from anyone: damaged ones, generated ones, and behind the right imports and
+//! exports generated code and scripts of calls into the host, which are compiled, linked and run
+//! by the engine within small limits.
 
 #![no_main]
 
@@ -9,8 +10,9 @@ use std::time::Duration;
 use arbitrary::{Arbitrary as _, Result, Unstructured};
 use palisade_events::{Decision, Event, Finding};
 use palisade_fuzz::worlds::{World, worlds};
-use palisade_fuzz::{MIB, splice};
+use palisade_fuzz::{MIB, script, splice};
 use palisade_pipeline::capabilities::LogSink;
+use palisade_pipeline::datasets::{Dataset, DatasetLimits};
 use palisade_pipeline::engine::{Engine, EngineConfig, Notice, Output, Poison};
 use palisade_pipeline::sources::{Limits as ReadLimits, SourcePolicy, open};
 use palisade_runtime::compile::Compiler;
@@ -59,14 +61,18 @@ fn check(u: &mut Unstructured<'_>) -> Result<()> {
     let shape: u8 = u.arbitrary()?;
     let world = &stage().worlds[usize::from(shape >> 6) % stage().worlds.len()];
     let component = match shape % 8 {
-        0 | 1 => {
+        0 => {
             let grain = 1 + usize::from(shape >> 3 & 7) * 5;
             splice::bytes(u, &world.component, grain)?
         }
-        2 => {
+        1 => {
             let component = wasm_smith::Component::arbitrary(u)?.to_bytes();
             embed(&component, world.manifest).unwrap_or(component)
         }
+        2..=4 => match world.component(script::module(u, &world.shape)?) {
+            Some(component) => component,
+            None => return Ok(()),
+        },
         _ => {
             let config = wasm_smith::Config {
                 module_shape: Some(world.shape.clone()),
@@ -136,9 +142,11 @@ fn drive(plugin: Arc<palisade_runtime::Plugin>) {
         workers: 1,
         ..EngineConfig::default()
     };
-    let Ok(mut engine) = Engine::new(config, vec![plugin], &[], &sink) else {
-        return;
-    };
+    const INDICATORS: &[u8] = b"{\"kind\":\"domain\",\"value\":\"a.example\"}\n";
+    let dataset = Dataset::read("indicators", INDICATORS, &DatasetLimits::default());
+    let dataset = Arc::new(dataset.expect("a dataset"));
+    let mut engine = Engine::new(config, vec![plugin], &[dataset], &sink)
+        .expect("what loads can be run, given its dataset");
     let mut seen = Counted::default();
     for (name, bytes) in [
         ("events", EVENTS),
