@@ -218,7 +218,10 @@ fn data(u: &mut Unstructured<'_>) -> Result<DataSection> {
             _ => words.push(0),
         }
     }
-    active(RECORDS, words.into_iter().flat_map(u32::to_le_bytes).collect());
+    active(
+        RECORDS,
+        words.into_iter().flat_map(u32::to_le_bytes).collect(),
+    );
     Ok(data)
 }
 
