@@ -25,7 +25,7 @@ pub(crate) fn unlinked(base: &Path, path: &Path) -> Result<()> {
             Ok(found) => ensure!(
                 !found.is_symlink(),
                 "{} is a link{}; what is built here would be written or removed where it leads to. \
-                 Remove it, or name another place with --out or CARGO_TARGET_DIR",
+                 Remove it",
                 at.display(),
                 at.read_link()
                     .map(|to| format!(" to {}", to.display()))
