@@ -20,10 +20,10 @@ use palisade_events::{
     Values,
 };
 use palisade_pipeline::capabilities::Shard;
-use palisade_pipeline::partition::PartitionKey;
-use palisade_pipeline::state::{DEFAULT_BYTES, Holds, Rows, Span, TableSpec, Tables};
 use palisade_runtime::manifest::{Capability, Settings};
 use palisade_runtime::{Config, Plugin, Runtime, View};
+use palisade_state::partition::PartitionKey;
+use palisade_state::{DEFAULT_BYTES, Holds, Rows, Span, TableSpec, Tables};
 
 const ROWS: usize = 1024;
 /// Batches before the clock starts: more than a window's.

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use palisade_events::{Decision, Event, Finding};
 use palisade_pipeline::capabilities::LogSink;
-use palisade_pipeline::datasets::{Dataset, DatasetLimits};
 use palisade_pipeline::engine::{Engine, EngineConfig, Notice, Output, Poison, Summary};
-use palisade_pipeline::sources::{Limits, SourcePolicy, open};
 use palisade_runtime::manifest::{Capability, Settings};
 use palisade_runtime::{Config, Plugin, Runtime};
+use palisade_sources::{Limits, SourcePolicy, open};
+use palisade_state::datasets::{Dataset, DatasetLimits};
 
 use crate::guests::built;
 

@@ -13,12 +13,12 @@ use palisade_pipeline::capabilities::LogSink;
 use palisade_pipeline::engine::{
     Engine, EngineConfig, EngineError, Left, Notice, Output, Poison, Summary,
 };
-use palisade_pipeline::sources::{Limits as ReadLimits, SourcePolicy, open};
 use palisade_runtime::compile::{CacheLimits, CodeCache, Compiler};
 use palisade_runtime::manifest::{Capability, Settings};
 use palisade_runtime::{
     Config, Fault, FaultCause, InstantiateError, Limits, LoadError, LogLevel, Mode, Plugin, Runtime,
 };
+use palisade_sources::{Limits as ReadLimits, SourcePolicy, open};
 use palisade_tests::{capture, root, skip};
 
 /// Events of the usual run: flows to the ports from 1 to this.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use palisade_events::{Action, Attribution, Decision, Event, Verdict};
 use palisade_pipeline::engine::{Notice, Summary};
-use palisade_pipeline::sources::LetterCounts;
+use palisade_sources::LetterCounts;
 use serde_json::{Value, json};
 
 use crate::host::Loaded;

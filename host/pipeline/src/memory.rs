@@ -149,6 +149,15 @@ pub(crate) fn bytes(share: u64) -> usize {
 mod tests {
     use super::*;
 
+    #[test]
+    fn datasets_may_by_default_take_what_there_is_for_them() {
+        let most = Memory::of(None, 2).most_datasets();
+        assert_eq!(
+            palisade_state::datasets::DatasetLimits::default().held,
+            most
+        );
+    }
+
     fn sum(m: &Memory) -> u64 {
         m.program
             + m.datasets

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::contain::Panicked;
 use crate::symbols::Symbols;
-use crate::text::plain;
+use palisade_events::Panicked;
+use palisade_events::plain;
 
 /// What went wrong in a call.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

@@ -14,8 +14,10 @@ use crate::manifest::Manifest;
 use crate::parsing::{self, Chunk, Parsed, Recognition};
 use crate::plugin::{Exports, InstantiateError};
 use crate::symbols::Symbols;
-use crate::text::plain;
-use crate::{Fault, FaultCause, Mode, Trace, View, contain};
+use palisade_events::contain;
+use palisade_events::plain;
+
+use crate::{Fault, FaultCause, Mode, Trace, View};
 
 /// A timer that fired.
 #[derive(Clone, Debug, PartialEq, Eq)]

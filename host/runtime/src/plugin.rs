@@ -20,7 +20,8 @@ use crate::manifest::{
 use crate::preflight::{self, PreflightError};
 use crate::runtime::Code;
 use crate::symbols::Symbols;
-use crate::{Fault, FaultCause, Mode, Panicked, contain, manifest};
+use crate::{Fault, FaultCause, Mode, manifest};
+use palisade_events::{Panicked, contain};
 
 /// Why a component does not become a plugin.
 #[derive(Debug, thiserror::Error)]

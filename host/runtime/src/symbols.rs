@@ -18,9 +18,9 @@ use palisade_events::Digest;
 use wasmparser::{KnownCustom, Name, Parser, Payload};
 
 use crate::fault::MAX_NAME;
-use crate::text::plain;
 use held::Held;
 use inlined::Inlined;
+use palisade_events::plain;
 
 /// The largest debug file that is read, in bytes.
 pub const MAX_DEBUG_FILE: u64 = 32 << 20;

@@ -12,12 +12,12 @@ use palisade_events::{Decision, Event, Finding};
 use palisade_fuzz::worlds::{World, worlds};
 use palisade_fuzz::{MIB, script, splice};
 use palisade_pipeline::capabilities::LogSink;
-use palisade_pipeline::datasets::{Dataset, DatasetLimits};
 use palisade_pipeline::engine::{Engine, EngineConfig, Notice, Output, Poison};
-use palisade_pipeline::sources::{Limits as ReadLimits, SourcePolicy, open};
 use palisade_runtime::compile::Compiler;
 use palisade_runtime::manifest::{Capability, Settings, embed};
 use palisade_runtime::{Config, Limits, Mode, Runtime, inspect};
+use palisade_sources::{Limits as ReadLimits, SourcePolicy, open};
+use palisade_state::datasets::{Dataset, DatasetLimits};
 
 struct Stage {
     limits: Limits,

@@ -7,8 +7,8 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use palisade_pipeline::datasets::{Dataset, DatasetLimits};
 use palisade_pipeline::memory::Memory;
+use palisade_state::datasets::{Dataset, DatasetLimits};
 use palisade_tests::skip;
 
 use crate::run::palisade;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use clap::{Args, Subcommand};
-use palisade_pipeline::sources::{DeadLetters, Limits, SourcePolicy, open};
 use palisade_runtime::Plugin;
 use palisade_runtime::manifest::Role;
+use palisade_sources::{DeadLetters, Limits, SourcePolicy, open};
 
 use super::run::{Report, Told};
 use crate::context::Context;
@@ -73,7 +73,7 @@ impl Check {
             let name = path.display().to_string();
             let file = crate::named::open(path)?;
             let within = loaded.given.leaves(&self.host.memory());
-            let input = open(&name, file, &Limits::within(&within))?;
+            let input = open(&name, file, &Limits::within(within.compression))?;
             let source = engine.source(&name, &self.tenant)?;
             engine.read(input, SourcePolicy::vectors(source), &mut report)?;
             report.check()?;

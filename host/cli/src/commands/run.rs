@@ -13,9 +13,7 @@ use clap::Args;
 use palisade_events::json::write_event;
 use palisade_events::{Batch, Decision, Event, Finding, MAX_SEQ, Timestamp};
 use palisade_pipeline::engine::{Left, Notice, Output as Yield, Poison, Stop};
-use palisade_pipeline::sources::{
-    DeadLetters, Letter, Limits, Place, SourcePolicy, open, open_live,
-};
+use palisade_sources::{DeadLetters, Letter, Limits, Place, SourcePolicy, open, open_live};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::context::Context;
@@ -106,7 +104,7 @@ impl Run {
         config.dead_letters = letters.clone();
         config.until = self.until.map(|until| until.0);
         config.now = crate::host::clock();
-        let limits = Limits::within(&loaded.given.leaves(&self.host.memory()));
+        let limits = Limits::within(loaded.given.leaves(&self.host.memory()).compression);
         // Every input is looked at before the first is read: a wrong name costs no work.
         let mut inputs = Vec::new();
         for path in &self.inputs {

@@ -8,9 +8,9 @@ use super::ingest::Ingest;
 use super::merge::Merge;
 use super::output::{Notice, Output};
 use super::run::Engine;
-use crate::capture::{CaptureReader, Reject};
-use crate::flow::FlowTable;
-use crate::sources::{Input, SourcePolicy};
+use palisade_capture::flow::FlowTable;
+use palisade_capture::{CaptureReader, Reject};
+use palisade_sources::{Input, SourcePolicy};
 
 impl Engine {
     /// Reads a capture to its end.

@@ -10,11 +10,11 @@ use super::failure::OnFault;
 use super::graph::MAX_LEVELS;
 use super::stop::Stop;
 use super::workers::WorkerError;
-use crate::capture::ReadLimits;
-use crate::enrich::{EnrichError, Networks};
-use crate::flow::{FlowConfig, FragmentConfig, ReassemblyConfig};
-use crate::partition::PartitionKey;
-use crate::sources::{DeadLetters, Limits};
+use palisade_capture::ReadLimits;
+use palisade_capture::flow::{FlowConfig, FragmentConfig, ReassemblyConfig};
+use palisade_sources::enrich::{EnrichError, Networks};
+use palisade_sources::{DeadLetters, Limits};
+use palisade_state::partition::PartitionKey;
 
 /// The most worker threads.
 pub const MAX_WORKERS: usize = 256;

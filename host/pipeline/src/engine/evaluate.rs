@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use palisade_events::{Batch, Judgement, Verdict};
+use palisade_events::{Batch, Judgement, Panicked, Verdict, contain};
 use palisade_runtime::manifest::{OptionalExport, Role, World};
-use palisade_runtime::{Effects, Fault, Fired, Panicked, Plugin, View, contain};
+use palisade_runtime::{Effects, Fault, Fired, Plugin, View};
 
 use super::defect::{self, Spot};
 use super::draft::{Draft, Occasion, attribution, draft};
@@ -17,7 +17,7 @@ use super::route::{Routed, Shown, Tick};
 use super::seat::{Cost, Provide, Seat};
 use super::stop::Stop;
 use super::turns::{Turn, Turns};
-use crate::partition::PartitionKey;
+use palisade_state::partition::PartitionKey;
 
 /// Bytes that anything that is said takes until it is put out, beside what it holds.
 const HELD: usize = 512;

@@ -11,7 +11,7 @@ use super::output::{Notice, Output};
 use super::parse::ParseOutput;
 use super::recorded_flows;
 use super::run::Engine;
-use crate::sources::{EventReader, EventSink, Input, LogReader, SourcePolicy};
+use palisade_sources::{EventReader, EventSink, Input, LogReader, SourcePolicy};
 
 /// The most requests of an epoch.
 const MAX_REQUESTS: usize = 1024;

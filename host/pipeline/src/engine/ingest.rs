@@ -7,9 +7,11 @@ use palisade_events::{Endpoint, FlowId, FlowPhase, IpAddress, Transport};
 use palisade_runtime::ChunkDirection;
 
 use super::piece::{Order, Piece, Pieces};
-use crate::enrich::{Networks, Place};
-use crate::flow::{Chunk, Direction, FlowInfo, FlowSink, FlowUpdate, Phase, TransportKind};
-use crate::partition::PartitionKey;
+use palisade_capture::flow::{
+    Chunk, Direction, FlowInfo, FlowSink, FlowUpdate, Phase, TransportKind,
+};
+use palisade_sources::enrich::{Networks, Place};
+use palisade_state::partition::PartitionKey;
 
 /// News of a flow, with its place in the input; becomes a `network.flow` event.
 #[derive(Clone, Debug)]
@@ -194,7 +196,7 @@ impl FlowSink for Ingest<'_> {
 /// What a flow's packets and the networks say of it.
 fn context_of(info: &FlowInfo, networks: Option<&Networks>) -> FlowContext {
     let resolved = networks.map(|networks| {
-        let place = |e: &crate::flow::Endpoint| Place {
+        let place = |e: &palisade_capture::flow::Endpoint| Place {
             ip: IpAddress(e.address.0),
             vlan: info.vlans.iter().last(),
             mac: None,
@@ -202,7 +204,7 @@ fn context_of(info: &FlowInfo, networks: Option<&Networks>) -> FlowContext {
         networks.resolve(&place(&info.src), &place(&info.dst))
     });
     let resolved = resolved.unwrap_or_default();
-    let endpoint = |e: &crate::flow::Endpoint| Endpoint {
+    let endpoint = |e: &palisade_capture::flow::Endpoint| Endpoint {
         ip: IpAddress(e.address.0),
         port: e.port,
         ..Endpoint::default()

@@ -11,8 +11,8 @@ use palisade_runtime::manifest::{
 
 use super::place::Place;
 use super::turns::Turns;
-use crate::partition::{PartitionKey, part_of};
 use crate::predicates::{Answers, Filters};
+use palisade_state::partition::{PartitionKey, part_of};
 
 /// Where a plugin's events are evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -25,11 +25,11 @@ use super::trickle::Trickle;
 use super::watermark::Watermark;
 use super::workers::{Held, Workers};
 use crate::capabilities::{Listed, LogSink, Shard};
-use crate::datasets::Dataset;
 use crate::memory::{Memory, bytes};
 use crate::predicates::{Filter, Filters, Membership};
-use crate::sources::{Format, Input, Kinds, SourcePolicy};
-use crate::state::{DEFAULT_BYTES, LEAST_BYTES};
+use palisade_sources::{Format, Input, Kinds, SourcePolicy};
+use palisade_state::datasets::Dataset;
+use palisade_state::{DEFAULT_BYTES, LEAST_BYTES};
 
 /// Runs inputs through plugins.
 pub struct Engine {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use palisade_runtime::{Capabilities, Effects, Fault, Fired, Instance, Peaks, Plugin, contain};
+use palisade_events::contain;
+use palisade_runtime::{Capabilities, Effects, Fault, Fired, Instance, Peaks, Plugin};
 
 use super::allowance::Allowance;
 use super::route::Placement;

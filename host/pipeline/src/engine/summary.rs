@@ -41,7 +41,7 @@ impl PluginSummary {
 /// What a run did.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
-    /// Which [partition key](crate::partition::PartitionKey::identity) the run had: what runs
+    /// Which [partition key](palisade_state::partition::PartitionKey::identity) the run had: what runs
     /// must have in common to be compared where state tables are full.
     pub partition_key: String,
     /// Packets of captures.

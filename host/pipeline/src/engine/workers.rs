@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use palisade_runtime::{Panicked, contain};
+use palisade_events::{Panicked, contain};
 
 use super::evaluate::{EvaluateOutput, EvaluateWorker};
 use super::parse::{ParseOutput, ParseWorker};

@@ -21,9 +21,9 @@ pub use duration::{duration as parse_duration, size as parse_size};
 pub use error::ManifestError;
 use palisade_events::{FieldId, Kind, Mask, Severity, Transport};
 
-use crate::contain;
 pub use names::{Capability, OptionalExport, Ordering, Role, TableKind, World};
 use names::{TESTS, TRANSPORTS, host_only};
+use palisade_events::contain;
 pub use predicate::{Predicate, Test, Value};
 pub use schema::schema;
 pub use section::{MAX_SECTION_BYTES, SECTION, embed, extract};

@@ -8,11 +8,13 @@
 
 use std::sync::{Arc, Mutex};
 
-use palisade_events::{Batch, BatchBuilder, Body, Column, Kind, NetworkFlow, Source, Stamp};
+use palisade_events::{
+    Batch, BatchBuilder, Body, Column, Kind, NetworkFlow, Source, Stamp, contain,
+};
 use palisade_runtime::manifest::{Capability, Settings};
 use palisade_runtime::{
     Capabilities, Config, DatasetEntry, Fault, FaultCause, Fired, Hit, Instance, InstantiateError,
-    LogLevel, NoCapabilities, Plugin, Refusal, Runtime, View, contain,
+    LogLevel, NoCapabilities, Plugin, Refusal, Runtime, View,
 };
 use wit_parser::Resolve;
 

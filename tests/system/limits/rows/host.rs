@@ -1,7 +1,7 @@
 //! The host, in one run.
 
+use palisade_capture::flow::{FlowConfig, FragmentConfig, ReassemblyConfig};
 use palisade_pipeline::engine::EngineConfig;
-use palisade_pipeline::flow::{FlowConfig, FragmentConfig, ReassemblyConfig};
 use palisade_pipeline::memory::Memory;
 
 use crate::limits::Table;

@@ -1,8 +1,8 @@
 //! What is loaded.
 
-use palisade_pipeline::datasets::DatasetLimits;
 use palisade_runtime::compile::ChildLimits;
 use palisade_runtime::compile::ShapeLimits;
+use palisade_state::datasets::DatasetLimits;
 
 use super::REFUSED;
 use crate::limits::Table;

@@ -1,7 +1,7 @@
 //! A record of an input.
 
-use palisade_pipeline::capture::ReadLimits;
-use palisade_pipeline::sources::Limits as SourceLimits;
+use palisade_capture::ReadLimits;
+use palisade_sources::Limits as SourceLimits;
 
 use crate::limits::Table;
 use crate::limits::Unit::{Bytes, Count};

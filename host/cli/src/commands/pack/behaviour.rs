@@ -9,8 +9,8 @@ use palisade_events::{Batch, Decision, Digest, Event, Finding, Timestamp, event_
 use palisade_pack::Pack;
 use palisade_pipeline::engine::{EngineConfig, Notice, Output as Yield, Poison, Summary};
 use palisade_pipeline::memory::Memory;
-use palisade_pipeline::sources::{Limits, SourcePolicy, open};
 use palisade_runtime::Runtime;
+use palisade_sources::{Limits, SourcePolicy, open};
 use serde::Serialize;
 use serde_json::Value;
 

@@ -9,7 +9,7 @@ use clap::Args;
 use palisade_events::{Decision, Event, Finding, without_mark};
 use palisade_pack::{Labels, Pack, Restriction, Tlp};
 use palisade_pipeline::engine::{Notice, Output as Yield, Poison};
-use palisade_pipeline::sources::{Limits, SourcePolicy, open};
+use palisade_sources::{Limits, SourcePolicy, open};
 use serde_json::{Map, Value, json};
 
 use crate::host::{HostOptions, MAX_TEXT};

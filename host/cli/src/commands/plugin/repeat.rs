@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use palisade_events::{Decision, Event, Finding};
 use palisade_pipeline::engine::{Engine, Notice, Output, Poison, Stop, Summary};
-use palisade_pipeline::sources::{Limits, SourcePolicy, open};
+use palisade_sources::{Limits, SourcePolicy, open};
 
 use super::trial;
 use crate::vector::{Input, Vector};

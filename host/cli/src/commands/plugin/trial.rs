@@ -8,10 +8,10 @@ use palisade_events::Event;
 use palisade_events::json::write_event;
 use palisade_pipeline::capabilities::LogSink;
 use palisade_pipeline::engine::{Engine, EngineConfig, Output};
-use palisade_pipeline::enrich::Networks;
 use palisade_pipeline::memory::Memory;
-use palisade_pipeline::sources::{Limits, SourcePolicy, open};
 use palisade_runtime::Runtime;
+use palisade_sources::enrich::Networks;
+use palisade_sources::{Limits, SourcePolicy, open};
 
 use crate::host::{Given, Loaded, MAX_COMPONENT, told};
 use crate::vector::{Input, Vector};

@@ -4,10 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use palisade_events::Transport;
-use palisade_runtime::{
-    Chunk, ChunkDirection, Fault, FaultCause, Outcome, Parsed, ParsedTable, contain,
-};
+use palisade_events::{Transport, contain};
+use palisade_runtime::{Chunk, ChunkDirection, Fault, FaultCause, Outcome, Parsed, ParsedTable};
 
 use super::instance::SESSIONS;
 use super::output::ParseFailure;

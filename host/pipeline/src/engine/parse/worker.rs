@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use hashbrown::HashMap;
 use palisade_events::Transport;
-use palisade_runtime::{ChunkDirection, Fault, Instance, Panicked, Plugin, contain};
+use palisade_events::{Panicked, contain};
+use palisade_runtime::{ChunkDirection, Fault, Instance, Plugin};
 
 use super::instance::ParserInstance;
 use super::output::{ParseCost, ParseFailure, ParseOutput};

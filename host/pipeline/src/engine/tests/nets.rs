@@ -14,7 +14,7 @@ use palisade_runtime::{Config, LogLevel, Plugin, Runtime};
 use crate::capabilities::LogSink;
 use crate::engine::defect::{Spot, Wanted};
 use crate::engine::{Engine, EngineConfig, EngineError, Notice, Output, Poison, Summary};
-use crate::sources::{Limits, SourcePolicy, open};
+use palisade_sources::{Limits, SourcePolicy, open};
 
 /// A capture that holds Modbus, HTTP and much else.
 const CAPTURE: &str = "tests/captures/plant.pcap";
