@@ -29,10 +29,10 @@ mod symbols;
 mod view;
 
 pub use call::{Effects, Filed, FiledFinding};
-pub use capability::{Capabilities, DatasetEntry, Hit, LogLevel, NoCapabilities, Refusal};
+pub use capability::{Capabilities, DatasetEntry, Hit, LogLevel, NoCapabilities, Refusal, nothing};
 pub use engine::{EPOCH, EngineError, Mode};
 pub use fault::{Fault, FaultCause, Trace};
-pub use instance::{Fired, Instance, Peaks};
+pub use instance::{Fired, Instance, Lent, Peaks};
 pub use limits::Limits;
 pub use parsing::{Chunk, ChunkDirection, Outcome, Parsed, ParsedTable, Recognition};
 pub use plugin::{InstantiateError, LoadError, Plugin};

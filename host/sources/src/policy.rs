@@ -22,6 +22,11 @@ impl Kinds {
         all.filter(|kind| !host_only(*kind)).collect()
     }
 
+    /// Whether any of the others is among them.
+    pub fn meets(self, others: Kinds) -> bool {
+        self.0 & others.0 != 0
+    }
+
     /// Whether `kind` is among them.
     pub fn contains(self, kind: Kind) -> bool {
         self.0 & bit(kind) != 0

@@ -86,9 +86,14 @@ impl EventSink {
     }
 
     /// Counts so many bytes more as held for each event of these kinds.
-    #[must_use]
-    pub fn with_weight(mut self, kinds: Kinds, bytes: usize) -> Self {
+    pub fn set_weight(&mut self, kinds: Kinds, bytes: usize) {
         self.weight = (kinds, bytes);
+    }
+
+    /// Goes on with this number, of a source that has sent before.
+    #[must_use]
+    pub fn starting_at(mut self, seq: u64) -> Self {
+        self.next_seq = seq;
         self
     }
 

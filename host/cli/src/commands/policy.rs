@@ -8,12 +8,12 @@ use anyhow::{Result, ensure};
 use clap::{Args, Subcommand};
 use palisade_runtime::Plugin;
 use palisade_runtime::manifest::Role;
-use palisade_sources::{DeadLetters, Limits, SourcePolicy, open};
+use palisade_sources::{DeadLetters, Limits};
 
 use super::run::{Report, Told};
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::host::HostOptions;
+use crate::host::{HostOptions, Session};
 use crate::results::Results;
 
 #[derive(Debug, Subcommand)]
@@ -57,8 +57,12 @@ impl Check {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
         let format = context.format;
         let loaded = self.host.load_policies("request")?;
-        let config = self.host.config(&loaded.given)?;
-        let mut engine = loaded.engine(config, &crate::host::log_to_stderr())?;
+        let config = self.host.config()?;
+        let engine = loaded.engine(config, &crate::host::log_to_stderr())?;
+        let within = loaded.given.leaves(&self.host.memory());
+        let mut session = Session::new(engine, &self.tenant)
+            .with_vectors(true)
+            .within(Limits::within(within.compression));
         let mut report = Report {
             results: Results::new(context.output(), format, &loaded.plugins),
             progress: context.progress(),
@@ -69,16 +73,11 @@ impl Check {
         };
         for path in self.given.iter().chain([&self.request]) {
             // What was given has happened before: timers that were due by then have fired.
-            engine.settle(&mut report)?;
-            let name = path.display().to_string();
-            let file = crate::named::open(path)?;
-            let within = loaded.given.leaves(&self.host.memory());
-            let input = open(&name, file, &Limits::within(within.compression))?;
-            let source = engine.source(&name, &self.tenant)?;
-            engine.read(input, SourcePolicy::vectors(source), &mut report)?;
+            session.settle(&mut report)?;
+            session.file(path, &mut report)?;
             report.check()?;
         }
-        let done = engine.finish(&mut report)?;
+        let done = session.finish(&mut report)?;
         report.check()?;
         report.finish(&crate::summary::json(&done))?;
         ensure!(

@@ -12,13 +12,13 @@ use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 use palisade_events::json::write_event;
 use palisade_events::{Batch, Decision, Event, Finding, MAX_SEQ, Timestamp};
-use palisade_pipeline::engine::{Left, Notice, Output as Yield, Poison, Stop};
-use palisade_sources::{DeadLetters, Letter, Limits, Place, SourcePolicy, open, open_live};
+use palisade_pipeline::engine::{Clock, Left, Notice, Output as Yield, Poison, Stop};
+use palisade_sources::{DeadLetters, Letter, Limits, Place, open, open_live};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::host::HostOptions;
+use crate::host::{HostOptions, Session};
 use crate::output::Progress;
 use crate::results::Results;
 use crate::shortfall::shortfalls;
@@ -60,6 +60,16 @@ pub(crate) struct Run {
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
 
+    /// Take all inputs for one source of this name, as files are that were rotated; without it each
+    /// is a source of its own, with the name of its file
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+
+    /// What time it is: `system`, `events` to believe every event's time (as for a simulation), or
+    /// a time (RFC 3339); events dated more than 5 minutes ahead of it do not fire timers
+    #[arg(long, value_name = "TIME", default_value = "system", value_parser = clock)]
+    now: Clock,
+
     /// Let timers fire up to this time (RFC 3339) when the input has ended
     #[arg(long, value_name = "TIME")]
     until: Option<Timestamp>,
@@ -100,10 +110,10 @@ impl Run {
             Some(path) => DeadLetters::open(path, MAX_DEAD_LETTERS)
                 .with_context(|| format!("open the dead-letter file {}", path.display()))?,
         };
-        let mut config = self.host.config(&loaded.given)?;
+        let mut config = self.host.config()?;
         config.dead_letters = letters.clone();
         config.until = self.until.map(|until| until.0);
-        config.now = crate::host::clock();
+        config.clock = self.now;
         let limits = Limits::within(loaded.given.leaves(&self.host.memory()).compression);
         // Every input is looked at before the first is read: a wrong name costs no work.
         let mut inputs = Vec::new();
@@ -126,7 +136,8 @@ impl Run {
         // Only now: until then a signal ends the program, also where an input is silent.
         stop_on_signals(&config.stop)?;
         let log = crate::host::log_to_stderr();
-        let mut engine = loaded.engine(config, &log)?;
+        let engine = loaded.engine(config, &log)?;
+        let mut session = Session::new(engine, &self.tenant).with_vectors(self.vector);
         let events = match &self.events {
             None => None,
             Some(path) => Some(BufWriter::new(palisade_private::output::create(
@@ -142,16 +153,11 @@ impl Run {
             told: Told::default(),
         };
         for input in inputs {
-            let source = engine.source(&input.name, &self.tenant)?;
-            let policy = if self.vector {
-                SourcePolicy::vectors(source)
-            } else {
-                SourcePolicy::new(source)
-            };
-            engine.read(input, policy, &mut report)?;
+            let name = self.source.clone().unwrap_or_else(|| input.name.clone());
+            session.take(input, &name, &mut report)?;
             report.check()?;
         }
-        let done = engine.finish(&mut report)?;
+        let done = session.finish(&mut report)?;
         report.check()?;
         if let Some(mut events) = report.events.take() {
             events.flush().context("write the events")?;
@@ -214,6 +220,20 @@ impl Run {
             others.push((option, path));
         }
         Ok(())
+    }
+}
+
+/// Reads the option `--now`.
+fn clock(text: &str) -> Result<Clock, String> {
+    match text {
+        "system" => Ok(Clock::System),
+        "events" => Ok(Clock::Events),
+        time => match time.parse::<Timestamp>() {
+            Ok(time) => Ok(Clock::At(time.0)),
+            Err(error) => Err(format!(
+                "it is neither `system`, `events` nor a time: {error}"
+            )),
+        },
     }
 }
 

@@ -2,17 +2,17 @@
 
 mod given;
 mod load;
+mod session;
 mod settings;
 
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 use palisade_pipeline::capabilities::LogSink;
-use palisade_pipeline::engine::{Engine, EngineConfig, MAX_WORKERS, OnFault};
+use palisade_pipeline::engine::{Engine, EngineConfig, Generation, MAX_WORKERS, OnFault};
 use palisade_pipeline::memory::Memory;
 use palisade_runtime::compile::{CacheLimits, ChildLimits, CodeCache, Compiler, CompilerCommand};
 use palisade_runtime::manifest::{Capability, Settings, World, parse_duration, parse_size};
@@ -21,6 +21,7 @@ use palisade_runtime::{Config, Limits, Mode, Plugin, Runtime};
 pub(crate) use self::given::{Given, GivenOptions};
 use self::load::{LeftOut, Read, read, read_all};
 pub(crate) use self::load::{MAX_COMPONENT, MAX_TEXT, components, told};
+pub(crate) use self::session::Session;
 use crate::packs::PackOptions;
 use crate::partition_key::partition_key;
 use crate::places::{Places, open_private};
@@ -210,12 +211,11 @@ impl HostOptions {
     ///
     /// # Errors
     /// When there is no partition key that can be used.
-    pub(crate) fn config(&self, given: &Given) -> Result<EngineConfig> {
+    pub(crate) fn config(&self) -> Result<EngineConfig> {
         let mut config = EngineConfig {
             batch_rows: self.batch_rows.clamp(1, 1024),
             epoch: self.epoch.max(1),
             fresh: self.fresh_instances,
-            networks: given.networks.clone(),
             on_fault: self.on_fault,
             partition_key: partition_key(self.partition_key.as_deref())?,
             memory: self.memory.memory,
@@ -431,8 +431,9 @@ impl Loaded {
     /// # Errors
     /// When a worker cannot be started or a predicate cannot be prepared.
     pub(crate) fn engine(&self, config: EngineConfig, log: &LogSink) -> Result<Engine> {
-        let plugins = self.plugins.clone();
-        Ok(Engine::new(config, plugins, &self.given.datasets, log)?)
+        let (datasets, networks) = (self.given.datasets.clone(), self.given.networks.clone());
+        let generation = Generation::new(self.plugins.clone(), datasets, networks)?;
+        Ok(Engine::new(config, generation, log)?)
     }
 }
 
@@ -440,12 +441,6 @@ impl Loaded {
 fn name(plugin: &Plugin) -> (&str, &str) {
     let manifest = plugin.manifest();
     (&manifest.pack, &manifest.name)
-}
-
-/// What the clock says, in nanoseconds since 1970; nothing where it cannot be told.
-pub(crate) fn clock() -> Option<u64> {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    now.ok().and_then(|now| u64::try_from(now.as_nanos()).ok())
 }
 
 /// Writes the messages of plugins to stderr, from `info` on.

@@ -122,6 +122,11 @@ impl Workers {
         lists
     }
 
+    /// Takes back empty lists.
+    pub(crate) fn give_back(&mut self, pieces: Vec<Pieces>) {
+        self.spare = pieces;
+    }
+
     /// Goes on with the pieces that are not parsed to the end, and waits for it.
     pub(crate) fn parse_on(
         &mut self,

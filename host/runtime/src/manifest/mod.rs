@@ -221,11 +221,14 @@ impl Manifest {
             && self.indivisible().is_some()
     }
 
-    /// Why events and tables cannot be divided among workers: a subscription has no partition,
-    /// or a table is in the way. Those are `value` tables, whose keys the plugin makes itself,
+    /// Why events and tables cannot be divided among workers: the plugin sets timers, of which
+    /// nobody knows which row set them, a subscription has no partition, or a table is in the way. Those are `value` tables, whose keys the plugin makes itself,
     /// tables whose key lacks a field of a partition, and tables of fewer than
     /// [`DIVISIBLE_KEYS`] keys.
     pub fn indivisible(&self) -> Option<String> {
+        if self.asks_for(Capability::Timers) {
+            return Some("timers are the plugin's as a whole".to_owned());
+        }
         let undivided = self
             .subscriptions
             .iter()

@@ -10,7 +10,7 @@ use std::sync::Arc;
 #[cfg(test)]
 mod tests;
 
-/// Most pending timers of a plugin on a worker, all tenants together.
+/// Most pending timers of a plugin, all tenants together.
 pub const MAX_TIMERS: usize = 65_536;
 /// Most timers that a plugin is told of in one call.
 pub const MAX_FIRED: usize = 1024;

@@ -164,7 +164,7 @@ pub(super) fn fill(t: &mut Table) {
         &["tests::sizes_are_bounded"],
     );
     t.constant(
-        "pipeline/src/datasets/load.rs",
+        "state/src/datasets/load.rs",
         "MAX_LINE",
         Bytes,
         "a line of a dataset",
@@ -172,7 +172,7 @@ pub(super) fn fill(t: &mut Table) {
         &["tests::errors_say_line_and_field_and_what_to_write"],
     );
     t.constant(
-        "pipeline/src/datasets/load.rs",
+        "state/src/datasets/load.rs",
         "MAX_FIELDS",
         Count,
         "fields of an entry",
@@ -180,7 +180,7 @@ pub(super) fn fill(t: &mut Table) {
         &["tests::errors_say_line_and_field_and_what_to_write"],
     );
     t.constant(
-        "pipeline/src/datasets/entry.rs",
+        "state/src/datasets/entry.rs",
         "MAX_VALUE",
         Bytes,
         "the value of an entry",
@@ -188,7 +188,7 @@ pub(super) fn fill(t: &mut Table) {
         &["tests::sizes_are_bounded"],
     );
     t.constant(
-        "pipeline/src/datasets/entry.rs",
+        "state/src/datasets/entry.rs",
         "MAX_SAME_VALUE",
         Count,
         "entries with one value",
@@ -196,7 +196,7 @@ pub(super) fn fill(t: &mut Table) {
         &["tests::sizes_are_bounded"],
     );
     t.constant(
-        "pipeline/src/enrich/file.rs",
+        "sources/src/enrich/file.rs",
         "MAX_BYTES",
         Bytes,
         "a networks file",
@@ -204,7 +204,7 @@ pub(super) fn fill(t: &mut Table) {
         &["enrichment::networks_have_64_mib_and_no_more"],
     );
     t.constant(
-        "pipeline/src/enrich/file.rs",
+        "sources/src/enrich/file.rs",
         "MAX_PROBLEMS",
         Count,
         "problems of a networks file that are told",

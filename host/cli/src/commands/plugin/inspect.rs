@@ -271,7 +271,7 @@ fn shards(inspection: &Inspection, manifest: &Manifest) -> String {
     if inspection.one_shard_only
         && let Some(reason) = manifest.indivisible()
     {
-        return format!("one only: it keeps state, and {reason}");
+        return format!("one only: {reason}");
     }
     String::from("all")
 }

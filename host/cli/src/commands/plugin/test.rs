@@ -334,7 +334,7 @@ impl Bench<'_> {
             memory: self.memory,
             ..EngineConfig::default()
         };
-        let mut engine = trial::engine(
+        let mut session = trial::session(
             self.runtime,
             &subject.component,
             beside,
@@ -344,17 +344,17 @@ impl Bench<'_> {
         )?;
         let mut seen = Seen::of(subject, vector);
         trial::read(
-            &mut engine,
+            &mut session,
             "given.ndjson",
             trial::ndjson(&vector.given)?,
             &mut seen,
         )?;
         // What was given has happened before; only what follows from the input counts.
-        engine.settle(&mut seen)?;
+        session.settle(&mut seen)?;
         seen.begun = true;
         let (name, bytes) = trial::input(vector)?;
-        trial::read(&mut engine, name, bytes, &mut seen)?;
-        let done = engine.finish(&mut seen)?;
+        trial::read(&mut session, name, bytes, &mut seen)?;
+        let done = session.finish(&mut seen)?;
         if let Some(trouble) = seen.trouble() {
             bail!(log.below(&trouble));
         }

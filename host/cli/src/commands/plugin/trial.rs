@@ -7,13 +7,12 @@ use anyhow::{Context as _, Result, ensure};
 use palisade_events::Event;
 use palisade_events::json::write_event;
 use palisade_pipeline::capabilities::LogSink;
-use palisade_pipeline::engine::{Engine, EngineConfig, Output};
+use palisade_pipeline::engine::{EngineConfig, Output};
 use palisade_pipeline::memory::Memory;
 use palisade_runtime::Runtime;
 use palisade_sources::enrich::Networks;
-use palisade_sources::{Limits, SourcePolicy, open};
 
-use crate::host::{Given, Loaded, MAX_COMPONENT, told};
+use crate::host::{Given, Loaded, MAX_COMPONENT, Session, told};
 use crate::vector::{Input, Vector};
 
 /// A component, and how to name it in messages.
@@ -36,19 +35,19 @@ impl Component {
     }
 }
 
-/// An engine with the plugin, with those that run beside it, and with what the vector says
+/// A session of the plugin, with those that run beside it, and with what the vector says
 /// that they are given.
 ///
 /// # Errors
 /// When a plugin cannot be loaded, or a dataset of the vector is missing or wrong.
-pub(super) fn engine(
+pub(super) fn session(
     runtime: &Runtime,
     plugin: &Component,
     beside: &[Component],
     vector: &Vector,
     config: EngineConfig,
     log: &LogSink,
-) -> Result<Engine> {
+) -> Result<Session> {
     let mut given = Given::within(&Memory::of(config.memory, config.workers));
     for (name, bytes) in &vector.datasets {
         given.add_dataset(name, &bytes[..])?;
@@ -67,29 +66,24 @@ pub(super) fn engine(
         "{}; put it into `datasets/` of the vector",
         told(&loaded.left_out)
     );
-    let config = EngineConfig {
-        networks: loaded.given.networks.clone(),
-        ..config
-    };
-    loaded.engine(config, log)
+    let engine = loaded.engine(config, log)?;
+    Ok(Session::new(engine, "vector").with_vectors(true))
 }
 
-/// Puts what a vector gives into the engine, as the source with this name.
+/// Puts what a vector gives into the session, as the source with this name.
 ///
 /// # Errors
 /// When the engine cannot go on.
 pub(super) fn read(
-    engine: &mut Engine,
+    session: &mut Session,
     name: &str,
     bytes: Vec<u8>,
     out: &mut dyn Output,
 ) -> Result<()> {
-    let source = engine.source(name, "vector")?;
-    if !bytes.is_empty() {
-        let input = open(name, Cursor::new(bytes), &Limits::default())?;
-        engine.read(input, SourcePolicy::vectors(source), out)?;
+    match bytes.is_empty() {
+        true => Ok(()),
+        false => session.read(name, Cursor::new(bytes), out),
     }
-    Ok(())
 }
 
 /// The input of a vector with its name and as bytes.

@@ -15,7 +15,7 @@ use super::output::{ParseCost, ParseFailure, ParseOutput};
 use super::session::{Seat, Session, State};
 use crate::engine::allowance::Allowance;
 use crate::engine::isolate::Budget;
-use crate::engine::piece::{Order, Piece, Pieces};
+use crate::engine::piece::{Order, Piece, Pieces, SourceFlow};
 use crate::engine::stop::Stop;
 
 /// The most instances of one parser in one worker.
@@ -50,16 +50,16 @@ pub(super) struct Queued {
 /// Recognises and parses the flows of one shard.
 pub(crate) struct ParseWorker {
     pub(super) parsers: Vec<Arc<Plugin>>,
-    pub(super) sessions: HashMap<u64, Session>,
+    pub(super) sessions: HashMap<SourceFlow, Session>,
     pub(super) instances: Vec<Vec<ParserInstance>>,
     pub(super) queues: Vec<Vec<Vec<Queued>>>,
     /// Flows with pieces that recognition has not looked at, in order of arrival.
-    pub(super) unknown: Vec<u64>,
+    pub(super) unknown: Vec<SourceFlow>,
     /// Recognised flows for which their parser, named by its position, had no place free.
-    pub(super) placeless: Vec<(usize, u64)>,
-    closing: Vec<(Seat, u64)>,
+    pub(super) placeless: Vec<(usize, SourceFlow)>,
+    closing: Vec<(Seat, SourceFlow)>,
     /// Flows whose end came while recognition was under way.
-    ended: Vec<u64>,
+    ended: Vec<SourceFlow>,
     /// Of each parser, whether it is in quarantine.
     pub(super) retired: Arc<[AtomicBool]>,
     /// Of each parser, what isolating a flow may still take in this epoch.
@@ -71,7 +71,7 @@ pub(crate) struct ParseWorker {
     booked: usize,
     /// Flows of which something was held, in the order in which they came; not all are still
     /// unknown.
-    pub(super) probing: VecDeque<u64>,
+    pub(super) probing: VecDeque<SourceFlow>,
     epoch: u64,
     /// Whether pieces of the epoch before are still to be parsed.
     unfinished: bool,
