@@ -2,14 +2,16 @@
 
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Result;
+use palisade_events::Source;
 use palisade_pipeline::engine::{Engine, Output, Summary};
 use palisade_sources::{Input, Limits, SourcePolicy, open};
 
 /// An engine, and whose the inputs are that it reads.
 pub(crate) struct Session {
-    pub(crate) engine: Engine,
+    engine: Engine,
     tenant: String,
     vectors: bool,
     limits: Limits,
@@ -66,12 +68,20 @@ impl Session {
     /// # Errors
     /// When the engine cannot go on.
     pub(crate) fn take(&mut self, input: Input, name: &str, out: &mut dyn Output) -> Result<()> {
-        let source = self.engine.source(name, &self.tenant)?;
+        let source = self.source(name)?;
         let policy = match self.vectors {
             true => SourcePolicy::vectors(source),
             false => SourcePolicy::new(source),
         };
         Ok(self.engine.read(input, policy, out)?)
+    }
+
+    /// The source of this name. Sources are numbered in the order in which they are asked for.
+    ///
+    /// # Errors
+    /// When there are too many.
+    pub(crate) fn source(&mut self, name: &str) -> Result<Arc<Source>> {
+        Ok(self.engine.source(name, &self.tenant)?)
     }
 
     /// Lets everything come out that the inputs so far have caused: they happened before what is

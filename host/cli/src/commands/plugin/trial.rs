@@ -80,6 +80,8 @@ pub(super) fn read(
     bytes: Vec<u8>,
     out: &mut dyn Output,
 ) -> Result<()> {
+    // What is given is the first source, whether or not there is any.
+    session.source(name)?;
     match bytes.is_empty() {
         true => Ok(()),
         false => session.read(name, Cursor::new(bytes), out),
