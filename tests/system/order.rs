@@ -12,7 +12,7 @@ use palisade_tests::{root, skip};
 use serde_json::Value;
 
 /// The program, and a folder with the components of `puppet` and `escalate`.
-fn built() -> Option<&'static (PathBuf, PathBuf)> {
+pub(crate) fn built() -> Option<&'static (PathBuf, PathBuf)> {
     static BUILT: OnceLock<Option<(PathBuf, PathBuf)>> = OnceLock::new();
     let build = || {
         let target = std::env::var_os("CARGO_TARGET_DIR")
@@ -35,7 +35,7 @@ fn built() -> Option<&'static (PathBuf, PathBuf)> {
 }
 
 /// Where the component of `divided` is.
-fn divided() -> PathBuf {
+pub(crate) fn divided() -> PathBuf {
     root().join("target/divided")
 }
 
@@ -63,7 +63,7 @@ fn palisade(more: &[&str]) -> Option<Command> {
     Some(command)
 }
 
-fn event(at: u64, source: u64, operation: &str) -> String {
+pub(crate) fn event(at: u64, source: u64, operation: &str) -> String {
     let (minutes, seconds, millis) = (at / 60_000, at / 1000 % 60, at % 1000);
     format!(
         "{{\"kind\":\"network.app\",\"time\":\"2025-06-01T10:{minutes:02}:{seconds:02}.{millis:03}Z\",\

@@ -29,16 +29,6 @@ pub(crate) fn action(action: &Action) -> String {
     }
 }
 
-/// The id of a request, if its kind has one.
-fn request_id(request: &Event) -> String {
-    match &request.body {
-        palisade_events::Body::ReportDisclosure(body) => body.request.clone(),
-        palisade_events::Body::ReportPiRequest(body) => body.request.clone(),
-        palisade_events::Body::ReportIntel(body) => body.notice.clone(),
-        body => format!("{} at {}", body.kind().name(), request.envelope.time),
-    }
-}
-
 fn verdict(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Permit => "permit".to_owned(),
@@ -55,7 +45,7 @@ fn verdict(verdict: &Verdict) -> String {
 pub(crate) fn decision_lines(request: &Event, decision: &Decision) -> Vec<String> {
     let mut lines = vec![format!(
         "{}: {}",
-        request_id(request),
+        request.request_name(),
         verdict(&decision.verdict)
     )];
     for judgement in &decision.judgements {
@@ -120,7 +110,7 @@ pub(crate) fn notice(notice: Notice) -> String {
 
 /// A decision for a program.
 pub(crate) fn decision_json(request: &Event, decision: &Decision) -> Value {
-    json!({ "request": request_id(request), "decision": decision })
+    json!({ "request": request.request_name(), "decision": decision })
 }
 
 fn seconds(time: Duration) -> String {

@@ -75,7 +75,9 @@ impl Journal {
         limits: Limits,
     ) -> Result<(Journal, Recovered), JournalError> {
         let files: Box<dyn Files> = Box::new(files);
-        let names = files.list().map_err(JournalError::io("list", "its folder"))?;
+        let names = files
+            .list()
+            .map_err(JournalError::io("list", "its folder"))?;
         let mut firsts: Vec<u64> = names.iter().filter_map(|n| segment::first_of(n)).collect();
         firsts.sort_unstable();
         let mut journal = Journal {
@@ -261,7 +263,10 @@ impl Journal {
         let firsts = self.segments.iter().map(|(first, _)| *first);
         // The segment that holds it, and those after it.
         let mut segments: Vec<u64> = firsts.collect();
-        let holds = segments.iter().rposition(|first| *first <= from).unwrap_or(0);
+        let holds = segments
+            .iter()
+            .rposition(|first| *first <= from)
+            .unwrap_or(0);
         segments.drain(..holds);
         let first = segments.first().copied().unwrap_or(self.last + 1);
         segments.reverse();

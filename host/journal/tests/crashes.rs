@@ -69,7 +69,9 @@ impl Disk {
     fn stop(&self, mut chance: impl FnMut() -> u8) {
         let mut state = self.0.lock().unwrap();
         let known = state.known.clone();
-        state.files.retain(|name, _| known.contains(name) || chance() % 2 == 0);
+        state
+            .files
+            .retain(|name, _| known.contains(name) || chance() % 2 == 0);
         for file in state.files.values_mut() {
             let mut there = file.synced.clone();
             for (at, bytes) in std::mem::take(&mut file.writes) {
@@ -171,7 +173,9 @@ const LIMITS: Limits = Limits {
 
 fn records(journal: &Journal, from: u64) -> Vec<Record> {
     let records = journal.read(from).expect("it can be read");
-    records.collect::<Result<_, _>>().expect("no record is damaged")
+    records
+        .collect::<Result<_, _>>()
+        .expect("no record is damaged")
 }
 
 fn bytes(number: u64, length: usize) -> Vec<u8> {
@@ -253,7 +257,10 @@ fn a_failed_sync_ends_it() {
     journal.append(b"second").unwrap();
     disk.fail_after(0, Failure::Broken);
     let error = journal.sync().unwrap_err().to_string();
-    assert!(error.contains("cannot sync 00000000000000000001.journal"), "{error}");
+    assert!(
+        error.contains("cannot sync 00000000000000000001.journal"),
+        "{error}"
+    );
     // A second attempt would succeed, and prove nothing.
     assert!(matches!(journal.sync(), Err(JournalError::Spent)));
     assert!(matches!(journal.append(b"third"), Err(JournalError::Spent)));
@@ -296,12 +303,25 @@ fn a_record_that_is_damaged_is_told_and_not_passed_over() {
     let Err(error) = Journal::open(disk.clone(), LIMITS) else {
         panic!("it is damaged");
     };
-    assert!(matches!(error, JournalError::Damaged { number: 2, at: 924, .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            JournalError::Damaged {
+                number: 2,
+                at: 924,
+                ..
+            }
+        ),
+        "{error}"
+    );
     // At the end it is what a crash leaves, and is cut off for good.
     disk.bytes("00000000000000000001.journal", |bytes| bytes[1000] ^= 1);
     disk.bytes("00000000000000000009.journal", |bytes| bytes[1000] ^= 1);
     let (mut journal, recovered) = Journal::open(disk.clone(), LIMITS).unwrap();
-    assert_eq!((recovered.last, recovered.cut.map(|cut| cut.at)), (9, Some(924)));
+    assert_eq!(
+        (recovered.last, recovered.cut.map(|cut| cut.at)),
+        (9, Some(924))
+    );
     assert_eq!(journal.append(b"anew").unwrap(), 10);
     journal.sync().unwrap();
     drop(journal);
@@ -319,10 +339,18 @@ fn what_is_no_segment_or_missing_is_told() {
     }
     journal.sync().unwrap();
     drop(journal);
-    disk.0.lock().unwrap().files.remove("00000000000000000005.journal");
+    disk.0
+        .lock()
+        .unwrap()
+        .files
+        .remove("00000000000000000005.journal");
     assert!(matches!(
         Journal::open(disk.clone(), LIMITS),
-        Err(JournalError::Gap { wanted: 5, found: 9, .. })
+        Err(JournalError::Gap {
+            wanted: 5,
+            found: 9,
+            ..
+        })
     ));
     disk.bytes("00000000000000000001.journal", |bytes| bytes[0] = b'X');
     assert!(matches!(
@@ -347,7 +375,10 @@ fn on_a_real_disk_records_come_back_and_nobody_else_may_write() {
     let (journal, recovered) = Journal::open(folder().unwrap(), LIMITS).unwrap();
     assert_eq!((recovered.last, recovered.cut), (21, None));
     let read = records(&journal, 15);
-    assert_eq!(read.iter().map(|r| r.number).collect::<Vec<_>>(), (15..=21).collect::<Vec<_>>());
+    assert_eq!(
+        read.iter().map(|r| r.number).collect::<Vec<_>>(),
+        (15..=21).collect::<Vec<_>>()
+    );
     assert_eq!(read[6].bytes.len(), 10_000);
     assert_eq!(records(&journal, 22), []);
     let mode = |entry: std::fs::DirEntry| {

@@ -93,7 +93,10 @@ impl Engine {
     }
 
     /// Waits for the epoch that is being evaluated, if there is one, and puts it out.
-    pub(super) fn collect(&mut self, out: &mut dyn Output) -> Result<(), EngineError> {
+    ///
+    /// # Errors
+    /// When the engine cannot go on.
+    pub fn collect(&mut self, out: &mut dyn Output) -> Result<(), EngineError> {
         let outputs = self.workers.collect()?;
         self.conclude(outputs, out)
     }

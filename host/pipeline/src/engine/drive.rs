@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use palisade_capture::ReadLimits;
-use palisade_sources::{EventSink, Format, Input, LogReader, SourcePolicy};
+use palisade_sources::{Format, Input, SourcePolicy};
 
 use super::config::EngineError;
-use super::feed::{CaptureFeed, Feed, Intake, LogFeed};
+use super::feed::{CaptureFeed, Feed, Intake};
 use super::output::Output;
 use super::run::Engine;
 use super::stop::Stoppable;
@@ -41,17 +41,7 @@ impl Engine {
             )));
         };
         let next = self.merge(&policy.source).next_seq();
-        let sink = EventSink::new(policy)
-            .with_max_rows(self.config.batch_rows)
-            .starting_at(next);
-        let name = input.name.clone();
-        let seen = (input.consumed.clone(), input.remarks.clone());
-        let config = &self.config;
-        let networks = self.generation.networks.clone();
-        let letters = config.dead_letters.clone();
-        let reader = LogReader::new(input, &config.limits, networks, letters);
-        let reader = reader.map_err(|_| EngineError::Capture(name.clone()))?;
-        Ok(Box::new(LogFeed::new(name, reader, sink, seen, stop)))
+        Ok(Box::new(self.terms().log(input, policy, next)?))
     }
 
     /// Reads one input to its end. Several are read one after another; the watermark never goes

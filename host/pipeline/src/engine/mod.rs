@@ -61,7 +61,7 @@ pub use clock::Clock;
 pub use config::{EngineConfig, EngineError, MAX_WORKERS};
 pub use evaluate::{Left, Poison};
 pub use failure::OnFault;
-pub use feed::{Epoch, Feed, Intake, Progress};
+pub use feed::{Epoch, Feed, Intake, LogFeed, Progress, Terms};
 pub use generation::{Generation, PluginKey};
 pub use output::{Notice, Output, TOLD_DATAGRAMS};
 pub use parse::ParseCost;

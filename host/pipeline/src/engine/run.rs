@@ -166,6 +166,11 @@ impl Engine {
         Ok(source)
     }
 
+    /// What it did so far.
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
     /// Ends a phase of the run: everything that the inputs so far have caused comes out before
     /// this returns, and what comes out later is caused by what is read later.
     ///

@@ -7,7 +7,7 @@ use std::time::Instant;
 use palisade_events::{Batch, Source};
 
 use super::config::EngineError;
-use super::feed::Epoch;
+use super::feed::{Epoch, Terms};
 use super::merge::Merge;
 use super::output::Output;
 use super::parse::ParseOutput;
@@ -20,16 +20,18 @@ impl Engine {
     /// is believed), for a [`Feed`](super::Feed) to fill.
     pub fn epoch(&mut self, source: &Arc<Source>, now: Option<u64>) -> Epoch {
         Epoch {
-            source: Arc::clone(source),
-            generation: Arc::clone(&self.generation),
-            now,
-            records: self.config.epoch,
-            bytes: self.epoch_bytes,
-            key: self.config.partition_key,
-            captured: false,
             pieces: self.workers.pieces(),
-            news: Vec::new(),
-            batches: Vec::new(),
+            ..self.terms().epoch(source, now)
+        }
+    }
+
+    /// How epochs are filled, for feeds that are read in threads of their own.
+    pub fn terms(&self) -> Terms {
+        Terms {
+            config: self.config.clone(),
+            generation: Arc::clone(&self.generation),
+            bytes: self.epoch_bytes,
+            workers: self.workers.len(),
         }
     }
 
@@ -51,6 +53,9 @@ impl Engine {
             ..
         } = epoch;
         let slot = source.slot;
+        if pieces.is_empty() {
+            pieces = self.workers.pieces();
+        }
         let parsing = !self.generation.parsers.is_empty();
         if parsing && batches.iter().any(recorded_flows::has_unknown) {
             recorded_flows::pieces(&batches, &mut pieces);
@@ -95,6 +100,19 @@ impl Engine {
             self.summary.cuts += 1;
             (parsed, evaluated) = self.workers.parse_on()?;
         }
+    }
+
+    /// Lets time pass where no source has said anything for a while: the watermark follows the
+    /// clock, and timers fire. Whether it moved.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    pub fn follow(&mut self, now: u64, out: &mut dyn Output) -> Result<bool, EngineError> {
+        let Some(tick) = self.watermark.follow(now) else {
+            return Ok(false);
+        };
+        self.begin(Vec::new(), vec![tick], out)?;
+        Ok(true)
     }
 
     /// What is known of a source.

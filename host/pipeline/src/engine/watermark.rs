@@ -12,6 +12,9 @@ const SECOND: u64 = 1_000_000_000;
 /// The most nanoseconds by the clock for which a source that says nothing holds back the others.
 const PATIENCE: u64 = 300 * SECOND;
 
+/// For how many nanoseconds by the clock nobody speaks before the watermark follows the clock.
+const SILENCE: u64 = 2 * SECOND;
+
 /// The watermark: the time up to which events are taken to have come.
 ///
 /// Each source has come as far as its latest event, less the lateness; the watermark is where the
@@ -103,6 +106,22 @@ impl Watermark {
             .map(|reach| reach.latest)
             .filter(|latest| *latest > 0);
         reached.min().unwrap_or(u64::MAX)
+    }
+
+    /// The clock says that it is `now`: where every open source that is current has said nothing
+    /// for a while, the watermark goes on without them. One that told of times long past is not
+    /// current: what it says next is not late because nobody spoke.
+    pub(crate) fn follow(&mut self, now: u64) -> Option<Tick> {
+        let mut open = self.sources.values().peekable();
+        open.peek()?;
+        let waits = |reach: &Reach| {
+            let current = reach.latest.saturating_add(PATIENCE) >= reach.heard;
+            current && now.saturating_sub(reach.heard) >= SILENCE
+        };
+        if !open.all(waits) {
+            return None;
+        }
+        self.tick(u64::MAX, now.saturating_sub(self.lateness))
     }
 
     /// A source has ended and holds nobody back.

@@ -100,8 +100,8 @@ pub(super) struct RawSubscription {
     #[serde(default)]
     #[schemars(schema_with = "schema::fields", extend("maxItems" = MAX_FIELDS))]
     pub fields: Vec<String>,
-    /// Fields whose values choose the worker. A plugin with `state` or `timers` runs on one worker
-    /// unless every subscription has some and every table's key holds them.
+    /// Fields whose values choose the worker. A plugin with `state` runs on one worker unless every
+    /// subscription has some and every table's key holds them; one with `timers` always does.
     #[serde(default)]
     #[schemars(schema_with = "schema::fields")]
     pub partition_by: Vec<String>,

@@ -91,9 +91,11 @@ impl CaptureFeed {
 impl Feed for CaptureFeed {
     fn fill(&mut self, epoch: &mut Epoch) -> Progress {
         let generation = Arc::clone(&epoch.generation);
+        let mut pieces = std::mem::take(&mut epoch.pieces);
+        pieces.resize_with(epoch.workers, Default::default);
         let mut ingest = Ingest::new(
             self.source.slot,
-            std::mem::take(&mut epoch.pieces),
+            pieces,
             !generation.parsers.is_empty(),
             epoch.key,
             generation.networks.as_deref(),

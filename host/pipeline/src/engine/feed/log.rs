@@ -4,17 +4,20 @@ use std::sync::Arc;
 
 use palisade_events::{Batch, Source};
 use palisade_sources::enrich::{EnrichError, Networks};
-use palisade_sources::{Consumed, Counts, EventReader as _, EventSink, LogReader, Remarks};
+use palisade_sources::{Consumed, Counts, EventReader as _, EventSink, Input, LogReader, Remarks};
 
-use super::{Epoch, Feed, Intake, Progress};
+use super::{Epoch, Feed, Intake, Progress, Terms};
+use crate::engine::config::EngineError;
 use crate::engine::output::Notice;
 use crate::engine::stop::Stop;
 
 /// The most requests of an epoch: decisions are held until it is over.
 const MAX_REQUESTS: usize = 1024;
+/// Bytes that a request counts for at most.
+const MAX_WEIGHT: usize = 1 << 20;
 
 /// A log, and the batches that it is read into.
-pub(crate) struct LogFeed {
+pub struct LogFeed {
     name: String,
     reader: LogReader,
     sink: EventSink,
@@ -47,6 +50,25 @@ impl LogFeed {
         }
     }
 
+    /// Bytes of the input, decompressed, that are done with: where reading goes on after a
+    /// restart. Between two calls of [`fill`](Feed::fill) it lies between two records.
+    pub fn offset(&self) -> u64 {
+        self.reader.counts().bytes
+    }
+
+    /// Goes on with another input of the same source, such as the file that came after one
+    /// which was rotated; numbers go on.
+    ///
+    /// # Errors
+    /// When the input is a capture.
+    pub fn renew(&mut self, input: Input, terms: &Terms) -> Result<(), EngineError> {
+        self.name.clone_from(&input.name);
+        (self.consumed, self.remarks) = (input.consumed.clone(), input.remarks.clone());
+        self.reader = terms.reader(input)?;
+        (self.ended, self.broken) = (false, None);
+        Ok(())
+    }
+
     fn breaks_off(&mut self, why: String) {
         // The first is the cause of the others.
         self.broken.get_or_insert(why);
@@ -73,7 +95,7 @@ impl Feed for LogFeed {
             self.ended = true;
         }
         if !self.ended {
-            let weight = epoch.bytes / MAX_REQUESTS;
+            let weight = (epoch.bytes / MAX_REQUESTS).min(MAX_WEIGHT);
             self.sink.set_weight(epoch.generation.requests, weight);
             let read = self
                 .reader

@@ -6,6 +6,7 @@
 
 mod capture;
 mod log;
+mod terms;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +20,8 @@ use super::output::Notice;
 use super::piece::Pieces;
 
 pub(crate) use capture::CaptureFeed;
-pub(crate) use log::LogFeed;
+pub use log::LogFeed;
+pub use terms::Terms;
 
 /// How far a call to [`Feed::fill`] came.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,14 +84,25 @@ pub struct Epoch {
     pub(crate) records: usize,
     /// Bytes after which it is full.
     pub(crate) bytes: usize,
+    /// How many workers there are.
+    pub(crate) workers: usize,
     /// Chooses the worker of a flow.
     pub(crate) key: PartitionKey,
     /// It is of a capture: what its flows yield is told.
     pub(crate) captured: bool,
-    /// Bytes of flows, for each worker.
+    /// Bytes of flows, for each worker; empty: there are none.
     pub(crate) pieces: Vec<Pieces>,
     /// News of flows.
     pub(crate) news: Vec<FlowNews>,
     /// Records, numbered as if nothing came between them.
     pub(crate) batches: Vec<Batch>,
+}
+
+impl Epoch {
+    /// The same epoch, which is full at no time: for what is known to have been one before.
+    #[must_use]
+    pub fn whole(mut self) -> Epoch {
+        (self.records, self.bytes) = (usize::MAX, usize::MAX);
+        self
+    }
 }
