@@ -64,6 +64,9 @@ fn of_a_cut_capture_the_packets_before_the_cut_are_read() {
                 ran.stderr
             );
             assert_eq!(ran.stderr.lines().count(), 2, "{cut}: {}", ran.stderr);
+        } else if packets == 0 {
+            let says = "cut.pcap: it holds no packet";
+            assert!(ran.stderr.contains(says), "{cut}: {}", ran.stderr);
         } else {
             assert_eq!(ran.stderr, "", "{cut}");
         }

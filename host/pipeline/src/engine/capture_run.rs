@@ -41,6 +41,8 @@ impl Engine {
         );
         let networks = self.config.networks.clone();
         let mut ended = false;
+        // Whether the input has said that there is nothing more, rather than broken off.
+        let mut whole = false;
         while !ended {
             let began = Instant::now();
             let mut paused = false;
@@ -61,7 +63,7 @@ impl Engine {
                 }
                 match reader.next_packet() {
                     Ok(Some(packet)) => table.packet(&packet, &mut ingest),
-                    Ok(None) => ended = true,
+                    Ok(None) => (ended, whole) = (true, true),
                     Err(error) if error.is_pause() => {
                         paused = true;
                         break;
@@ -104,6 +106,12 @@ impl Engine {
         }
         for remark in input.remarks.take() {
             out.notice(unreadable(remark));
+        }
+        if whole && reader.packets() == 0 && !self.config.stop.is_asked() {
+            self.summary.empty_inputs += 1;
+            out.notice(unreadable(
+                "it holds no packet, so there is nothing of it to evaluate".into(),
+            ));
         }
         self.summary.packets += reader.packets();
         self.summary.bytes += reader.bytes();

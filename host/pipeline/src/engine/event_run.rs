@@ -94,6 +94,11 @@ impl Engine {
                 counts.bad
             )
         });
+        let is_empty = counts.bad + counts.events == 0 && broken.is_none();
+        let empty = (is_empty && !self.config.stop.is_asked()).then(|| {
+            self.summary.empty_inputs += 1;
+            "it holds no record, so there is nothing of it to evaluate".to_owned()
+        });
         let absent = counts.absent.map(|absent| {
             let endless = counts.endless;
             format!(
@@ -101,7 +106,7 @@ impl Engine {
             )
         });
         let remarks = remarks.take();
-        for problem in [more, none, absent, broken]
+        for problem in [more, none, empty, absent, broken]
             .into_iter()
             .flatten()
             .chain(remarks)
