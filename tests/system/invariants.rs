@@ -204,3 +204,35 @@ fn the_commands_of_the_readme_do_what_they_say() {
         assert!(!stderr.contains("panicked"), "{command}: {stderr}");
     }
 }
+
+#[test]
+fn help_and_readmes_say_the_same_of_what_workers_may_change() {
+    let Some((program, _)) = crate::run::palisade() else {
+        return;
+    };
+    let help = Command::new(program).args(["run", "--help"]).output();
+    let help = String::from_utf8(help.expect("palisade runs").stdout).expect("help is text");
+    let said = |text: &str| {
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        text.contains("save where limits are reached that are counted and told")
+    };
+    assert!(said(&help), "{help}");
+    for page in ["README.md", "host/README.md"] {
+        assert!(said(&text(&root().join(page))), "{page}");
+    }
+    // What the list of exceptions leaves out would be promised.
+    let page = text(&root().join("host/README.md"));
+    let (_, list) = page
+        .split_once("### What the number of workers may change")
+        .expect("the list");
+    let list = list.split("###").next().unwrap_or_default();
+    for exception in [
+        "epoch",
+        "memory of a plugin",
+        "sessions of a parser",
+        "timers",
+        "quarantine",
+    ] {
+        assert!(list.contains(exception), "{exception}");
+    }
+}

@@ -287,6 +287,7 @@ pub(crate) fn json(done: &Summary) -> Value {
         "mended_records": done.mended_records,
         "endless": done.endless,
         "broken_inputs": done.broken_inputs,
+        "empty_inputs": done.empty_inputs,
         "findings": done.findings,
         "decisions": done.decisions,
         "denied": done.denied,

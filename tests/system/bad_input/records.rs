@@ -250,6 +250,7 @@ fn a_run_that_has_no_plugin_left_is_refused_before_it_reads() {
         return palisade_tests::skip("`make plugins` has not built intel-detect");
     }
     bench.plugins = pack;
+    bench.beside.clear();
     let ran = bench.read(&[&input]);
     assert_eq!(ran.code, Some(2), "{}", ran.stderr);
     for says in [

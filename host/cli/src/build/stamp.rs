@@ -19,14 +19,19 @@ use serde::{Deserialize, Serialize};
 use crate::places::open_private;
 
 /// What a folder may have at its top that nothing is built from: what was built, what was
-/// installed, what is tested with, and what git and palisade keep.
-const NO_INPUTS: [&str; 6] = [
+/// installed, what is tested with, and what palisade, git and editors keep; `.cache` is clangd's.
+/// What code takes from there all the same, compilers list.
+const NO_INPUTS: [&str; 10] = [
     "target",
     "node_modules",
     "vectors",
-    ".git",
     ".palisade",
     ".palisade-sdk",
+    ".git",
+    ".cache",
+    ".idea",
+    ".vscode",
+    ".zed",
 ];
 
 /// The most bytes of all files that a plugin is built from, as far as palisade reads them.
@@ -123,13 +128,13 @@ impl Stamp {
         Ok(blake3::keyed_hash(key, &serde_json::to_vec(self)?))
     }
 
-    /// Remembers a build.
+    /// The stamp with its MAC, as it is kept.
     ///
     /// # Errors
-    /// When the file cannot be written.
-    pub(super) fn write(self, path: &Path, key: &StampKey) -> Result<()> {
+    /// When it has no form as JSON.
+    pub(super) fn sealed(self, key: &StampKey) -> Result<Vec<u8>> {
         let mac = self.mac(key)?.to_hex().to_string();
-        super::write(path, &serde_json::to_vec(&Sealed { mac, stamp: self })?)
+        Ok(serde_json::to_vec(&Sealed { mac, stamp: self })?)
     }
 }
 
@@ -281,7 +286,14 @@ mod tests {
 
         fs::create_dir(path.join("target")).unwrap();
         fs::write(path.join("target/a.wasm"), "built").unwrap();
-        for kept in [".git", ".palisade-sdk"] {
+        for kept in [
+            ".git",
+            ".palisade-sdk",
+            ".cache",
+            ".idea",
+            ".vscode",
+            ".zed",
+        ] {
             fs::create_dir(path.join(kept)).unwrap();
             fs::write(path.join(kept).join("HEAD"), "kept").unwrap();
         }
@@ -358,7 +370,7 @@ mod tests {
             dir: None,
             files: Vec::new(),
         };
-        stamp().write(&path, &[1; 32]).unwrap();
+        fs::write(&path, stamp().sealed(&[1; 32]).unwrap()).unwrap();
         assert!(Stamp::read(&path, &[1; 32]).is_some());
         assert!(Stamp::read(&path, &[2; 32]).is_none());
         let text = fs::read_to_string(&path).unwrap();
@@ -367,6 +379,14 @@ mod tests {
         assert_ne!(forged, text);
         fs::write(&path, forged).unwrap();
         assert!(Stamp::read(&path, &[1; 32]).is_none());
+        // A larger one is not read, whatever the rest is.
+        let padded = |bytes: u64| {
+            let mut sealed = stamp().sealed(&[1; 32]).unwrap();
+            sealed.resize(usize::try_from(bytes).unwrap(), b' ');
+            fs::write(&path, sealed).unwrap();
+            Stamp::read(&path, &[1; 32]).is_some()
+        };
+        assert_eq!([16 << 20, (16 << 20) + 1].map(padded), [true, false]);
         // As it was kept before there were keys.
         fs::write(&path, serde_json::to_vec(&stamp()).unwrap()).unwrap();
         assert!(Stamp::read(&path, &[1; 32]).is_none());

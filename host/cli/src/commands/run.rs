@@ -21,7 +21,7 @@ use crate::exit::Exit;
 use crate::host::{HostOptions, Session};
 use crate::output::Progress;
 use crate::results::Results;
-use crate::shortfall::shortfalls;
+use crate::shortfall::{Judges, shortfalls};
 use crate::summary;
 
 /// The most bytes of the dead-letter file; what does not fit is counted.
@@ -37,8 +37,12 @@ const MAX_TOLD: u64 = 20;
 /// Runs inputs through plugins, in one pass
 ///
 /// Accepted are pcap and pcapng captures, Suricata EVE JSON, Zeek logs and Palisade
-/// NDJSON, plain or compressed with gzip or zstd, told apart by what they hold. Exit code 1
-/// says that something was found or denied.
+/// NDJSON, plain or compressed with gzip or zstd, told apart by what they hold.
+///
+/// Exit codes: 0 done, nothing found; 1 done, and something was found or denied; 2 an error, or less
+/// was evaluated than that may seem to say: no plugin is left, or none of what was read is for one;
+/// every record is bad, or with --strict any; an input broke off; a plugin faulted on all it was shown;
+/// a signal ended the run. Inputs that hold nothing are told, and with --strict an error.
 #[derive(Debug, Args)]
 pub(crate) struct Run {
     /// Files, read one after another; `-` is standard input
@@ -83,7 +87,8 @@ pub(crate) struct Run {
     #[arg(long)]
     vector: bool,
 
-    /// End with exit code 2 when any record of an input could not be read
+    /// End with exit code 2 when any record of an input could not be read, an input holds nothing,
+    /// or nothing of what was read was for a detector or policy
     #[arg(long)]
     strict: bool,
 }
@@ -100,6 +105,13 @@ impl Run {
             !loaded.plugins.is_empty(),
             "no plugin is left to evaluate anything; do what is said above of each, or name \
              others with --plugins"
+        );
+        let judges = Judges::of(&loaded.plugins);
+        ensure!(
+            judges.are_there() || self.events.is_some(),
+            "none of the plugins ({}) is a detector or policy, so nothing would be evaluated; name \
+             some with --plugins, or write what the parsers yield with --events FILE",
+            judges.parsers.join(", ")
         );
         for (option, path) in self.outputs() {
             crate::named::check_output(option, path)?;
@@ -173,11 +185,12 @@ impl Run {
             palisade_events::json::write_visible_pretty(&mut text, &json)?;
             palisade_private::output::write(path, 0o644, &text)?;
         }
-        let shortfalls = shortfalls(&done, self.strict);
-        for shortfall in &shortfalls {
-            crate::output::warn(shortfall);
+        let mut is_error = false;
+        for shortfall in shortfalls(&done, &judges, self.strict) {
+            crate::output::warn(&shortfall.what);
+            is_error |= shortfall.is_error;
         }
-        if !shortfalls.is_empty() {
+        if is_error {
             return Ok(Exit::Error);
         }
         Ok(Exit::found(done.findings + done.denied > 0))

@@ -48,19 +48,21 @@ pub(crate) struct HostOptions {
     #[command(flatten)]
     memory: MemoryOption,
 
-    /// Worker threads, 1 to 256; what comes out does not depend on it [default: one a core]
+    /// Worker threads, 1 to 256; what comes out does not depend on it, save where limits are reached
+    /// that are counted and told (host/README.md lists them) [default: one a core]
     #[arg(long, value_name = "N", value_parser = workers, allow_negative_numbers = true)]
     workers: Option<usize>,
 
-    /// The most rows of a batch; what comes out does not depend on it
+    /// The most rows of a batch; what comes out depends on it as little as on the workers
     #[arg(long, value_name = "N", default_value_t = 1024, hide = true)]
     batch_rows: usize,
 
-    /// The most packets or records of an epoch; what comes out does not depend on it
+    /// The most packets or records of an epoch; what comes out depends on it as little as on the
+    /// workers
     #[arg(long, value_name = "N", default_value_t = 16_384, hide = true)]
     epoch: usize,
 
-    /// A new instance for every call; what comes out does not depend on it
+    /// A new instance for every call; what comes out depends on it as little as on the workers
     #[arg(long, hide = true)]
     fresh_instances: bool,
 
@@ -154,7 +156,7 @@ impl HostOptions {
         );
         self.packs.check_loose(&files)?;
         let mut loaded = Loaded::new(given);
-        self.packs.load(&runtime, &mut loaded)?;
+        self.packs.load(&runtime, &self.memory(), &mut loaded)?;
         loaded.add_files(&runtime, &files)?;
         loaded.sort()?;
         settings::check(&loaded, &passed_over, self.given.settings.as_deref())?;
@@ -172,7 +174,7 @@ impl HostOptions {
             components(path, &mut files)?;
         }
         self.packs.check_loose(&files)?;
-        self.packs.load(runtime, loaded)?;
+        self.packs.load(runtime, &self.memory(), loaded)?;
         loaded.add_files(runtime, &files)
     }
 

@@ -1,6 +1,8 @@
 //! What is said of plugins that do not run, of names that there are not, and of inputs that lie in
 //! the wrong place.
 
+use std::path::Path;
+
 use predicates::str::contains;
 
 use crate::made;
@@ -417,4 +419,68 @@ fn options_and_files_that_are_wrong() {
         "lst=list.ndjson",
     ];
     run(dir, &given).stderr(contains("names the dataset `lst`; they name none"));
+}
+
+/// A file of so many zero bytes, which take no room.
+fn hole(path: &Path, bytes: u64) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::File::create(path).unwrap().set_len(bytes).unwrap();
+}
+
+#[test]
+fn files_that_are_larger_than_any_of_their_kind_are_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    project(dir, "1.0.0");
+    std::fs::write(dir.join("in.ndjson"), "{}\n").unwrap();
+    let mib = 1 << 20;
+    for (file, most, command, within, beyond) in [
+        (
+            "large.wasm",
+            64 * mib,
+            "run in.ndjson --plugins large.wasm",
+            "not begin as WebAssembly does",
+            "large.wasm: it has more than 67108864 bytes",
+        ),
+        (
+            "large.wasm",
+            64 * mib,
+            "plugin inspect large.wasm",
+            "not begin as WebAssembly does",
+            "large.wasm has more than 64.0 MiB",
+        ),
+        (
+            "guard/telnet/vectors/plain/input.bin",
+            256 * mib,
+            "pack build guard --out g.tar",
+            "",
+            "input.bin: it has more than 268435456 bytes",
+        ),
+    ] {
+        let path = dir.join(file);
+        for (bytes, told) in [(most, within), (most + 1, beyond)] {
+            // Where it is taken, a pack of that size would be written.
+            if !told.is_empty() {
+                hole(&path, bytes);
+                refused(dir, command, &[told]);
+            }
+        }
+        std::fs::remove_file(path).unwrap();
+    }
+}
+
+#[test]
+fn a_folder_of_plugins_has_100_000_files_and_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let plugins = dir.join("plugins");
+    std::fs::create_dir(&plugins).unwrap();
+    std::fs::write(dir.join("in.ndjson"), "{}\n").unwrap();
+    for number in 0..100_000 {
+        std::fs::File::create(plugins.join(number.to_string())).unwrap();
+    }
+    let command = "run in.ndjson --plugins plugins";
+    refused(dir, command, &["there is no component"]);
+    std::fs::write(plugins.join("more"), "").unwrap();
+    refused(dir, command, &["more than 100000 files and folders"]);
 }

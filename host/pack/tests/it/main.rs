@@ -9,6 +9,7 @@ mod content;
 mod documents;
 mod hidden;
 mod labels;
+mod large;
 mod lifecycle;
 mod origin;
 mod site;

@@ -24,11 +24,13 @@ pub(crate) const MAX_INPUT_SLOT: u16 = MAX_SLOT - MAX_LEVELS as u16;
 /// How a run is set up.
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
-    /// Worker threads; what comes out does not depend on it.
+    /// Worker threads; what comes out does not depend on it, save where limits are reached that are
+    /// counted and told (see `engine`).
     pub workers: usize,
-    /// The most rows of a batch, 1 to 1,024; what comes out does not depend on it.
+    /// The most rows of a batch, 1 to 1,024; what comes out depends on it as little as on `workers`.
     pub batch_rows: usize,
-    /// The most packets or events of an epoch; what comes out does not depend on it.
+    /// The most packets or events of an epoch; what comes out depends on it as little as on
+    /// `workers`.
     pub epoch: usize,
     /// Bytes that the host may take; see [`Memory`](crate::memory::Memory) for who gets what,
     /// and for what `None` stands for.

@@ -100,6 +100,7 @@ impl super::Summary {
         self.endless += intake.endless;
         self.evicted += intake.evicted;
         self.broken_inputs += u64::from(intake.broken);
+        self.empty_inputs += u64::from(intake.empty);
         for (reason, count) in &intake.packets_skipped {
             *self.packets_skipped.entry(reason).or_default() += count;
         }

@@ -11,8 +11,8 @@
 //!
 //! An epoch ends early where what was read of it takes much memory, which does not show either.
 //! What a plugin may use of an epoch (see `allowance`) is limited, and where plugins say more
-//! of one than may be held it is cut: beyond those limits, which are there for attacks, both
-//! show. `crate::memory` says how much everything may take.
+//! of one than may be held it is cut, and sessions of parsers end early for want of places: beyond
+//! those limits, which are there for attacks, both show; `host/README.md` lists them. `crate::memory` says how much everything may take.
 //!
 //! Findings are events too. Plugins have levels: those that are shown findings of others stand
 //! above them (see `graph`), and an epoch passes through the levels one after another. Where

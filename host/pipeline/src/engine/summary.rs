@@ -56,6 +56,8 @@ pub struct Summary {
     pub endless: u64,
     /// Inputs that could not be read to their end.
     pub broken_inputs: u64,
+    /// Inputs that were read to their end, and hold no packet and no record.
+    pub empty_inputs: u64,
     /// Bytes read.
     pub bytes: u64,
     /// Events by kind.

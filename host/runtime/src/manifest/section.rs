@@ -149,6 +149,23 @@ mod tests {
     }
 
     #[test]
+    fn components_lie_a_hundred_deep_and_no_more() {
+        let nested = |levels: u32| {
+            let mut inner = empty();
+            for _ in 1..levels {
+                let mut outer = wasm_encoder::Component::new();
+                let (id, data) = (4, &inner[..]);
+                outer.section(&wasm_encoder::RawSection { id, data });
+                inner = outer.finish();
+            }
+            extract(&append(inner, b"m")).map(str::to_owned)
+        };
+        assert_eq!(nested(100).unwrap(), "m");
+        let error = nested(101).unwrap_err().to_string();
+        assert!(error.contains("more than 100 levels"), "{error}");
+    }
+
+    #[test]
     fn nested_sections_garbage_and_modules_do_not_count() {
         let inner = append(empty(), b"inner");
         let mut outer = wasm_encoder::Component::new();

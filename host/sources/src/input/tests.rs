@@ -245,3 +245,20 @@ fn nothing_and_unknown() {
             && unknown.contains("Zeek logs in JSON or in columns")
     );
 }
+
+#[test]
+fn a_hole_of_4_gib_is_passed_over_and_no_larger_one() {
+    let behind = |zeros: u64| {
+        let stream = io::repeat(0).take(zeros).chain(Cursor::new(LINE));
+        open("x", stream, &Limits::default())
+    };
+    let mut input = behind(4 << 30).unwrap();
+    let mut line = Vec::new();
+    input.stream.read_to_end(&mut line).unwrap();
+    assert!(line.ends_with(LINE), "{} bytes", line.len());
+    let refused = behind((4 << 30) + PEEK as u64).err();
+    assert!(
+        matches!(refused, Some(OpenError::Unknown { .. })),
+        "{refused:?}"
+    );
+}

@@ -239,7 +239,8 @@ pub(super) struct Renamed {
     pub(super) path: Option<String>,
 }
 
-/// The record under the sensor's own names; none if it has them already, or cannot be read.
+/// The record under the sensor's own names; none if it has them already, has too many, or cannot be
+/// read.
 pub(super) fn rename(sensor: Sensor, text: &str) -> Option<Renamed> {
     let mut fields = Vec::new();
     collect(sensor, text, "", 0, &mut fields)?;
@@ -307,6 +308,9 @@ fn collect<'t>(
             collect(sensor, raw.get(), &format!("{name}."), depth + 1, to)?;
         } else if to.len() < MAX_NAMES {
             to.push((name, raw));
+        } else {
+            // What a record without its last fields says is not what it said.
+            return None;
         }
     }
     Some(())
@@ -336,5 +340,32 @@ impl<'de> Visitor<'de> for Fields {
             fields.push((key, map.next_value()?));
         }
         Ok(fields)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn renamed(text: &str) -> Option<String> {
+        rename(Sensor::Zeek, text).map(|renamed| renamed.text)
+    }
+
+    #[test]
+    fn names_are_put_together_four_objects_deep() {
+        let text = r#"{"@timestamp":1,"source":{"a":{"b":{"c":{"d":{"e":1}}}}}}"#;
+        let own = r#"{"ts":1,"source.a.b.c.d":{"e":1}}"#;
+        assert_eq!(renamed(text).as_deref(), Some(own));
+    }
+
+    #[test]
+    fn a_record_of_more_than_1024_names_is_left_as_it_is() {
+        let record = |names: usize| {
+            let fields = (1..names).map(|at| format!("\"f{at}\":0,"));
+            format!("{{{}\"@timestamp\":1}}", fields.collect::<String>())
+        };
+        let full = renamed(&record(1024)).expect("it is renamed");
+        assert!(full.ends_with("\"f1023\":0,\"ts\":1}"), "{full}");
+        assert_eq!(renamed(&record(1025)), None);
     }
 }

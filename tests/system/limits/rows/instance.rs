@@ -281,7 +281,7 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "bytes of a call of `parse`",
         "the next call",
-        &[],
+        &["floods::a_parser_is_given_no_more_than_a_mebibyte_in_a_call"],
     );
     t.constant(
         "runtime/src/parsing.rs",
@@ -313,7 +313,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "frames of a guest's backtrace that are kept",
         "cut",
-        &[],
+        &["fault::what_a_guest_says_of_its_abort_is_bounded_and_harmless"],
     );
     t.constant(
         "runtime/src/fault.rs",

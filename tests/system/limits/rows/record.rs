@@ -230,7 +230,7 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "zeros before the first record",
         "refused",
-        &[],
+        &["tests::a_hole_of_4_gib_is_passed_over_and_no_larger_one"],
     );
     t.constant(
         "sources/src/records/opening.rs",
@@ -254,7 +254,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "objects deep that names are put together",
         "left as they are",
-        &[],
+        &["names::names_are_put_together_four_objects_deep"],
     );
     t.constant(
         "sources/src/recover/names.rs",
@@ -262,7 +262,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "names of a record that are put together",
         "left as they are",
-        &[],
+        &["names::a_record_of_more_than_1024_names_is_left_as_it_is"],
     );
     t.constant(
         "sources/src/recover/pieces.rs",

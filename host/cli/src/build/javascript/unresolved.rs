@@ -5,6 +5,7 @@ use palisade_runtime::manifest::Capability;
 use super::boundary::{CHECKED, IMPORT};
 use crate::build::Project;
 use crate::build::project::files_with;
+use crate::build::within;
 use crate::build::world::VERSION;
 
 /// What modules of the SDK are imported by.
@@ -79,7 +80,7 @@ fn of_the_host(interface: &str, project: &Project) -> String {
 fn line(project: &Project, importer: &str, written: &str) -> Option<usize> {
     let files = files_with(&project.dir, "js").ok()?;
     let file = files.iter().find(|file| file.ends_with(importer))?;
-    let text = std::fs::read_to_string(file).ok()?;
+    let text = within::text(file).ok()??;
     let quoted = ['"', '\''].map(|quote| format!("{quote}{written}{quote}"));
     let names = |line: &str| quoted.iter().any(|quoted| line.contains(quoted));
     text.lines().position(names).map(|line| line + 1)

@@ -58,7 +58,7 @@ const CUTS: [Cut; 8] = [
 pub(super) const GIVEN: u64 = 1;
 pub(super) const INPUT: u64 = 2;
 /// Set to `1` it writes what comes out to `expected.ndjson`.
-const BLESS: &str = "PALISADE_BLESS";
+pub(super) const BLESS: &str = "PALISADE_BLESS";
 
 /// Run the vectors of plugins
 ///
@@ -284,7 +284,9 @@ impl Bench<'_> {
             if !text.is_empty() {
                 text.push('\n');
             }
-            return bless(&vector.expected.path, &text);
+            // Of `PROJECT/vectors/NAME`.
+            let project = dir.ancestors().nth(2).unwrap_or(dir);
+            return bless(project, &vector.expected.path, &text);
         }
         let Some(expected) = &vector.expected.values else {
             return Ok(Outcome::Differs(said.below(&format!(

@@ -21,6 +21,8 @@ pub(crate) struct CaptureFeed {
     table: FlowTable<FlowState>,
     stop: Stop,
     ended: bool,
+    /// The input has said that there is nothing more, rather than broken off.
+    whole: bool,
     broken: Option<CaptureError>,
     consumed: Consumed,
     remarks: Remarks,
@@ -43,6 +45,7 @@ impl CaptureFeed {
             name: input.name,
             source,
             ended: reader.is_none(),
+            whole: false,
             reader,
             table: FlowTable::new(flow),
             stop,
@@ -50,6 +53,11 @@ impl CaptureFeed {
             consumed: input.consumed,
             remarks: input.remarks,
         }
+    }
+
+    fn is_empty(&self) -> bool {
+        let packets = self.reader.as_ref().map(CaptureReader::packets);
+        self.whole && packets == Some(0)
     }
 
     /// Reads packets until the epoch is full, and closes all flows at the end.
@@ -68,7 +76,7 @@ impl CaptureFeed {
             } else {
                 match reader.next_packet() {
                     Ok(Some(packet)) => self.table.packet(&packet, ingest),
-                    Ok(None) => self.ended = true,
+                    Ok(None) => (self.ended, self.whole) = (true, true),
                     Err(error) if error.is_pause() => {
                         progress.paused = true;
                         break;
@@ -125,13 +133,16 @@ impl Feed for CaptureFeed {
             bytes: reader.map_or(0, CaptureReader::bytes),
             evicted: self.table.flow_counts().evicted,
             broken: self.broken.is_some(),
+            empty: self.is_empty(),
             ..Intake::default()
         }
     }
 
     fn notices(&mut self) -> Vec<Notice> {
         let broken = self.broken.take().map(|error| error.to_string());
-        let problems = broken.into_iter().chain(self.remarks.take());
+        let nothing = "it holds no packet, so there is nothing of it to evaluate";
+        let empty = self.is_empty().then(|| nothing.to_owned());
+        let problems = broken.into_iter().chain(self.remarks.take()).chain(empty);
         let notice = |problem| Notice::Input {
             name: self.name.clone(),
             problem,

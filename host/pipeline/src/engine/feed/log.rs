@@ -69,6 +69,12 @@ impl LogFeed {
         Ok(())
     }
 
+    fn is_empty(&self) -> bool {
+        let counts = self.reader.counts();
+        let nothing = counts.bad + counts.events == 0;
+        self.ended && nothing && self.broken.is_none() && !self.stop.is_asked()
+    }
+
     fn breaks_off(&mut self, why: String) {
         // The first is the cause of the others.
         self.broken.get_or_insert(why);
@@ -137,6 +143,7 @@ impl Feed for LogFeed {
             mended_records: counts.mended,
             endless: counts.endless,
             broken: self.broken.is_some(),
+            empty: self.is_empty(),
             ..Intake::default()
         }
     }
@@ -150,7 +157,7 @@ impl Feed for LogFeed {
             problem: report.to_string(),
         });
         let counts = self.reader.counts();
-        let rest = remarks_of(&counts, reports.len() as u64)
+        let rest = remarks_of(&counts, reports.len() as u64, self.is_empty())
             .into_iter()
             .chain(self.broken.take())
             .chain(self.remarks.take())
@@ -163,7 +170,7 @@ impl Feed for LogFeed {
 }
 
 /// What is to be said of these counts, where so many bad records are told one by one.
-fn remarks_of(counts: &Counts, told: u64) -> Vec<String> {
+fn remarks_of(counts: &Counts, told: u64, empty: bool) -> Vec<String> {
     let mut remarks = Vec::new();
     let more = counts.bad.saturating_sub(told);
     if more > 0 {
@@ -176,6 +183,9 @@ fn remarks_of(counts: &Counts, told: u64) -> Vec<String> {
             "none of its {} records became an event; the reasons are those above",
             counts.bad
         ));
+    }
+    if empty {
+        remarks.push("it holds no record, so there is nothing of it to evaluate".to_owned());
     }
     if let Some(absent) = &counts.absent {
         let endless = counts.endless;

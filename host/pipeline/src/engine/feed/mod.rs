@@ -51,6 +51,8 @@ pub struct Intake {
     pub evicted: u64,
     /// It could not be read to its end.
     pub broken: bool,
+    /// It was read to its end, and holds no packet and no record.
+    pub empty: bool,
 }
 
 /// An input that is read epoch by epoch.
