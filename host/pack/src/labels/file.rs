@@ -2,10 +2,11 @@
 
 use palisade_events::without_mark;
 
-use super::markup;
+use super::keyed;
 use super::mention::Manner;
 use super::node::Node;
 use super::read::{Form, Reader};
+use super::views::{self, View};
 use super::{Carried, Labels, capture, picture, table};
 use crate::invisible::{is_leftward, is_override};
 
@@ -71,7 +72,7 @@ pub(crate) fn other(path: &str, bytes: &[u8]) -> Carried {
         // Settings say nothing of their own colour.
         reader.form = Form::Event;
         reader.record(&node);
-        reader.text(&markup::comments(text), Manner::Prose);
+        prose(&mut reader, &comments(text));
         return reader.finish(Some(text));
     }
     let structured = matches!(end.as_str(), "json" | "ndjson" | "jsonl" | "stix" | "csaf");
@@ -107,15 +108,18 @@ pub(crate) fn text(path: &str, text: &str) -> Carried {
     reader.finish(None)
 }
 
-/// Reads data of a form that is not taken apart, such as XML, YAML and tables, as it stands and as
-/// those see it who replace entities and leave tags out.
+/// Reads data of a form that is not taken apart, such as XML, YAML and tables, in all ways that it
+/// may be read.
 fn data(reader: &mut Reader<'_>, text: &str) {
     reader.text(text, Manner::Data);
-    if let Some(decoded) = markup::decoded(text) {
-        reader.text(&decoded, Manner::Data);
-    }
-    for shown in markup::shown(text) {
-        reader.text(&shown, Manner::Prose);
+    keyed::read(reader, text);
+    let problem = views::each(text, &mut |view| match view {
+        View::Written(text) => reader.text(text, Manner::Data),
+        View::Seen(text) => seen(reader, text),
+        View::Aside(text) => reader.text(text, Manner::Prose),
+    });
+    if let Some(problem) = problem {
+        reader.not_read("", problem);
     }
     own_entities(reader, text);
 }
@@ -132,29 +136,38 @@ fn own_entities(reader: &mut Reader<'_>, text: &str) {
     reader.line = None;
 }
 
-/// Reads a text as it stands, with entities replaced, and as it is shown.
+/// Reads a text in all ways that it may be read, and tells what of it cannot.
 fn prose(reader: &mut Reader<'_>, text: &str) {
+    if let Some(problem) = all_ways(reader, text) {
+        reader.not_read("", problem);
+    }
+}
+
+fn all_ways(reader: &mut Reader<'_>, text: &str) -> Option<&'static str> {
+    seen(reader, text);
+    views::each(text, &mut |view| match view {
+        View::Written(text) | View::Seen(text) => seen(reader, text),
+        View::Aside(text) => reader.text(text, Manner::Prose),
+    })
+}
+
+/// Reads a text as people see it: also without the signs of emphasis of Markdown, and of what they
+/// are written with to stand for themselves, and its tables.
+fn seen(reader: &mut Reader<'_>, text: &str) {
+    const SIGNS: [char; 4] = ['*', '`', '~', '\\'];
     reader.text(text, Manner::Prose);
-    // What stands in tags, such as the text in place of a picture.
-    if let Some(decoded) = markup::decoded(text) {
-        reader.text(&decoded, Manner::Prose);
+    reader.text(&table::tables(text), Manner::Prose);
+    if text.contains(SIGNS) {
+        reader.text(&text.replace(SIGNS, ""), Manner::Prose);
     }
-    let shown = markup::shown(text);
-    for text in &shown {
-        reader.text(text, Manner::Prose);
-    }
-    let as_it_stands = [text.to_owned()];
-    let tables = if shown.is_empty() {
-        &as_it_stands[..]
-    } else {
-        &shown
-    };
-    for text in tables {
-        reader.text(&table::tables(text), Manner::Prose);
-        if let Some(bare) = markup::unemphasised(text) {
-            reader.text(&bare, Manner::Prose);
-        }
-    }
+}
+
+/// What follows the first `#` of each line of TOML. In a string that is no comment, but nobody
+/// who means no colour writes one there.
+fn comments(text: &str) -> String {
+    let comments = text.lines().map(|line| line.split_once('#'));
+    let comments: Vec<&str> = comments.map(|c| c.map_or("", |(_, c)| c)).collect();
+    comments.join("\n")
 }
 
 /// Bytes as text, of which some may be in UTF-16: without its zeroes, but with this for one that
@@ -174,12 +187,12 @@ fn narrow(bytes: &[u8], end: Option<u8>) -> Vec<u8> {
     out
 }
 
-/// Reads the texts that stand in something that is none. Its bytes form signs of direction by
-/// chance.
+/// Reads the texts that stand in something that is none. Its bytes form signs of direction, and
+/// sequences of terminals, by chance.
 fn passing(reader: &mut Reader<'_>, bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let seen = |c: &char| !is_override(*c) && !is_leftward(*c);
-    prose(reader, &text.chars().filter(seen).collect::<String>());
+    all_ways(reader, &text.chars().filter(seen).collect::<String>());
 }
 
 /// Reads one document, or one on each line; whether that is what the text is.

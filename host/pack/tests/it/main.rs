@@ -11,6 +11,7 @@ mod hidden;
 mod labels;
 mod lifecycle;
 mod origin;
+mod readings;
 mod site;
 mod statements;
 mod threats;
