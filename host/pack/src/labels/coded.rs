@@ -39,8 +39,8 @@ pub(super) fn escapes(text: &str) -> Option<String> {
         [b'\\', b'u', ..] => hex(rest, 2, 4, 4),
         [b'\\', b'U', ..] => hex(rest, 2, 8, 8),
         [b'\\', a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', ..] => {
-            let code = (a - b'0') << 6 | (b - b'0') << 3 | (c - b'0');
-            Some((Some(char::from(code)), 4))
+            let c = char::from((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'));
+            (!c.is_control()).then_some((Some(c), 4))
         }
         [b'%' | b'=', ..] if hex(rest, 1, 2, 2).is_some() => {
             let (c, length) = hex(rest, 1, 2, 2)?;
@@ -132,7 +132,7 @@ fn replaced(
         };
         add(&mut out, &text[done..from], &mut owed);
         owed += usize::from(c.is_none());
-        out.extend(c.map(|c| if c == '\n' { ' ' } else { c }));
+        out.extend(c);
         at = from + length;
         done = at;
     }
@@ -155,8 +155,9 @@ fn hex(text: &str, from: usize, least: usize, most: usize) -> Option<(Option<cha
         return None;
     }
     let code = u32::from_str_radix(text.get(from..from + length)?, 16).ok()?;
-    // Who writes about signs of direction writes them so, and turns nothing around.
-    let c = char::from_u32(code).filter(|c| !is_override(*c) && !is_leftward(*c))?;
+    // Who writes about signs of direction and of control writes them so, and does nothing with them.
+    let acts = |c: char| is_override(c) || is_leftward(c) || c.is_control();
+    let c = char::from_u32(code).filter(|c| !acts(*c))?;
     Some((Some(c), from + length))
 }
 
@@ -200,7 +201,7 @@ mod tests {
         for text in [
             "100% of a = b",
             r"C:\new\user",
-            r"\u202e",
+            r"\u202e \033[1m \x1b",
             "a+b-c, C++, +49 30 1234",
             "x & y",
             "a\\",
@@ -209,7 +210,7 @@ mod tests {
             assert_eq!(utf7(text), None, "{text}");
             assert_eq!(entities(text), None, "{text}");
         }
-        assert_eq!(style_escapes(r"\n \\ \"), None);
+        assert_eq!(style_escapes(r"\n \\ \e \f \"), None);
         // Signs that form others by chance are no text.
         assert_eq!(utf7("+VGhpcyBpcyBhIHRleHQ+IC4gIC4"), None);
     }

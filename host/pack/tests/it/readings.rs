@@ -227,6 +227,10 @@ fn harmless_neighbours_leave() {
             "docs/a.md",
             "The t.l.p file; C:\\new\\x41; a+b-c; 100%25; `a=b`",
         ),
+        (
+            "docs/a.md",
+            "$\\frac{\\epsilon}{2}$, `\\e[1m`, `\\x1b[1;1H`, `\\033[2A`, \\f \\b",
+        ),
         ("docs/a.md", "tlp-red.css has what is red"),
         ("docs/a.txt", "\u{1b}[32mok\u{1b}[0m\ttests pass\r\n"),
         (
