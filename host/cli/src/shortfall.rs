@@ -1,6 +1,7 @@
 //! What makes a run that came to its end an error all the same: it evaluated less than its
 //! findings may seem to rest on.
 
+use palisade_events::counted;
 use palisade_pipeline::engine::Summary;
 
 /// Why a run ends with exit code 2 although it has written all that it has to say; nothing where
@@ -9,8 +10,8 @@ pub(crate) fn shortfalls(done: &Summary, strict: bool) -> Vec<String> {
     let mut shortfalls = Vec::new();
     if done.interrupted > 0 {
         shortfalls.push(format!(
-            "the run was ended before everything that was read was evaluated: {} events, \
-             requests, timers and pieces of flows were not shown to a plugin that they are for",
+            "the run was ended before everything that was read was evaluated; events, requests, \
+             timers and pieces of flows that were not shown to a plugin that they are for: {}",
             done.interrupted
         ));
     }
@@ -28,17 +29,18 @@ pub(crate) fn shortfalls(done: &Summary, strict: bool) -> Vec<String> {
             "which --strict does not allow"
         };
         shortfalls.push(format!(
-            "{} records could not be read, {why}",
-            done.bad_records
+            "{} could not be read, {why}",
+            counted(done.bad_records, "record")
         ));
     }
     // Events count where a call went well.
     for plugin in &done.plugins {
         if plugin.cost.faults > 0 && plugin.cost.events == 0 && plugin.parse.events == 0 {
             shortfalls.push(format!(
-                "plugin `{}` faulted on everything that it was shown ({} faults): mend it, or \
+                "plugin `{}` faulted on everything that it was shown ({}): mend it, or \
                  leave it out",
-                plugin.title, plugin.cost.faults
+                plugin.title,
+                counted(plugin.cost.faults, "fault")
             ));
         }
     }

@@ -219,7 +219,7 @@ fn the_exit_code_says_that_nothing_could_be_read_and_with_strict_that_not_all_co
             &[&some],
             &["--strict"],
             2,
-            "1 records could not be read, which --strict does not allow",
+            "1 record could not be read, which --strict does not allow",
         ),
         (&[&all], &["--strict"], 0, ""),
     ] {

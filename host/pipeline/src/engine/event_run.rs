@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use palisade_events::Batch;
+use palisade_events::{Batch, counted};
 
 use super::config::EngineError;
 use super::merge::Merge;
@@ -85,19 +85,20 @@ impl Engine {
         // In the order of the input: its bad records, and where it broke off.
         let more = counts.bad - (reader.reports().len() as u64).min(counts.bad);
         let more = (more > 0).then(|| {
-            format!("{more} more records are bad; a dead-letter file holds them all, with reasons")
+            let more = counted(more, "bad record");
+            format!("there are {more} more; a dead-letter file holds them all, with reasons")
         });
         self.summary.broken_inputs += u64::from(broken.is_some());
         let none = (counts.bad > 0 && counts.events == 0).then(|| {
             format!(
-                "none of its {} records became an event; the reasons are those above",
-                counts.bad
+                "of its {} none became an event; the reasons are those above",
+                counted(counts.bad, "record")
             )
         });
         let absent = counts.absent.map(|absent| {
-            let endless = counts.endless;
             format!(
-                "{endless} events name no address of an end; in the record of the first {absent}"
+                "there are {} without an address of an end; in the record of the first {absent}",
+                counted(counts.endless, "event")
             )
         });
         let remarks = remarks.take();

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use clap::Args;
+use palisade_events::counted;
 use palisade_pack::{Content, PACK_TOML, Pack, PackSource};
 use palisade_runtime::manifest::Manifest;
 use serde_json::json;
@@ -86,8 +87,9 @@ impl Build {
             }))?;
         } else {
             output.line(&format!(
-                "{}  {files} files  {:>9}  {}",
+                "{}  {}  {:>9}  {}",
                 pack.digest(),
+                counted(files, "file"),
                 size(total),
                 out.display()
             ))?;

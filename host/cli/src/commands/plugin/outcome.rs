@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use palisade_events::{Escaped, EscapedLines};
+use palisade_events::{Escaped, EscapedLines, counted};
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus};
 
 use crate::output::Output;
@@ -31,8 +31,9 @@ pub(super) fn bless(path: &Path, text: &str) -> Result<Outcome> {
     palisade_private::output::write(path, 0o644, text.as_bytes())?;
     let (added, removed) = vector::changed_lines(&before, text);
     Ok(Outcome::Wrote(format!(
-        "{}{what}: {added} lines added, {removed} removed",
-        path.display()
+        "{}{what}: {} added, {removed} removed",
+        path.display(),
+        counted(added, "line")
     )))
 }
 

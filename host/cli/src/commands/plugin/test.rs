@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
+use palisade_events::counted;
 use palisade_pipeline::engine::{EngineConfig, PluginSummary};
 use palisade_runtime::Runtime;
 use palisade_runtime::manifest::World;
@@ -167,7 +168,10 @@ impl Test {
         let wrote = match tally.written {
             _ if !blessing => String::new(),
             0 => ", nothing written".to_owned(),
-            files => format!(", {files} files written; read the difference before you keep it"),
+            files => format!(
+                ", {} written; read the difference before you keep it",
+                counted(files, "file")
+            ),
         };
         let Tally { passed, failed, .. } = tally;
         let not_built = match unbuilt {
