@@ -72,12 +72,16 @@ impl Certify {
                 } else {
                     "FAILED"
                 };
+                let mut details = check.details.lines();
                 out.line(&format!(
                     "{sign}  {:<13} {:>12}  {}",
                     check.name,
                     counted(check.cases, "case"),
-                    check.details
+                    details.next().unwrap_or_default()
                 ))?;
+                for line in details {
+                    out.line(&format!("        {line}"))?;
+                }
             }
             tell_peaks(&mut out, &certificate)?;
         }
