@@ -126,6 +126,11 @@ fn cases_that_there_are_not() {
             ],
         ),
         (
+            "version = \"0.1.0\"",
+            "version = \"1\"",
+            &["plugin.version", "MAJOR.MINOR.PATCH"],
+        ),
+        (
             "pack = \"guard\"",
             "pack = \"guard\"\ncapabilities = [\"zzz\"]",
             &[
@@ -175,6 +180,40 @@ fn cases_that_there_are_not() {
             "clear, green, amber, amber-strict or red",
         ],
     );
+    for (from, to, told) in [
+        (
+            "\"acme\"",
+            "\"Acme\"",
+            &["line 1, vendor", "a-z, 0-9 and -"][..],
+        ),
+        (
+            "\"1.0.0\"",
+            "\"1\"",
+            &["line 3, version", "MAJOR.MINOR.PATCH", "1.0.0"],
+        ),
+        (
+            "\"Apache-2.0\"",
+            "\"Apache 2\"",
+            &["line 5, licence", "SPDX", "did you mean `Apache-2.0`?"],
+        ),
+        ("IOT-2.3c", "IOT-9", &["line 6", "requirements are IOT-9"]),
+        (
+            "requirements",
+            "settings.telnet.none = 1\nrequirements",
+            &["line 6, settings.telnet.none", "no such setting"],
+        ),
+        (
+            "requirements",
+            "docs = [\"none.md\"]\nrequirements",
+            &["line 6", "`none.md`"],
+        ),
+    ] {
+        let wrong = text.replace(from, to);
+        assert_ne!(wrong, text, "{from}");
+        std::fs::write(&pack, wrong).unwrap();
+        let told = [&["pack.toml"][..], told].concat();
+        refused(dir, "pack build guard", &told);
+    }
     let event = "{\"kind\":\"zzz\",\"time\":\"2025-06-01T10:00:00Z\"}\n";
     std::fs::write(dir.join("in.ndjson"), event).unwrap();
     std::fs::write(dir.join("a.wasm"), made("telnet", "tests")).unwrap();
@@ -287,6 +326,23 @@ fn a_role_that_nobody_has() {
         "of role `review`; the root document gives nobody this role",
     ))
     .stdout(contains("--role review=1:NAME"));
+}
+
+#[test]
+fn a_file_that_is_no_component_is_told_what_to_do_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    for (name, bytes) in [
+        ("junk.wasm", &b"junk"[..]),
+        ("core.wasm", b"\0asm\x01\0\0\0"),
+        ("empty.wasm", b""),
+        ("cut.wasm", &made("telnet", "tests")[..99]),
+    ] {
+        std::fs::write(dir.join(name), bytes).unwrap();
+        let inspected = run(dir, &["plugin", "inspect", name]).code(2);
+        let said = String::from_utf8_lossy(&inspected.get_output().stderr).into_owned();
+        assert_eq!(said.matches("palisade plugin build").count(), 1, "{said}");
+    }
 }
 
 #[test]
