@@ -18,6 +18,11 @@ const PROSE: [&str; 12] = [
     "adoc", "css", "htm", "html", "js", "license", "md", "markdown", "rst", "svg", "txt", "toml",
 ];
 
+/// Forms of documents that are text by their bytes and show something else, by what they begin with.
+const SEALED: [(&str, &str); 3] = [("%PDF-", "PDF"), ("%!PS", "PostScript"), ("{\\rtf", "RTF")];
+/// What mail says whose text is not there to read.
+const PACKED: &str = "content-transfer-encoding: base64";
+
 /// What the entries of a dataset carry.
 ///
 /// # Errors
@@ -87,6 +92,7 @@ pub(crate) fn other(path: &str, bytes: &[u8]) -> Carried {
             reader.not_read("", what);
         }
     }
+    sealed(&mut reader, text);
     if PROSE.contains(&end.as_str()) || !name.contains('.') {
         prose(&mut reader, text);
         if end == "svg" {
@@ -193,6 +199,25 @@ fn passing(reader: &mut Reader<'_>, bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let seen = |c: &char| !is_override(*c) && !is_leftward(*c);
     all_ways(reader, &text.chars().filter(seen).collect::<String>());
+}
+
+/// Tells a document whose text is packed in it.
+fn sealed(reader: &mut Reader<'_>, text: &str) {
+    let begin = text.trim_start();
+    let form = SEALED.iter().find(|(sign, _)| begin.starts_with(sign));
+    let packed = || {
+        let bytes = text.as_bytes().windows(PACKED.len());
+        bytes
+            .into_iter()
+            .any(|part| part.eq_ignore_ascii_case(PACKED.as_bytes()))
+    };
+    let form = match form {
+        Some((_, form)) => form,
+        None if packed() => "mail in base64",
+        None => return,
+    };
+    let what = format!("it is {form}, of which the text is not read; put it in as plain text");
+    reader.not_read("", &what);
 }
 
 /// Reads one document, or one on each line; whether that is what the text is.

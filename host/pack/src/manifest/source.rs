@@ -36,7 +36,8 @@ pub struct PackSource {
     /// One line of at most 500 bytes.
     #[schemars(length(min = 1, max = 500))]
     pub description: String,
-    /// An SPDX expression, at most 200 bytes.
+    /// An SPDX expression such as `MIT OR Apache-2.0`, at most 200 bytes; `LicenseRef-NAME` is one of
+    /// your own.
     #[schemars(length(min = 1, max = 200))]
     pub licence: String,
     /// Digest of the version before: 64 hexadecimal digits.

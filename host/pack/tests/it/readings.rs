@@ -95,6 +95,20 @@ fn what_is_beyond_what_can_be_read_closes() {
     ] {
         assert!(closes("docs/a.html", text.as_bytes()), "{}", &text[..20]);
     }
+    for (path, text) in [
+        (
+            "docs/a.pdf",
+            "%PDF-1.4\n1 0 obj <</Length 3>> stream\nabc\nendstream endobj\n%%EOF\n",
+        ),
+        ("docs/a.ps", "%!PS\n(a) show\n"),
+        ("docs/a.rtf", "{\\rtf1 \\'54LP:RED}"),
+        (
+            "docs/a.eml",
+            "Content-Transfer-Encoding: BASE64\n\nVExQOlJFRA==\n",
+        ),
+    ] {
+        assert!(closes(path, text.as_bytes()), "{path}");
+    }
     let within = "<table><tr><td>".repeat(64) + "&amp;amp;lt;";
     all_leave(&[("docs/a.html", &within)]);
 }
