@@ -5,7 +5,7 @@ use super::field::{is_open, is_restricting, restricts};
 use super::ground::Restriction;
 use super::node::Node;
 use super::read::{Form, Reader};
-use super::tlp::{Tlp, compact, shown};
+use super::tlp::{Tlp, compact, shown, strip_protocol};
 use super::{INTEL, MAX_ID};
 use crate::Time;
 
@@ -17,6 +17,8 @@ impl Reader<'_> {
     /// record says of itself decides, once it is read.
     pub(super) fn hue(&mut self, name: &str, node: &Node) {
         match node {
+            // `tlp:red` says by itself what it is.
+            Node::Text(text) if strip_protocol(&compact(text)).is_some() => self.value(name, node),
             Node::Text(text) => match Tlp::from_name(text).filter(|c| *c > Tlp::Green) {
                 Some(colour) if self.markings > 0 => self.see(colour, name, text),
                 Some(_) if self.hues.len() < MAX_HUES => {

@@ -187,6 +187,7 @@ fn fields_named_a_colour_are_read_where_they_are_about_markings() {
         ("docs/a.json", r#"{"tlp":"clear","classification":"RED"}"#),
         ("docs/a.json", r#"{"tlp":"clear","sharing":"RED"}"#),
         ("docs/a.json", r#"{"tlp":"clear","label":"RED"}"#),
+        ("docs/a.toml", "colour = \"tlp:red\"\n"),
         ("docs/a.toml", "[marking]\ncolour = \"RED\"\n"),
         ("docs/a.toml", "classification = \"RED\"\n"),
         ("docs/a.yaml", "marking:\n  colour: RED\n"),
