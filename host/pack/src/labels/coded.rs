@@ -115,7 +115,7 @@ fn replaced(
     let mut out = String::new();
     // Ends of lines that were left out and follow with the next, so that lines keep their numbers.
     let mut owed = 0;
-    let mut add = |out: &mut String, text: &str, owed: &mut usize| {
+    let add = |out: &mut String, text: &str, owed: &mut usize| {
         let end = text.find('\n').filter(|_| *owed > 0).unwrap_or(text.len());
         out.push_str(&text[..end]);
         if end < text.len() {
