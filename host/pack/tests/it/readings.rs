@@ -194,7 +194,7 @@ fn fields_named_a_colour_are_read_where_they_are_about_markings() {
         ("docs/a.yaml", "x: 1\nmarking: RED\n"),
         ("docs/a.yaml", "colour: RED\n"),
         (
-            "vectors/a/b/input.ndjson",
+            "vectors/telnet/a/input.ndjson",
             r#"{"marking":{"colour":"RED"}}"#,
         ),
     ]);
@@ -216,7 +216,7 @@ fn harmless_neighbours_leave() {
     let readme = include_str!("../../../../README.md");
     all_leave(&[
         ("docs/LICENSE", licence),
-        ("docs/README.md", readme),
+        ("docs/ABOUT.md", readme),
         (
             "docs/a.css",
             ".alert { color: red; content: '\\201C'; background: #f00 }",
@@ -259,7 +259,7 @@ fn harmless_neighbours_leave() {
         ("docs/a.toml", "[led]\ncolour = \"RED\"\n"),
         // An event of a vector tells of things.
         (
-            "vectors/a/b/input.ndjson",
+            "vectors/telnet/a/input.ndjson",
             r#"{"type":"mqtt.publish","payload":{"colour":"RED"}}"#,
         ),
     ]);
