@@ -239,7 +239,7 @@ fn cases_that_there_are_not() {
             "run x --on-fault zzz",
             "write skip, stop, quarantine or quarantine:16/60s",
         ),
-        ("run x --memory zzz", "write `64MiB` or `4KiB`"),
+        ("run x --memory zzz", "write `64MiB`, `4KiB`"),
         ("completions zzz", "[possible values: bash"),
     ] {
         refused(dir, command, &[told]);
@@ -270,7 +270,7 @@ fn logs_and_requests_that_are_not_what_they_should() {
         (
             "conn.log",
             &[
-                "2 events name no address",
+                "without an address of an end: 2 events",
                 "no column `id.orig_h` (is it `id.origh`?)",
                 "`ts`, `uid`",
             ][..],
@@ -278,7 +278,7 @@ fn logs_and_requests_that_are_not_what_they_should() {
         (
             "conn.json",
             &[
-                "1 events name no address",
+                "without an address of an end: 1 event;",
                 "no field `id.orig_h` (is it `id.origh`?)",
                 "`_path`, `ts`",
             ],
@@ -359,7 +359,7 @@ fn options_and_files_that_are_wrong() {
     std::fs::write(dir.join("junk"), [0x80, 0xff, 0, 7].repeat(512)).unwrap();
     std::fs::create_dir(dir.join("dir")).unwrap();
     crate::site::flow(&dir.join("in.ndjson"));
-    let built = "build one with `palisade plugin build`";
+    let built = "`palisade plugin build`";
     let run_ = "run in.ndjson -p a.wasm";
     for (command, told) in [
         (

@@ -86,7 +86,7 @@ impl Engine {
         let more = counts.bad - (reader.reports().len() as u64).min(counts.bad);
         let more = (more > 0).then(|| {
             let more = counted(more, "bad record");
-            format!("there are {more} more; a dead-letter file holds them all, with reasons")
+            format!("and {more} more; a dead-letter file holds them all, with reasons")
         });
         self.summary.broken_inputs += u64::from(broken.is_some());
         let none = (counts.bad > 0 && counts.events == 0).then(|| {
@@ -97,7 +97,7 @@ impl Engine {
         });
         let absent = counts.absent.map(|absent| {
             format!(
-                "there are {} without an address of an end; in the record of the first {absent}",
+                "read without an address of an end: {}; in the record of the first {absent}",
                 counted(counts.endless, "event")
             )
         });
