@@ -90,7 +90,11 @@ fn many_bad_records_are_not_a_flood() {
     assert_eq!((ran.events(), ran.bad()), (1, 5_000));
     assert_eq!(ran.letters.len(), 5_000);
     assert!(ran.stderr.lines().count() < 30, "{}", ran.stderr);
-    assert!(ran.stderr.contains("4980 more"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("4980 bad records more"),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]
