@@ -1,6 +1,8 @@
 //! A text of HTML, SVG, XML or Markdown as it is shown, with its lines where they were, and what
 //! its structure says of the protocol: tables, lists of definitions, attributes.
 
+mod tag;
+
 use std::convert::Infallible;
 
 use html5gum::emitters::callback::{Callback, CallbackEmitter, CallbackEvent};
@@ -9,44 +11,7 @@ use html5gum::{Emitter, ForwardingEmitter, Span, Tokenizer};
 use super::grid::{Place, names_protocol, said};
 use super::html_table::Table;
 use super::tlp::Tlp;
-
-/// Elements that begin a new line; whatever else stands in `<…>` parts no letters.
-const BLOCKS: [&[u8]; 34] = [
-    b"address",
-    b"article",
-    b"aside",
-    b"blockquote",
-    b"body",
-    b"br",
-    b"caption",
-    b"dd",
-    b"div",
-    b"dl",
-    b"dt",
-    b"figure",
-    b"footer",
-    b"form",
-    b"h1",
-    b"h2",
-    b"h3",
-    b"h4",
-    b"h5",
-    b"h6",
-    b"header",
-    b"hr",
-    b"legend",
-    b"li",
-    b"main",
-    b"nav",
-    b"ol",
-    b"option",
-    b"p",
-    b"pre",
-    b"section",
-    b"table",
-    b"tr",
-    b"ul",
-];
+use tag::{BLOCKS, Tag};
 
 /// How much of a cell, block or attribute is looked at as a label, in bytes.
 const MAX_PART: usize = 512;
@@ -104,19 +69,6 @@ impl<F: Callback<Infallible, usize>> ForwardingEmitter for Sections<F> {
     fn adjusted_current_node_present_but_not_in_html_namespace(&mut self) -> bool {
         true
     }
-}
-
-/// A start tag, as far as it is looked at.
-#[derive(Default)]
-struct Tag {
-    name: Vec<u8>,
-    attribute: String,
-    /// Whether an attribute says that this is about the protocol, and the value beside it.
-    names: bool,
-    value: String,
-    rightward: bool,
-    columns: usize,
-    rows: usize,
 }
 
 /// A term of a list of definitions, or what is said of it.
