@@ -110,7 +110,7 @@ fn libraries_do_not_print_read_the_environment_or_exit() {
 #[test]
 fn input_and_state_stand_below_the_runtime() {
     let walls: [(&str, &[&str]); 3] = [
-        ("capture", &[]),
+        ("capture", &["events"]),
         ("sources", &["capture", "events", "private"]),
         ("state", &["events"]),
     ];

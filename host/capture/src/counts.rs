@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use palisade_events::counted;
+
 /// Why a packet is in no flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -117,9 +119,14 @@ impl PacketCounts {
 impl fmt::Display for PacketCounts {
     /// One line: `13622 packets, 13600 in flows, 22 not IP`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} packets, {} in flows", self.packets, self.accepted)?;
+        write!(
+            f,
+            "{}, {} in flows",
+            counted(self.packets, "packet"),
+            self.accepted
+        )?;
         if self.held > 0 {
-            write!(f, ", {} fragments waiting", self.held)?;
+            write!(f, ", {} waiting", counted(self.held, "fragment"))?;
         }
         for reason in Reject::ALL {
             let count = self.rejected(reason);
@@ -152,7 +159,7 @@ mod tests {
             counts.accepted + counts.held + counts.rejected_total()
         );
         assert!(counts.to_string().starts_with(
-            "93 packets, 1 in flows, 1 fragments waiting, 1 of an unknown link type, 2 not IP"
+            "93 packets, 1 in flows, 1 fragment waiting, 1 of an unknown link type, 2 not IP"
         ));
     }
 }

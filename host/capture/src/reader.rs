@@ -7,6 +7,7 @@
 
 use std::io::{self, Read};
 
+use palisade_events::counted;
 use thiserror::Error;
 
 use super::buffer::{Span, Window};
@@ -69,8 +70,10 @@ pub enum CaptureError {
     },
     /// The input ends inside a header, record or block.
     #[error(
-        "capture is cut off in the {what} at byte {offset}: {needed} bytes needed, {have} \
-         there; {packets} packets before it were read"
+        "capture is cut off in the {what} at byte {offset}: {} needed, {have} there; read before \
+         it: {}",
+        counted(*needed, "byte"),
+        counted(*packets, "packet")
     )]
     Truncated {
         /// Where the record begins, in bytes from the start of the (decompressed) input.
@@ -86,8 +89,8 @@ pub enum CaptureError {
     },
     /// A structure contradicts the format or itself.
     #[error(
-        "capture is damaged: {what} at byte {offset}; {packets} packets before it were read, \
-         the rest is not readable"
+        "capture is damaged: {what} at byte {offset}; read before it: {}; the rest is not readable",
+        counted(*packets, "packet")
     )]
     Malformed {
         /// Where the structure begins.
@@ -100,7 +103,8 @@ pub enum CaptureError {
     /// A structure is longer than the limits allow.
     #[error(
         "capture is damaged or exceeds a limit: {what} at byte {offset} claims {length} \
-         bytes, at most {limit} are accepted; {packets} packets before it were read"
+         bytes, at most {limit} are accepted; read before it: {}",
+        counted(*packets, "packet")
     )]
     TooLarge {
         /// Where the structure begins.

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use palisade_events::Kind;
+use palisade_events::{Kind, counted};
 use palisade_pipeline::engine::Summary;
 use palisade_runtime::Plugin;
 
@@ -94,8 +94,8 @@ pub(crate) fn shortfalls(done: &Summary, judges: &Judges, strict: bool) -> Vec<S
         add(
             true,
             format!(
-                "the run was ended before everything that was read was evaluated: {} events, \
-                 requests, timers and pieces of flows were not shown to a plugin that they are for",
+                "the run was ended before everything that was read was evaluated; events, requests, \
+                 timers and pieces of flows that were not shown to a plugin that they are for: {}",
                 done.interrupted
             ),
         );
@@ -118,7 +118,10 @@ pub(crate) fn shortfalls(done: &Summary, judges: &Judges, strict: bool) -> Vec<S
         };
         add(
             true,
-            format!("{} records could not be read, {why}", done.bad_records),
+            format!(
+                "{} could not be read, {why}",
+                counted(done.bad_records, "record")
+            ),
         );
     }
     if done.empty_inputs > 0 && (nothing || strict) {
@@ -141,9 +144,10 @@ pub(crate) fn shortfalls(done: &Summary, judges: &Judges, strict: bool) -> Vec<S
             add(
                 true,
                 format!(
-                    "plugin `{}` faulted on everything that it was shown ({} faults): mend it, or \
+                    "plugin `{}` faulted on everything that it was shown ({}): mend it, or \
                      leave it out",
-                    plugin.title, plugin.cost.faults
+                    plugin.title,
+                    counted(plugin.cost.faults, "fault")
                 ),
             );
         }

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use anyhow::Result;
-use palisade_events::{Action, Attribution, Decision, Event, Verdict};
+use palisade_events::{Action, Attribution, Decision, Event, Verdict, counted};
 use palisade_pipeline::engine::{Notice, Summary};
 use palisade_sources::LetterCounts;
 use serde_json::{Value, json};
@@ -125,20 +125,21 @@ pub(crate) fn print(done: &Summary, loaded: &Loaded, letters: LetterCounts) -> R
     writeln!(err)?;
     writeln!(
         err,
-        "{total} events in {} ({:.0} events/s{}); {} findings, {} decisions of which {} do not permit",
+        "{} in {} ({:.0} events/s{}); {}, {} of which {} do not permit",
+        counted(total, "event"),
         seconds(done.elapsed),
         total as f64 / wall,
         if done.packets > 0 {
             format!(
-                ", {} packets, {:.0} packets/s",
-                done.packets,
+                ", {}, {:.0} packets/s",
+                counted(done.packets, "packet"),
                 done.packets as f64 / wall
             )
         } else {
             String::new()
         },
-        done.findings,
-        done.decisions,
+        counted(done.findings, "finding"),
+        counted(done.decisions, "decision"),
         done.denied,
     )?;
     let kinds: Vec<String> = done
@@ -230,7 +231,7 @@ pub(crate) fn print(done: &Summary, loaded: &Loaded, letters: LetterCounts) -> R
             plugin.title.clone(),
             seconds(time),
             if plugin.parse.calls > 0 {
-                format!("{shown} chunks")
+                counted(shown, "chunk")
             } else {
                 shown.to_string()
             },

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io::Read;
 use std::sync::Arc;
 
+use palisade_events::counted;
+
 use super::counts::Counts;
 use super::dead_letters::DeadLetters;
 use super::decoder::Decoder;
@@ -34,8 +36,9 @@ pub struct Progress {
 pub enum ReadError {
     /// The stream broke off, or its compression is damaged. All before it was read.
     #[error(
-        "breaks off after {offset} bytes (line {line}): {error}; the {records} records before \
-         that were read"
+        "breaks off after {} (line {line}): {error}; read before that: {}",
+        counted(*offset, "byte"),
+        counted(*records, "record")
     )]
     Broken {
         /// The input.

@@ -8,7 +8,7 @@ use super::spec::Holds;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StateError {
     /// There is no such table.
-    #[error("table {0} is not there; plugin.toml declares {1}")]
+    #[error("there is no table {0}, counted from 0; plugin.toml declares {1}")]
     NoTable(usize, usize),
     /// The table holds something else.
     #[error("table `{table}` holds {actual:?}, not {wanted:?}")]

@@ -1,5 +1,6 @@
 //! Captures that end in the middle.
 
+use palisade_events::counted;
 use palisade_tests::capture;
 
 use super::{Bench, Random};
@@ -60,7 +61,7 @@ fn of_a_cut_capture_the_packets_before_the_cut_are_read() {
         if torn {
             let says = format!("at byte {}: ", ends[packets]);
             assert!(ran.stderr.contains(&says), "{cut}: {}", ran.stderr);
-            let says = format!("{packets} packets before it were read");
+            let says = format!("read before it: {}", counted(packets, "packet"));
             assert!(ran.stderr.contains(&says), "{cut}: {}", ran.stderr);
             assert!(
                 ran.stderr.contains("1 of the inputs broke off"),

@@ -208,7 +208,7 @@ fn damage_and_excess_are_told_with_their_place() {
         let text = error.expect(expect).to_string();
         assert!(text.contains(expect), "{text}");
         assert!(text.contains(&format!("at byte {}", at + 36)), "{text}");
-        assert!(text.contains("; 1 packets before it"), "{text}");
+        assert!(text.contains("; read before it: 1 packet"), "{text}");
     };
     let order = Order::Little;
     let mut differs = enhanced(order, 0, 1, b"data");

@@ -16,6 +16,7 @@ mod origin;
 mod project;
 mod rust;
 mod shared;
+mod stale;
 mod stamp;
 pub(crate) mod target;
 mod toolchain;
@@ -23,6 +24,7 @@ mod within;
 mod world;
 
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -38,6 +40,7 @@ pub(crate) use checkout::Checkout;
 pub(crate) use debug::{debug_file, is_debug_file};
 pub(crate) use project::{Language, Project, find_all};
 use shared::Shared;
+pub(crate) use stale::{Freshness, freshness};
 use stamp::{Inputs, Place, Stamp, StampKey};
 use toolchain::Toolchain;
 use within::unlinked;
@@ -221,8 +224,15 @@ impl Builder {
         let place = |file: &PathBuf| Place::of(file, &project.dir, root);
         let files: Vec<_> = compiled.files.iter().map(place).collect();
         let tied = files.iter().any(|f| matches!(f, Place::Elsewhere(_)));
+        let inputs = self.inputs(project, &files)?;
+        let content: BTreeMap<Place, Digest> = inputs
+            .files()
+            .iter()
+            .map(|(file, digest)| (place(file), *digest))
+            .collect();
         let stamp = Stamp {
-            inputs: self.inputs(project, &files)?.finish(),
+            inputs: inputs.finish(),
+            content: content.into_iter().collect(),
             dir: tied.then(|| project.dir.clone()),
             files,
             component: digest,

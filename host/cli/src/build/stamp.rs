@@ -68,6 +68,14 @@ struct Sealed {
     stamp: Stamp,
 }
 
+impl Sealed {
+    fn read(path: &Path) -> Option<Self> {
+        // A stamp that cannot be read costs a build and nothing else.
+        let text = palisade_private::read(path, MAX_STAMP_BYTES).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+}
+
 /// What is remembered of a build.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Stamp {
@@ -79,10 +87,12 @@ pub(super) struct Stamp {
     pub(super) dir: Option<PathBuf>,
     /// The files that only the compiler knows.
     pub(super) files: Vec<Place>,
+    /// The digest of each file that went in, so that it can be said which one changed.
+    pub(super) content: Vec<(Place, Digest)>,
 }
 
 /// Where a file is, seen from what it moves with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum Place {
     /// Below the folder of the project.
     Project(PathBuf),
@@ -117,11 +127,14 @@ impl Place {
 impl Stamp {
     /// The stamp of the last build, if this user made one.
     pub(super) fn read(path: &Path, key: &StampKey) -> Option<Self> {
-        // A stamp that cannot be read costs a build and nothing else.
-        let text = palisade_private::read(path, MAX_STAMP_BYTES).ok()?;
-        let Sealed { mac, stamp } = serde_json::from_slice(&text).ok()?;
+        let Sealed { mac, stamp } = Sealed::read(path)?;
         let known = blake3::Hash::from_hex(mac).ok()?;
         (stamp.mac(key).ok()? == known).then_some(stamp)
+    }
+
+    /// The stamp of the last build, whoever made it.
+    pub(super) fn read_any(path: &Path) -> Option<Self> {
+        Some(Sealed::read(path)?.stamp)
     }
 
     fn mac(&self, key: &StampKey) -> Result<blake3::Hash> {
@@ -141,6 +154,8 @@ impl Stamp {
 /// A digest of texts and files, in the order in which they are given.
 pub(super) struct Inputs {
     hasher: blake3::Hasher,
+    /// The files, in the order in which they came.
+    files: Vec<(PathBuf, Digest)>,
     /// How many bytes of files may still come.
     left: u64,
 }
@@ -155,7 +170,12 @@ impl Inputs {
     /// Of at most as many bytes of files.
     fn within(left: u64) -> Self {
         let hasher = blake3::Hasher::new();
-        Self { hasher, left }
+        let files = Vec::new();
+        Self {
+            hasher,
+            files,
+            left,
+        }
     }
 
     /// Adds a text.
@@ -189,7 +209,9 @@ impl Inputs {
             );
         };
         self.left = left;
-        self.part(b'f', content.finalize().as_bytes());
+        let content = content.finalize();
+        self.part(b'f', content.as_bytes());
+        self.files.push((path.to_path_buf(), content.into()));
         Ok(())
     }
 
@@ -256,6 +278,11 @@ impl Inputs {
         self.hasher.update(&[what]);
         self.hasher.update(&(bytes.len() as u64).to_le_bytes());
         self.hasher.update(bytes);
+    }
+
+    /// The digest of each file, as often as it was given.
+    pub(super) fn files(&self) -> &[(PathBuf, Digest)] {
+        &self.files
     }
 
     /// The digest.
@@ -369,6 +396,7 @@ mod tests {
             component: Digest::of(b"out"),
             dir: None,
             files: Vec::new(),
+            content: Vec::new(),
         };
         fs::write(&path, stamp().sealed(&[1; 32]).unwrap()).unwrap();
         assert!(Stamp::read(&path, &[1; 32]).is_some());

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use clap::{Args, Subcommand};
+use palisade_events::counted;
 use palisade_runtime::Plugin;
 use palisade_runtime::manifest::Role;
 use palisade_sources::{DeadLetters, Limits};
@@ -82,8 +83,8 @@ impl Check {
         report.finish(&crate::summary::json(&done))?;
         ensure!(
             done.bad_records == 0,
-            "{} records could not be read; nothing is decided about those",
-            done.bad_records
+            "{} could not be read; nothing is decided about what is not",
+            counted(done.bad_records, "record")
         );
         ensure!(
             done.decisions > 0,

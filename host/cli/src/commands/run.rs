@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 use palisade_events::json::write_event;
-use palisade_events::{Batch, Decision, Event, Finding, MAX_SEQ, Timestamp};
+use palisade_events::{Batch, Decision, Event, Finding, MAX_SEQ, Timestamp, counted};
 use palisade_pipeline::engine::{Clock, Left, Notice, Output as Yield, Poison, Stop};
 use palisade_sources::{DeadLetters, Letter, Limits, Place, open, open_live};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -435,6 +435,7 @@ impl Yield for Report {
     fn progress(&mut self, events: u64, bytes: u64) {
         self.write(Results::release);
         let bytes = crate::output::size(bytes);
-        self.progress.doing(&format!("{events} events, {bytes}"));
+        let events = counted(events, "event");
+        self.progress.doing(&format!("{events}, {bytes}"));
     }
 }

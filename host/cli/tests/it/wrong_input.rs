@@ -128,6 +128,11 @@ fn cases_that_there_are_not() {
             ],
         ),
         (
+            "version = \"0.1.0\"",
+            "version = \"1\"",
+            &["plugin.version", "MAJOR.MINOR.PATCH"],
+        ),
+        (
             "pack = \"guard\"",
             "pack = \"guard\"\ncapabilities = [\"zzz\"]",
             &[
@@ -177,6 +182,40 @@ fn cases_that_there_are_not() {
             "clear, green, amber, amber-strict or red",
         ],
     );
+    for (from, to, told) in [
+        (
+            "\"acme\"",
+            "\"Acme\"",
+            &["line 1, vendor", "a-z, 0-9 and -"][..],
+        ),
+        (
+            "\"1.0.0\"",
+            "\"1\"",
+            &["line 3, version", "MAJOR.MINOR.PATCH", "1.0.0"],
+        ),
+        (
+            "\"Apache-2.0\"",
+            "\"Apache 2\"",
+            &["line 5, licence", "SPDX", "did you mean `Apache-2.0`?"],
+        ),
+        ("IOT-2.3c", "IOT-9", &["line 6", "requirements are IOT-9"]),
+        (
+            "requirements",
+            "settings.telnet.none = 1\nrequirements",
+            &["line 6, settings.telnet.none", "no such setting"],
+        ),
+        (
+            "requirements",
+            "docs = [\"none.md\"]\nrequirements",
+            &["line 6", "`none.md`"],
+        ),
+    ] {
+        let wrong = text.replace(from, to);
+        assert_ne!(wrong, text, "{from}");
+        std::fs::write(&pack, wrong).unwrap();
+        let told = [&["pack.toml"][..], told].concat();
+        refused(dir, "pack build guard", &told);
+    }
     let event = "{\"kind\":\"zzz\",\"time\":\"2025-06-01T10:00:00Z\"}\n";
     std::fs::write(dir.join("in.ndjson"), event).unwrap();
     std::fs::write(dir.join("a.wasm"), made("telnet", "tests")).unwrap();
@@ -202,7 +241,7 @@ fn cases_that_there_are_not() {
             "run x --on-fault zzz",
             "write skip, stop, quarantine or quarantine:16/60s",
         ),
-        ("run x --memory zzz", "write `64MiB` or `4KiB`"),
+        ("run x --memory zzz", "write `64MiB`, `4KiB`"),
         ("completions zzz", "[possible values: bash"),
     ] {
         refused(dir, command, &[told]);
@@ -233,7 +272,7 @@ fn logs_and_requests_that_are_not_what_they_should() {
         (
             "conn.log",
             &[
-                "2 events name no address",
+                "without an address of an end: 2 events",
                 "no column `id.orig_h` (is it `id.origh`?)",
                 "`ts`, `uid`",
             ][..],
@@ -241,7 +280,7 @@ fn logs_and_requests_that_are_not_what_they_should() {
         (
             "conn.json",
             &[
-                "1 events name no address",
+                "without an address of an end: 1 event;",
                 "no field `id.orig_h` (is it `id.origh`?)",
                 "`_path`, `ts`",
             ],
@@ -292,6 +331,23 @@ fn a_role_that_nobody_has() {
 }
 
 #[test]
+fn a_file_that_is_no_component_is_told_what_to_do_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    for (name, bytes) in [
+        ("junk.wasm", &b"junk"[..]),
+        ("core.wasm", b"\0asm\x01\0\0\0"),
+        ("empty.wasm", b""),
+        ("cut.wasm", &made("telnet", "tests")[..99]),
+    ] {
+        std::fs::write(dir.join(name), bytes).unwrap();
+        let inspected = run(dir, &["plugin", "inspect", name]).code(2);
+        let said = String::from_utf8_lossy(&inspected.get_output().stderr).into_owned();
+        assert_eq!(said.matches("palisade plugin build").count(), 1, "{said}");
+    }
+}
+
+#[test]
 fn options_and_files_that_are_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();
@@ -305,7 +361,7 @@ fn options_and_files_that_are_wrong() {
     std::fs::write(dir.join("junk"), [0x80, 0xff, 0, 7].repeat(512)).unwrap();
     std::fs::create_dir(dir.join("dir")).unwrap();
     crate::site::flow(&dir.join("in.ndjson"));
-    let built = "build one with `palisade plugin build`";
+    let built = "`palisade plugin build`";
     let run_ = "run in.ndjson -p a.wasm";
     for (command, told) in [
         (

@@ -12,6 +12,7 @@ mod labels;
 mod large;
 mod lifecycle;
 mod origin;
+mod readings;
 mod site;
 mod statements;
 mod threats;

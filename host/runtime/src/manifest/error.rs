@@ -41,10 +41,8 @@ pub enum ManifestError {
     /// The section is not UTF-8.
     #[error("the `{}` section is not UTF-8 text", super::SECTION)]
     NotText,
-    /// The bytes are not a component at all.
-    #[error(
-        "not a WebAssembly component: {0}; build one with `palisade plugin build`, or get it again"
-    )]
+    /// The bytes are not a component at all; why, and what to do.
+    #[error("not a WebAssembly component: {0}")]
     NotAComponent(String),
 }
 

@@ -24,6 +24,7 @@ use palisade_events::{FieldId, Kind, Mask, Severity, Transport};
 pub use names::{Capability, OptionalExport, Ordering, Role, TableKind, World};
 use names::{TESTS, TRANSPORTS, host_only};
 use palisade_events::contain;
+pub use place::line as line_of;
 pub use predicate::{Predicate, Test, Value};
 pub use schema::schema;
 pub use section::{MAX_SECTION_BYTES, SECTION, embed, extract};

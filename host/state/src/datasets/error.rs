@@ -87,7 +87,7 @@ fn in_field(field: &str) -> String {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QueryError {
     /// There is no such dataset.
-    #[error("dataset {0} is not there; plugin.toml declares {1}")]
+    #[error("there is no dataset {0}, counted from 0; plugin.toml declares {1}")]
     NoDataset(usize, usize),
     /// There is no such entry.
     #[error("entry {0} is not there; the dataset has {1}")]

@@ -83,6 +83,21 @@ pub(in crate::limits) const NO_LIMITS: &[(&str, &str, &str)] = &[
         "MAX_VERSION",
         "words of a version of TLP",
     ),
+    (
+        "pack/src/labels/handling.rs",
+        "MAX_HUES",
+        "how much is shown",
+    ),
+    (
+        "pack/src/labels/html.rs",
+        "MAX_PART",
+        "how long a label may be",
+    ),
+    (
+        "pack/src/labels/keyed.rs",
+        "MAX_PART",
+        "how long a label may be",
+    ),
     ("pack/src/labels/mod.rs", "MAX_UNREAD", "how much is shown"),
     ("pack/src/labelled.rs", "MAX_UNREAD", "how much is shown"),
     (

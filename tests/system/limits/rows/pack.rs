@@ -310,6 +310,30 @@ pub(super) fn fill(t: &mut Table) {
         &[],
     );
     t.constant(
+        "pack/src/labels/views.rs",
+        "MAX_ROUNDS",
+        Count,
+        "entities that stand for entities, one within another",
+        "not understood, which closes the gate",
+        &["readings::what_is_beyond_what_can_be_read_closes"],
+    );
+    t.constant(
+        "pack/src/labels/html.rs",
+        "MAX_TABLES",
+        Count,
+        "tables of HTML within one another",
+        "not understood, which closes the gate",
+        &["readings::what_is_beyond_what_can_be_read_closes"],
+    );
+    t.constant(
+        "pack/src/labels/html_table.rs",
+        "MAX_MOVES",
+        Count,
+        "moves of cells by those of several rows, in a table of HTML",
+        "not understood, which closes the gate",
+        &["readings::what_is_beyond_what_can_be_read_closes"],
+    );
+    t.constant(
         "pack/src/labels/mod.rs",
         "MAX_ID",
         Bytes,

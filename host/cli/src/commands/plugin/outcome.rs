@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use palisade_events::{Escaped, EscapedLines};
+use palisade_events::{Escaped, EscapedLines, counted};
 use palisade_private::Below;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus};
 
@@ -52,8 +52,9 @@ pub(super) fn bless(project: &Path, path: &Path, text: &str) -> Result<Outcome> 
     Below::make(project, path)?.write(0o644, text.as_bytes())?;
     let (added, removed) = vector::changed_lines(&before, text);
     Ok(Outcome::Wrote(format!(
-        "{}{what}: {added} lines added, {removed} removed",
-        path.display()
+        "{}{what}: {} added, {removed} removed",
+        path.display(),
+        counted(added, "line")
     )))
 }
 

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
+use palisade_events::counted;
 use palisade_pipeline::engine::{EngineConfig, PluginSummary};
 use palisade_runtime::Runtime;
 use palisade_runtime::manifest::World;
@@ -149,7 +150,7 @@ impl Test {
                 runtime: &runtime,
                 beside: &|vector| beside.of(&project, vector),
                 memory: self.memory.memory,
-                bless: blessing,
+                bless: Some(blessing),
             };
             let mut suite = TestSuite::new(title(&project));
             for path in vectors {
@@ -167,7 +168,10 @@ impl Test {
         let wrote = match tally.written {
             _ if !blessing => String::new(),
             0 => ", nothing written".to_owned(),
-            files => format!(", {files} files written; read the difference before you keep it"),
+            files => format!(
+                ", {} written; read the difference before you keep it",
+                counted(files, "file")
+            ),
         };
         let Tally { passed, failed, .. } = tally;
         let not_built = match unbuilt {
@@ -242,7 +246,9 @@ pub(crate) struct Bench<'a> {
     /// What runs beside the plugin in a vector.
     pub(crate) beside: &'a dyn Fn(&Vector) -> Result<Vec<Component>>,
     pub(crate) memory: Option<NonZeroU64>,
-    pub(crate) bless: bool,
+    /// Whether what comes out is written as what is expected. `None`: nobody can write there, and
+    /// nobody is told how.
+    pub(crate) bless: Option<bool>,
 }
 
 impl Bench<'_> {
@@ -279,7 +285,7 @@ impl Bench<'_> {
             }
         }
         let lines = first.unwrap_or_default();
-        if self.bless {
+        if self.bless == Some(true) {
             let mut text = lines.join("\n");
             if !text.is_empty() {
                 text.push('\n');
@@ -289,8 +295,9 @@ impl Bench<'_> {
             return bless(project, &vector.expected.path, &text);
         }
         let Some(expected) = &vector.expected.values else {
+            let how = self.how("; look at what comes out and write it with");
             return Ok(Outcome::Differs(said.below(&format!(
-                "there is no {}; look at what comes out and write it with {BLESS}=1:\n{}",
+                "there is no {}{how}:\n{}",
                 vector.expected.path.display(),
                 lines.join("\n")
             ))));
@@ -301,11 +308,19 @@ impl Bench<'_> {
         };
         let at = vector::first_difference(expected, &lines).unwrap_or_default();
         let line = vector.expected.line(at);
+        let how = self.how("; if it is right, write it there with");
         Ok(Outcome::Differs(said.below(&format!(
-            "{}, line {line}: what comes out differs; if it is right, write it there with \
-             {BLESS}=1\n{difference}",
+            "{}, line {line}: what comes out differs{how}\n{difference}",
             vector.expected.path.display()
         ))))
+    }
+
+    /// How what comes out is written as what is expected, behind these words.
+    fn how(&self, words: &str) -> String {
+        match self.bless {
+            Some(_) => format!("{words} {BLESS}=1"),
+            None => String::new(),
+        }
     }
 
     /// One run of a vector, as golden lines, with what the plugin cost.

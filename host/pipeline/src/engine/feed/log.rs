@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use palisade_events::{Batch, Source};
+use palisade_events::{Batch, Source, counted};
 use palisade_sources::enrich::{EnrichError, Networks};
 use palisade_sources::{Consumed, Counts, EventReader as _, EventSink, Input, LogReader, Remarks};
 
@@ -174,23 +174,24 @@ fn remarks_of(counts: &Counts, told: u64, empty: bool) -> Vec<String> {
     let mut remarks = Vec::new();
     let more = counts.bad.saturating_sub(told);
     if more > 0 {
+        let more = counted(more, "bad record");
         remarks.push(format!(
-            "{more} more records are bad; a dead-letter file holds them all, with reasons"
+            "and {more} more; a dead-letter file holds them all, with reasons"
         ));
     }
     if counts.bad > 0 && counts.events == 0 {
         remarks.push(format!(
-            "none of its {} records became an event; the reasons are those above",
-            counts.bad
+            "of its {} none became an event; the reasons are those above",
+            counted(counts.bad, "record")
         ));
     }
     if empty {
         remarks.push("it holds no record, so there is nothing of it to evaluate".to_owned());
     }
     if let Some(absent) = &counts.absent {
-        let endless = counts.endless;
+        let endless = counted(counts.endless, "event");
         remarks.push(format!(
-            "{endless} events name no address of an end; in the record of the first {absent}"
+            "read without an address of an end: {endless}; in the record of the first {absent}"
         ));
     }
     remarks
