@@ -331,6 +331,19 @@ fn a_record_that_is_damaged_is_told_and_not_passed_over() {
 }
 
 #[test]
+fn a_record_has_an_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = Folder::new(dir.path()).unwrap();
+    let mut journal = Journal::open(folder, Limits::default()).unwrap().0;
+    let most = 128 << 20;
+    let error = journal.append(&vec![0; most + 1]).unwrap_err();
+    assert!(
+        matches!(error, JournalError::TooLarge(bytes, limit) if (bytes, limit) == (most + 1, most))
+    );
+    assert_eq!(journal.append(b"and it goes on").unwrap(), 1);
+}
+
+#[test]
 fn what_is_no_segment_or_missing_is_told() {
     let disk = Disk::default();
     let mut journal = Journal::open(disk.clone(), LIMITS).unwrap().0;

@@ -23,6 +23,6 @@ mod stream;
 mod tape;
 
 pub use commit::MAX_AHEAD;
-pub use config::{Config, ConfigError, SourceConfig, SourceKind};
+pub use config::{Config, ConfigError, JournalConfig, SourceConfig, SourceKind};
 pub use record::Identity;
 pub use server::{ServeError, Served, Tell, Told, serve};
