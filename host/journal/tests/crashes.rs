@@ -71,7 +71,7 @@ impl Disk {
         let known = state.known.clone();
         state
             .files
-            .retain(|name, _| known.contains(name) || chance() % 2 == 0);
+            .retain(|name, _| known.contains(name) || chance().is_multiple_of(2));
         for file in state.files.values_mut() {
             let mut there = file.synced.clone();
             for (at, bytes) in std::mem::take(&mut file.writes) {
