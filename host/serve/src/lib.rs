@@ -16,6 +16,7 @@ mod commit;
 mod config;
 mod follow;
 mod found;
+mod often;
 mod record;
 mod redo;
 mod server;
