@@ -364,6 +364,131 @@ fn what_cannot_be_served_is_told() {
     }
 }
 
+/// Waits until the server has said something, which it writes to this file.
+fn told(path: &Path, says: &str) {
+    let began = Instant::now();
+    loop {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        if text.contains(says) {
+            return;
+        }
+        assert!(began.elapsed() < PATIENCE, "not `{says}`: {text}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn whoever_writes_a_log_harms_no_more_than_it() {
+    let Some(site) = Site::new(&["app.log", "wide.log", "other"]) else {
+        return;
+    };
+    let said = site.path("said");
+    let to = File::create(&said).expect("a file");
+    let mut server = site.command().stderr(to).spawn().expect("palisade runs");
+    // What is not there, or no file, is told.
+    told(&said, "source `other`");
+    assert!(
+        Command::new("mkfifo")
+            .arg(site.path("other"))
+            .status()
+            .expect("mkfifo runs")
+            .success()
+    );
+    told(&said, "no regular file");
+    // Junk is told, and so is what is no text in UTF-8; files beside a log that only have its name
+    // in theirs are not its own.
+    site.append("wide.log", "junk\n");
+    site.append("app.log.bak", &event(0, 9, "find"));
+    site.append("app.log", &(event(0, 1, "find") + "junk\n"));
+    site.wait_for(2);
+    told(&said, "a record could not be read (1 by now)");
+    // A line of 200 MB does not wait in memory for its end.
+    let line = "x".repeat(1 << 20);
+    for _ in 0..200 {
+        site.append("app.log", &line);
+    }
+    site.append("app.log", &("\n".to_owned() + &event(1000, 2, "find")));
+    site.wait_for(4);
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.id()));
+    let status = status.expect("it runs");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let peak = peak.and_then(|text| text.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    assert!(peak.expect("a peak") < 250_000, "{peak:?} kB");
+    // One that is truncated and grows back beyond where it was read is read from its beginning.
+    let long = (0..20)
+        .map(|at| event(2000 + at, 3, "find"))
+        .collect::<String>();
+    std::fs::write(site.path("app.log"), &long).expect("the log is truncated");
+    site.append("app.log", &"y".repeat(210 << 20));
+    site.append("app.log", "\n");
+    site.wait_for(4 + 42);
+    told(&said, "was truncated");
+    assert!(server.try_wait().expect("it can be asked").is_none());
+    stop(server, "-TERM");
+    // With two of a plugin that rests on the findings of another.
+    assert_eq!(site.count(), 46);
+    // Nothing of it is otherwise when it is done again.
+    let output = stop_after(site.start(), 3_000);
+    assert!(
+        !stderr(&output).contains("made something else be said"),
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(site.count(), 46);
+}
+
+/// Lets a server run for so many milliseconds.
+fn stop_after(server: Child, millis: u64) -> Output {
+    std::thread::sleep(Duration::from_millis(millis));
+    stop(server, "-TERM")
+}
+
+#[test]
+fn a_journal_that_is_damaged_is_left_as_it_is() {
+    let Some(site) = Site::new(&["app.log"]) else {
+        return;
+    };
+    let server = site.start();
+    for at in 0..5 {
+        site.append("app.log", &event(at * 1000, 1, "find"));
+        site.wait_for(2 * (at as usize + 1));
+    }
+    stop(server, "-TERM");
+    let journal = site.path("data/journal/00000000000000000001.journal");
+    let mut bytes = std::fs::read(&journal).expect("the journal");
+    let at = 16
+        + bytes[16..]
+            .windows(4)
+            .position(|four| four == b"find")
+            .expect("an event");
+    bytes[at] ^= 1;
+    std::fs::write(&journal, &bytes).expect("the journal can be written");
+    let output = site.command().output().expect("palisade runs");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("was kept once and is damaged or gone"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(
+        std::fs::read(&journal).expect("the journal") == bytes,
+        "it is changed"
+    );
+    // What was there before is served again once the disk is mended.
+    bytes[at] ^= 1;
+    std::fs::write(&journal, &bytes).expect("the journal can be written");
+    let output = stop_after(site.start(), 1_500);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    // A data directory that others may write to is nobody's own.
+    let open = Command::new("chmod")
+        .arg("1777")
+        .arg(site.path("data"))
+        .status();
+    assert!(open.expect("chmod runs").success());
+    let output = site.command().output().expect("palisade runs");
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+}
+
 #[test]
 fn standard_input_is_served_until_it_ends() {
     let Some(site) = Site::new(&[]) else { return };

@@ -31,10 +31,10 @@ pub enum JournalError {
         /// The record that it begins with.
         found: u64,
     },
-    /// A record is damaged, and others follow it: it was whole once.
+    /// A record is damaged or gone that was whole once.
     #[error(
-        "journal: record {number} in {file} is damaged at byte {at}, and others follow it; the \
-         disk is at fault, and what it held is to be had from a backup only"
+        "journal: record {number} in {file}, byte {at}, was kept once and is damaged or gone: a \
+         part of the journal is lost; restore it from a backup, or start with a new data directory"
     )]
     Damaged {
         /// The record.

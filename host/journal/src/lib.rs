@@ -16,12 +16,12 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let dir = tempfile::tempdir()?;
-//! let (mut journal, _) = Journal::open(Folder::new(dir.path())?, Limits::default())?;
+//! let (mut journal, _) = Journal::open(Folder::new(dir.path())?, Limits::default(), 0)?;
 //! let first = journal.append(b"what happened")?;
 //! journal.sync()?;
 //! drop(journal);
 //!
-//! let (journal, recovered) = Journal::open(Folder::new(dir.path())?, Limits::default())?;
+//! let (journal, recovered) = Journal::open(Folder::new(dir.path())?, Limits::default(), 0)?;
 //! assert_eq!(recovered.last, first);
 //! let records: Vec<_> = journal.read(1)?.collect::<Result<_, _>>()?;
 //! assert_eq!(records[0].bytes, b"what happened");

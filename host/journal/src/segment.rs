@@ -33,7 +33,8 @@ pub(crate) fn name(first: u64) -> String {
 /// The number of the first record of a segment of this name.
 pub(crate) fn first_of(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(".journal")?;
-    (digits.len() == 20).then(|| digits.parse().ok()).flatten()
+    let number = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    number.then(|| digits.parse().ok()).flatten()
 }
 
 /// The first record's number, as the segment itself says; `None`: it is no segment.

@@ -65,14 +65,16 @@ struct Current {
 }
 
 impl Journal {
-    /// Opens a journal, or begins one where there is none.
+    /// Opens a journal, or begins one where there is none. `known` is the last record of which
+    /// somebody was told that it is kept, 0 where that is not known: up to it nothing is cut off.
     ///
     /// # Errors
     /// When files cannot be read, are none of a journal, or records are missing or damaged that
-    /// were whole once.
+    /// were whole once. Nothing is changed then.
     pub fn open(
         files: impl Files + 'static,
         limits: Limits,
+        known: u64,
     ) -> Result<(Journal, Recovered), JournalError> {
         let files: Box<dyn Files> = Box::new(files);
         let names = files
@@ -85,20 +87,25 @@ impl Journal {
             limits,
             segments: Vec::new(),
             current: None,
-            last: firsts.first().map_or(0, |first| first.saturating_sub(1)),
+            last: 0,
             spent: false,
         };
         let mut cut = None;
         for (at, first) in firsts.iter().enumerate() {
             let newest = at + 1 == firsts.len();
-            cut = journal.recover(*first, newest)?;
+            cut = journal.recover(*first, newest, known)?;
         }
         let last = journal.last;
         Ok((journal, Recovered { last, cut }))
     }
 
     /// Looks through a segment; `newest`: its end may be torn.
-    fn recover(&mut self, first: u64, newest: bool) -> Result<Option<Cut>, JournalError> {
+    fn recover(
+        &mut self,
+        first: u64,
+        newest: bool,
+        known: u64,
+    ) -> Result<Option<Cut>, JournalError> {
         let name = segment::name(first);
         let io = |what| JournalError::io(what, &name);
         let mut file = self.files.open(&name).map_err(io("open"))?;
@@ -127,15 +134,15 @@ impl Journal {
                     end += (FRAME + bytes.len()) as u64;
                     self.last = number;
                 }
-                Found::End => break,
-                Found::Broken if newest => {
+                Found::End if number > known || !newest => break,
+                Found::Broken if newest && number > known => {
                     cut = Some(Cut {
                         file: name.clone(),
                         at: end,
                     });
                     break;
                 }
-                Found::Broken => {
+                Found::Broken | Found::End => {
                     return Err(JournalError::Damaged {
                         number,
                         file: name,

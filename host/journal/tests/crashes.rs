@@ -207,7 +207,7 @@ proptest! {
     #[test]
     fn what_was_synced_is_there_whatever_happens(acts in proptest::collection::vec(act(), 1..60)) {
         let disk = Disk::default();
-        let mut journal = Journal::open(disk.clone(), LIMITS).unwrap().0;
+        let mut journal = Journal::open(disk.clone(), LIMITS, 0).unwrap().0;
         // Of each record the length; and how many of them were promised to be kept.
         let (mut written, mut kept): (Vec<usize>, usize) = (Vec::new(), 0);
         for act in acts.into_iter().chain([Act::Stop(vec![1, 2])]) {
@@ -228,7 +228,7 @@ proptest! {
                 Act::Stop(chances) => {
                     let mut chances = chances.into_iter().cycle();
                     disk.stop(|| chances.next().unwrap_or(0));
-                    let (opened, recovered) = Journal::open(disk.clone(), LIMITS).unwrap();
+                    let (opened, recovered) = Journal::open(disk.clone(), LIMITS, 0).unwrap();
                     journal = opened;
                     let found = recovered.last as usize;
                     prop_assert!(found >= kept, "{found} of {kept}");
@@ -251,7 +251,7 @@ proptest! {
 #[test]
 fn a_failed_sync_ends_it() {
     let disk = Disk::default();
-    let mut journal = Journal::open(disk.clone(), LIMITS).unwrap().0;
+    let mut journal = Journal::open(disk.clone(), LIMITS, 0).unwrap().0;
     journal.append(b"first").unwrap();
     journal.sync().unwrap();
     journal.append(b"second").unwrap();
@@ -269,7 +269,7 @@ fn a_failed_sync_ends_it() {
 #[test]
 fn a_full_disk_is_told_before_a_record_is_begun_and_can_be_mended() {
     let disk = Disk::default();
-    let mut journal = Journal::open(disk.clone(), LIMITS).unwrap().0;
+    let mut journal = Journal::open(disk.clone(), LIMITS, 0).unwrap().0;
     disk.fail_after(0, Failure::Full);
     let error = journal.append(b"first").unwrap_err().to_string();
     assert!(error.contains("make room for"), "{error}");
@@ -293,14 +293,14 @@ fn a_full_disk_is_told_before_a_record_is_begun_and_can_be_mended() {
 #[test]
 fn a_record_that_is_damaged_is_told_and_not_passed_over() {
     let disk = Disk::default();
-    let mut journal = Journal::open(disk.clone(), LIMITS).unwrap().0;
+    let mut journal = Journal::open(disk.clone(), LIMITS, 0).unwrap().0;
     for number in 1..=12 {
         journal.append(&bytes(number, 900)).unwrap();
     }
     journal.sync().unwrap();
     drop(journal);
     disk.bytes("00000000000000000001.journal", |bytes| bytes[1000] ^= 1);
-    let Err(error) = Journal::open(disk.clone(), LIMITS) else {
+    let Err(error) = Journal::open(disk.clone(), LIMITS, 0) else {
         panic!("it is damaged");
     };
     assert!(
@@ -317,7 +317,7 @@ fn a_record_that_is_damaged_is_told_and_not_passed_over() {
     // At the end it is what a crash leaves, and is cut off for good.
     disk.bytes("00000000000000000001.journal", |bytes| bytes[1000] ^= 1);
     disk.bytes("00000000000000000009.journal", |bytes| bytes[1000] ^= 1);
-    let (mut journal, recovered) = Journal::open(disk.clone(), LIMITS).unwrap();
+    let (mut journal, recovered) = Journal::open(disk.clone(), LIMITS, 0).unwrap();
     assert_eq!(
         (recovered.last, recovered.cut.map(|cut| cut.at)),
         (9, Some(924))
@@ -325,7 +325,7 @@ fn a_record_that_is_damaged_is_told_and_not_passed_over() {
     assert_eq!(journal.append(b"anew").unwrap(), 10);
     journal.sync().unwrap();
     drop(journal);
-    let (journal, recovered) = Journal::open(disk, LIMITS).unwrap();
+    let (journal, recovered) = Journal::open(disk, LIMITS, 0).unwrap();
     assert_eq!((recovered.last, recovered.cut), (10, None));
     assert_eq!(records(&journal, 10)[0].bytes, b"anew");
 }
@@ -334,7 +334,7 @@ fn a_record_that_is_damaged_is_told_and_not_passed_over() {
 fn a_record_has_an_end() {
     let dir = tempfile::tempdir().unwrap();
     let folder = Folder::new(dir.path()).unwrap();
-    let mut journal = Journal::open(folder, Limits::default()).unwrap().0;
+    let mut journal = Journal::open(folder, Limits::default(), 0).unwrap().0;
     let most = 128 << 20;
     let error = journal.append(&vec![0; most + 1]).unwrap_err();
     assert!(
@@ -346,7 +346,7 @@ fn a_record_has_an_end() {
 #[test]
 fn what_is_no_segment_or_missing_is_told() {
     let disk = Disk::default();
-    let mut journal = Journal::open(disk.clone(), LIMITS).unwrap().0;
+    let mut journal = Journal::open(disk.clone(), LIMITS, 0).unwrap().0;
     for number in 1..=12 {
         journal.append(&bytes(number, 900)).unwrap();
     }
@@ -358,7 +358,7 @@ fn what_is_no_segment_or_missing_is_told() {
         .files
         .remove("00000000000000000005.journal");
     assert!(matches!(
-        Journal::open(disk.clone(), LIMITS),
+        Journal::open(disk.clone(), LIMITS, 0),
         Err(JournalError::Gap {
             wanted: 5,
             found: 9,
@@ -367,7 +367,7 @@ fn what_is_no_segment_or_missing_is_told() {
     ));
     disk.bytes("00000000000000000001.journal", |bytes| bytes[0] = b'X');
     assert!(matches!(
-        Journal::open(disk, LIMITS),
+        Journal::open(disk, LIMITS, 0),
         Err(JournalError::Foreign(_))
     ));
 }
@@ -376,7 +376,7 @@ fn what_is_no_segment_or_missing_is_told() {
 fn on_a_real_disk_records_come_back_and_nobody_else_may_write() {
     let dir = tempfile::tempdir().unwrap();
     let folder = || Folder::new(dir.path());
-    let mut journal = Journal::open(folder().unwrap(), LIMITS).unwrap().0;
+    let mut journal = Journal::open(folder().unwrap(), LIMITS, 0).unwrap().0;
     for number in 1..=20 {
         journal.append(&bytes(number, 700)).unwrap();
     }
@@ -385,7 +385,7 @@ fn on_a_real_disk_records_come_back_and_nobody_else_may_write() {
     journal.sync().unwrap();
     assert_eq!(folder().unwrap_err().kind(), io::ErrorKind::WouldBlock);
     drop(journal);
-    let (journal, recovered) = Journal::open(folder().unwrap(), LIMITS).unwrap();
+    let (journal, recovered) = Journal::open(folder().unwrap(), LIMITS, 0).unwrap();
     assert_eq!((recovered.last, recovered.cut), (21, None));
     let read = records(&journal, 15);
     assert_eq!(

@@ -137,5 +137,7 @@ fn is_full(error: &JournalError) -> bool {
 }
 
 fn is_full_database(error: &SqliteError) -> bool {
-    error.to_string().contains("database or disk is full")
+    let text = error.to_string();
+    // Somebody who looks at it may hold it for a while.
+    text.contains("database or disk is full") || text.contains("database is locked")
 }

@@ -17,6 +17,7 @@ use crate::often::Often;
 use crate::record::{FilePlace, Rows};
 use crate::server::{Tell, Told};
 use crate::stream::Stream;
+use crate::tape::HEAD;
 
 /// How long a source that has nothing to say is left alone.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -29,7 +30,11 @@ const RETRY: Duration = Duration::from_secs(2);
 /// How long a file that was renamed must be silent until the next is read.
 const GRACE: Duration = Duration::from_secs(1);
 /// How many files that were read to their ends are remembered.
-const MAX_READ: usize = 64;
+const MAX_READ: usize = 4096;
+/// Bytes that are read of a source at a time: what has no end of a record by then waits in memory.
+const MOST_READ: usize = 2 << 20;
+/// How long a file that is not there is waited for in silence.
+const SILENCE: Duration = Duration::from_secs(2);
 /// How much of a file is looked at for its first line.
 const FIRST_LINE: usize = 64 << 10;
 /// Bytes of a piece of standard input, and pieces that may wait.
@@ -66,8 +71,13 @@ pub(crate) struct Follower {
     pub(crate) read: Vec<FilePlace>,
     /// The file that is open.
     pub(crate) open: Option<Open>,
+    /// Since when there is no file, and whether that was told.
+    pub(crate) waits: Option<Instant>,
+    pub(crate) told_waiting: bool,
     /// When it was last looked for files that were rotated.
     pub(crate) searched: Option<Instant>,
+    /// Where in the stream the last record ends that was read.
+    pub(crate) offset: u64,
     /// Records of the stream that could not be read, as far as they are told of.
     pub(crate) bad: u64,
     pub(crate) often: Often,
@@ -103,10 +113,13 @@ impl Follower {
                     }
                 }
             }
+            self.look();
+            self.stream.tape.grant(MOST_READ);
             let now = Clock::System.now().unwrap_or_default();
             let mut epoch = self.stream.epoch(now);
             let (progress, bytes, offset) = self.stream.fill(&mut epoch);
-            let idle = bytes.is_empty() || progress.paused;
+            let idle = (bytes.is_empty() || progress.paused) && !self.stream.tape.is_spent();
+            self.offset = offset;
             if !bytes.is_empty() || progress.ended {
                 let rows = self.rows(bytes, offset, progress.ended);
                 if let Some(place) = rows.place.clone().filter(|_| progress.ended) {
@@ -124,7 +137,6 @@ impl Follower {
                     return;
                 }
             } else if idle {
-                self.look(offset);
                 std::thread::sleep(PAUSE);
             }
         }
@@ -218,7 +230,10 @@ impl Follower {
             head: self.stream.tape.head(),
         };
         // The latest stays the latest.
-        self.read.insert(0, place);
+        let at = self.read.len().saturating_sub(1);
+        self.read.insert(at, place);
+        let more = self.read.len().saturating_sub(MAX_READ);
+        self.read.drain(..more);
     }
 
     /// Opens the next stream. `false`: there is none yet.
@@ -251,12 +266,34 @@ impl Follower {
                         self.searched = Some(Instant::now());
                         found::next(path, &self.read)
                     }
-                    false => None,
+                    false => Ok(None),
+                };
+                let (rotated, gone) = match rotated {
+                    Ok(rotated) => (rotated, false),
+                    Err(found::Gone) => (None, true),
                 };
                 let path = rotated.as_ref().unwrap_or(path);
                 let Some(file) = opened(path, rotated.is_some())? else {
+                    let problem =
+                        format!("{} is not there, or has no whole line, yet", path.display());
+                    let waited = self.waits.get_or_insert_with(Instant::now).elapsed();
+                    if waited >= SILENCE && !std::mem::replace(&mut self.told_waiting, true) {
+                        self.problem("waiting", problem);
+                    }
                     return Ok(false);
                 };
+                (self.waits, self.told_waiting) = (None, false);
+                if gone {
+                    // Told once: what is read next becomes the latest.
+                    let problem = format!(
+                        "the file that was read last is gone; what was rotated between it and {} \
+                         is not read",
+                        path.display()
+                    );
+                    self.read.clear();
+                    self.problem("gone", problem);
+                    return Ok(false);
+                }
                 self.stream.tape.begin();
                 let copy = file.try_clone().map_err(|error| error.to_string())?;
                 self.stream.tape.attach(Box::new(copy));
@@ -266,11 +303,15 @@ impl Follower {
         let metadata = file.metadata().map_err(|error| error.to_string())?;
         if let Err(error) = self.stream.begin(&name) {
             if name != configured {
-                // It is not tried again; the log itself is.
+                // It is not tried again; the others and the log itself are, at once.
                 self.pass_over(&metadata);
+                self.searched = None;
+                self.problem("passed over", format!("{error}; it is passed over"));
+                return Ok(false);
             }
             return Err(error.to_string());
         }
+        self.offset = 0;
         self.open = Some(Open {
             device: metadata.dev(),
             inode: metadata.ino(),
@@ -282,13 +323,20 @@ impl Follower {
     }
 
     /// Looks whether the file has become another: renamed and begun anew, or truncated.
-    fn look(&mut self, offset: u64) {
+    fn look(&mut self) {
+        let (offset, head) = (self.offset, self.stream.tape.head());
         let (Input::File(path), Some(open)) = (&self.input, &mut self.open) else {
             return;
         };
         let size = open.file.metadata().map_or(0, |metadata| metadata.len());
-        if size < offset {
-            self.stream.tape.end();
+        let changed = || {
+            let mut bytes = vec![0; (head.0 as usize).min(HEAD)];
+            let read = open.file.read_exact_at(&mut bytes, 0);
+            read.is_err() || crc32fast::hash(&bytes) != head.1
+        };
+        // It may have grown again since: then its beginning is another.
+        if size < offset || changed() {
+            self.stream.tape.end_here();
             let problem = format!(
                 "{} was truncated at byte {offset}; what was written between the last line that \
                  was read and that moment may be lost",

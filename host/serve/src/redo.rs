@@ -22,6 +22,8 @@ pub(crate) struct Known {
     pub(crate) resume: Option<FilePlace>,
     /// The files that were read to their ends, the latest last.
     pub(crate) read: Vec<FilePlace>,
+    /// Where in the stream the last record ends.
+    pub(crate) offset: u64,
 }
 
 /// What was done again.
@@ -100,6 +102,7 @@ pub(crate) fn known(
         stream,
         resume: None,
         read: Vec::new(),
+        offset: 0,
     })
 }
 
@@ -135,7 +138,7 @@ fn again(
                     })?;
             }
             let mut epoch = known.stream.epoch(record.now).whole();
-            known.stream.fill(&mut epoch);
+            known.offset = known.stream.fill(&mut epoch).2;
             known.resume = rows.place.clone().filter(|_| !rows.ended);
             if let Some(place) = rows.place.clone().filter(|_| rows.ended) {
                 remember(&mut known.read, place);

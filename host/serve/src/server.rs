@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use palisade_journal::{Cut, Folder, Journal, JournalError, Limits};
@@ -153,8 +154,10 @@ pub fn serve(
     tell: &Tell,
 ) -> Result<Served, ServeError> {
     let began = Instant::now();
-    let (mut journal, cut) = journal(config)?;
-    let mut sqlite = Sqlite::open(&config.data.join("findings.sqlite"))?;
+    data(&config.data)?;
+    let locked = lock(config)?;
+    let mut sqlite = Sqlite::open(&config.data.join(DATABASE))?;
+    let (mut journal, cut) = journal(config, locked, sqlite.epoch()?)?;
     let fresh = journal.last() == 0;
     let redone = redo(&journal, &mut engine, &mut sqlite, identity)?;
     if fresh {
@@ -201,7 +204,7 @@ pub fn serve(
         tell: Arc::clone(tell),
         often: Often::default(),
     };
-    let drained = taking.run(&filled, stop, config.drain())?;
+    let drained = taking.run(&filled, stop, config.drain(), &committing)?;
     drop(taking.commit.take());
     let ended = committing
         .join()
@@ -215,25 +218,54 @@ pub fn serve(
     })
 }
 
-/// Opens the journal in the data directory, which is made where it is not there.
-fn journal(config: &Config) -> Result<(Journal, Option<Cut>), ServeError> {
-    let folder = config.data.join("journal");
-    let data = |path: &Path, problem: String| ServeError::Data {
+/// The database, in the data directory.
+const DATABASE: &str = "findings.sqlite";
+
+fn data_error(path: &Path, problem: impl std::fmt::Display) -> ServeError {
+    ServeError::Data {
         path: path.display().to_string(),
-        problem,
-    };
-    palisade_private::make_dir(&folder).map_err(|error| data(&folder, error.to_string()))?;
-    let locked = Folder::new(&folder).map_err(|error| match error.kind() {
+        problem: problem.to_string(),
+    }
+}
+
+/// Opens the data directory, which is made where it is not there: it and the database in it are
+/// nobody else's.
+fn data(path: &Path) -> Result<(), ServeError> {
+    let dir = palisade_private::make_dir(path).map_err(|error| data_error(path, error))?;
+    for end in ["", "-wal", "-shm"] {
+        let name = format!("{DATABASE}{end}");
+        match palisade_private::open(&dir, &name) {
+            Ok(_) => {}
+            Err(error) if error.is_absent() => {}
+            Err(error) => return Err(data_error(path, error)),
+        }
+    }
+    Ok(())
+}
+
+/// Opens and locks the journal's folder in the data directory.
+fn lock(config: &Config) -> Result<Folder, ServeError> {
+    let folder = config.data.join("journal");
+    palisade_private::make_dir(&folder).map_err(|error| data_error(&folder, error))?;
+    Folder::new(&folder).map_err(|error| match error.kind() {
         std::io::ErrorKind::WouldBlock => {
             ServeError::Journal(JournalError::Locked(config.data.display().to_string()))
         }
-        _ => data(&folder, error.to_string()),
-    })?;
+        _ => data_error(&folder, error),
+    })
+}
+
+/// Opens the journal, of which somebody was told that it is kept up to a record.
+fn journal(
+    config: &Config,
+    locked: Folder,
+    known: u64,
+) -> Result<(Journal, Option<Cut>), ServeError> {
     let limits = Limits {
         segment: config.journal.segment_bytes,
         total: config.journal.max_bytes,
     };
-    let (journal, recovered) = Journal::open(locked, limits)?;
+    let (journal, recovered) = Journal::open(locked, limits, known)?;
     Ok((journal, recovered.cut))
 }
 
@@ -275,7 +307,10 @@ fn followers(
             stream: known.stream,
             resume: known.resume,
             read: known.read,
+            waits: None,
+            told_waiting: false,
             searched: None,
+            offset: known.offset,
             bad: 0,
             stop: Arc::clone(stop),
             tell: Arc::clone(tell),
@@ -317,6 +352,7 @@ impl Taking {
         filled: &Receiver<Filled>,
         stop: &AtomicBool,
         drain: Duration,
+        committing: &JoinHandle<Result<(), ServeError>>,
     ) -> Result<bool, ServeError> {
         let mut stopped: Option<Instant> = None;
         loop {
@@ -335,6 +371,7 @@ impl Taking {
                         return Ok(true);
                     }
                 }
+                Err(RecvTimeoutError::Timeout) if committing.is_finished() => return Ok(true),
                 Err(RecvTimeoutError::Timeout) if stopped.is_none() => {
                     let now = Clock::System.now().unwrap_or_default();
                     let mut collect = Collect::default();

@@ -8,6 +8,9 @@ use palisade_sources::{Limits, OpenError, SourcePolicy, open_live};
 
 use crate::tape::Tape;
 
+/// Bytes that are read to recognise a stream.
+const FIRST_READ: usize = 1 << 20;
+
 /// Why a stream cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StreamError {
@@ -17,6 +20,9 @@ pub(crate) enum StreamError {
     /// It is compressed.
     #[error("`{0}` is compressed; a log that grows is followed as it is written, so name that one")]
     Compressed(String),
+    /// It is UTF-16.
+    #[error("`{0}` is UTF-16; have it written in UTF-8 to follow it")]
+    Utf16(String),
     /// It is a capture.
     #[error(
         "`{0}` is a capture; `palisade run` reads those, and following captures is not built yet"
@@ -53,9 +59,13 @@ impl Stream {
     /// # Errors
     /// When it is nothing that can be followed.
     pub(crate) fn begin(&mut self, name: &str) -> Result<(), StreamError> {
+        self.tape.grant(FIRST_READ);
         let input = open_live(name, self.tape.clone(), &self.limits)?;
         if !input.compression.is_empty() {
             return Err(StreamError::Compressed(name.to_owned()));
+        }
+        if input.utf16 {
+            return Err(StreamError::Utf16(name.to_owned()));
         }
         if !matches!(input.format, palisade_sources::Format::Log(..)) {
             return Err(StreamError::Capture(name.to_owned()));

@@ -25,6 +25,8 @@ struct State {
     /// Where in the stream that begins.
     base: u64,
     head: Vec<u8>,
+    /// Bytes that may still be read of what is live before it pauses; nothing is granted at first.
+    granted: usize,
 }
 
 impl Tape {
@@ -55,6 +57,23 @@ impl Tape {
         self.state().over = true;
     }
 
+    /// The stream ends here, whatever may still come of what is live.
+    pub(crate) fn end_here(&self) {
+        let mut state = self.state();
+        (state.over, state.live) = (true, None);
+    }
+
+    /// Lets so many bytes be read of what is live, so that what is kept has an end where a record
+    /// has none.
+    pub(crate) fn grant(&self, bytes: usize) {
+        self.state().granted = bytes;
+    }
+
+    /// Whether what was granted is used up: there may be more to be read at once.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.state().granted == 0
+    }
+
     /// Takes off what was read up to a place in the stream.
     pub(crate) fn cut(&self, to: u64) -> Vec<u8> {
         let mut state = self.state();
@@ -81,10 +100,13 @@ impl Read for Tape {
         let state = &mut *guard;
         let given = &state.given[state.at..];
         let read = if given.is_empty() {
+            let most = to.len().min(state.granted);
             let read = match &mut state.live {
                 None => Ok(0),
-                Some(live) => live.read(to),
+                Some(_) if most == 0 => return Err(ErrorKind::WouldBlock.into()),
+                Some(live) => live.read(&mut to[..most]),
             };
+            state.granted -= *read.as_ref().unwrap_or(&0);
             match read {
                 Ok(0) if state.over => return Ok(0),
                 Ok(0) => return Err(ErrorKind::WouldBlock.into()),
@@ -134,8 +156,14 @@ mod tests {
         assert_eq!(all(&mut tape), pauses("from the journal"));
         assert_eq!(tape.cut(9), b"from the ");
         tape.attach(Box::new(&b", and live"[..]));
-        assert_eq!(all(&mut tape), pauses(", and live"));
-        assert_eq!(tape.cut(17), b"journal, ");
+        assert_eq!(all(&mut tape), pauses(""));
+        tape.grant(5);
+        assert_eq!(all(&mut tape), pauses(", and"));
+        assert!(tape.is_spent());
+        tape.grant(100);
+        assert_eq!(all(&mut tape), pauses(" live"));
+        assert!(!tape.is_spent());
+        assert_eq!(tape.cut(18), b"journal, ");
         tape.end();
         assert_eq!(all(&mut tape), (String::new(), None));
         assert_eq!(tape.cut(u64::MAX), b"and live");

@@ -13,6 +13,7 @@
 //! inserted and never replaced, so that a repeat would be an error and not be hidden. Texts are as
 //! plugins wrote them: whoever shows them escapes them.
 
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use palisade_events::{Finding, Severity};
@@ -76,6 +77,14 @@ pub enum SqliteError {
         /// What SQLite says.
         source: rusqlite::Error,
     },
+    /// The file cannot be made or opened.
+    #[error("cannot open {file}: {source}")]
+    File {
+        /// The database.
+        file: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// The database is of another version.
     #[error(
         "{file} has schema {found} and this version of Palisade writes schema {SCHEMA}; move it \
@@ -105,6 +114,13 @@ impl Sqlite {
     /// When it cannot be opened, is no database, or is one of another version.
     pub fn open(path: &Path) -> Result<Sqlite, SqliteError> {
         let file = path.display().to_string();
+        // SQLite gives its other files the mode of this one.
+        let mut options = std::fs::OpenOptions::new();
+        options.append(true).create(true).mode(0o600);
+        options.open(path).map_err(|source| SqliteError::File {
+            file: file.clone(),
+            source,
+        })?;
         let connection = Connection::open(path).map_err(|source| SqliteError::Sqlite {
             file: file.clone(),
             source,

@@ -134,6 +134,8 @@ pub struct Input {
     pub consumed: Consumed,
     /// What was remarked of it while it was read; to be asked at its end.
     pub remarks: Remarks,
+    /// Whether it was UTF-16: offsets are then those of the text in UTF-8.
+    pub utf16: bool,
     /// Whether it may pause, as a pipe or a terminal does: then what was read is not held
     /// back until there is more.
     pub live: bool,
@@ -200,12 +202,14 @@ fn open_as(
     });
     let mut compression = Vec::new();
     let remarks = Remarks::default();
+    let mut utf16 = false;
     loop {
         let tells = |bytes: &[u8]| live && is_enough(bytes, name);
         let (mut beginning, mut error) = peek(&mut stream, tells);
         let mut zeros = 0;
         if Compression::of(&beginning).is_none() {
             if let Some(order) = Order::of(&beginning) {
+                utf16 = true;
                 let whole = Replay {
                     beginning: Cursor::new(beginning),
                     error: error.take(),
@@ -266,6 +270,7 @@ fn open_as(
                 stream,
                 consumed,
                 remarks,
+                utf16,
                 live,
             });
         };

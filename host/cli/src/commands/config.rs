@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use palisade_serve::Config;
 
@@ -40,7 +40,16 @@ impl Command {
         let mut out = context.output();
         match self {
             Command::Check(Check { config }) => {
-                read(&config)?;
+                let (_, host) = read(&config)?;
+                let loaded = host.load(host.given()?)?;
+                let why = loaded.left_out.iter().map(ToString::to_string);
+                let why: Vec<String> = why.collect();
+                ensure!(
+                    !loaded.plugins.is_empty(),
+                    "no plugin is left: {}",
+                    why.join("; ")
+                );
+                why.iter().for_each(|why| crate::output::warn(why));
                 out.line(&format!("{}: good", config.display()))?;
             }
             Command::Print(Print { config }) => {
@@ -67,7 +76,8 @@ struct HostLine {
 /// # Errors
 /// With file, line and field.
 pub(crate) fn read(path: &Path) -> Result<(Config, HostOptions)> {
-    let bytes = crate::named::read(path, MAX_CONFIG)?;
+    // It says which code runs: nobody else may have written it.
+    let bytes = palisade_private::read_own(path, MAX_CONFIG)?;
     let text = String::from_utf8(bytes)
         .ok()
         .with_context(|| format!("{} is no text in UTF-8", path.display()))?;

@@ -76,6 +76,14 @@ pub(super) fn fill(t: &mut Table) {
         &[],
     );
     t.constant(
+        "serve/src/often.rs",
+        "MAX_APART",
+        Count,
+        "things that are told the less often the more there are of them, apart",
+        "they count as one",
+        &["often::the_first_are_told_and_then_each_time_they_are_twice_as_many"],
+    );
+    t.constant(
         "serve/src/found.rs",
         "MAX_NAMES",
         Count,
