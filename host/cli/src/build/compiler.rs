@@ -9,15 +9,16 @@ use anyhow::{Context as _, Result, bail};
 /// The most that is kept of what a compiler says.
 const MAX_SAID_BYTES: u64 = 64 << 10;
 
-/// Runs a compiler to its end. What it says is told only if it fails.
+/// Runs a compiler to its end. What it says comes back, its beginning of [`MAX_SAID_BYTES`].
 ///
 /// # Errors
 /// When it cannot be started, with `advice` what to do then, or fails.
-pub(super) fn run(command: &mut Command, advice: &str) -> Result<()> {
+pub(super) fn run(command: &mut Command, advice: &str) -> Result<String> {
     run_with_lines(command, advice, |_| {})
 }
 
-/// Runs a compiler to its end, handing each line of its standard output to `line`.
+/// The same, handing each line of its standard output to `line`; what comes back is of its
+/// standard error.
 ///
 /// # Errors
 /// When it cannot be started, with `advice` what to do then, or fails.
@@ -25,7 +26,7 @@ pub(super) fn run_with_lines(
     command: &mut Command,
     advice: &str,
     mut line: impl FnMut(&str),
-) -> Result<()> {
+) -> Result<String> {
     let program = command.get_program().to_owned();
     let program = Path::new(&program).display();
     let mut child = command
@@ -54,9 +55,9 @@ pub(super) fn run_with_lines(
     let status = child
         .wait()
         .with_context(|| format!("wait for {program}"))?;
+    let said = String::from_utf8_lossy(&said).trim_end().to_owned();
     if !status.success() {
-        let said = String::from_utf8_lossy(&said);
-        return Err(anyhow::anyhow!("{}", said.trim_end()).context(format!("{program}: {status}")));
+        return Err(anyhow::anyhow!("{said}").context(format!("{program}: {status}")));
     }
-    Ok(())
+    Ok(said)
 }

@@ -6,6 +6,7 @@
 //! inputs have not changed by content ([`stamp`]) is not built again.
 
 mod beside;
+mod built;
 mod c;
 mod checkout;
 mod compiler;
@@ -14,6 +15,7 @@ mod debug;
 mod javascript;
 mod origin;
 mod project;
+mod renamed;
 mod rust;
 mod shared;
 mod stamp;
@@ -34,6 +36,7 @@ use palisade_store::Digest;
 
 use crate::host::MAX_COMPONENT;
 pub(crate) use beside::FOLDER as SDK_FOLDER;
+pub(crate) use built::Built;
 pub(crate) use checkout::Checkout;
 pub(crate) use debug::{debug_file, is_debug_file};
 pub(crate) use project::{Language, Project, find_all};
@@ -43,7 +46,7 @@ use toolchain::Toolchain;
 pub(crate) use within::unlinked;
 
 /// Raised when the same inputs give another component than before.
-const FORMAT: &str = "palisade plugin build 5";
+const FORMAT: &str = "palisade plugin build 6";
 
 /// The folder in `target` for what is made on the way to a component.
 pub(crate) const SCRATCH: &str = "plugin-build";
@@ -58,19 +61,6 @@ pub(crate) struct Builder {
     key: OnceCell<Option<StampKey>>,
 }
 
-/// A component that is up to date.
-#[derive(Debug)]
-pub(crate) struct Built {
-    /// Where it is.
-    pub(crate) path: PathBuf,
-    /// Its BLAKE3.
-    pub(crate) digest: Digest,
-    /// Its bytes.
-    pub(crate) size: usize,
-    /// Whether it had to be built.
-    pub(crate) new: bool,
-}
-
 /// Directories of one plugin.
 struct Places {
     /// What survives between builds: see [`stamp`].
@@ -83,6 +73,13 @@ struct Places {
     cargo: Shared,
     /// The component.
     component: PathBuf,
+    /// The folder that components go to.
+    out: PathBuf,
+    /// The folder of all plugins' intermediate files and stamps.
+    scratch: PathBuf,
+    /// What of the way to `scratch`, and of the way to `out`, is the user's own.
+    root: PathBuf,
+    base: PathBuf,
 }
 
 impl Builder {
@@ -115,25 +112,35 @@ impl Builder {
         };
         let in_checkout = target::checkout_of(&project.dir).is_some();
         let named = std::env::var_os("CARGO_TARGET_DIR");
+        let base = within::base_of(&out, root);
         let places = Places {
+            root: root.to_path_buf(),
+            base,
             stamp: own.join("stamp.json"),
             key: *self.key.get_or_init(stamp::key),
             work: own.join("work"),
             cargo: Shared::find(&target, in_checkout, named)?,
             component: target::component(&out, &project.manifest),
+            out,
+            scratch,
         };
         for path in [&places.stamp, &places.work, &own.join("lock")] {
             unlinked(root, path)?;
         }
-        let base = within::base_of(&out, root);
+        let base = &places.base;
         for path in [&places.component, &debug_file(&places.component)] {
-            unlinked(&base, path)?;
+            unlinked(base, path)?;
         }
         if places.cargo.dir.starts_with(root) {
             unlinked(root, &places.cargo.dir)?;
             unlinked(root, &places.cargo.dir.with_extension("lock"))?;
         }
         Ok(places)
+    }
+
+    /// The folder of the SDK that plugins are built with.
+    pub(crate) fn sdk(&self) -> &Path {
+        &self.checkout.sdk
     }
 
     /// Gives a project what editors and cargo find the SDK by, before there is anything built.
@@ -177,6 +184,8 @@ impl Builder {
                 digest,
                 size,
                 new: false,
+                said: String::new(),
+                removed: Vec::new(),
             });
         }
         // What cannot be read to its end, a compiler would not read to its end either.
@@ -206,7 +215,11 @@ impl Builder {
             compiled.crates.as_ref(),
         )?;
         let component = project.embed_manifest(&component)?;
-        self.preflight(&component)?;
+        self.preflight(&component)
+            .map_err(|error| match project.language {
+                Language::Rust => rust::exporting(error, project),
+                Language::C | Language::JavaScript => error,
+            })?;
         write(&places.component, &component)?;
         let debug = debug_file(&places.component);
         match &compiled.debug {
@@ -222,6 +235,7 @@ impl Builder {
         let stamp = Stamp {
             inputs: self.inputs(project, &files)?.finish(),
             dir: tied.then(|| project.dir.clone()),
+            project: Some(project.dir.clone()),
             files,
             component: digest,
         };
@@ -229,6 +243,7 @@ impl Builder {
             stamp.write(&places.stamp, key)?;
         }
         std::fs::remove_dir_all(&places.work).ok();
+        let removed = renamed::remove(project, &places)?;
         let path = places.component;
         let size = component.len();
         Ok(Built {
@@ -236,6 +251,8 @@ impl Builder {
             digest,
             size,
             new: true,
+            said: compiled.said,
+            removed,
         })
     }
 
@@ -311,6 +328,8 @@ struct Compiled {
     files: Vec<PathBuf>,
     /// The crates that it was made of, where there are crates.
     crates: Option<auditable_serde::VersionInfo>,
+    /// What the compiler said that is of use to the author.
+    said: String,
 }
 
 /// Makes a component of a core module that carries the description of its world. Imports

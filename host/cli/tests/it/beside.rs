@@ -232,7 +232,7 @@ fn what_a_parser_refuses_is_expected_as_its_events_are() {
     test()
         .assert()
         .code(1)
-        .stdout(contains("FAILED  pack/greeting broken").and(contains("+   \"of\": \"stream\"")));
+        .stdout(contains("FAILED  greeting/broken").and(contains("+   \"of\": \"stream\"")));
     fs::write(project.join("vectors/broken/input.pcap"), packets).unwrap();
     fs::write(&expected, text).unwrap();
     test()

@@ -100,7 +100,7 @@ fn a_vector_that_comes_out_otherwise_is_shown(dir: &Path) {
         .assert()
         .code(1)
         .stdout(
-            contains("FAILED  detector-c forbidden-port")
+            contains("FAILED  detector-c/forbidden-port")
                 .and(contains("-   \"severity\": \"low\""))
                 .and(contains("+   \"severity\": \"medium\""))
                 .and(contains("1 passed, 1 failed")),

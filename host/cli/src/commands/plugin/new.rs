@@ -10,7 +10,7 @@ use palisade_pack::PACK_TOML;
 use palisade_runtime::manifest::Manifest;
 
 use super::build::Sdk;
-use crate::build::{Builder, Checkout, Project, SDK_FOLDER};
+use crate::build::{Builder, Project, SDK_FOLDER};
 use crate::context::Context;
 use crate::exit::Exit;
 
@@ -103,9 +103,12 @@ impl New {
         };
         let checkout = self.sdk.checkout()?;
         let builder = Builder::new(checkout.clone())?;
+        if self.lang == Language::Rust {
+            free(name, &builder.sdk().join("Cargo.lock"))?;
+        }
         let dir = parent(&self.name)?.join(name);
         let workspace = workspace_of(&dir)?;
-        let sdk = sdk_path(&dir, workspace.as_deref(), &checkout)?;
+        let sdk = sdk_path(&dir, workspace.as_deref(), &checkout.root)?;
         let pack = self.pack.or_else(|| pack_above(&dir));
         let filling = Filling {
             name,
@@ -147,9 +150,9 @@ impl New {
 
 /// The SDK for Rust as the new project names it: within one checkout by the way to it, and else
 /// by the folder that every build makes, in the project or the workspace that it is a member of.
-fn sdk_path(dir: &Path, workspace: Option<&Path>, checkout: &Checkout) -> Result<String> {
+fn sdk_path(dir: &Path, workspace: Option<&Path>, root: &Path) -> Result<String> {
     let up = |from: &Path| PathBuf::from_iter(std::iter::repeat_n("..", from.iter().count()));
-    let path = if let Ok(below) = dir.strip_prefix(&checkout.root) {
+    let path = if let Ok(below) = dir.strip_prefix(root) {
         up(below).join("sdk/rust")
     } else {
         let below = workspace.and_then(|root| dir.strip_prefix(root).ok());
@@ -163,6 +166,38 @@ fn sdk_path(dir: &Path, workspace: Option<&Path>, checkout: &Checkout) -> Result
         .to_str()
         .with_context(|| format!("the path {} is not UTF-8", path.display()))?;
     Ok(toml::Value::from(path).to_string())
+}
+
+/// What rustc or cargo take for something else than a package of an author's.
+const RESERVED: [&str; 5] = ["alloc", "core", "proc-macro", "std", "test"];
+
+/// Refuses a name that a crate has which every plugin in Rust is made of: cargo and rustc would
+/// take one for the other. `lock` is the lock file of the SDK.
+fn free(name: &str, lock: &Path) -> Result<()> {
+    #[derive(serde::Deserialize)]
+    struct Lock {
+        package: Vec<Package>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Package {
+        name: String,
+    }
+    let read = || format!("read {}", lock.display());
+    let text = match fs::read_to_string(lock) {
+        // Of an SDK that is not whole the builds tell.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => "package = []".to_owned(),
+        text => text.with_context(read)?,
+    };
+    let lock: Lock = toml::from_str(&text).with_context(read)?;
+    // Crates are known by their names with `_`, whatever the package is called.
+    let same = |other: &str| other.replace('_', "-") == name.replace('_', "-");
+    let mut crates = lock.package.iter().map(|package| package.name.as_str());
+    ensure!(
+        !crates.any(same) && !RESERVED.into_iter().any(same),
+        "a plugin in Rust cannot be called `{name}`: a crate that plugins are made of has that name; \
+         choose another"
+    );
+    Ok(())
 }
 
 /// The name of the pack whose folder is nearest above, if it has one.
