@@ -10,11 +10,12 @@ use palisade_pipeline::sources::{DeadLetters, Limits, SourcePolicy, open};
 use palisade_runtime::Plugin;
 use palisade_runtime::manifest::Role;
 
-use super::run::{Report, Told};
+use super::run::Report;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::host::HostOptions;
 use crate::results::Results;
+use crate::told::Told;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -66,6 +67,7 @@ impl Check {
             events: None,
             failed: None,
             told: Told::default(),
+            lacks_fields: false,
         };
         for path in self.given.iter().chain([&self.request]) {
             // What was given has happened before: timers that were due by then have fired.
