@@ -26,7 +26,9 @@ pub(crate) fn vector(dir: &Path, name: &str, files: &[(&str, &str)]) {
     let vector = dir.join("vectors").join(name);
     fs::create_dir_all(&vector).unwrap();
     for (file, text) in files {
-        fs::write(vector.join(file), text).unwrap();
+        let path = vector.join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
     }
 }
 
