@@ -10,8 +10,8 @@ use std::sync::Arc;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use palisade_benches::mix::{modbus_and_http, shared_captures};
 use palisade_benches::packs::{Packs, cpu, report};
-use palisade_pipeline::capture::{CaptureReader, ReadLimits};
-use palisade_pipeline::flow::{Chunk, FlowConfig, FlowInfo, FlowSink, FlowTable, FlowUpdate};
+use palisade_capture::flow::{Chunk, FlowConfig, FlowInfo, FlowSink, FlowTable, FlowUpdate};
+use palisade_capture::{CaptureReader, ReadLimits};
 use palisade_runtime::manifest::World;
 
 /// Counts what it gets, so that nothing is optimised away.

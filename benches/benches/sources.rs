@@ -22,7 +22,7 @@ use memchr::memchr_iter;
 use palisade_benches::logs::{eve, ndjson, shared_logs, source, to_batches, zeek, zeek_columns};
 use palisade_events::json::{EventJson, Mode, canonical_body, parse_event};
 use palisade_events::{Batch, BatchBuilder, Event, FieldId, Segment, Values, batches};
-use palisade_pipeline::enrich::Networks;
+use palisade_sources::enrich::Networks;
 use serde::Deserialize;
 
 /// How many records of each log are read.

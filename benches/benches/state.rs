@@ -20,10 +20,10 @@ use palisade_events::{
     Values,
 };
 use palisade_pipeline::capabilities::Shard;
-use palisade_pipeline::partition::PartitionKey;
-use palisade_pipeline::state::{DEFAULT_BYTES, Holds, Rows, Span, TableSpec, Tables};
 use palisade_runtime::manifest::{Capability, Settings};
-use palisade_runtime::{Config, Plugin, Runtime, View};
+use palisade_runtime::{Capabilities, Config, Plugin, Runtime, View};
+use palisade_state::partition::PartitionKey;
+use palisade_state::{DEFAULT_BYTES, Holds, Rows, Span, TableSpec, Tables};
 
 const ROWS: usize = 1024;
 /// Batches before the clock starts: more than a window's.
@@ -221,25 +221,26 @@ fn state(criterion: &mut Criterion) {
         let plugin = plugin(&runtime, &component, ways);
         let new = || {
             let log = Arc::new(|_: &str, _, _: &str| {});
-            let shard = Shard::new(
+            let mut shard: Box<dyn Capabilities> = Box::new(Shard::new(
                 plugin.manifest(),
                 (DEFAULT_BYTES, usize::MAX),
                 PartitionKey::default(),
                 &[],
                 log,
-            );
-            match plugin.instantiate(Box::new(shard)) {
-                Ok(instance) => instance,
-                Err((error, _)) => panic!("{error}"),
+            ));
+            match plugin.instantiate(&mut shard) {
+                Ok(instance) => (instance, shard),
+                Err(error) => panic!("{error}"),
             }
         };
         group.bench_function(format!("guest/{name}"), |b| {
             b.iter_custom(|n| {
-                timed(n, &batches, new, |instance, batch| {
-                    match instance.evaluate(0, View::all(batch.clone())) {
-                        Ok(effects) => drop(black_box(effects)),
-                        Err(fault) => panic!("{fault}"),
-                    }
+                timed(n, &batches, new, |(instance, shard), batch| match instance
+                    .with(shard)
+                    .evaluate(0, View::all(batch.clone()))
+                {
+                    Ok(effects) => drop(black_box(effects)),
+                    Err(fault) => panic!("{fault}"),
                 })
             });
         });

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use palisade_runtime::manifest::Settings;
-use palisade_runtime::{Instance, NoCapabilities, Plugin, Runtime};
+use palisade_runtime::{Instance, Plugin, Runtime, nothing};
 
 /// Languages and the ends of the examples' names.
 pub const LANGUAGES: [(&str, &str); 3] = [("Rust", "rust"), ("C", "c"), ("JavaScript", "js")];
@@ -45,8 +45,8 @@ pub fn load(runtime: &Runtime, component: &[u8]) -> Plugin {
 /// # Panics
 /// When it cannot be made.
 pub fn instance(plugin: &Plugin) -> Instance {
-    match plugin.instantiate(Box::new(NoCapabilities)) {
+    match plugin.instantiate(&mut nothing()) {
         Ok(instance) => instance,
-        Err((error, _)) => panic!("{error}"),
+        Err(error) => panic!("{error}"),
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use palisade_events::json::EventJson;
 use palisade_events::{Batch, Source};
-use palisade_pipeline::sources::{
+use palisade_sources::{
     DeadLetters, EventReader as _, EventSink, Limits, LogReader, SourcePolicy, open,
 };
 

@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use palisade_pipeline::capture::{CaptureReader, LinkType, Packet, ReadLimits};
+use palisade_capture::{CaptureReader, LinkType, Packet, ReadLimits};
 
 /// Nanoseconds between the starts of two copies.
 pub const STAGGER: u64 = 2_000_000_000;

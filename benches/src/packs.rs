@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use palisade_events::{Decision, Event, Finding};
 use palisade_pipeline::capabilities::LogSink;
-use palisade_pipeline::datasets::{Dataset, DatasetLimits};
-use palisade_pipeline::engine::{Engine, EngineConfig, Notice, Output, Poison, Summary};
-use palisade_pipeline::sources::{Limits, SourcePolicy, open};
+use palisade_pipeline::engine::{
+    Engine, EngineConfig, Generation, Notice, Output, Poison, Summary,
+};
 use palisade_runtime::manifest::{Capability, Settings};
 use palisade_runtime::{Config, Plugin, Runtime};
+use palisade_sources::{Limits, SourcePolicy, open};
+use palisade_state::datasets::{Dataset, DatasetLimits};
 
 use crate::guests::built;
 
@@ -93,7 +95,8 @@ impl Packs {
     pub fn run(&self, plugins: &[Arc<Plugin>], bytes: &Arc<[u8]>) -> Summary {
         let log: LogSink = Arc::new(|_, _, _| {});
         let config = EngineConfig::default();
-        let engine = Engine::new(config, plugins.to_vec(), &self.datasets, &log);
+        let generation = Generation::new(plugins.to_vec(), self.datasets.clone(), None);
+        let engine = Engine::new(config, generation.expect("the plugins fit together"), &log);
         let mut engine = engine.expect("the engine starts");
         let mut out = Counting::default();
         let input = open("bench", Cursor::new(Arc::clone(bytes)), &Limits::default());

@@ -17,13 +17,13 @@ mkdir -p "$out/corpus" "$out/found"
 # Name, longest input in bytes, what of the code it is about.
 targets() {
     cat <<'LIST'
-captures 2000 host/pipeline/src/capture host/pipeline/src/sources/input
-flows 2000 host/pipeline/src/flow host/pipeline/src/capture/network.rs host/pipeline/src/capture/transport.rs
-logs 2000 host/pipeline/src/sources host/events/src/json
-manifests 1000 host/runtime/src/manifest host/pack/src/manifest host/pipeline/src/enrich/file.rs
+captures 2000 host/capture/src host/sources/src/input
+flows 2000 host/capture/src/flow host/capture/src/network.rs host/capture/src/transport.rs
+logs 2000 host/sources/src host/events/src/json
+manifests 1000 host/runtime/src/manifest host/pack/src/manifest host/sources/src/enrich/file.rs
 archives 3000 host/pack/src/content/archive.rs host/pack/src/content/mod.rs host/pack/src/listing.rs host/pack/src/path.rs host/pack/src/pack.rs
 documents 1000 host/pack/src/dsse.rs host/pack/src/trust/root.rs host/pack/src/trust/policy.rs host/pack/src/trust/revocation.rs host/pack/src/statement.rs host/pack/src/verify.rs host/pack/src/certificate.rs
-datasets 1500 host/pipeline/src/datasets host/pipeline/src/enrich/mod.rs host/pipeline/src/enrich/file.rs
+datasets 1500 host/state/src/datasets host/sources/src/enrich/mod.rs host/sources/src/enrich/file.rs
 tables 2000 host/events/src/table host/events/src/segment.rs
 components 4000 host/runtime/src/preflight host/runtime/src/plugin.rs host/runtime/src/instance.rs host/runtime/src/call host/runtime/src/bindings host/runtime/src/parsing.rs
 LIST

@@ -61,8 +61,8 @@ fn no_instance(plugin: &Arc<Plugin>) -> FaultCause {
 }
 
 fn instance(plugin: &Plugin) {
-    let made = plugin.instantiate(Box::new(palisade_runtime::NoCapabilities));
-    assert!(made.is_ok(), "{}", made.err().expect("an error").0);
+    let made = plugin.instantiate(&mut palisade_runtime::nothing());
+    assert!(made.is_ok(), "{}", made.err().expect("an error"));
 }
 
 /// What every call of `evaluate` faults with.

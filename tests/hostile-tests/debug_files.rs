@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use palisade_runtime::manifest::Capability;
-use palisade_runtime::{Fault, Limits, Mode, NoCapabilities, Plugin, Symbols};
+use palisade_runtime::{Fault, Limits, Mode, Plugin, Symbols, nothing};
 use wasmparser::{Parser, Payload};
 
 use crate::stage::{assert_harmless, component, hostile, runtime, settings};
@@ -18,9 +18,9 @@ fn fault(bytes: &[u8], debug: Option<Vec<u8>>) -> Fault {
     if let Some(debug) = debug {
         plugin.set_symbols(Symbols::new(bytes, move || Some(debug.clone())));
     }
-    match Arc::new(plugin).instantiate(Box::new(NoCapabilities)) {
+    match Arc::new(plugin).instantiate(&mut nothing()) {
         Ok(_) => panic!("the guest starts"),
-        Err((error, _)) => error.into_fault("hostile"),
+        Err(error) => error.into_fault("hostile"),
     }
 }
 

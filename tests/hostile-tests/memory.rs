@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use palisade_runtime::manifest::{Capability, Settings};
 use palisade_runtime::{
-    Config, FaultCause, Instance, InstantiateError, Limits, NoCapabilities, Plugin, Runtime,
+    Config, FaultCause, Instance, InstantiateError, Limits, Plugin, Runtime, nothing,
 };
 
 use crate::assembled::Core;
@@ -30,10 +30,10 @@ fn runtime(plugin_memory: u64, guest_memory: u64) -> Runtime {
 }
 
 fn instance(plugin: &Plugin) -> Result<Instance, FaultCause> {
-    match plugin.instantiate(Box::new(NoCapabilities)) {
+    match plugin.instantiate(&mut nothing()) {
         Ok(instance) => Ok(instance),
-        Err((InstantiateError::Fault(fault), _)) => Err(fault.cause),
-        Err((other, _)) => panic!("{other}"),
+        Err(InstantiateError::Fault(fault)) => Err(fault.cause),
+        Err(other) => panic!("{other}"),
     }
 }
 

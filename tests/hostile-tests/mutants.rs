@@ -68,7 +68,7 @@ fn damaged_components_are_refused_in_harmless_words() {
                 }
                 // Damaged where it does not matter, or into something else that is valid.
                 Ok((plugin, _)) => {
-                    let _ = plugin.instantiate(Box::new(palisade_runtime::NoCapabilities));
+                    let _ = plugin.instantiate(&mut palisade_runtime::nothing());
                 }
             }
         }

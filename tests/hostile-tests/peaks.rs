@@ -26,7 +26,11 @@ fn attack(guest: &Guest, name: &str, input: &[u8]) -> Option<(String, Value)> {
         eprintln!("{} {}: {mebibytes} MiB", guest.name, guest.act);
     }
     let Ended { status, stderr, .. } = ended;
-    assert!(matches!(status.code(), Some(0 | 1)), "{status:?}: {stderr}");
+    // Some attack by events of a kind that no guest looks at, which the exit code says.
+    let unseen = stderr.contains("nothing was evaluated: no event that was read");
+    let expected = if unseen { 2..=2 } else { 0..=1 };
+    let code = status.code().unwrap_or(-1);
+    assert!(expected.contains(&code), "{status:?}: {stderr}");
     assert!(ended.peak > 0 && ended.peak < MOST, "{mebibytes} MiB");
     Some((stderr, room.summary()))
 }

@@ -11,14 +11,14 @@ use cap_std::fs::Dir;
 use palisade_events::{Decision, Event, Finding};
 use palisade_pipeline::capabilities::LogSink;
 use palisade_pipeline::engine::{
-    Engine, EngineConfig, EngineError, Left, Notice, Output, Poison, Summary,
+    Engine, EngineConfig, EngineError, Generation, Left, Notice, Output, Poison, Summary,
 };
-use palisade_pipeline::sources::{Limits as ReadLimits, SourcePolicy, open};
 use palisade_runtime::compile::{CacheLimits, CodeCache, Compiler};
 use palisade_runtime::manifest::{Capability, Settings};
 use palisade_runtime::{
     Config, Fault, FaultCause, InstantiateError, Limits, LoadError, LogLevel, Mode, Plugin, Runtime,
 };
+use palisade_sources::{Limits as ReadLimits, SourcePolicy, open};
 use palisade_tests::{capture, root, skip};
 
 /// Events of the usual run: flows to the ports from 1 to this.
@@ -275,7 +275,8 @@ pub(crate) fn run_logging(
     sink: &LogSink,
 ) -> (Seen, Result<(), EngineError>) {
     let plugins = plugins.iter().map(|p| (*p).clone()).collect();
-    let mut engine = Engine::new(config, plugins, &[], sink).expect("the engine starts");
+    let generation = Generation::new(plugins, Vec::new(), None).expect("the plugins fit together");
+    let mut engine = Engine::new(config, generation, sink).expect("the engine starts");
     let mut seen = Seen::default();
     let bytes = events.bytes();
     let input = open("input", std::io::Cursor::new(bytes), &ReadLimits::default())
@@ -400,9 +401,9 @@ impl Pair {
 
 /// Why a plugin gives no instance.
 pub(crate) fn refused(plugin: &Plugin) -> InstantiateError {
-    match plugin.instantiate(Box::new(palisade_runtime::NoCapabilities)) {
+    match plugin.instantiate(&mut palisade_runtime::nothing()) {
         Ok(_) => panic!("the guest is instantiated"),
-        Err((error, _)) => error,
+        Err(error) => error,
     }
 }
 

@@ -30,7 +30,8 @@ fn a_flood_of_keys_drops_the_oldest_and_faults_nobody() {
 fn tables_that_are_not_declared_are_not_there() {
     Pair::of("get-table", 1, 2).holds(&refused(
         "state.get",
-        "table 2 is not there; plugin.toml declares 2".into(),
+        "there is no table 2: counted from 0, as plugin.toml declares them, 0 is `counts`, 1 is `values`"
+            .into(),
     ));
     Pair::of("get-table", 1, 0).is_stopped(
         "evaluate",

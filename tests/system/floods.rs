@@ -214,3 +214,94 @@ fn more_flows_than_there_is_room_for_push_out_none_of_another_class() {
     let told = format!("flows ended early to make room for newer ones: {evicted}");
     assert!(seen.stderr.contains(&told), "{}", seen.stderr);
 }
+
+/// An answer in which one name stands 32 times and is written out once: it becomes an event of
+/// many times its size.
+fn talkative(asked: &str) -> Vec<u8> {
+    let mut out = message(asked, true);
+    (out[3], out[7]) = (0, 16);
+    for _ in 0..16 {
+        // The name of the question, CNAME, a minute, and the same name.
+        out.extend([0xc0, 12, 0, 5, 0, 1, 0, 0, 0, 60, 0, 2, 0xc0, 12]);
+    }
+    out
+}
+
+#[test]
+fn new_flows_find_places_while_what_parsers_said_waits() {
+    // As many as a parser has places on one worker, 64 in an instance. In the next epoch those of
+    // two instances say more than may be held, and one of each other instance has something to say.
+    const INSTANCE: u32 = 64;
+    const SEATED: u32 = 64 * INSTANCE;
+    const ROUNDS: u32 = 36;
+    // More pieces of each new flow than are held until it is recognised.
+    const PIECES: u32 = 17;
+    let long = ["l".repeat(60), "o".repeat(60), "n".repeat(60)].join(".");
+    let mut recording = Recording::new(1_750_000_000);
+    let client = |network, number| ends(network, number, 53);
+    let forged = |number: u32| format!("n{number}.{long}.forged.example");
+    let asks = |number: u32| [(Side::Client, message(&forged(number), false))];
+    for number in 0..SEATED {
+        recording.udp(client(7, number), &asks(number));
+    }
+    // To the end of the epoch one flow that is seated asks on.
+    for _ in SEATED..16_384 {
+        recording.udp(client(7, 0), &[(Side::Client, message("x.example", false))]);
+    }
+    for number in (0..ROUNDS).flat_map(|_| 0..2 * INSTANCE) {
+        let answer = talkative(&forged(number));
+        recording.udp(client(7, number), &asks(number));
+        recording.udp(client(7, number), &[(Side::Server, answer)]);
+    }
+    for number in (2 * INSTANCE..SEATED).step_by(INSTANCE as usize) {
+        recording.udp(client(7, number), &asks(number));
+    }
+    for number in 0..INNOCENT {
+        for piece in 0..PIECES {
+            let asked = format!("n{number}.p{piece}.innocent.example");
+            recording.udp(client(8, number), &[(Side::Client, message(&asked, false))]);
+        }
+    }
+    for workers in ["1", "2"] {
+        let Some(seen) = seen(&recording, workers) else {
+            return;
+        };
+        let summary = &seen.summary;
+        let what = format!("{workers} workers: {summary}");
+        let innocent = seen.of(".innocent.example") as u32;
+        assert_eq!(innocent, INNOCENT * PIECES, "{what}");
+        assert_eq!(summary["faults"], 0, "{what}");
+        assert_eq!(summary["unparsed"], 0, "{what}");
+        // It came about as it was meant to.
+        assert!(summary["displaced"].as_u64() > Some(0), "{what}");
+        assert!(summary["cuts"].as_u64() > Some(0), "{what}");
+    }
+}
+
+#[test]
+fn a_parser_is_given_no_more_than_a_mebibyte_in_a_call() {
+    let mut recording = Recording::new(1_750_000_000);
+    // All of it is there before the epoch ends.
+    let (part, parts) = (vec![b'x'; 60_000], 140);
+    let head = format!(
+        "POST /n1.whole.example HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n",
+        part.len() * parts
+    );
+    let body = std::iter::repeat_n((Side::Client, part.clone()), parts);
+    let said: Vec<_> = [(Side::Client, head.into_bytes())]
+        .into_iter()
+        .chain(body)
+        .collect();
+    recording.tcp(ends(9, 1, 80), &said);
+    let Some(seen) = seen(&recording, "1") else {
+        return;
+    };
+    assert_eq!(seen.of(".whole.example"), 1, "{}", seen.summary);
+    let plugins = seen.summary["plugins"].as_array().expect("a list");
+    let http = plugins
+        .iter()
+        .find(|plugin| plugin["name"] == "http")
+        .expect("HTTP");
+    let least = (part.len() * parts) as u64 >> 20;
+    assert!(http["calls"].as_u64() > Some(least), "{http}");
+}

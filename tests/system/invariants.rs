@@ -6,12 +6,17 @@ use std::process::Command;
 use palisade_tests::{root, skip};
 
 /// Crates of the host that are libraries.
-const LIBRARIES: [&str; 6] = [
+const LIBRARIES: [&str; 11] = [
     "wit-model",
     "events",
     "store",
     "registry",
+    "private",
     "runtime",
+    "pack",
+    "capture",
+    "sources",
+    "state",
     "pipeline",
 ];
 
@@ -61,6 +66,10 @@ fn only_the_runtime_names_wasmtime() {
         "host/events",
         "host/store",
         "host/registry",
+        "host/pack",
+        "host/capture",
+        "host/sources",
+        "host/state",
         "host/pipeline",
         "host/cli",
         "benches",
@@ -97,6 +106,30 @@ fn libraries_do_not_print_read_the_environment_or_exit() {
     }
 }
 
+/// What reads hostile input, and what keeps state, is built and tested without wasmtime.
+#[test]
+fn input_and_state_stand_below_the_runtime() {
+    let walls: [(&str, &[&str]); 3] = [
+        ("capture", &["events"]),
+        ("sources", &["capture", "events", "private"]),
+        ("state", &["events"]),
+    ];
+    for (library, may) in walls {
+        let manifest = text(&root().join(format!("host/{library}/Cargo.toml")));
+        let depends = manifest
+            .split("[dev-dependencies]")
+            .next()
+            .unwrap_or_default();
+        let names = depends
+            .lines()
+            .filter_map(|line| line.strip_prefix("palisade-"));
+        for name in names {
+            let name = name.split('.').next().unwrap_or_default();
+            assert!(may.contains(&name), "host/{library} depends on {name}");
+        }
+    }
+}
+
 #[test]
 fn what_authors_use_depends_on_no_crate_of_the_host() {
     for folder in ["sdk", "plugins"] {
@@ -104,13 +137,9 @@ fn what_authors_use_depends_on_no_crate_of_the_host() {
         files(&root().join(folder), "Cargo.toml", &mut manifests);
         for path in manifests {
             for line in text(&path).lines() {
-                let host = [
-                    "palisade-events",
-                    "palisade-runtime",
-                    "palisade-pipeline",
-                    "palisade-store",
-                ];
-                let depends = host.iter().any(|name| line.starts_with(name));
+                let depends = LIBRARIES
+                    .iter()
+                    .any(|name| line.starts_with(&format!("palisade-{name}")));
                 assert!(!depends, "{}: {line}", path.display());
             }
         }
@@ -173,5 +202,37 @@ fn the_commands_of_the_readme_do_what_they_say() {
         let done = matches!(output.status.code(), Some(0 | 1));
         assert!(done && !output.stdout.is_empty(), "{command}: {stderr}");
         assert!(!stderr.contains("panicked"), "{command}: {stderr}");
+    }
+}
+
+#[test]
+fn help_and_readmes_say_the_same_of_what_workers_may_change() {
+    let Some((program, _)) = crate::run::palisade() else {
+        return;
+    };
+    let help = Command::new(program).args(["run", "--help"]).output();
+    let help = String::from_utf8(help.expect("palisade runs").stdout).expect("help is text");
+    let said = |text: &str| {
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        text.contains("save where limits are reached that are counted and told")
+    };
+    assert!(said(&help), "{help}");
+    for page in ["README.md", "host/README.md"] {
+        assert!(said(&text(&root().join(page))), "{page}");
+    }
+    // What the list of exceptions leaves out would be promised.
+    let page = text(&root().join("host/README.md"));
+    let (_, list) = page
+        .split_once("### What the number of workers may change")
+        .expect("the list");
+    let list = list.split("###").next().unwrap_or_default();
+    for exception in [
+        "epoch",
+        "memory of a plugin",
+        "sessions of a parser",
+        "timers",
+        "quarantine",
+    ] {
+        assert!(list.contains(exception), "{exception}");
     }
 }

@@ -22,5 +22,6 @@ mod requirements;
 mod run;
 mod schemas;
 mod security;
+mod serve;
 mod sources;
 mod splits;

@@ -1,5 +1,6 @@
 //! One order for everything that comes out, findings that rest on findings, and live inputs,
-//! with a plugin that does what events tell it (`tests/puppet`).
+//! with a plugin that does what events tell it (`tests/puppet`) and one that is divided among
+//! workers (`tests/divided`).
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -11,7 +12,7 @@ use palisade_tests::{root, skip};
 use serde_json::Value;
 
 /// The program, and a folder with the components of `puppet` and `escalate`.
-fn built() -> Option<&'static (PathBuf, PathBuf)> {
+pub(crate) fn built() -> Option<&'static (PathBuf, PathBuf)> {
     static BUILT: OnceLock<Option<(PathBuf, PathBuf)>> = OnceLock::new();
     let build = || {
         let target = std::env::var_os("CARGO_TARGET_DIR")
@@ -22,25 +23,38 @@ fn built() -> Option<&'static (PathBuf, PathBuf)> {
             return None;
         }
         let out = root().join("target/puppet");
-        let mut command = Command::new(&program);
-        command
-            .args(["--quiet", "plugin", "build", "--out"])
-            .arg(&out);
-        command.arg(root().join("tests/puppet"));
-        command.arg(root().join("plugins/examples/escalate"));
-        let toolchain = root().join("target/wasm-toolchain.json");
-        if toolchain.is_file() {
-            command.env("PALISADE_WASM_TOOLCHAIN_FILE", toolchain);
-        }
-        let output = command.output().expect("palisade runs");
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{stderr}");
+        build_into(
+            &program,
+            &out,
+            &["tests/puppet", "plugins/examples/escalate"],
+        );
+        build_into(&program, &divided(), &["tests/divided"]);
         Some((program, out))
     };
     BUILT.get_or_init(build).as_ref()
 }
 
-/// `palisade run` with both plugins.
+/// Where the component of `divided` is.
+pub(crate) fn divided() -> PathBuf {
+    root().join("target/divided")
+}
+
+fn build_into(program: &Path, out: &Path, projects: &[&str]) {
+    let mut command = Command::new(program);
+    command
+        .args(["--quiet", "plugin", "build", "--out"])
+        .arg(out);
+    command.args(projects.iter().map(|project| root().join(project)));
+    let toolchain = root().join("target/wasm-toolchain.json");
+    if toolchain.is_file() {
+        command.env("PALISADE_WASM_TOOLCHAIN_FILE", toolchain);
+    }
+    let output = command.output().expect("palisade runs");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+}
+
+/// `palisade run` with both.
 fn palisade(more: &[&str]) -> Option<Command> {
     let (program, plugins) = built()?;
     let mut command = Command::new(program);
@@ -49,7 +63,7 @@ fn palisade(more: &[&str]) -> Option<Command> {
     Some(command)
 }
 
-fn event(at: u64, source: u64, operation: &str) -> String {
+pub(crate) fn event(at: u64, source: u64, operation: &str) -> String {
     let (minutes, seconds, millis) = (at / 60_000, at / 1000 % 60, at % 1000);
     format!(
         "{{\"kind\":\"network.app\",\"time\":\"2025-06-01T10:{minutes:02}:{seconds:02}.{millis:03}Z\",\
@@ -94,11 +108,13 @@ fn nothing_that_is_cut_or_shared_out_shows_in_the_output() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let input = folder.path().join("script.ndjson");
     std::fs::write(&input, script(3_000, true)).expect("a file can be written");
-    let Some((expected, _)) = run(&input, &["--workers", "1"]) else {
+    let divided = divided().display().to_string();
+    let Some((expected, _)) = run(&input, &["--workers", "1", "--plugins", &divided]) else {
         return;
     };
     let by_rule = |rule: &str| expected.iter().filter(|f| f["rule"] == rule).count();
     assert!(by_rule("told") > 1_000 && by_rule("late") > 100 && by_rule("repeated") > 5);
+    assert!(by_rule("counted") > 2_000);
     for (workers, rows, epoch) in [
         (1, 1, 16_384),
         (1, 7, 100),
@@ -116,11 +132,13 @@ fn nothing_that_is_cut_or_shared_out_shows_in_the_output() {
             &rows,
             "--epoch",
             &epoch,
+            "--plugins",
+            &divided,
         ];
         let (found, _) = run(&input, &more).expect("the program was there a moment ago");
         assert_same(&found, &expected, &more);
     }
-    let more = ["--fresh-instances", "--workers", "2"];
+    let more = ["--fresh-instances", "--workers", "2", "--plugins", &divided];
     let (found, _) = run(&input, &more).expect("the program was there a moment ago");
     assert_same(&found, &expected, &more);
 }
@@ -240,6 +258,66 @@ fn only_the_event_that_a_plugin_faults_on_is_left_out() {
             "{letter}"
         );
     }
+}
+
+#[test]
+fn the_operator_says_what_time_it_is() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let input = folder.path().join("ahead.ndjson");
+    let text = event(0, 1, "arm") + &event(60_000, 2, "rest") + &event(90_000, 2, "rest");
+    std::fs::write(&input, text.replace("2025-", "2099-")).expect("a file can be written");
+    let late = |more: &[&str]| -> Option<usize> {
+        let (findings, _) = run(&input, more)?;
+        Some(findings.iter().filter(|f| f["rule"] == "late").count())
+    };
+    // By the clock of the system these are far ahead: they fire no timer.
+    let Some(fired) = late(&[]) else { return };
+    assert_eq!(fired, 0);
+    assert_eq!(late(&["--now", "events"]), Some(1));
+    assert_eq!(late(&["--now", "2099-06-01T10:00:00Z"]), Some(1));
+    assert_eq!(late(&["--now", "2099-06-01T09:00:00Z"]), Some(0));
+    let mut command = palisade(&["--now", "tomorrow"]).expect("the program was there");
+    let output = command.arg(&input).output().expect("palisade runs");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(
+        stderr.contains("neither `system`, `events` nor a time"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn files_of_one_source_go_on_with_its_numbers() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let files: Vec<String> = (0..3)
+        .map(|number| {
+            let path = folder.path().join(format!("log.{number}"));
+            let text = event(number * 1_000, 1, "find") + &event(number * 1_000 + 1, 2, "find");
+            std::fs::write(&path, text).expect("a file can be written");
+            path.display().to_string()
+        })
+        .collect();
+    let references = |more: &[&str]| -> Option<Vec<u64>> {
+        let mut command = palisade(more)?;
+        let output = command.args(&files).output().expect("palisade runs");
+        let text = String::from_utf8(output.stdout).expect("findings are text");
+        let findings = text
+            .lines()
+            .map(|line| -> Value { serde_json::from_str(line).expect("JSON") })
+            .filter(|finding| finding["plugin"] == "puppet");
+        let cited = |finding: Value| finding["cited"][0]["event_ref"].as_u64();
+        Some(findings.filter_map(cited).collect())
+    };
+    // Slot and number of each event that is cited.
+    let of = |references: Vec<u64>| -> Vec<(u64, u64)> {
+        let parts = references.iter().map(|r| (r >> 40, r & ((1 << 40) - 1)));
+        parts.collect()
+    };
+    let Some(apart) = references(&[]) else { return };
+    assert_eq!(of(apart), [(1, 0), (1, 1), (2, 0), (2, 1), (3, 0), (3, 1)]);
+    let together = references(&["--source", "log"]).expect("the program was there");
+    let numbers: Vec<(u64, u64)> = (0..6).map(|number| (1, number)).collect();
+    assert_eq!(of(together), numbers);
 }
 
 #[test]

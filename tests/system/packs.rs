@@ -47,8 +47,14 @@ impl Site {
     }
 
     pub(crate) fn run(&self, command: &str) -> Output {
-        Command::new(&self.program)
-            .args(command.split_whitespace())
+        self.command(command).output().expect("palisade runs")
+    }
+
+    /// A command that is to run here.
+    pub(crate) fn command(&self, words: &str) -> Command {
+        let mut command = Command::new(&self.program);
+        command
+            .args(words.split_whitespace())
             .current_dir(self.path())
             .env("PALISADE_PASSPHRASE", "correct horse battery")
             .env("HOME", self.path())
@@ -61,9 +67,8 @@ impl Site {
             .env_remove("DOCKER_CONFIG")
             .env_remove("REGISTRY_AUTH_FILE")
             .env_remove("PALISADE_STORE")
-            .env_remove("PALISADE_TRUST")
-            .output()
-            .expect("palisade runs")
+            .env_remove("PALISADE_TRUST");
+        command
     }
 
     /// Runs a command that ends with this code; what it writes, both streams.

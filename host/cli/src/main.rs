@@ -29,14 +29,14 @@ fn main() -> ExitCode {
     // What a panic says may quote what is hostile; where one is contained, it is told as the
     // fault or the error that it becomes.
     std::panic::set_hook(Box::new(|info| {
-        if !palisade_runtime::note_panic(info) {
+        if !palisade_events::note_panic(info) {
             output::warn(&format!(
                 "this is a defect of Palisade, please report it: {info}"
             ));
         }
     }));
     let command = commands::Cli::read();
-    let done = palisade_runtime::contain(|| command.run())
+    let done = palisade_events::contain(|| command.run())
         .unwrap_or_else(|panicked| Err(anyhow::anyhow!("the host panicked: {panicked}")));
     match done {
         Ok(exit) => exit.into(),

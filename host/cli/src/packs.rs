@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use clap::Args;
+use palisade_pack::stored::{self, StoredError};
 use palisade_pack::trust::{Loose, Trust};
-use palisade_pack::{Pack, Verdict, stored};
+use palisade_pack::{Pack, Verdict};
+use palisade_pipeline::memory::Memory;
 use palisade_runtime::Runtime;
 use palisade_runtime::manifest::{Capability, Settings};
 
@@ -59,8 +61,14 @@ impl PackOptions {
     /// Verifies and loads the packs.
     ///
     /// # Errors
-    /// When one is refused, with every reason, or cannot be loaded.
-    pub(crate) fn load(&self, runtime: &Runtime, loaded: &mut Loaded) -> Result<()> {
+    /// When one is refused, with every reason, takes more memory than there is for it, or cannot be
+    /// loaded.
+    pub(crate) fn load(
+        &self,
+        runtime: &Runtime,
+        memory: &Memory,
+        loaded: &mut Loaded,
+    ) -> Result<()> {
         if self.packs.is_empty() {
             return Ok(());
         }
@@ -69,7 +77,14 @@ impl PackOptions {
         let trust = crate::commands::trust::load(&dir)?;
         let state = dir.state()?;
         for title in &self.packs {
-            let pack = stored::get(&store, title)?;
+            // One after the other: only what is loaded of it stays.
+            let pack = stored::get_within(&store, title, memory.most_pack());
+            let pack = pack.map_err(|error| match error {
+                StoredError::Room { .. } => {
+                    anyhow!("{error}; give more with --memory, of which a pack may take half")
+                }
+                error => error.into(),
+            })?;
             state
                 .runs(&pack, title.contains('@'))
                 .with_context(|| format!("run the pack {title}"))?;

@@ -8,8 +8,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use palisade_events::without_mark;
-use palisade_pipeline::partition::PartitionKey;
 use palisade_private::PrivateError;
+use palisade_state::partition::PartitionKey;
 
 use crate::places::Places;
 

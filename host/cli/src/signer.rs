@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::token::{Program, Token};
 
-/// The largest key file.
+/// The largest file of a key or passphrase.
 const MAX_KEY_BYTES: u64 = 64 << 10;
 
 /// Options of every command that signs.
@@ -57,17 +57,9 @@ impl PassphraseOptions {
     /// When there is none and nobody to ask.
     pub(crate) fn get(&self, key: &Path, twice: bool) -> Result<Zeroizing<String>> {
         if let Some(path) = &self.passphrase_file {
-            let text = Zeroizing::new(
-                std::fs::read_to_string(path)
-                    .with_context(|| format!("read {}", path.display()))?,
-            );
-            return Ok(Zeroizing::new(
-                text.trim_start_matches('\u{feff}')
-                    .lines()
-                    .next()
-                    .unwrap_or_default()
-                    .to_owned(),
-            ));
+            let text = Zeroizing::new(text(path)?);
+            let first = text.lines().next().unwrap_or_default();
+            return Ok(Zeroizing::new(first.to_owned()));
         }
         if let Ok(text) = std::env::var("PALISADE_PASSPHRASE") {
             return Ok(Zeroizing::new(text));
@@ -141,14 +133,15 @@ pub(crate) fn public(path: &Path) -> Result<PublicKey> {
 }
 
 fn text(path: &Path) -> Result<String> {
-    use std::io::Read as _;
-    let file = crate::named::open(path)?;
-    let mut text = String::new();
-    file.take(MAX_KEY_BYTES)
-        .read_to_string(&mut text)
-        .with_context(|| format!("read {}", path.display()))?;
+    let bytes = crate::named::read(path, MAX_KEY_BYTES)?;
+    let text = String::from_utf8(bytes)
+        .ok()
+        .with_context(|| format!("read {}: it is not text in UTF-8", path.display()))?;
     // Of an editor of Windows.
-    Ok(text.trim_start_matches('\u{feff}').to_owned())
+    Ok(match text.strip_prefix('\u{feff}') {
+        Some(text) => text.to_owned(),
+        None => text,
+    })
 }
 
 /// What the clock says.

@@ -4,9 +4,9 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use anyhow::Result;
-use palisade_events::{Action, Attribution, Decision, Event, Verdict};
+use palisade_events::{Action, Attribution, Decision, Event, Verdict, counted};
 use palisade_pipeline::engine::{Notice, Summary};
-use palisade_pipeline::sources::LetterCounts;
+use palisade_sources::LetterCounts;
 use serde_json::{Value, json};
 
 use crate::host::Loaded;
@@ -29,16 +29,6 @@ pub(crate) fn action(action: &Action) -> String {
     }
 }
 
-/// The id of a request, if its kind has one.
-fn request_id(request: &Event) -> String {
-    match &request.body {
-        palisade_events::Body::ReportDisclosure(body) => body.request.clone(),
-        palisade_events::Body::ReportPiRequest(body) => body.request.clone(),
-        palisade_events::Body::ReportIntel(body) => body.notice.clone(),
-        body => format!("{} at {}", body.kind().name(), request.envelope.time),
-    }
-}
-
 fn verdict(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Permit => "permit".to_owned(),
@@ -55,7 +45,7 @@ fn verdict(verdict: &Verdict) -> String {
 pub(crate) fn decision_lines(request: &Event, decision: &Decision) -> Vec<String> {
     let mut lines = vec![format!(
         "{}: {}",
-        request_id(request),
+        request.request_name(),
         verdict(&decision.verdict)
     )];
     for judgement in &decision.judgements {
@@ -120,7 +110,7 @@ pub(crate) fn notice(notice: Notice) -> String {
 
 /// A decision for a program.
 pub(crate) fn decision_json(request: &Event, decision: &Decision) -> Value {
-    json!({ "request": request_id(request), "decision": decision })
+    json!({ "request": request.request_name(), "decision": decision })
 }
 
 fn seconds(time: Duration) -> String {
@@ -135,20 +125,21 @@ pub(crate) fn print(done: &Summary, loaded: &Loaded, letters: LetterCounts) -> R
     writeln!(err)?;
     writeln!(
         err,
-        "{total} events in {} ({:.0} events/s{}); {} findings, {} decisions of which {} do not permit",
+        "{} in {} ({:.0} events/s{}); {}, {} of which {} do not permit",
+        counted(total, "event"),
         seconds(done.elapsed),
         total as f64 / wall,
         if done.packets > 0 {
             format!(
-                ", {} packets, {:.0} packets/s",
-                done.packets,
+                ", {}, {:.0} packets/s",
+                counted(done.packets, "packet"),
                 done.packets as f64 / wall
             )
         } else {
             String::new()
         },
-        done.findings,
-        done.decisions,
+        counted(done.findings, "finding"),
+        counted(done.decisions, "decision"),
         done.denied,
     )?;
     let kinds: Vec<String> = done
@@ -240,7 +231,7 @@ pub(crate) fn print(done: &Summary, loaded: &Loaded, letters: LetterCounts) -> R
             plugin.title.clone(),
             seconds(time),
             if plugin.parse.calls > 0 {
-                format!("{shown} chunks")
+                counted(shown, "chunk")
             } else {
                 shown.to_string()
             },
@@ -297,6 +288,7 @@ pub(crate) fn json(done: &Summary) -> Value {
         "mended_records": done.mended_records,
         "endless": done.endless,
         "broken_inputs": done.broken_inputs,
+        "empty_inputs": done.empty_inputs,
         "findings": done.findings,
         "decisions": done.decisions,
         "denied": done.denied,

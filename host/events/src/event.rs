@@ -59,6 +59,16 @@ pub struct Event {
 }
 
 impl Event {
+    /// What a request is called: its id, if its kind has one, else its kind and time.
+    pub fn request_name(&self) -> String {
+        match &self.body {
+            Body::ReportDisclosure(body) => body.request.clone(),
+            Body::ReportPiRequest(body) => body.request.clone(),
+            Body::ReportIntel(body) => body.notice.clone(),
+            body => format!("{} at {}", body.kind().name(), self.envelope.time),
+        }
+    }
+
     /// Its kind.
     pub fn kind(&self) -> Kind {
         self.body.kind()

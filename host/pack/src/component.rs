@@ -92,3 +92,23 @@ fn imports(component: &[u8]) -> Result<BTreeSet<String>, String> {
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_thousand_imports_are_read_and_no_more() {
+        let component = |count: usize| {
+            let mut imports = wasm_encoder::ComponentImportSection::new();
+            for at in 0..count {
+                let any = wasm_encoder::TypeBounds::SubResource;
+                imports.import(&format!("i{at}"), wasm_encoder::ComponentTypeRef::Type(any));
+            }
+            let mut component = wasm_encoder::Component::new();
+            component.section(&imports);
+            component.finish()
+        };
+        assert_eq!(super::imports(&component(1_000)).unwrap().len(), 1_000);
+        let error = super::imports(&component(1_001)).unwrap_err();
+        assert!(error.contains("more than 1000 interfaces"), "{error}");
+    }
+}

@@ -154,7 +154,11 @@ fn facts(pack: &Pack) -> Facts {
         let value = format!("{} {} {}", m.world.name(), m.version, plugin.digest);
         add("plugin", name.clone(), value);
         for import in &plugin.imports {
-            add("import", format!("{name}: {import}"), String::new());
+            add(
+                "import",
+                format!("{import} of plugin {name}"),
+                String::new(),
+            );
         }
         for rule in &m.rules {
             let value = format!(
@@ -170,11 +174,19 @@ fn facts(pack: &Pack) -> Facts {
                 .settings
                 .get(name)
                 .and_then(|s| s.get(&setting.name));
-            let value = match packed {
-                Some(value) => value.to_string(),
-                None => format!("{:?}", setting.default),
-            };
-            add("setting", format!("{name}.{}", setting.name), value);
+            // In the one form of its type: 23 and 23.0 of a number are the same.
+            let value = packed
+                .and_then(|value| setting.accept(value).ok())
+                .or_else(|| setting.default.clone());
+            let value = value.map_or_else(
+                || "none, which the operator must set".to_owned(),
+                |value| toml::Value::from(value).to_string(),
+            );
+            add(
+                "setting",
+                format!("{} of plugin {name}", setting.name),
+                value,
+            );
         }
     }
     for entry in pack.listing().entries() {

@@ -7,18 +7,64 @@ use crate::{Content, Refusal};
 /// Most of what is not understood that is told of a pack, and most places that restrict it.
 const MAX_UNREAD: usize = 64;
 
+/// The largest file that is read for labels as a whole, in bytes: what a document says is looked at
+/// in several views of it, which are held together.
+const MAX_WHOLE: usize = 32 << 20;
+/// The longest record on a line that is read for labels; taken apart it is many times as large.
+const MAX_RECORD: usize = 1 << 20;
+/// The longest line of a dataset, as where it is loaded.
+const MAX_ENTRY: usize = 64 << 10;
+
 /// What a file of a pack says of passing it on. Components and the bill of materials, which
 /// follows from them, say nothing that could be read.
 pub(crate) fn carried(path: &str, bytes: &[u8]) -> Result<Carried, Refusal> {
     Ok(match path.split_once('/') {
         Some(("datasets", _)) => {
+            if let Some(line) = longer_line(bytes, MAX_ENTRY) {
+                let problem = format!("line {line}: it has more than {MAX_ENTRY} bytes");
+                return Err(crate::canonical::malformed(path, problem));
+            }
             let read = labels::dataset(path, bytes);
             read.map_err(|problem| crate::canonical::malformed(path, problem))?
         }
-        Some(("vectors" | "docs", _)) => labels::other(path, bytes),
+        Some(("vectors" | "docs", _)) => match unreadable(path, bytes) {
+            Some(problem) => Carried {
+                unread: vec![Unread {
+                    file: path.to_owned(),
+                    line: None,
+                    field: String::new(),
+                    problem,
+                }],
+                ..Carried::default()
+            },
+            None => labels::other(path, bytes),
+        },
         None if path == PACK_TOML => labels::text(path, &String::from_utf8_lossy(bytes)),
         _ => Carried::default(),
     })
+}
+
+/// Why a file is too large to be read for labels; records on lines are read one by one.
+fn unreadable(path: &str, bytes: &[u8]) -> Option<String> {
+    let is_records = [".ndjson", ".jsonl"].iter().any(|end| path.ends_with(end));
+    if is_records {
+        let line = longer_line(bytes, MAX_RECORD)?;
+        return Some(format!(
+            "line {line} has more than {MAX_RECORD} bytes and is not read for labels; write less on a line"
+        ));
+    }
+    (bytes.len() > MAX_WHOLE).then(|| {
+        format!(
+            "it has more than {MAX_WHOLE} bytes and is not read for labels; split it, or write a \
+             record on each line of a file that ends in .ndjson"
+        )
+    })
+}
+
+/// The number, from 1, of the first line that has more bytes.
+fn longer_line(bytes: &[u8], most: usize) -> Option<usize> {
+    let mut lines = bytes.split(|byte| *byte == b'\n');
+    Some(lines.position(|line| line.trim_ascii().len() > most)? + 1)
 }
 
 /// Compares the labels that the manifest states with those that the files carry; what is not

@@ -9,6 +9,7 @@ use crate::component::PackedPlugin;
 use crate::labelled::{carried, check_labels};
 use crate::labels::{self, Ground, Labels, Unread};
 use crate::listing::Listing;
+use crate::manifest::check::{Wrong, wrong};
 use crate::manifest::{
     Abi, DatasetEntry, FORMAT, PACK_TOML, PackManifest, PackSource, PluginEntry,
 };
@@ -99,7 +100,8 @@ impl Pack {
             same_digest(&path, entry.digest, found)?;
         }
         let (unread, grounds) = check_labels(&content, &manifest)?;
-        check_settings(&manifest, &plugins)?;
+        check_settings(&manifest.settings, &plugins)
+            .map_err(|wrong| crate::canonical::malformed(PACK_TOML, wrong))?;
         if content.file(sbom::SBOM)? != sbom::write(&manifest, &plugins, &content)? {
             return Err(Refusal::Overstated {
                 what: format!("with `{}`, the bill of materials is", sbom::SBOM),
@@ -124,6 +126,7 @@ impl Pack {
     /// # Errors
     /// When something is missing or does not fit, such as a requirement that no rule serves.
     pub fn build(source: &PackSource, mut content: Content) -> Result<Pack, Refusal> {
+        source.check().map_err(|wrong| source.refuse(&wrong))?;
         let mut plugins = Vec::new();
         let mut datasets = BTreeMap::new();
         let mut all = Labels::default();
@@ -158,12 +161,14 @@ impl Pack {
         all.state(&source.labels);
         let found = requirements(&plugins);
         if source.requirements != found {
+            let line = source.line("requirements").unwrap_or(1);
             return Err(Refusal::Overstated {
-                what: "requirements are".into(),
+                what: format!("on line {line} that requirements are"),
                 stated: shown(&source.requirements),
                 found: shown(&found),
             });
         }
+        check_settings(&source.settings, &plugins).map_err(|wrong| source.refuse(&wrong))?;
         let mut manifest = PackManifest {
             format: FORMAT,
             vendor: source.vendor.clone(),
@@ -314,20 +319,22 @@ fn check_places(listing: &Listing, manifest: &PackManifest) -> Result<(), Refusa
     Ok(())
 }
 
-fn check_settings(manifest: &PackManifest, plugins: &[PackedPlugin]) -> Result<(), Refusal> {
-    for (name, values) in &manifest.settings {
+fn check_settings(
+    settings: &BTreeMap<String, BTreeMap<String, toml::Value>>,
+    plugins: &[PackedPlugin],
+) -> Result<(), Wrong> {
+    for (name, values) in settings {
+        let place = format!("settings.{name}");
         let Some(plugin) = plugins.iter().find(|p| p.manifest.name == *name) else {
-            let problem = format!("settings.{name}: there is no such plugin");
-            return Err(crate::canonical::malformed(PACK_TOML, problem));
+            return Err(wrong(place, "there is no such plugin"));
         };
         for (key, value) in values {
+            let place = format!("{place}.{key}");
             let Some(spec) = plugin.manifest.settings.iter().find(|s| s.name == *key) else {
-                let problem = format!("settings.{name}.{key}: the plugin has no such setting");
-                return Err(crate::canonical::malformed(PACK_TOML, problem));
+                return Err(wrong(place, "the plugin has no such setting"));
             };
-            spec.accept(value).map_err(|problem| {
-                crate::canonical::malformed(PACK_TOML, format!("settings.{name}.{key} {problem}"))
-            })?;
+            spec.accept(value)
+                .map_err(|problem| wrong(place, problem))?;
         }
     }
     Ok(())

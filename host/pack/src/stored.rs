@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use palisade_events::Digest;
 use palisade_store::{GetError, Name, NameError, NameParseError, PutError, Store};
 
-use crate::content::{ATTESTATIONS, MAX_FILE_BYTES, MAX_FILES};
+use crate::content::{ATTESTATIONS, MAX_FILE_BYTES, MAX_FILES, MAX_TOTAL_BYTES};
 use crate::listing::{Entry, Listing};
 use crate::manifest::PackManifest;
 use crate::{Content, Pack, PackPath, Refusal};
@@ -39,6 +39,18 @@ pub enum StoredError {
     /// The pack's name does not make a name of the store.
     #[error("the pack cannot be named in the store: {0}")]
     BadName(#[from] NameParseError),
+    /// It takes more memory than there is for it.
+    #[error(
+        "the pack `{pack}` has {bytes} bytes or more, and {most} may be held while it is loaded"
+    )]
+    Room {
+        /// What it is called.
+        pack: String,
+        /// What it takes at least.
+        bytes: u64,
+        /// What it may take.
+        most: u64,
+    },
     /// No such pack.
     #[error("the store has no installed pack `{0}`; see `palisade store list`, or install it")]
     Absent(String),
@@ -225,7 +237,15 @@ fn put_as(store: &Store, pack: &Pack, stage: Stage) -> Result<(), StoredError> {
 /// # Errors
 /// When it is not there, or something of it was changed.
 pub fn get(store: &Store, title: &str) -> Result<Pack, StoredError> {
-    get_as(store, title, Stage::Installed)
+    get_as(store, title, Stage::Installed, MAX_TOTAL_BYTES)
+}
+
+/// The same of a pack of at most so many bytes, all of which are held.
+///
+/// # Errors
+/// As [`get`], and when it is larger.
+pub fn get_within(store: &Store, title: &str, most: u64) -> Result<Pack, StoredError> {
+    get_as(store, title, Stage::Installed, most)
 }
 
 /// The same of a pack that was only delivered.
@@ -233,10 +253,10 @@ pub fn get(store: &Store, title: &str) -> Result<Pack, StoredError> {
 /// # Errors
 /// As [`get`].
 pub fn get_delivered(store: &Store, title: &str) -> Result<Pack, StoredError> {
-    get_as(store, title, Stage::Delivered)
+    get_as(store, title, Stage::Delivered, MAX_TOTAL_BYTES)
 }
 
-fn get_as(store: &Store, title: &str, stage: Stage) -> Result<Pack, StoredError> {
+fn get_as(store: &Store, title: &str, stage: Stage, most: u64) -> Result<Pack, StoredError> {
     let (packs, attestations) = stage.prefixes();
     let absent = || StoredError::Absent(title.to_owned());
     let (full, version) = match title.split_once('@') {
@@ -249,7 +269,18 @@ fn get_as(store: &Store, title: &str, stage: Stage) -> Result<Pack, StoredError>
         .ok_or_else(absent)?;
     let listing = listing(store, &digest)?;
     let mut content = Content::default();
-    fill(store, &listing, &mut content)?;
+    // What it says of itself comes first; what is there is counted as it is read.
+    let stated = listing.entries().iter().map(|entry| entry.size);
+    let stated = stated.fold(0, u64::saturating_add);
+    let room = |bytes| StoredError::Room {
+        pack: title.to_owned(),
+        bytes,
+        most,
+    };
+    if stated > most {
+        return Err(room(stated));
+    }
+    fill(store, &listing, &mut content, most)?.map_err(room)?;
     let manifest = PackManifest::read(content.file(crate::manifest::PACK_TOML)?)?;
     let expected = version.unwrap_or(&manifest.version);
     if manifest.title() != full || manifest.version != expected {
@@ -271,7 +302,7 @@ fn get_as(store: &Store, title: &str, stage: Stage) -> Result<Pack, StoredError>
             }
             .into());
         }
-        fill(store, &attested, &mut content)?;
+        fill(store, &attested, &mut content, most)?.map_err(room)?;
     }
     let pack = Pack::open(content)?;
     if pack.digest() != digest {
@@ -306,10 +337,23 @@ fn listing(store: &Store, digest: &Digest) -> Result<Listing, StoredError> {
     Ok(Listing::decode(&store.get(digest, MAX_LISTING_BYTES)?)?)
 }
 
-fn fill(store: &Store, listing: &Listing, content: &mut Content) -> Result<(), StoredError> {
+/// Adds the files of a listing, as long as all that is there has at most so many bytes; else says
+/// how many it would be.
+fn fill(
+    store: &Store,
+    listing: &Listing,
+    content: &mut Content,
+    most: u64,
+) -> Result<Result<(), u64>, StoredError> {
     for entry in listing.entries() {
-        let bytes = store.get(&entry.digest, MAX_FILE_BYTES)?;
+        let room = most.saturating_sub(content.size()).min(MAX_FILE_BYTES);
+        let bytes = match store.get(&entry.digest, room) {
+            Err(GetError::TooLarge { size, .. }) if room < MAX_FILE_BYTES => {
+                return Ok(Err(content.size().saturating_add(size)));
+            }
+            read => read?,
+        };
         content.add(entry.path.as_str(), bytes)?;
     }
-    Ok(())
+    Ok(Ok(()))
 }

@@ -105,6 +105,12 @@ impl Memory {
         (self.total - self.guests - self.calls) / 3
     }
 
+    /// The most that a pack may take while it is loaded, one after the other: half of the total. A
+    /// run has not begun then, so that of its shares only datasets are there.
+    pub fn most_pack(&self) -> u64 {
+        self.total / 2
+    }
+
     fn shares(host: u64, workers: u64, datasets: u64) -> Memory {
         // Shares of what the program itself and datasets leave, in MiB of the default.
         let scaled = u128::from(host.saturating_sub(PROGRAM + datasets));
@@ -148,6 +154,15 @@ pub(crate) fn bytes(share: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn datasets_may_by_default_take_what_there_is_for_them() {
+        let most = Memory::of(None, 2).most_datasets();
+        assert_eq!(
+            palisade_state::datasets::DatasetLimits::default().held,
+            most
+        );
+    }
 
     fn sum(m: &Memory) -> u64 {
         m.program

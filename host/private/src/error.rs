@@ -53,7 +53,7 @@ pub enum PrivateError {
         digits: usize,
     },
     /// It cannot be opened, read or written.
-    #[error("cannot {what} {}: {source}{}", path.display(), advice(source))]
+    #[error("cannot {what} {}: {source}{}", path.display(), advice(what, source))]
     Io {
         /// What was tried.
         what: &'static str,
@@ -65,12 +65,16 @@ pub enum PrivateError {
 }
 
 /// What to do about an answer of the system, beginning with `; `, or nothing.
-fn advice(source: &io::Error) -> &'static str {
-    match source.kind() {
-        io::ErrorKind::NotFound => "; its folder, and what is read, must be there",
+fn advice(what: &str, source: &io::Error) -> &'static str {
+    match (source.kind(), what) {
+        (io::ErrorKind::NotFound, CREATE) => "; make its folder first, or write to another",
+        (io::ErrorKind::NotFound, _) => "; check how it is written, and from which folder",
         _ => "",
     }
 }
+
+/// What is tried with a file that is written.
+pub(crate) const CREATE: &str = "create";
 
 impl PrivateError {
     pub(crate) fn io<E: Into<io::Error>>(

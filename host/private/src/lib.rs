@@ -11,6 +11,8 @@
 //!   followed if they belong to the caller or root.
 //! - [`open`], [`lock`], [`create`], [`create_new`] and [`replace`] open files of a directory that was opened
 //!   so: no link, pipe or device, of the caller or root, and writable by nobody else.
+//! - [`Below`] is a place in a tree that somebody else filled, to write, lock or remove without
+//!   following any link of it.
 //! - [`secret`] makes a secret of this installation once and keeps it.
 //! - [`read`], [`read_own`], [`open_file`], [`read_within`] and the functions of [`output`] are for files that somebody
 //!   named or that were found in a folder of unknown origin.
@@ -18,12 +20,14 @@
 //! *Writable by others* means group and world. A group is no exception: who is in it cannot be
 //! told reliably, and the group's bits are also the mask of an access control list.
 
+mod below;
 mod error;
 mod file;
 pub mod output;
 mod secret;
 mod walk;
 
+pub use below::Below;
 pub use error::PrivateError;
 pub use file::{create, create_new, lock, open, open_file, read, read_own, read_within, replace};
 pub use secret::{from_text, secret};

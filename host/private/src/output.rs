@@ -12,6 +12,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, ftruncate, openat
 use rustix::io::Errno;
 
 use crate::PrivateError;
+use crate::error::CREATE;
 use crate::file::regular;
 use crate::walk::{find, owned};
 
@@ -91,11 +92,11 @@ fn open(path: &Path, mode: u32, more: OFlags) -> Result<File, PrivateError> {
     }
     // Without a name it is a directory.
     let name = path.file_name().ok_or(Errno::ISDIR);
-    let name = name.map_err(PrivateError::io("open", path))?;
+    let name = name.map_err(PrivateError::io(CREATE, path))?;
     let parent = path.parent().filter(|parent| *parent != Path::new(""));
     let dir = find(parent.unwrap_or(Path::new("."))).map_err(|error| match error {
         // What is to be written is named, not how far it went.
-        error if error.is_absent() => PrivateError::io("open", path)(Errno::NOENT),
+        error if error.is_absent() => PrivateError::io(CREATE, path)(Errno::NOENT),
         error => error,
     })?;
     let file = match openat(&dir, name, flags, mode) {
@@ -106,7 +107,7 @@ fn open(path: &Path, mode: u32, more: OFlags) -> Result<File, PrivateError> {
                 expected: "a file",
             });
         }
-        opened => File::from(opened.map_err(PrivateError::io("open", path))?),
+        opened => File::from(opened.map_err(PrivateError::io(CREATE, path))?),
     };
     let opened = stat(&file, path)?;
     regular(kind(&opened), path)?;

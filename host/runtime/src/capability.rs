@@ -132,6 +132,11 @@ pub trait Capabilities: Send {
 #[derive(Debug, Default)]
 pub struct NoCapabilities;
 
+/// What is lent to an instance that may use nothing.
+pub fn nothing() -> Box<dyn Capabilities> {
+    Box::new(NoCapabilities)
+}
+
 fn none<T>() -> Result<T, Refusal> {
     Err("no such capability is granted".into())
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::contain::Panicked;
 use crate::symbols::Symbols;
-use crate::text::plain;
+use palisade_events::Panicked;
+use palisade_events::plain;
 
 /// What went wrong in a call.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -34,7 +34,11 @@ pub enum FaultCause {
     #[error("used more than {0} bytes of stack, the limit for one call")]
     Stack(usize),
     /// It asked for too much memory.
-    #[error("asked for {wanted} bytes of memory; the limit is {limit} (`limits.memory`)")]
+    #[error(
+        "asked for {wanted} bytes of memory, which is all its memories together; the limit of an \
+         instance is {limit} bytes: hold less, or state more with `limits.memory` in plugin.toml, as \
+         far as the host gives it"
+    )]
     Memory {
         /// What all its memories would have held.
         wanted: u64,
@@ -51,8 +55,8 @@ pub enum FaultCause {
     },
     /// All instances of the plugin together have no memory left.
     #[error(
-        "asked for more memory than its instances may have together: {wanted} bytes; the limit is \
-         {limit}, over all workers"
+        "asked for more memory than its instances on all workers may have together: {wanted} bytes; \
+         the limit is {limit} bytes, a part of `--memory`: hold less in each, or raise that"
     )]
     PluginMemory {
         /// What all its instances would have held.
@@ -63,7 +67,7 @@ pub enum FaultCause {
     /// All plugins together have no memory left.
     #[error(
         "asked for more memory than all plugins may have together: {wanted} bytes; the limit is \
-         {limit}"
+         {limit} bytes, a part of `--memory`: raise that, or run fewer plugins"
     )]
     GuestMemory {
         /// What the instances of all plugins would have held.
@@ -569,7 +573,7 @@ mod tests {
         let frames = "\n    at \u{1b}[2J".repeat(1_000);
         let (text, stack) = abort(&format!("x{frames}"), "a\n\u{202e}b", 1, 1);
         assert_eq!(text, "aborted at a\u{fffd}\u{fffd}b:1:1: x");
-        assert_eq!(stack.len(), MAX_FRAMES);
+        assert_eq!(stack.len(), 32);
         assert_eq!(stack[0], "\u{fffd}[2J");
         let (text, _) = abort(&"ü".repeat(1 << 20), &"f".repeat(1 << 20), 0, 0);
         assert!(text.len() <= MAX_MESSAGE + MAX_NAME + 100, "{}", text.len());

@@ -1,5 +1,6 @@
 //! An instance of a plugin: one guest memory, used by one thread at a time.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use wasmtime::component::{ComponentExportIndex, Func, InstancePre, TypedFunc};
@@ -14,8 +15,10 @@ use crate::manifest::Manifest;
 use crate::parsing::{self, Chunk, Parsed, Recognition};
 use crate::plugin::{Exports, InstantiateError};
 use crate::symbols::Symbols;
-use crate::text::plain;
-use crate::{Fault, FaultCause, Mode, Trace, View, contain};
+use palisade_events::contain;
+use palisade_events::plain;
+
+use crate::{Fault, FaultCause, Mode, Trace, View};
 
 /// A timer that fired.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,11 +140,15 @@ impl Instance {
         Ok(())
     }
 
-    /// Ends the instance and gives back what it was instantiated with; state and timers
-    /// outlive an instance, also one that has faulted, unless the fault says that
-    /// [they are lost](Fault::is_state_lost).
-    pub fn into_capabilities(self) -> Box<dyn Capabilities> {
-        self.store.into_data().into_capabilities()
+    /// The instance with what its calls may use, until the result is dropped. State and timers
+    /// are their owner's: they outlive an instance, also one that has faulted, unless the fault
+    /// says that [they are lost](Fault::is_state_lost).
+    pub fn with<'a>(&'a mut self, lent: &'a mut Box<dyn Capabilities>) -> Lent<'a> {
+        self.store.data_mut().exchange(lent);
+        Lent {
+            instance: self,
+            lent,
+        }
     }
 
     /// Gives the next call its time and its fuel.
@@ -467,11 +474,6 @@ impl Instance {
         Ok(())
     }
 
-    /// What it was instantiated with.
-    pub fn capabilities(&mut self) -> &mut dyn Capabilities {
-        self.store.data_mut().capabilities()
-    }
-
     /// Bytes of its linear memories.
     pub fn memory(&self) -> u64 {
         self.store.data().usage.memory()
@@ -491,6 +493,33 @@ impl Instance {
     /// How many calls it has taken.
     pub fn calls(&self) -> u64 {
         self.calls
+    }
+}
+
+/// An instance with what its calls may use, which goes back to its owner at the end.
+pub struct Lent<'a> {
+    instance: &'a mut Instance,
+    /// While it is lent, the nothing that the instance has of its own.
+    lent: &'a mut Box<dyn Capabilities>,
+}
+
+impl Deref for Lent<'_> {
+    type Target = Instance;
+
+    fn deref(&self) -> &Instance {
+        self.instance
+    }
+}
+
+impl DerefMut for Lent<'_> {
+    fn deref_mut(&mut self) -> &mut Instance {
+        self.instance
+    }
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        self.instance.store.data_mut().exchange(self.lent);
     }
 }
 

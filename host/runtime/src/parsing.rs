@@ -133,7 +133,7 @@ pub(crate) fn check(
                 e.offset,
                 Outcome::Error {
                     offset: e.offset,
-                    message: crate::text::plain(&e.message, 256),
+                    message: palisade_events::plain(&e.message, 256),
                 },
             ),
             types::Outcome::Handover(offset) => (offset, Outcome::Handover { offset }),

@@ -20,7 +20,8 @@ use crate::manifest::{
 use crate::preflight::{self, PreflightError};
 use crate::runtime::Code;
 use crate::symbols::Symbols;
-use crate::{Fault, FaultCause, Mode, Panicked, contain, manifest};
+use crate::{Fault, FaultCause, Mode, manifest};
+use palisade_events::{Panicked, contain};
 
 /// Why a component does not become a plugin.
 #[derive(Debug, thiserror::Error)]
@@ -244,34 +245,30 @@ impl Plugin {
         self.account.is_scarce()
     }
 
-    /// Makes an instance and configures it. Instances come from the pool, or from ordinary
-    /// memory when the pool has no room left.
+    /// Makes an instance and configures it, which may log and use nothing else of what is lent.
+    /// Instances come from the pool, or from ordinary memory when the pool has no room left.
+    ///
+    /// Its calls need what they may use [lent](Instance::with); without it they may use nothing.
     ///
     /// # Errors
     /// When the plugin's start code or `configure` faults, when it refuses its settings, and
-    /// when there is no memory. The capabilities come back, so that no state is lost.
+    /// when there is no memory.
     pub fn instantiate(
         &self,
-        capabilities: Box<dyn Capabilities>,
-    ) -> Result<Instance, (InstantiateError, Box<dyn Capabilities>)> {
+        lent: &mut Box<dyn Capabilities>,
+    ) -> Result<Instance, InstantiateError> {
         let fits = Engines::fits_pool(&self.limits);
         let linked = if fits { None } else { self.fallback() };
-        let failed = match self.instantiate_in(linked.unwrap_or(&self.main), capabilities) {
+        let failed = match self.instantiate_in(linked.unwrap_or(&self.main), lent) {
             Ok(instance) => return Ok(instance),
             Err(failed) => failed,
         };
-        match (failed, self.fallback()) {
-            (
-                Failed {
-                    full: true,
-                    capabilities,
-                    ..
-                },
-                Some(linked),
-            ) => self
-                .instantiate_in(linked, capabilities)
-                .map_err(|failed| (failed.error, failed.capabilities)),
-            (failed, _) => Err((failed.error, failed.capabilities)),
+        match self.fallback() {
+            Some(linked) if failed.full => {
+                let made = self.instantiate_in(linked, lent);
+                made.map_err(|failed| failed.error)
+            }
+            _ => Err(failed.error),
         }
     }
 
@@ -290,14 +287,13 @@ impl Plugin {
     fn instantiate_in(
         &self,
         linked: &Linked,
-        capabilities: Box<dyn Capabilities>,
+        lent: &mut Box<dyn Capabilities>,
     ) -> Result<Instance, Failed> {
         let state = HostState::new(
             self.digest,
             Arc::clone(&self.manifest),
             Arc::clone(&self.limits),
             Arc::clone(&self.masks),
-            capabilities,
             Arc::clone(&self.account),
         );
         let mut store = Store::new(&linked.engine, state);
@@ -324,20 +320,11 @@ impl Plugin {
                 let symbols = self.symbols.as_deref();
                 Fault::from_error(&plugin, "instantiate", &self.limits, symbols, &error).into()
             };
-            return Err(Failed {
-                full,
-                error,
-                capabilities: instance.into_capabilities(),
-            });
+            return Err(Failed { full, error });
         }
-        match instance.configure(&self.settings) {
-            Ok(()) => Ok(instance),
-            Err(error) => Err(Failed {
-                full: false,
-                error,
-                capabilities: instance.into_capabilities(),
-            }),
-        }
+        let configured = instance.with(lent).configure(&self.settings);
+        configured.map_err(|error| Failed { full: false, error })?;
+        Ok(instance)
     }
 }
 
@@ -355,7 +342,6 @@ struct Failed {
     /// Because the pool has no room.
     full: bool,
     error: InstantiateError,
-    capabilities: Box<dyn Capabilities>,
 }
 
 fn linked(

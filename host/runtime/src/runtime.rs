@@ -12,7 +12,9 @@ use crate::limits::Limits;
 use crate::manifest::{Capability, Manifest, Settings, extract};
 use crate::plugin::{LoadError, Plugin};
 use crate::preflight::Edge;
-use crate::{Mode, contain};
+use palisade_events::contain;
+
+use crate::Mode;
 
 /// How a runtime is set up.
 pub struct Config {

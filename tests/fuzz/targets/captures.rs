@@ -6,9 +6,9 @@
 use std::io::Cursor;
 
 use arbitrary::Unstructured;
+use palisade_capture::{CaptureReader, ReadLimits, decode_network, decode_transport};
 use palisade_fuzz::{MIB, packets, text};
-use palisade_pipeline::capture::{CaptureReader, ReadLimits, decode_network, decode_transport};
-use palisade_pipeline::sources::{Limits, open};
+use palisade_sources::{Limits, open};
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     palisade_fuzz::run(64 * MIB, || {

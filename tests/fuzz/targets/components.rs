@@ -12,12 +12,12 @@ use palisade_events::{Decision, Event, Finding};
 use palisade_fuzz::worlds::{World, worlds};
 use palisade_fuzz::{MIB, script, splice};
 use palisade_pipeline::capabilities::LogSink;
-use palisade_pipeline::datasets::{Dataset, DatasetLimits};
-use palisade_pipeline::engine::{Engine, EngineConfig, Notice, Output, Poison};
-use palisade_pipeline::sources::{Limits as ReadLimits, SourcePolicy, open};
+use palisade_pipeline::engine::{Engine, EngineConfig, Generation, Notice, Output, Poison};
 use palisade_runtime::compile::Compiler;
 use palisade_runtime::manifest::{Capability, Settings, embed};
 use palisade_runtime::{Config, Limits, Mode, Runtime, inspect};
+use palisade_sources::{Limits as ReadLimits, SourcePolicy, open};
+use palisade_state::datasets::{Dataset, DatasetLimits};
 
 struct Stage {
     limits: Limits,
@@ -145,7 +145,9 @@ fn drive(plugin: Arc<palisade_runtime::Plugin>) {
     const INDICATORS: &[u8] = b"{\"kind\":\"domain\",\"value\":\"a.example\"}\n";
     let dataset = Dataset::read("indicators", INDICATORS, &DatasetLimits::default());
     let dataset = Arc::new(dataset.expect("a dataset"));
-    let mut engine = Engine::new(config, vec![plugin], &[dataset], &sink)
+    let generation = Generation::new(vec![plugin], vec![dataset], None);
+    let generation = generation.expect("one plugin fits together with itself");
+    let mut engine = Engine::new(config, generation, &sink)
         .expect("what loads can be run, given its dataset");
     let mut seen = Counted::default();
     for (name, bytes) in [

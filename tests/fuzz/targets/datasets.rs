@@ -8,8 +8,8 @@ use std::net::IpAddr;
 use arbitrary::{Result, Unstructured};
 use palisade_events::{Column, IpAddress, Values};
 use palisade_fuzz::{MIB, splice, text};
-use palisade_pipeline::datasets::{Dataset, DatasetLimits, EntryKind, Scratch};
-use palisade_pipeline::enrich::{Networks, Place};
+use palisade_sources::enrich::{Networks, Place};
+use palisade_state::datasets::{Dataset, DatasetLimits, EntryKind, Scratch};
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     palisade_fuzz::run(32 * MIB, || {

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arbitrary::Unstructured;
-use palisade_fuzz::{MIB, packets};
-use palisade_pipeline::capture::{LinkType, Packet};
-use palisade_pipeline::flow::{
+use palisade_capture::flow::{
     Chunk, Direction, FlowConfig, FlowInfo, FlowSink, FlowTable, FlowUpdate, Phase,
 };
+use palisade_capture::{LinkType, Packet};
+use palisade_fuzz::{MIB, packets};
 
 /// Where the next chunk of each direction must begin, and whether it has ended.
 #[derive(Default)]

@@ -10,7 +10,7 @@ use arbitrary::{Result, Unstructured};
 use palisade_events::json::{Mode, parse_event, write_event};
 use palisade_events::{Batch, Source};
 use palisade_fuzz::{MIB, splice, text};
-use palisade_pipeline::sources::{
+use palisade_sources::{
     DeadLetters, EventReader as _, EventSink, Limits, LogReader, SourcePolicy, open,
 };
 

@@ -8,8 +8,8 @@ use std::sync::OnceLock;
 use arbitrary::{Result, Unstructured};
 use palisade_fuzz::{MIB, splice, worlds};
 use palisade_pack::{PackManifest, PackSource};
-use palisade_pipeline::enrich::Networks;
 use palisade_runtime::manifest::{Manifest, Settings, embed, extract, parse_duration};
+use palisade_sources::enrich::Networks;
 
 const MANIFESTS: [&str; 8] = [
     include_str!("../seeds/everything.toml"),

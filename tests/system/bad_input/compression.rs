@@ -2,6 +2,8 @@
 
 use std::io::Write as _;
 
+use palisade_events::counted;
+
 use super::{Bench, EVENT, Random, gzip, zstd};
 
 #[test]
@@ -47,7 +49,7 @@ fn of_broken_compression_what_came_out_is_read() {
             let says =
                 format!("the {layer} data is cut off or damaged within its first {cut} bytes");
             assert!(ran.stderr.contains(&says), "{}", ran.stderr);
-            let says = format!("the {} records before that were read", events + bad);
+            let says = format!("read before that: {}", counted(events + bad, "record"));
             assert!(ran.stderr.contains(&says), "{}", ran.stderr);
             assert_eq!(ran.count("broken_inputs"), 1);
         }

@@ -7,6 +7,7 @@
 mod compression;
 mod cut_captures;
 mod mutations;
+mod nothing;
 mod records;
 mod refused;
 
@@ -59,6 +60,8 @@ impl Ran {
 struct Bench {
     program: PathBuf,
     plugins: PathBuf,
+    /// What else is loaded, so that every kind that is read here is one that a plugin looks at.
+    beside: Vec<String>,
     folder: tempfile::TempDir,
 }
 
@@ -68,14 +71,22 @@ impl Bench {
         let target = target.map_or_else(|| root().join("target"), PathBuf::from);
         let program = target.join("release/palisade");
         let plugins = root().join("target/plugins/iot-protocols");
-        if !program.is_file() || !plugins.is_dir() {
+        let beside = plugins.with_file_name("intel-detect");
+        if !program.is_file() || !plugins.is_dir() || !beside.is_dir() {
             skip("`make plugins` has not built the program and the plugins");
             return None;
         }
         let folder = tempfile::tempdir().expect("a temporary folder");
+        let list = root().join("tests/demo/indicators.ndjson");
         Some(Self {
             program,
             plugins,
+            beside: vec![
+                "--plugins".to_owned(),
+                beside.display().to_string(),
+                "--dataset".to_owned(),
+                format!("indicators={}", list.display()),
+            ],
             folder,
         })
     }
@@ -103,6 +114,7 @@ impl Bench {
         let output = Command::new(&self.program)
             .args(["--format", "ndjson", "--quiet", "run", "--plugins"])
             .arg(&self.plugins)
+            .args(&self.beside)
             .arg("--summary")
             .arg(&summary)
             .arg("--dead-letters")

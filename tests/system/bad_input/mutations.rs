@@ -60,11 +60,10 @@ fn of_mutated_logs_every_record_is_an_event_or_reported() {
                 .collect();
             let inputs: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
             let ran = bench.read(&inputs);
-            assert!(
-                matches!(ran.code, Some(0 | 1)),
-                "{name} {round}: {}",
-                ran.stderr
-            );
+            // No plugin looks at alerts.
+            let expected: &[i32] = if name == "eve" { &[2] } else { &[0, 1] };
+            let code = ran.code.unwrap_or(-1);
+            assert!(expected.contains(&code), "{name} {round}: {}", ran.stderr);
             assert_eq!(
                 ran.events() + ran.bad(),
                 16 * 50,

@@ -90,7 +90,11 @@ fn many_bad_records_are_not_a_flood() {
     assert_eq!((ran.events(), ran.bad()), (1, 5_000));
     assert_eq!(ran.letters.len(), 5_000);
     assert!(ran.stderr.lines().count() < 30, "{}", ran.stderr);
-    assert!(ran.stderr.contains("4980 more"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("4980 bad records more"),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]
@@ -219,7 +223,7 @@ fn the_exit_code_says_that_nothing_could_be_read_and_with_strict_that_not_all_co
             &[&some],
             &["--strict"],
             2,
-            "1 records could not be read, which --strict does not allow",
+            "1 record could not be read, which --strict does not allow",
         ),
         (&[&all], &["--strict"], 0, ""),
     ] {
@@ -250,6 +254,7 @@ fn a_run_that_has_no_plugin_left_is_refused_before_it_reads() {
         return palisade_tests::skip("`make plugins` has not built intel-detect");
     }
     bench.plugins = pack;
+    bench.beside.clear();
     let ran = bench.read(&[&input]);
     assert_eq!(ran.code, Some(2), "{}", ran.stderr);
     for says in [

@@ -136,6 +136,7 @@ fn settings_for_no_plugin_are_told_with_the_file_and_what_may_be_meant() {
     if !intel.is_dir() {
         return palisade_tests::skip("`make plugins` has not built intel-detect");
     }
+    bench.beside.clear();
     let protocols = std::mem::replace(&mut bench.plugins, intel);
     let settings = bench.file("settings.toml", b"[indicators]\na = 1\n");
     let file = settings.display().to_string();

@@ -10,16 +10,31 @@ use palisade_tests::root;
 pub(super) fn constants() -> BTreeMap<(String, String), i128> {
     let mut texts = BTreeMap::new();
     collect(&root().join("host"), &mut texts);
+    let mut imports: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    sources(&root().join("host"), &mut |path, text| {
+        let file = path.strip_prefix(root().join("host")).expect("below host");
+        imports.insert(file.display().to_string(), imported(text));
+    });
     assert!(texts.len() > 100, "{} constants in host", texts.len());
     let mut known = BTreeMap::new();
     // A constant may name another: a few rounds find all.
     for _ in 0..4 {
         for (key, text) in &texts {
-            let named = |name: &str| {
-                let mut same = known.iter().filter(|((_, other), _)| other == name);
+            let named = |token: &str| {
+                let name = token.rsplit("::").next()?;
                 let here = known.get(&(key.0.clone(), name.to_owned()));
-                here.or_else(|| same.next().map(|(_, value)| value))
-                    .copied()
+                let same = || known.iter().filter(|((_, other), _)| other == name);
+                // Of several, that of the module which it is taken from.
+                let from = |file: &str| {
+                    let path = file.trim_end_matches("/mod.rs").trim_end_matches(".rs");
+                    let module = path.rsplit('/').next().unwrap_or(path);
+                    let whole = format!("{module}::{name}");
+                    token.ends_with(&whole) || imports[&key.0].contains(&whole)
+                };
+                let values: BTreeSet<i128> = same().map(|(_, value)| *value).collect();
+                let meant = same().find(|((file, _), _)| from(file));
+                let only = values.first().filter(|_| values.len() == 1);
+                here.or(meant.map(|(_, value)| value)).or(only).copied()
             };
             if let Some(value) = Expression::value(text, &named) {
                 known.insert(key.clone(), value);
@@ -72,6 +87,22 @@ fn sources(folder: &Path, show: &mut dyn FnMut(&Path, &str)) {
             show(&path, &text);
         }
     }
+}
+
+/// What a source imports, each as `module::NAME`.
+fn imported(source: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for part in source.split("\nuse ").skip(1) {
+        let path = part.split(';').next().unwrap_or_default();
+        let (module, names) = match path.split_once("::{") {
+            Some((module, names)) => (module, names.trim_end_matches('}')),
+            None => path.rsplit_once("::").unwrap_or((path, "")),
+        };
+        let module = module.rsplit("::").next().unwrap_or(module);
+        let names = names.split(',').map(str::trim);
+        found.extend(names.map(|name| format!("{module}::{name}")));
+    }
+    found
 }
 
 /// Names and expressions of the `const` items of a source.
@@ -167,7 +198,7 @@ impl<'a> Expression<'a> {
                     }
                 }
                 None if token.starts_with(|c: char| c.is_ascii_digit()) => number(token)?,
-                None => (self.named)(token.rsplit("::").next()?)?,
+                None => (self.named)(token)?,
             }
         };
         while self.takes("as ") {
@@ -188,7 +219,7 @@ fn number(token: &str) -> Option<i128> {
 
 #[test]
 fn expressions_of_constants_have_their_values() {
-    let named = |name: &str| (name == "OTHER").then_some(7);
+    let named = |token: &str| token.ends_with("OTHER").then_some(7);
     let value = |text| Expression::value(text, &named);
     for (text, expected) in [
         ("64 << 20", Some(64 << 20)),
@@ -206,6 +237,9 @@ fn expressions_of_constants_have_their_values() {
     ] {
         assert_eq!(value(text), expected, "{text}");
     }
+    let source = "//! A doc.\nuse crate::a::{B, C};\nuse super::d::E;\n";
+    let expected = ["a::B", "a::C", "d::E"].map(str::to_owned);
+    assert_eq!(imported(source), BTreeSet::from(expected));
     let source = "/// A doc.\npub(crate) const MAX_A: usize = 1;\nconst fn x() {}\nconst MAX_B: u64 =\n    2;\n";
     let expected = [("MAX_A", "1"), ("MAX_B", "2")].map(|(a, b)| (a.to_owned(), b.to_owned()));
     assert_eq!(items(source), expected);

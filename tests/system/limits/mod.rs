@@ -3,6 +3,7 @@
 //! `UPDATE=1 cargo test --release --workspace --test system -- limits` writes it again.
 
 mod constants;
+mod debug_file;
 mod memory;
 mod peaks;
 mod rows;

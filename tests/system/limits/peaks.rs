@@ -7,10 +7,11 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use palisade_pipeline::datasets::{Dataset, DatasetLimits};
 use palisade_pipeline::memory::Memory;
-use palisade_tests::skip;
+use palisade_state::datasets::{Dataset, DatasetLimits};
+use palisade_tests::{capture, skip};
 
+use crate::packs::Site;
 use crate::run::palisade;
 
 /// The most that any attack may take, with default limits and two workers.
@@ -81,11 +82,18 @@ fn peak_with(capture: Vec<u8>, more: &[String]) -> Option<(ExitStatus, u64, Stri
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("attack.pcap.gz");
     std::fs::write(&path, capture).expect("a file in a temporary folder");
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(["--quiet", "run", "--workers", "2", "--plugins"])
         .arg(plugins.join("iot-protocols"))
         .args(more)
-        .arg(&path)
+        .arg(&path);
+    Some(peak_of(&mut command))
+}
+
+/// How a command ended, the most memory that it took, in bytes, and what it said.
+fn peak_of(command: &mut Command) -> (ExitStatus, u64, String) {
+    let mut child = command
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -108,7 +116,7 @@ fn peak_with(capture: Vec<u8>, more: &[String]) -> Option<(ExitStatus, u64, Stri
     };
     let said = reader.join().expect("a reader").join("\n");
     assert!(peak > 0, "the peak was seen");
-    Some((ended, peak, said))
+    (ended, peak, said)
 }
 
 /// A capture that holds nothing much.
@@ -330,4 +338,65 @@ fn hostile_debug_files() {
     };
     assert!(said.contains("as told"), "every detector faults: {said}");
     assert!(peak < MOST / 2, "{peak} bytes");
+}
+
+#[test]
+fn a_pack_takes_half_of_the_memory_while_it_is_loaded_and_no_more() {
+    let Some(site) = Site::new() else { return };
+    site.trusting();
+    let file = |name: &str, text: &str| {
+        std::fs::write(site.path().join(name), text).expect("a file");
+    };
+    // Signed by its vendor is enough here.
+    file(
+        "second.toml",
+        "version = 2\n[[pack]]\nmatch = \"palisade/*\"\ncapabilities = [\"state\", \"timers\"]\n\
+         [[pack.signed-by]]\nrole = \"vendor\"\n",
+    );
+    site.ok("trust policy second.toml --out second.json");
+    site.ok("trust sign second.json --key me");
+    site.ok("trust install second.json");
+    site.pack("cdn-abuse", "0.1.0");
+    // Files that are only held, and a document that is looked at in as many views as there are.
+    let mut docs = Vec::new();
+    for number in 0..7 {
+        let name = format!("held-{number}.bin");
+        let file = File::create(site.path().join("cdn-abuse").join(&name)).expect("a file");
+        file.set_len(62 << 20).expect("a hole");
+        docs.push(name);
+    }
+    let shown = "| <p>*a*</p> &amp; b<br>\n";
+    file(
+        "cdn-abuse/shown.md",
+        &shown.repeat((32 << 20) / shown.len()),
+    );
+    docs.push("shown.md".to_owned());
+    let manifest = site.path().join("cdn-abuse/pack.toml");
+    let text = std::fs::read_to_string(&manifest).expect("pack.toml");
+    let at = text.find("docs = [").expect("a list of documents") + "docs = [".len();
+    let list: String = docs.iter().map(|name| format!("\"{name}\", ")).collect();
+    file(
+        "cdn-abuse/pack.toml",
+        &format!("{}{list}{}", &text[..at], &text[at..]),
+    );
+    let pack = site.pack("cdn-abuse", "0.2.0");
+    site.ok(&format!("pack sign {pack} --key vendor"));
+    site.ok(&format!("pack install {pack}"));
+    let input = capture("dns.pcap");
+    let run = |more: &str| {
+        let words = format!(
+            "--quiet run --pack palisade/cdn-abuse {more} {}",
+            input.display()
+        );
+        peak_of(&mut site.command(&words))
+    };
+    let (ended, peak, said) = run("--workers 2");
+    assert!(matches!(ended.code(), Some(0 | 1)), "{ended}: {said}");
+    let held = 7 * (62 << 20) + (32 << 20);
+    assert!((held..MOST).contains(&peak), "{peak} bytes for {held}");
+    // Of less there is less for it.
+    let (ended, peak, said) = run("--memory 768MiB");
+    assert_eq!(ended.code(), Some(2), "{said}");
+    assert!(said.contains("of which a pack may take half"), "{said}");
+    assert!(peak < 256 << 20, "{peak} bytes");
 }

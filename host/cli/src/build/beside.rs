@@ -7,10 +7,10 @@
 //! names of symbols follow from that, and so the component is the same wherever both lie.
 
 use std::io::ErrorKind;
-use std::os::unix::fs::symlink;
 use std::path::{Component, Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
+use palisade_private::Below;
 
 use super::{Checkout, Language, Project, c, javascript, unlinked, within};
 use crate::host::MAX_TEXT;
@@ -71,9 +71,11 @@ fn named_for_editors(project: &Path) -> bool {
     })
 }
 
-/// The folders whose `.palisade-sdk` the manifest of the project, or of the workspace that it is
-/// a member of, names as the place of the SDK: that folder itself, or one below it on the way to
-/// the project that has a manifest. Above the project only manifests of the caller and root count.
+/// The folders in which `.palisade-sdk` is to be for cargo: those that the path of a dependency leads
+/// through, in `[dependencies]`, `[dev-dependencies]` or `[workspace.dependencies]` of the manifests of
+/// the project and of the folders above it, up to the first with a `[workspace]`, whether the project is
+/// a member of that or not. Of these folders only those count whose own manifest was read so: the
+/// project's, and above it manifests that belong to the caller or root and are no links.
 pub(super) fn named_by_cargo(project: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut manifests = Vec::new();
@@ -126,34 +128,33 @@ fn holder(dir: &Path, path: &Path) -> Option<PathBuf> {
 /// Makes `.palisade-sdk` in a folder, with links to this SDK.
 fn place(dir: &Path, checkout: &Checkout) -> Result<()> {
     let folder = dir.join(FOLDER);
-    let make = || format!("make {}", folder.display());
-    match std::fs::create_dir(&folder) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error).with_context(make)?,
-        _ => {}
-    }
-    ensure!(
-        folder.symlink_metadata().with_context(make)?.is_dir(),
-        "{} is no folder but a link, file or pipe; remove it, and palisade makes a folder there",
-        folder.display()
-    );
+    let made = Below::make(dir, &folder)
+        .and_then(|below| below.folder())
+        .with_context(|| {
+            format!(
+                "make {}; if it is no folder but a link, file or pipe, remove it, and palisade makes \
+                 a folder there",
+                folder.display()
+            )
+        })?;
     for name in LINKED {
-        let (link, to) = (folder.join(name), checkout.sdk.join(name));
-        match link.read_link() {
+        let to = checkout.sdk.join(name);
+        match made.read_link_contents(name) {
             Ok(known) if known == to => continue,
             Err(error) if error.kind() == ErrorKind::InvalidInput => bail!(
                 "{} is no link to the SDK, as palisade makes it; remove {}, and it is made anew",
-                link.display(),
+                folder.join(name).display(),
                 folder.display()
             ),
             // It leads elsewhere, or is not there yet.
             Ok(_) | Err(_) => {}
         }
         // In one step, since somebody else may build here now.
-        let new = folder.join(format!(".{name}.{}", std::process::id()));
-        let _ = std::fs::remove_file(&new);
-        symlink(&to, &new)
-            .and_then(|()| std::fs::rename(&new, &link))
-            .with_context(|| format!("make the link {}", link.display()))?;
+        let new = format!(".{name}.{}", std::process::id());
+        let _ = made.remove_file(&new);
+        made.symlink_contents(&to, &new)
+            .and_then(|()| made.rename(&new, &made, name))
+            .with_context(|| format!("make the link {}", folder.join(name).display()))?;
     }
     Ok(())
 }

@@ -50,7 +50,7 @@ pub(super) fn compile(
         palisade_private::output::write(&path, 0o644, bytes)?;
     }
     if let Some(kept) = beside::kept_bindings(&project.dir) {
-        keep_header(&generated, &kept)?;
+        keep_header(&generated, project, &kept)?;
     }
     let listed = bindings.join("palisade-manifest.h");
     palisade_private::output::write(&listed, 0o644, attributes(&project.manifest).as_bytes())?;
@@ -112,11 +112,11 @@ fn generate(manifest: &Manifest, checkout: &Checkout) -> Result<Files> {
 /// # Errors
 /// When it cannot be generated or written.
 pub(super) fn declare(project: &Project, checkout: &Checkout, to: &Path) -> Result<()> {
-    keep_header(&generate(&project.manifest, checkout)?, to)
+    keep_header(&generate(&project.manifest, checkout)?, project, to)
 }
 
-fn keep_header(generated: &Files, to: &Path) -> Result<()> {
-    super::write(&to.join(HEADER), header(generated).as_bytes())
+fn keep_header(generated: &Files, project: &Project, to: &Path) -> Result<()> {
+    super::write(&project.dir, &to.join(HEADER), header(generated).as_bytes())
 }
 
 fn header(generated: &Files) -> String {

@@ -18,6 +18,7 @@ mod project;
 mod renamed;
 mod rust;
 mod shared;
+mod stale;
 mod stamp;
 pub(crate) mod target;
 mod toolchain;
@@ -25,11 +26,12 @@ mod within;
 mod world;
 
 use std::cell::OnceCell;
-use std::fs::{File, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use palisade_private::Below;
 use palisade_runtime::manifest::{Capability, Settings};
 use palisade_runtime::{LoadError, Runtime};
 use palisade_store::Digest;
@@ -41,9 +43,11 @@ pub(crate) use checkout::Checkout;
 pub(crate) use debug::{debug_file, is_debug_file};
 pub(crate) use project::{Language, Project, find_all};
 use shared::Shared;
+pub(crate) use stale::{Freshness, freshness};
 use stamp::{Inputs, Place, Stamp, StampKey};
 use toolchain::Toolchain;
-pub(crate) use within::unlinked;
+use within::unlinked;
+pub(crate) use within::{first_link, text};
 
 /// Raised when the same inputs give another component than before.
 const FORMAT: &str = "palisade plugin build 6";
@@ -63,6 +67,10 @@ pub(crate) struct Builder {
 
 /// Directories of one plugin.
 struct Places {
+    /// The folder of `target`, below which no link is followed.
+    root: PathBuf,
+    /// The same for the component: `root`, or the folder that the user named.
+    base: PathBuf,
     /// What survives between builds: see [`stamp`].
     stamp: PathBuf,
     /// What makes it count; without one, everything is built each time.
@@ -77,9 +85,6 @@ struct Places {
     out: PathBuf,
     /// The folder of all plugins' intermediate files and stamps.
     scratch: PathBuf,
-    /// What of the way to `scratch`, and of the way to `out`, is the user's own.
-    root: PathBuf,
-    base: PathBuf,
 }
 
 impl Builder {
@@ -112,10 +117,9 @@ impl Builder {
         };
         let in_checkout = target::checkout_of(&project.dir).is_some();
         let named = std::env::var_os("CARGO_TARGET_DIR");
-        let base = within::base_of(&out, root);
         let places = Places {
             root: root.to_path_buf(),
-            base,
+            base: within::base_of(&out, root),
             stamp: own.join("stamp.json"),
             key: *self.key.get_or_init(stamp::key),
             work: own.join("work"),
@@ -127,9 +131,8 @@ impl Builder {
         for path in [&places.stamp, &places.work, &own.join("lock")] {
             unlinked(root, path)?;
         }
-        let base = &places.base;
         for path in [&places.component, &debug_file(&places.component)] {
-            unlinked(base, path)?;
+            unlinked(&places.base, path)?;
         }
         if places.cargo.dir.starts_with(root) {
             unlinked(root, &places.cargo.dir)?;
@@ -175,7 +178,7 @@ impl Builder {
     /// written.
     pub(crate) fn build(&self, project: &Project, out: Option<&Path>) -> Result<Built> {
         let places = self.places(project, out)?;
-        let _lock = lock(places.stamp.with_file_name("lock"))?;
+        let _lock = lock(&places.root, &places.stamp.with_file_name("lock"))?;
         beside::refresh(project, &self.checkout)?;
         if let Some((digest, size)) = self.fresh(project, &places) {
             let path = places.component;
@@ -190,12 +193,8 @@ impl Builder {
         }
         // What cannot be read to its end, a compiler would not read to its end either.
         self.inputs(project, &[])?;
-        if places.work.exists() {
-            std::fs::remove_dir_all(&places.work)
-                .with_context(|| format!("empty {}", places.work.display()))?;
-        }
-        std::fs::create_dir_all(&places.work)
-            .with_context(|| format!("make {}", places.work.display()))?;
+        let work = Below::make(&places.root, &places.work)?;
+        work.empty_folder()?;
         let compiled = match project.language {
             Language::Rust => rust::compile(project, &places, &self.checkout, &self.toolchain)?,
             Language::C => c::compile(project, &places, &self.checkout, &self.toolchain)?,
@@ -220,10 +219,10 @@ impl Builder {
                 Language::Rust => rust::exporting(error, project),
                 Language::C | Language::JavaScript => error,
             })?;
-        write(&places.component, &component)?;
+        write(&places.base, &places.component, &component)?;
         let debug = debug_file(&places.component);
         match &compiled.debug {
-            Some(module) => write(&debug, module)?,
+            Some(module) => write(&places.base, &debug, module)?,
             // One of another language, by the same name.
             None => drop(std::fs::remove_file(&debug)),
         }
@@ -232,17 +231,24 @@ impl Builder {
         let place = |file: &PathBuf| Place::of(file, &project.dir, root);
         let files: Vec<_> = compiled.files.iter().map(place).collect();
         let tied = files.iter().any(|f| matches!(f, Place::Elsewhere(_)));
+        let inputs = self.inputs(project, &files)?;
+        let content: BTreeMap<Place, Digest> = inputs
+            .files()
+            .iter()
+            .map(|(file, digest)| (place(file), *digest))
+            .collect();
         let stamp = Stamp {
-            inputs: self.inputs(project, &files)?.finish(),
+            inputs: inputs.finish(),
+            content: content.into_iter().collect(),
             dir: tied.then(|| project.dir.clone()),
             project: Some(project.dir.clone()),
             files,
             component: digest,
         };
         if let Some(key) = &places.key {
-            stamp.write(&places.stamp, key)?;
+            write(&places.root, &places.stamp, &stamp.sealed(key)?)?;
         }
-        std::fs::remove_dir_all(&places.work).ok();
+        work.remove().ok();
         let removed = renamed::remove(project, &places)?;
         let path = places.component;
         let size = component.len();
@@ -345,31 +351,14 @@ fn componentize(module: &[u8]) -> Result<Vec<u8>> {
         .context("the module that the compiler made does not fit its world; it must export what plugin.toml promises and import nothing else than palisade:plugin")
 }
 
-/// Keeps builds apart, in whichever processes: whoever has locked the file comes first.
-fn lock(path: PathBuf) -> Result<File> {
-    let take = || {
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent)?;
-        }
-        let file = palisade_private::output::append(&path, 0o644).map_err(std::io::Error::other)?;
-        file.lock()?;
-        Ok::<_, std::io::Error>(file)
-    };
+/// Keeps builds apart, in whichever processes: whoever has locked the file comes first. No link
+/// below `base` is followed.
+fn lock(base: &Path, path: &Path) -> Result<File> {
+    let take = || Below::make(base, path)?.lock();
     take().with_context(|| format!("lock {}", path.display()))
 }
 
-/// Writes a file, complete or not at all.
-fn write(path: &Path, content: &[u8]) -> Result<()> {
-    use std::io::Write as _;
-    let parent = path.parent().context("the file has no directory")?;
-    let place = || {
-        std::fs::create_dir_all(parent)?;
-        let mut file = tempfile::Builder::new()
-            .permissions(Permissions::from_mode(0o644))
-            .tempfile_in(parent)?;
-        file.write_all(content)?;
-        file.persist(path)?;
-        Ok::<_, std::io::Error>(())
-    };
-    place().with_context(|| format!("write {}", path.display()))
+/// Writes a file, complete or not at all. No link below `base` is followed.
+fn write(base: &Path, path: &Path, content: &[u8]) -> Result<()> {
+    Ok(Below::make(base, path)?.write(0o644, content)?)
 }

@@ -189,3 +189,23 @@ fn search(dir: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plugins_are_looked_for_sixteen_folders_deep() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |depth: usize| {
+            let name = format!("x{depth}");
+            std::iter::repeat_n(name, depth)
+                .fold(dir.path().to_path_buf(), |at, name| at.join(name))
+        };
+        for depth in [16, 17] {
+            std::fs::create_dir_all(at(depth)).unwrap();
+            std::fs::write(at(depth).join("plugin.toml"), "").unwrap();
+        }
+        assert_eq!(find_all(dir.path()).unwrap(), [at(16)]);
+    }
+}

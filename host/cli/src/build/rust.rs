@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
+use palisade_private::Below;
 use serde::Deserialize;
 
 use super::crates::Crates;
@@ -306,27 +307,28 @@ fn forget_changed(project: &Project, places: &Places, toolchain: &Toolchain) -> 
         ] {
             let fingerprints = folder.join("release/.fingerprint");
             unlinked(&places.cargo.dir, &fingerprints)?;
-            forget(&fingerprints, &package.name)?;
+            forget(&places.cargo.dir, &fingerprints, &package.name)?;
         }
         // Until cargo has compiled it, there is nothing that it could take for it.
-        super::write(&note, digest.as_bytes())?;
+        super::write(&places.cargo.dir, &note, digest.as_bytes())?;
     }
     Ok(())
 }
 
-/// Removes what cargo remembers of a package: folders named `<name>-<16 digits>`.
-fn forget(fingerprints: &Path, name: &str) -> Result<()> {
-    let Ok(entries) = std::fs::read_dir(fingerprints) else {
+/// Removes what cargo remembers of a package: folders named `<name>-<16 digits>`. No link below
+/// `base` is followed.
+fn forget(base: &Path, fingerprints: &Path, name: &str) -> Result<()> {
+    if !fingerprints.is_dir() {
         return Ok(());
-    };
-    for entry in entries {
-        let path = entry?.path();
-        let stem = path.file_name().and_then(|name| name.to_str());
-        if stem
-            .and_then(|s| s.rsplit_once('-'))
-            .is_some_and(|(stem, _)| stem == name)
-        {
-            std::fs::remove_dir_all(&path).with_context(|| format!("remove {}", path.display()))?;
+    }
+    let dir = Below::make(base, fingerprints)?.folder()?;
+    let read = || format!("read {}", fingerprints.display());
+    for entry in dir.entries().with_context(read)? {
+        let file = entry.with_context(read)?.file_name();
+        let stem = file.to_str().and_then(|file| file.rsplit_once('-'));
+        if stem.is_some_and(|(stem, _)| stem == name) {
+            let remove = || format!("remove {}", fingerprints.join(&file).display());
+            dir.remove_dir_all(&file).with_context(remove)?;
         }
     }
     Ok(())

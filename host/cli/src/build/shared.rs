@@ -6,6 +6,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use palisade_private::Below;
 
 use super::{SCRATCH, lock};
 use crate::places::{Places, open_private};
@@ -19,6 +20,8 @@ const MAX_SHARED_BYTES: u64 = 2 << 30;
 pub(super) struct Shared {
     /// The directory.
     pub(super) dir: PathBuf,
+    /// A folder above it that is the user's, or that the user named; no link below it is followed.
+    base: PathBuf,
     /// Whether it is emptied when it grows too large.
     bounded: bool,
 }
@@ -37,16 +40,19 @@ impl Shared {
             let named = std::path::absolute(named).context("find CARGO_TARGET_DIR")?;
             return Ok(Self {
                 dir: below(&named),
+                base: named,
                 bounded: false,
             });
         }
         match Places::find() {
             Ok(places) if !in_checkout => Ok(Self {
                 dir: places.guests().join("cargo"),
+                base: places.guests(),
                 bounded: true,
             }),
             _ => Ok(Self {
                 dir: below(target),
+                base: target.parent().unwrap_or(target).to_path_buf(),
                 bounded: false,
             }),
         }
@@ -65,10 +71,9 @@ impl Shared {
                  CARGO_TARGET_DIR to use another place",
             )?;
         }
-        let lock = lock(self.dir.with_extension("lock"))?;
+        let lock = lock(&self.base, &self.dir.with_extension("lock"))?;
         if self.bounded && size(&self.dir) > MAX_SHARED_BYTES {
-            std::fs::remove_dir_all(&self.dir)
-                .with_context(|| format!("empty {}", self.dir.display()))?;
+            Below::make(&self.base, &self.dir)?.remove()?;
         }
         Ok(lock)
     }
@@ -120,6 +125,7 @@ mod tests {
             file.set_len(bytes).unwrap();
             let shared = Shared {
                 dir: dir.clone(),
+                base: folder.path().to_path_buf(),
                 bounded,
             };
             drop(shared.take().unwrap());

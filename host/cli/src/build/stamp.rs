@@ -19,14 +19,19 @@ use serde::{Deserialize, Serialize};
 use crate::places::open_private;
 
 /// What a folder may have at its top that nothing is built from: what was built, what was
-/// installed, what is tested with, and what git and palisade keep.
-const NO_INPUTS: [&str; 6] = [
+/// installed, what is tested with, and what palisade, git and editors keep; `.cache` is clangd's.
+/// What code takes from there all the same, compilers list.
+const NO_INPUTS: [&str; 10] = [
     "target",
     "node_modules",
     "vectors",
-    ".git",
     ".palisade",
     ".palisade-sdk",
+    ".git",
+    ".cache",
+    ".idea",
+    ".vscode",
+    ".zed",
 ];
 
 /// The most bytes of all files that a plugin is built from, as far as palisade reads them.
@@ -63,6 +68,14 @@ struct Sealed {
     stamp: Stamp,
 }
 
+impl Sealed {
+    fn read(path: &Path) -> Option<Self> {
+        // A stamp that cannot be read costs a build and nothing else.
+        let text = palisade_private::read(path, MAX_STAMP_BYTES).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+}
+
 /// What is remembered of a build.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Stamp {
@@ -76,10 +89,12 @@ pub(super) struct Stamp {
     pub(super) project: Option<PathBuf>,
     /// The files that only the compiler knows.
     pub(super) files: Vec<Place>,
+    /// The digest of each file that went in, so that it can be said which one changed.
+    pub(super) content: Vec<(Place, Digest)>,
 }
 
 /// Where a file is, seen from what it moves with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum Place {
     /// Below the folder of the project.
     Project(PathBuf),
@@ -114,30 +129,35 @@ impl Place {
 impl Stamp {
     /// The stamp of the last build, if this user made one.
     pub(super) fn read(path: &Path, key: &StampKey) -> Option<Self> {
-        // A stamp that cannot be read costs a build and nothing else.
-        let text = palisade_private::read(path, MAX_STAMP_BYTES).ok()?;
-        let Sealed { mac, stamp } = serde_json::from_slice(&text).ok()?;
+        let Sealed { mac, stamp } = Sealed::read(path)?;
         let known = blake3::Hash::from_hex(mac).ok()?;
         (stamp.mac(key).ok()? == known).then_some(stamp)
+    }
+
+    /// The stamp of the last build, whoever made it.
+    pub(super) fn read_any(path: &Path) -> Option<Self> {
+        Some(Sealed::read(path)?.stamp)
     }
 
     fn mac(&self, key: &StampKey) -> Result<blake3::Hash> {
         Ok(blake3::keyed_hash(key, &serde_json::to_vec(self)?))
     }
 
-    /// Remembers a build.
+    /// The stamp with its MAC, as it is kept.
     ///
     /// # Errors
-    /// When the file cannot be written.
-    pub(super) fn write(self, path: &Path, key: &StampKey) -> Result<()> {
+    /// When it has no form as JSON.
+    pub(super) fn sealed(self, key: &StampKey) -> Result<Vec<u8>> {
         let mac = self.mac(key)?.to_hex().to_string();
-        super::write(path, &serde_json::to_vec(&Sealed { mac, stamp: self })?)
+        Ok(serde_json::to_vec(&Sealed { mac, stamp: self })?)
     }
 }
 
 /// A digest of texts and files, in the order in which they are given.
 pub(super) struct Inputs {
     hasher: blake3::Hasher,
+    /// The files, in the order in which they came.
+    files: Vec<(PathBuf, Digest)>,
     /// How many bytes of files may still come.
     left: u64,
 }
@@ -152,7 +172,12 @@ impl Inputs {
     /// Of at most as many bytes of files.
     fn within(left: u64) -> Self {
         let hasher = blake3::Hasher::new();
-        Self { hasher, left }
+        let files = Vec::new();
+        Self {
+            hasher,
+            files,
+            left,
+        }
     }
 
     /// Adds a text.
@@ -186,7 +211,9 @@ impl Inputs {
             );
         };
         self.left = left;
-        self.part(b'f', content.finalize().as_bytes());
+        let content = content.finalize();
+        self.part(b'f', content.as_bytes());
+        self.files.push((path.to_path_buf(), content.into()));
         Ok(())
     }
 
@@ -255,6 +282,11 @@ impl Inputs {
         self.hasher.update(bytes);
     }
 
+    /// The digest of each file, as often as it was given.
+    pub(super) fn files(&self) -> &[(PathBuf, Digest)] {
+        &self.files
+    }
+
     /// The digest.
     pub(super) fn finish(&self) -> Digest {
         self.hasher.finalize().into()
@@ -283,7 +315,14 @@ mod tests {
 
         fs::create_dir(path.join("target")).unwrap();
         fs::write(path.join("target/a.wasm"), "built").unwrap();
-        for kept in [".git", ".palisade-sdk"] {
+        for kept in [
+            ".git",
+            ".palisade-sdk",
+            ".cache",
+            ".idea",
+            ".vscode",
+            ".zed",
+        ] {
             fs::create_dir(path.join(kept)).unwrap();
             fs::write(path.join(kept).join("HEAD"), "kept").unwrap();
         }
@@ -360,8 +399,9 @@ mod tests {
             dir: None,
             project: None,
             files: Vec::new(),
+            content: Vec::new(),
         };
-        stamp().write(&path, &[1; 32]).unwrap();
+        fs::write(&path, stamp().sealed(&[1; 32]).unwrap()).unwrap();
         assert!(Stamp::read(&path, &[1; 32]).is_some());
         assert!(Stamp::read(&path, &[2; 32]).is_none());
         let text = fs::read_to_string(&path).unwrap();
@@ -370,6 +410,14 @@ mod tests {
         assert_ne!(forged, text);
         fs::write(&path, forged).unwrap();
         assert!(Stamp::read(&path, &[1; 32]).is_none());
+        // A larger one is not read, whatever the rest is.
+        let padded = |bytes: u64| {
+            let mut sealed = stamp().sealed(&[1; 32]).unwrap();
+            sealed.resize(usize::try_from(bytes).unwrap(), b' ');
+            fs::write(&path, sealed).unwrap();
+            Stamp::read(&path, &[1; 32]).is_some()
+        };
+        assert_eq!([16 << 20, (16 << 20) + 1].map(padded), [true, false]);
         // As it was kept before there were keys.
         fs::write(&path, serde_json::to_vec(&stamp()).unwrap()).unwrap();
         assert!(Stamp::read(&path, &[1; 32]).is_none());

@@ -11,7 +11,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::Checkout;
+use super::{Checkout, compiler};
 
 /// The version of the file's format.
 const FORMAT: u32 = 2;
@@ -184,8 +184,12 @@ impl JavaScript {
 /// What a compiler says of itself: one that was replaced in its place makes other code. Empty if
 /// it cannot be started, which whoever needs it is told.
 fn said(mut command: Command) -> String {
-    let output = command.output().map(|output| output.stdout);
-    String::from_utf8_lossy(&output.unwrap_or_default()).into_owned()
+    let mut said = String::new();
+    let ran = compiler::run_with_lines(&mut command, ADVICE, |line| {
+        said.push_str(line);
+        said.push('\n');
+    });
+    ran.map_or_else(|_| String::new(), |_| said)
 }
 
 #[cfg(test)]

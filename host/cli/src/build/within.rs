@@ -2,17 +2,35 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
 
 use crate::host::MAX_TEXT;
 
 /// Refuses a way on which there is a link below `base`, at its end too: a cloned or unpacked
 /// project brings its links along, and what is written to or removed at `path` must lie where it
-/// says. Links on the way to `base` are the user's own.
+/// says. Links on the way to `base` are the user's own. What is then done there goes through
+/// [`Below`](palisade_private::Below), which a link that is put there meanwhile does not lead astray;
+/// this comes first, and says what to do.
 ///
 /// # Errors
 /// When there is a link, which is named, or `path` is not below `base`.
 pub(crate) fn unlinked(base: &Path, path: &Path) -> Result<()> {
+    let Some((link, to)) = first_link(base, path)? else {
+        return Ok(());
+    };
+    bail!(
+        "{} is a link to {}; what is built here would be written or removed where it leads to. \
+         Remove it",
+        link.display(),
+        to.display()
+    )
+}
+
+/// The first link on a way below `base`, at its end too, and what it leads to.
+///
+/// # Errors
+/// When a step cannot be looked at, or `path` is not below `base`.
+pub(crate) fn first_link(base: &Path, path: &Path) -> Result<Option<(PathBuf, PathBuf)>> {
     let below = path.strip_prefix(base).ok();
     let plain = |part: Component| matches!(part, Component::Normal(_));
     let Some(below) = below.filter(|below| below.components().all(plain)) else {
@@ -22,20 +40,16 @@ pub(crate) fn unlinked(base: &Path, path: &Path) -> Result<()> {
     for part in below {
         at.push(part);
         match at.symlink_metadata() {
-            Ok(found) => ensure!(
-                !found.is_symlink(),
-                "{} is a link{}; what is built here would be written or removed where it leads to. \
-                 Remove it",
-                at.display(),
-                at.read_link()
-                    .map(|to| format!(" to {}", to.display()))
-                    .unwrap_or_default()
-            ),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Ok(found) if found.is_symlink() => {
+                let to = at.read_link().unwrap_or_default();
+                return Ok(Some((at, to)));
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error).with_context(|| format!("look at {}", at.display())),
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// A folder of components and the folder below which no link may lead to them: that of `target`

@@ -2,12 +2,14 @@
 
 mod compile_component;
 mod completions;
+mod config;
 mod formats;
 mod key;
 mod pack;
 pub(crate) mod plugin;
 mod policy;
 mod run;
+mod serve;
 pub(crate) mod store;
 pub(crate) mod trust;
 
@@ -33,6 +35,10 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(Box<run::Run>),
+    Serve(serve::Serve),
+    /// Look at the configuration of a server
+    #[command(subcommand)]
+    Config(config::Command),
     /// Ask policies about disclosure requests
     #[command(subcommand)]
     Policy(Box<policy::Command>),
@@ -81,6 +87,8 @@ impl Cli {
     pub(crate) fn run(self) -> Result<Exit> {
         match self.command {
             Command::Run(command) => command.run(&self.context),
+            Command::Serve(command) => command.run(&self.context),
+            Command::Config(command) => command.run(&self.context),
             Command::Policy(command) => command.run(&self.context),
             Command::Plugin(command) => command.run(&self.context),
             Command::Pack(command) => command.run(&self.context),

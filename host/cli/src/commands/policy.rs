@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use clap::{Args, Subcommand};
-use palisade_pipeline::sources::{DeadLetters, Limits, SourcePolicy, open};
+use palisade_events::counted;
 use palisade_runtime::Plugin;
 use palisade_runtime::manifest::Role;
+use palisade_sources::{DeadLetters, Limits};
 
 use super::run::Report;
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::host::HostOptions;
+use crate::host::{HostOptions, Session};
 use crate::results::Results;
 use crate::told::Told;
 
@@ -58,8 +59,12 @@ impl Check {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
         let format = context.format;
         let loaded = self.host.load_policies("request")?;
-        let config = self.host.config(&loaded.given)?;
-        let mut engine = loaded.engine(config, &crate::host::log_to_stderr())?;
+        let config = self.host.config()?;
+        let engine = loaded.engine(config, &crate::host::log_to_stderr())?;
+        let within = loaded.given.leaves(&self.host.memory());
+        let mut session = Session::new(engine, &self.tenant)
+            .with_vectors(true)
+            .within(Limits::within(within.compression));
         let mut report = Report {
             results: Results::new(context.output(), format, &loaded.plugins),
             progress: context.progress(),
@@ -71,22 +76,17 @@ impl Check {
         };
         for path in self.given.iter().chain([&self.request]) {
             // What was given has happened before: timers that were due by then have fired.
-            engine.settle(&mut report)?;
-            let name = path.display().to_string();
-            let file = crate::named::open(path)?;
-            let within = loaded.given.leaves(&self.host.memory());
-            let input = open(&name, file, &Limits::within(&within))?;
-            let source = engine.source(&name, &self.tenant)?;
-            engine.read(input, SourcePolicy::vectors(source), &mut report)?;
+            session.settle(&mut report)?;
+            session.file(path, &mut report)?;
             report.check()?;
         }
-        let done = engine.finish(&mut report)?;
+        let done = session.finish(&mut report)?;
         report.check()?;
         report.finish(&crate::summary::json(&done))?;
         ensure!(
             done.bad_records == 0,
-            "{} records could not be read; nothing is decided about those",
-            done.bad_records
+            "{} could not be read; nothing is decided about what is not",
+            counted(done.bad_records, "record")
         );
         ensure!(
             done.decisions > 0,

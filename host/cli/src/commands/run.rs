@@ -10,20 +10,18 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 use palisade_events::json::{MISSING, write_event};
-use palisade_events::{Batch, Decision, Event, Finding, MAX_SEQ, Timestamp};
-use palisade_pipeline::engine::{Left, Notice, Output as Yield, Poison, Stop};
-use palisade_pipeline::sources::{
-    DeadLetters, Letter, Limits, Place, SourcePolicy, open, open_live,
-};
+use palisade_events::{Batch, Decision, Event, Finding, MAX_SEQ, Timestamp, counted};
+use palisade_pipeline::engine::{Clock, Left, Notice, Output as Yield, Poison, Stop};
 use palisade_runtime::FaultCause;
+use palisade_sources::{DeadLetters, Letter, Limits, Place, open, open_live};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::host::HostOptions;
+use crate::host::{HostOptions, Session};
 use crate::output::Progress;
 use crate::results::Results;
-use crate::shortfall::shortfalls;
+use crate::shortfall::{Judges, shortfalls};
 use crate::summary;
 use crate::told::Told;
 
@@ -40,8 +38,12 @@ const LAST: Duration = Duration::from_millis(1700);
 /// Runs inputs through plugins, in one pass
 ///
 /// Accepted are pcap and pcapng captures, Suricata EVE JSON, Zeek logs and Palisade
-/// NDJSON, plain or compressed with gzip or zstd, told apart by what they hold. Exit code 1
-/// says that something was found or denied.
+/// NDJSON, plain or compressed with gzip or zstd, told apart by what they hold.
+///
+/// Exit codes: 0 done, nothing found; 1 done, and something was found or denied; 2 an error, or less
+/// was evaluated than that may seem to say: no plugin is left, or none of what was read is for one;
+/// every record is bad, or with --strict any; an input broke off; a plugin faulted on all it was shown;
+/// a signal ended the run. Inputs that hold nothing are told, and with --strict an error.
 #[derive(Debug, Args)]
 pub(crate) struct Run {
     /// Files, read one after another; `-` is standard input
@@ -63,6 +65,16 @@ pub(crate) struct Run {
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
 
+    /// Take all inputs for one source of this name, as files are that were rotated; without it each
+    /// is a source of its own, with the name of its file
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+
+    /// What time it is: `system`, `events` to believe every event's time (as for a simulation), or
+    /// a time (RFC 3339); events dated more than 5 minutes ahead of it do not fire timers
+    #[arg(long, value_name = "TIME", default_value = "system", value_parser = clock)]
+    now: Clock,
+
     /// Let timers fire up to this time (RFC 3339) when the input has ended
     #[arg(long, value_name = "TIME")]
     until: Option<Timestamp>,
@@ -76,7 +88,8 @@ pub(crate) struct Run {
     #[arg(long)]
     vector: bool,
 
-    /// End with exit code 2 when any record of an input could not be read
+    /// End with exit code 2 when any record of an input could not be read, an input holds nothing,
+    /// or nothing of what was read was for a detector or policy
     #[arg(long)]
     strict: bool,
 }
@@ -94,6 +107,13 @@ impl Run {
             "no plugin is left to evaluate anything; do what is said above of each, or name \
              others with --plugins"
         );
+        let judges = Judges::of(&loaded.plugins);
+        ensure!(
+            judges.are_there() || self.events.is_some(),
+            "none of the plugins ({}) is a detector or policy, so nothing would be evaluated; name \
+             some with --plugins, or write what the parsers yield with --events FILE",
+            judges.parsers.join(", ")
+        );
         for (option, path) in self.outputs() {
             crate::named::check_output(option, path)?;
         }
@@ -103,11 +123,11 @@ impl Run {
             Some(path) => DeadLetters::open(path, MAX_DEAD_LETTERS)
                 .with_context(|| format!("open the dead-letter file {}", path.display()))?,
         };
-        let mut config = self.host.config(&loaded.given)?;
+        let mut config = self.host.config()?;
         config.dead_letters = letters.clone();
         config.until = self.until.map(|until| until.0);
-        config.now = crate::host::clock();
-        let limits = Limits::within(&loaded.given.leaves(&self.host.memory()));
+        config.clock = self.now;
+        let limits = Limits::within(loaded.given.leaves(&self.host.memory()).compression);
         // Every input is looked at before the first is read: a wrong name costs no work.
         let mut inputs = Vec::new();
         for path in &self.inputs {
@@ -129,7 +149,8 @@ impl Run {
         // Only now: until then a signal ends the program, also where an input is silent.
         stop_on_signals(&config.stop)?;
         let log = crate::host::log_to_stderr();
-        let mut engine = loaded.engine(config, &log)?;
+        let engine = loaded.engine(config, &log)?;
+        let mut session = Session::new(engine, &self.tenant).with_vectors(self.vector);
         let events = match &self.events {
             None => None,
             Some(path) => Some(BufWriter::new(palisade_private::output::create(
@@ -149,16 +170,11 @@ impl Run {
             lacks_fields: false,
         };
         for input in inputs {
-            let source = engine.source(&input.name, &self.tenant)?;
-            let policy = if self.vector {
-                SourcePolicy::vectors(source)
-            } else {
-                SourcePolicy::new(source)
-            };
-            engine.read(input, policy, &mut report)?;
+            let name = self.source.clone().unwrap_or_else(|| input.name.clone());
+            session.take(input, &name, &mut report)?;
             report.check()?;
         }
-        let done = engine.finish(&mut report)?;
+        let done = session.finish(&mut report)?;
         report.check()?;
         if let Some(mut events) = report.events.take() {
             events.flush().context("write the events")?;
@@ -180,11 +196,12 @@ impl Run {
             palisade_events::json::write_visible_pretty(&mut text, &json)?;
             palisade_private::output::write(path, 0o644, &text)?;
         }
-        let shortfalls = shortfalls(&done, self.strict);
-        for shortfall in &shortfalls {
-            crate::output::warn(shortfall);
+        let mut is_error = false;
+        for shortfall in shortfalls(&done, &judges, self.strict) {
+            crate::output::warn(&shortfall.what);
+            is_error |= shortfall.is_error;
         }
-        if !shortfalls.is_empty() {
+        if is_error {
             return Ok(Exit::Error);
         }
         Ok(Exit::found(done.findings + done.denied > 0))
@@ -244,6 +261,20 @@ fn shown(batch: &Batch, row: usize) -> String {
         short.push('…');
     }
     format!("; on event {number} of {}: {short}", batch.source().name)
+}
+
+/// Reads the option `--now`.
+fn clock(text: &str) -> Result<Clock, String> {
+    match text {
+        "system" => Ok(Clock::System),
+        "events" => Ok(Clock::Events),
+        time => match time.parse::<Timestamp>() {
+            Ok(time) => Ok(Clock::At(time.0)),
+            Err(error) => Err(format!(
+                "it is neither `system`, `events` nor a time: {error}"
+            )),
+        },
+    }
 }
 
 /// Lets the first SIGINT (Ctrl-C) or SIGTERM end the input where it is, so that what was read
@@ -423,6 +454,7 @@ impl Yield for Report {
     fn progress(&mut self, events: u64, bytes: u64) {
         self.write(Results::release);
         let bytes = crate::output::size(bytes);
-        self.progress.doing(&format!("{events} events, {bytes}"));
+        let events = counted(events, "event");
+        self.progress.doing(&format!("{events}, {bytes}"));
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
+use palisade_events::counted;
 use palisade_pack::stored::{self, Held};
 use palisade_store::{Digest, GcOptions, Name, Store};
 use serde::Serialize;
@@ -201,10 +202,10 @@ fn verify(context: &Context, store: &Store) -> Result<Exit> {
         }
         let problems = report.problems.len();
         out.line(&format!(
-            "{} blobs of {} are what their digests say; {problems} {}",
-            report.good,
+            "what their digests say: {} of {}; {}",
+            counted(report.good, "blob"),
             size(report.bytes),
-            if problems == 1 { "problem" } else { "problems" }
+            counted(problems, "problem")
         ))?;
     }
     out.finish()?;
@@ -250,11 +251,11 @@ fn gc(context: &Context, store: &Store, options: GcOptions) -> Result<Exit> {
             out.line(&format!("{}  {:>9}", blob.digest, size(blob.size)))?;
         }
         out.line(&format!(
-            "{}removed {} blobs of {} and {} leftovers; kept {} that a name reaches and {} recent ones",
+            "{}removed {} of {} and {}; kept {} that a name reaches and {} recent",
             if options.dry_run { "would have " } else { "" },
-            report.removed.len(),
+            counted(report.removed.len(), "blob"),
             size(report.removed_bytes),
-            report.leftovers,
+            counted(report.leftovers, "leftover"),
             report.reachable,
             report.recent,
         ))?;

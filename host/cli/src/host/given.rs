@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use palisade_pipeline::datasets::{Dataset, DatasetLimits};
-use palisade_pipeline::enrich::Networks;
 use palisade_pipeline::memory::Memory;
 use palisade_runtime::manifest::Settings;
+use palisade_sources::enrich::Networks;
+use palisade_state::datasets::{Dataset, DatasetLimits};
 
 use super::load::text;
 

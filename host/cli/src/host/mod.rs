@@ -2,17 +2,17 @@
 
 mod given;
 mod load;
+mod session;
 mod settings;
 
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 use palisade_pipeline::capabilities::LogSink;
-use palisade_pipeline::engine::{Engine, EngineConfig, MAX_WORKERS, OnFault};
+use palisade_pipeline::engine::{Engine, EngineConfig, Generation, MAX_WORKERS, OnFault};
 use palisade_pipeline::memory::Memory;
 use palisade_runtime::compile::{CacheLimits, ChildLimits, CodeCache, Compiler, CompilerCommand};
 use palisade_runtime::manifest::{Capability, Settings, World, parse_duration, parse_size};
@@ -21,6 +21,7 @@ use palisade_runtime::{Config, Limits, Mode, Plugin, Runtime};
 pub(crate) use self::given::{Given, GivenOptions};
 use self::load::{LeftOut, Read, read, read_all};
 pub(crate) use self::load::{MAX_COMPONENT, MAX_TEXT, components, told};
+pub(crate) use self::session::Session;
 use crate::packs::PackOptions;
 use crate::partition_key::partition_key;
 use crate::places::{Places, open_private};
@@ -47,19 +48,21 @@ pub(crate) struct HostOptions {
     #[command(flatten)]
     memory: MemoryOption,
 
-    /// Worker threads, 1 to 256; what comes out does not depend on it [default: one a core]
+    /// Worker threads, 1 to 256; what comes out does not depend on it, save where limits are reached
+    /// that are counted and told (host/README.md lists them) [default: one a core]
     #[arg(long, value_name = "N", value_parser = workers, allow_negative_numbers = true)]
     workers: Option<usize>,
 
-    /// The most rows of a batch; what comes out does not depend on it
+    /// The most rows of a batch; what comes out depends on it as little as on the workers
     #[arg(long, value_name = "N", default_value_t = 1024, hide = true)]
     batch_rows: usize,
 
-    /// The most packets or records of an epoch; what comes out does not depend on it
+    /// The most packets or records of an epoch; what comes out depends on it as little as on the
+    /// workers
     #[arg(long, value_name = "N", default_value_t = 16_384, hide = true)]
     epoch: usize,
 
-    /// A new instance for every call; what comes out does not depend on it
+    /// A new instance for every call; what comes out depends on it as little as on the workers
     #[arg(long, hide = true)]
     fresh_instances: bool,
 
@@ -153,7 +156,7 @@ impl HostOptions {
         );
         self.packs.check_loose(&files)?;
         let mut loaded = Loaded::new(given);
-        self.packs.load(&runtime, &mut loaded)?;
+        self.packs.load(&runtime, &self.memory(), &mut loaded)?;
         loaded.add_files(&runtime, &files)?;
         loaded.sort()?;
         settings::check(&loaded, &passed_over, self.given.settings.as_deref())?;
@@ -171,7 +174,7 @@ impl HostOptions {
             components(path, &mut files)?;
         }
         self.packs.check_loose(&files)?;
-        self.packs.load(runtime, loaded)?;
+        self.packs.load(runtime, &self.memory(), loaded)?;
         loaded.add_files(runtime, &files)
     }
 
@@ -210,12 +213,11 @@ impl HostOptions {
     ///
     /// # Errors
     /// When there is no partition key that can be used.
-    pub(crate) fn config(&self, given: &Given) -> Result<EngineConfig> {
+    pub(crate) fn config(&self) -> Result<EngineConfig> {
         let mut config = EngineConfig {
             batch_rows: self.batch_rows.clamp(1, 1024),
             epoch: self.epoch.max(1),
             fresh: self.fresh_instances,
-            networks: given.networks.clone(),
             on_fault: self.on_fault,
             partition_key: partition_key(self.partition_key.as_deref())?,
             memory: self.memory.memory,
@@ -431,8 +433,9 @@ impl Loaded {
     /// # Errors
     /// When a worker cannot be started or a predicate cannot be prepared.
     pub(crate) fn engine(&self, config: EngineConfig, log: &LogSink) -> Result<Engine> {
-        let plugins = self.plugins.clone();
-        Ok(Engine::new(config, plugins, &self.given.datasets, log)?)
+        let (datasets, networks) = (self.given.datasets.clone(), self.given.networks.clone());
+        let generation = Generation::new(self.plugins.clone(), datasets, networks)?;
+        Ok(Engine::new(config, generation, log)?)
     }
 }
 
@@ -440,12 +443,6 @@ impl Loaded {
 fn name(plugin: &Plugin) -> (&str, &str) {
     let manifest = plugin.manifest();
     (&manifest.pack, &manifest.name)
-}
-
-/// What the clock says, in nanoseconds since 1970; nothing where it cannot be told.
-pub(crate) fn clock() -> Option<u64> {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    now.ok().and_then(|now| u64::try_from(now.as_nanos()).ok())
 }
 
 /// Writes the messages of plugins to stderr, from `info` on.

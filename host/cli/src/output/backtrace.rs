@@ -1,5 +1,6 @@
 //! Where a guest was when its call ended.
 
+use palisade_events::counted;
 use palisade_runtime::Trace;
 
 /// The variable that says which frames of backtraces are shown.
@@ -10,12 +11,9 @@ pub(crate) const FULL: &str = "full";
 /// A line for each frame, and one about those that are left out.
 pub(crate) fn frames(backtrace: &Trace) -> impl Iterator<Item = String> {
     let frames = backtrace.frames.iter().map(|frame| format!("in {frame}"));
-    let others = match backtrace.left_out {
-        0 => None,
-        1 => Some("one frame".to_owned()),
-        many => Some(format!("{many} frames")),
-    };
-    let others = others.map(|frames| {
+    let left_out = Some(backtrace.left_out).filter(|count| *count > 0);
+    let others = left_out.map(|count| {
+        let frames = counted(count, "frame");
         format!("and {frames} of the SDK and of libraries ({BACKTRACE}={FULL} shows all)")
     });
     frames.chain(others)

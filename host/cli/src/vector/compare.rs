@@ -1,5 +1,6 @@
 //! What differs between what must come out and what does.
 
+use palisade_events::counted;
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
@@ -37,7 +38,7 @@ pub(crate) fn difference(expected: &[Value], actual: &[String]) -> Option<String
     if lines.len() > MAX_LINES {
         let more = lines.len() - MAX_LINES;
         lines.truncate(MAX_LINES);
-        lines.push(format!("  … and {more} lines more"));
+        lines.push(format!("  … and {} more", counted(more, "line")));
     }
     Some(lines.join("\n"))
 }
@@ -110,6 +111,6 @@ mod tests {
         let actual: Vec<_> = (0..1000).map(|n| json!({"rule": n}).to_string()).collect();
         let difference = difference(&[], &actual).unwrap();
         assert_eq!(difference.lines().count(), MAX_LINES + 1);
-        assert!(difference.ends_with("lines more"));
+        assert!(difference.ends_with(" lines more"));
     }
 }

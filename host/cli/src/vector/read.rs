@@ -402,6 +402,20 @@ mod tests {
     }
 
     #[test]
+    fn a_file_has_64_mib_and_no_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = fs::File::create(dir.path().join("input.pcap")).unwrap();
+        file.set_len(64 << 20).unwrap();
+        Vector::read(dir.path()).unwrap();
+        file.set_len((64 << 20) + 1).unwrap();
+        let error = format!("{:#}", Vector::read(dir.path()).unwrap_err());
+        assert!(
+            error.contains("input.pcap: it has more than 67108864 bytes"),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn vectors_are_folders() {
         let dir = tempfile::tempdir().unwrap();
         assert!(find_all(dir.path()).unwrap().is_empty());

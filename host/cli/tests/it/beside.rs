@@ -94,7 +94,8 @@ fn what_a_vector_names_runs_beside_it_where_it_is_tested_measured_and_certified(
     let certify = |code: i32, said: &str| {
         ok(dir, &["pack", "build", "pack"]);
         let run = crate::site::run(dir, &["pack", "certify", archive, "--key", "certifier"]);
-        run.stdout(contains(said)).code(code);
+        let run = run.stdout(contains(said)).code(code);
+        String::from_utf8(run.get_output().stdout.clone()).unwrap()
     };
     certify(0, "certified by");
     let how = dir.join(listener).join("vectors/greeted/vector.toml");
@@ -111,7 +112,14 @@ fn what_a_vector_names_runs_beside_it_where_it_is_tested_measured_and_certified(
     // Alone, the detector hears nothing.
     fs::remove_file(&how).unwrap();
     test(&[], 1, "0 passed, 1 failed");
-    certify(1, "what comes out differs");
+    let told = certify(1, "what comes out differs");
+    // Of files in the pack and of lines, and nothing about writing what is expected.
+    let file = "listener` greeted: vectors/listener/greeted/expected.ndjson, line 1:";
+    assert!(told.contains(file), "{told}");
+    assert!(told.contains("\n        -"), "{told}");
+    for strange in ["PALISADE_BLESS", "\\n", "/tmp"] {
+        assert!(!told.contains(strange), "{strange}: {told}");
+    }
 }
 
 /// Reports every finding of another.

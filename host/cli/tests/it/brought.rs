@@ -287,3 +287,80 @@ fn a_stamp_that_was_brought_along_makes_no_component_pass_for_the_source() {
         .assert()
         .code(2);
 }
+
+#[test]
+fn what_is_expected_is_written_through_no_link_of_a_project() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let project = new(dir, "c");
+    let victim = dir.join("victim");
+    fs::rename(project.join("vectors"), &victim).unwrap();
+    let name = fs::read_dir(&victim).unwrap().next().unwrap().unwrap();
+    let expected = Path::new(&name.file_name()).join("expected.ndjson");
+    let as_it_was = fs::read(victim.join(&expected)).unwrap();
+    let bless = |code: i32, what: &str| {
+        plugin_command(&project, "test")
+            .env("PALISADE_BLESS", "1")
+            .assert()
+            .code(code)
+            .stdout(contains(what));
+    };
+    // The vectors, one of them, or what is expected of it lies elsewhere.
+    for below in [Path::new(""), expected.parent().unwrap(), &expected] {
+        let link = match below == Path::new("") {
+            true => project.join("vectors"),
+            false => project.join("vectors").join(below),
+        };
+        let to = match below == Path::new("") {
+            true => victim.clone(),
+            false => victim.join(below),
+        };
+        fs::create_dir_all(link.parent().unwrap()).unwrap();
+        if below == expected {
+            let events = expected.with_file_name("events.ndjson");
+            fs::copy(victim.join(&events), project.join("vectors").join(events)).unwrap();
+        }
+        symlink(&to, &link).unwrap();
+        // It is read, and what comes out as expected needs no writing.
+        bless(0, "ok      ");
+        fs::write(victim.join(&expected), "{\"rule\":\"other\"}\n").unwrap();
+        bless(
+            1,
+            &format!("{} is a link to", link.file_name().unwrap().display()),
+        );
+        let left = fs::read(victim.join(&expected)).unwrap();
+        assert_eq!(left, b"{\"rule\":\"other\"}\n");
+        fs::write(victim.join(&expected), &as_it_was).unwrap();
+        match below == Path::new("") {
+            true => fs::remove_file(&link).unwrap(),
+            false => fs::remove_dir_all(project.join("vectors")).unwrap(),
+        }
+    }
+    // Where they lie themselves they are written.
+    fs::rename(&victim, project.join("vectors")).unwrap();
+    fs::write(project.join("vectors").join(&expected), "").unwrap();
+    bless(0, "wrote   ");
+    assert_eq!(
+        fs::read(project.join("vectors").join(&expected)).unwrap(),
+        as_it_was
+    );
+}
+
+#[test]
+fn no_pipe_above_a_new_project_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    for name in ["pack.toml", "Cargo.toml"] {
+        let path = dir.join(name);
+        pipe(&path);
+        let mut command = palisade(dir);
+        command.args(["plugin", "new", "--kind", "detector", "rules/probe"]);
+        command
+            .timeout(SOON)
+            .assert()
+            .code(2)
+            .stderr(contains(format!("{name} is a pipe")));
+        assert!(!dir.join("rules/probe").exists());
+        fs::remove_file(&path).unwrap();
+    }
+}

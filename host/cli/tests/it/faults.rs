@@ -262,7 +262,7 @@ fn frames_are_the_authors(dir: &Path, file: &str) {
         });
         match counted.as_deref() {
             None => assert_eq!(shown, all),
-            Some("one") => told += 1,
+            Some("1") => told += 1,
             Some(many) => {
                 assert!(many.parse::<usize>().unwrap() > 1, "{own}");
                 assert!(all.len() > shown.len(), "{own}\n{full}");

@@ -25,16 +25,16 @@ fn what_keeps_a_plugin_on_one_shard_is_named() {
         ),
         (
             table("kind = \"first\"\nkey = [\"src.ip\"]\nmax-keys = 4095"),
-            "one only: it keeps state, and table `seen` has fewer than 4096 keys",
+            "one only: table `seen` has fewer than 4096 keys",
         ),
         (
             table("kind = \"first\"\nkey = [\"dst.port\"]"),
-            "one only: it keeps state, and the key of table `seen` lacks `src.ip`, which is in \
+            "one only: the key of table `seen` lacks `src.ip`, which is in \
              `partition-by`",
         ),
         (
             table("kind = \"value\""),
-            "one only: it keeps state, and the keys of table `seen` are the plugin's own",
+            "one only: the keys of table `seen` are the plugin's own",
         ),
     ] {
         fs::write(
@@ -79,7 +79,7 @@ memory = "16MiB"
         "network.flow  src.ip, dst.port",
         "telnet-1  low       IOT-2.3c      Telnet",
         "capabilities  state",
-        "one only: it keeps state, and network.flow has no `partition-by`",
+        "one only: network.flow has no `partition-by`",
         "16.0 MiB memory",
         "flows  count  src.ip  10s",
         "port     integer  must be set  Which port.",

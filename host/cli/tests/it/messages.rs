@@ -76,6 +76,33 @@ fn keys() {
     ] {
         refused(dir, command, told);
     }
+    // A file of a key has 64 KiB and no more, and that of a passphrase too.
+    let file = |name: &str, begins: &str, bytes: usize| {
+        let text = begins.to_owned() + &"\n".repeat(bytes - begins.len());
+        std::fs::write(dir.join(name), text).unwrap();
+    };
+    let public = std::fs::read_to_string(dir.join("a.key.pub")).unwrap();
+    for (bytes, told) in [
+        (64 << 10, "no Ed25519 public key"),
+        ((64 << 10) + 1, "has more than 65536 bytes"),
+    ] {
+        file("long.pub", &public, bytes);
+        refused(dir, "key show long.pub", &["long.pub", told]);
+    }
+    let sign = format!("pack sign {pack} --key a.key --passphrase-file");
+    file("word", "correct horse battery\n", 64 << 10);
+    ok(dir, &format!("{sign} word").split(' ').collect::<Vec<_>>());
+    file("word", "correct horse battery\n", (64 << 10) + 1);
+    refused(
+        dir,
+        &format!("{sign} word"),
+        &["word has more than 65536 bytes"],
+    );
+    refused(
+        dir,
+        &format!("{sign} /dev/zero"),
+        &["/dev/zero has more than 65536 bytes"],
+    );
     // Only the public half is there: nothing is left behind.
     std::fs::write(dir.join("b.key.pub"), "").unwrap();
     refused(dir, "key new b.key", &["b.key.pub is there already"]);

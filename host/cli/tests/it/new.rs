@@ -236,8 +236,8 @@ fn datagrams_stand_alone_in_every_language(dir: &Path) {
             .stdout(
                 contains("wrote ")
                     .and(contains("expected.ndjson, new: "))
-                    .and(contains(" lines added, 0 removed"))
-                    .and(contains("1 files written")),
+                    .and(contains(" added, 0 removed"))
+                    .and(contains("1 file written")),
             );
         let text = fs::read_to_string(vector.join("expected.ndjson")).unwrap();
         let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());

@@ -212,6 +212,25 @@ fn a_pack_is_made_from_where_its_plugins_are_built() {
             .stdout(contains("target/packs/acme-mine-1.0.0.tar"));
         assert!(place.join("target/packs/acme-mine-1.0.0.tar").exists());
     }
+    // What was changed since is told, and how it is built again.
+    let code = pack.join("in-c/plugin.c");
+    let before = fs::read_to_string(&code).unwrap();
+    fs::write(&code, format!("{before}\n")).unwrap();
+    let new = pack.join("rules/in-c-too/new.h");
+    fs::write(&new, "").unwrap();
+    let build = || palisade(dir).args(["pack", "build", "pack"]).assert();
+    build()
+        .code(2)
+        .stderr(contains("plugin `in-c` is not built from its sources"))
+        .stderr(contains("pack/in-c/plugin.c was changed"))
+        .stderr(contains("`palisade plugin build pack/in-c`"))
+        .stderr(contains("pack/rules/in-c-too/new.h is new"));
+    fs::write(&code, before).unwrap();
+    fs::remove_file(new).unwrap();
+    build().code(0).stderr(contains("not known").not());
+    // Without what the build remembered nobody knows.
+    fs::remove_dir_all(pack.join("target/plugin-build")).unwrap();
+    build().code(0).stderr(contains("plugin `in-c`"));
 }
 
 #[test]

@@ -311,7 +311,7 @@ fn a_pack_takes_nothing_from_outside_of_its_folder() {
             .args(["pack", "build", "guard", "--out", "x.tar"])
             .assert()
             .code(2)
-            .stderr(contains("names a file that is not in the folder"));
+            .stderr(contains("`, which is not in the folder"));
     }
     fs::write(dir.join("guard/pack.toml"), manifest).unwrap();
     let component = dir.join(crate::site::COMPONENT);

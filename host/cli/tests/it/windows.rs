@@ -168,8 +168,10 @@ fn files_of_an_operator() {
             .args(["settings.toml", "--networks", "networks.toml", "--dataset"])
             .args(["list=list.ndjson", "--partition-key", "key", "--strict"])
             .assert()
-            .code(0)
-            .stderr(contains("1 network.app"));
+            // All of it is read, and none of it is for that plugin.
+            .code(2)
+            .stderr(contains("1 network.app").and(contains("nothing was evaluated: no event")))
+            .stderr(contains("could not be read").not());
         println!("{form} is read");
     }
     // UTF-16, which inputs may be in, is told where it is not read.

@@ -1,6 +1,8 @@
 //! What is said of plugins that do not run, of names that there are not, and of inputs that lie in
 //! the wrong place.
 
+use std::path::Path;
+
 use predicates::str::contains;
 
 use crate::made;
@@ -126,6 +128,11 @@ fn cases_that_there_are_not() {
             ],
         ),
         (
+            "version = \"0.1.0\"",
+            "version = \"1\"",
+            &["plugin.version", "MAJOR.MINOR.PATCH"],
+        ),
+        (
             "pack = \"guard\"",
             "pack = \"guard\"\ncapabilities = [\"zzz\"]",
             &[
@@ -175,6 +182,40 @@ fn cases_that_there_are_not() {
             "clear, green, amber, amber-strict or red",
         ],
     );
+    for (from, to, told) in [
+        (
+            "\"acme\"",
+            "\"Acme\"",
+            &["line 1, vendor", "a-z, 0-9 and -"][..],
+        ),
+        (
+            "\"1.0.0\"",
+            "\"1\"",
+            &["line 3, version", "MAJOR.MINOR.PATCH", "1.0.0"],
+        ),
+        (
+            "\"Apache-2.0\"",
+            "\"Apache 2\"",
+            &["line 5, licence", "SPDX", "did you mean `Apache-2.0`?"],
+        ),
+        ("IOT-2.3c", "IOT-9", &["line 6", "requirements are IOT-9"]),
+        (
+            "requirements",
+            "settings.telnet.none = 1\nrequirements",
+            &["line 6, settings.telnet.none", "no such setting"],
+        ),
+        (
+            "requirements",
+            "docs = [\"none.md\"]\nrequirements",
+            &["line 6", "`none.md`"],
+        ),
+    ] {
+        let wrong = text.replace(from, to);
+        assert_ne!(wrong, text, "{from}");
+        std::fs::write(&pack, wrong).unwrap();
+        let told = [&["pack.toml"][..], told].concat();
+        refused(dir, "pack build guard", &told);
+    }
     let event = "{\"kind\":\"zzz\",\"time\":\"2025-06-01T10:00:00Z\"}\n";
     std::fs::write(dir.join("in.ndjson"), event).unwrap();
     std::fs::write(dir.join("a.wasm"), made("telnet", "tests")).unwrap();
@@ -200,7 +241,7 @@ fn cases_that_there_are_not() {
             "run x --on-fault zzz",
             "write skip, stop, quarantine or quarantine:16/60s",
         ),
-        ("run x --memory zzz", "write `64MiB` or `4KiB`"),
+        ("run x --memory zzz", "write `64MiB`, `4KiB`"),
         ("completions zzz", "[possible values: bash"),
     ] {
         refused(dir, command, &[told]);
@@ -231,7 +272,7 @@ fn logs_and_requests_that_are_not_what_they_should() {
         (
             "conn.log",
             &[
-                "2 events name no address",
+                "without an address of an end: 2 events",
                 "no column `id.orig_h` (is it `id.origh`?)",
                 "`ts`, `uid`",
             ][..],
@@ -239,7 +280,7 @@ fn logs_and_requests_that_are_not_what_they_should() {
         (
             "conn.json",
             &[
-                "1 events name no address",
+                "without an address of an end: 1 event;",
                 "no field `id.orig_h` (is it `id.origh`?)",
                 "`_path`, `ts`",
             ],
@@ -290,6 +331,23 @@ fn a_role_that_nobody_has() {
 }
 
 #[test]
+fn a_file_that_is_no_component_is_told_what_to_do_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    for (name, bytes) in [
+        ("junk.wasm", &b"junk"[..]),
+        ("core.wasm", b"\0asm\x01\0\0\0"),
+        ("empty.wasm", b""),
+        ("cut.wasm", &made("telnet", "tests")[..99]),
+    ] {
+        std::fs::write(dir.join(name), bytes).unwrap();
+        let inspected = run(dir, &["plugin", "inspect", name]).code(2);
+        let said = String::from_utf8_lossy(&inspected.get_output().stderr).into_owned();
+        assert_eq!(said.matches("palisade plugin build").count(), 1, "{said}");
+    }
+}
+
+#[test]
 fn options_and_files_that_are_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();
@@ -303,7 +361,7 @@ fn options_and_files_that_are_wrong() {
     std::fs::write(dir.join("junk"), [0x80, 0xff, 0, 7].repeat(512)).unwrap();
     std::fs::create_dir(dir.join("dir")).unwrap();
     crate::site::flow(&dir.join("in.ndjson"));
-    let built = "build one with `palisade plugin build`";
+    let built = "`palisade plugin build`";
     let run_ = "run in.ndjson -p a.wasm";
     for (command, told) in [
         (
@@ -417,4 +475,68 @@ fn options_and_files_that_are_wrong() {
         "lst=list.ndjson",
     ];
     run(dir, &given).stderr(contains("names the dataset `lst`; they name none"));
+}
+
+/// A file of so many zero bytes, which take no room.
+fn hole(path: &Path, bytes: u64) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::File::create(path).unwrap().set_len(bytes).unwrap();
+}
+
+#[test]
+fn files_that_are_larger_than_any_of_their_kind_are_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    project(dir, "1.0.0");
+    std::fs::write(dir.join("in.ndjson"), "{}\n").unwrap();
+    let mib = 1 << 20;
+    for (file, most, command, within, beyond) in [
+        (
+            "large.wasm",
+            64 * mib,
+            "run in.ndjson --plugins large.wasm",
+            "not begin as WebAssembly does",
+            "large.wasm: it has more than 67108864 bytes",
+        ),
+        (
+            "large.wasm",
+            64 * mib,
+            "plugin inspect large.wasm",
+            "not begin as WebAssembly does",
+            "large.wasm has more than 64.0 MiB",
+        ),
+        (
+            "guard/telnet/vectors/plain/input.bin",
+            256 * mib,
+            "pack build guard --out g.tar",
+            "",
+            "input.bin: it has more than 268435456 bytes",
+        ),
+    ] {
+        let path = dir.join(file);
+        for (bytes, told) in [(most, within), (most + 1, beyond)] {
+            // Where it is taken, a pack of that size would be written.
+            if !told.is_empty() {
+                hole(&path, bytes);
+                refused(dir, command, &[told]);
+            }
+        }
+        std::fs::remove_file(path).unwrap();
+    }
+}
+
+#[test]
+fn a_folder_of_plugins_has_100_000_files_and_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let plugins = dir.join("plugins");
+    std::fs::create_dir(&plugins).unwrap();
+    std::fs::write(dir.join("in.ndjson"), "{}\n").unwrap();
+    for number in 0..100_000 {
+        std::fs::File::create(plugins.join(number.to_string())).unwrap();
+    }
+    let command = "run in.ndjson --plugins plugins";
+    refused(dir, command, &["there is no component"]);
+    std::fs::write(plugins.join("more"), "").unwrap();
+    refused(dir, command, &["more than 100000 files and folders"]);
 }

@@ -100,6 +100,12 @@ impl Content {
         Ok(())
     }
 
+    /// Bytes of all files and attestations.
+    pub fn size(&self) -> u64 {
+        let attested = self.attestations.values().map(|bytes| bytes.len() as u64);
+        self.total + attested.sum::<u64>()
+    }
+
     /// Takes an attestation off.
     pub fn detach(&mut self, name: &str) {
         self.attestations.remove(name);

@@ -8,6 +8,8 @@ use super::tlp::compact;
 pub(super) enum About {
     /// A colour: `tlp`, `TLP`, `tlp_label`, `tlp_2_0`, `traffic-light-protocol`.
     Colour,
+    /// A colour that may be one of TLP: `colour`, `color`.
+    Hue,
     /// Free labels: `labels`, `tags`, MISP's `Tag`.
     Marks,
     /// Until when it is held back: `embargo`.
@@ -71,6 +73,7 @@ impl About {
     fn of_compact(name: &str) -> Option<About> {
         Some(match name {
             _ if name.starts_with("tlp") || name.contains("trafficlight") => About::Colour,
+            "color" | "colour" | "colorcode" | "colourcode" => About::Hue,
             _ if name.starts_with("embargo") => About::Embargo,
             "label" | "labels" | "tag" | "tags" | "mark" | "marks" | "marking" | "markings" => {
                 About::Marks

@@ -2,10 +2,11 @@
 
 use palisade_events::without_mark;
 
-use super::markup;
+use super::keyed;
 use super::mention::Manner;
 use super::node::Node;
 use super::read::{Form, Reader};
+use super::views::{self, View};
 use super::{Carried, Labels, capture, picture, table};
 use crate::invisible::{is_leftward, is_override};
 
@@ -16,6 +17,11 @@ const MAX_DOCUMENT: usize = 32 << 20;
 const PROSE: [&str; 12] = [
     "adoc", "css", "htm", "html", "js", "license", "md", "markdown", "rst", "svg", "txt", "toml",
 ];
+
+/// Forms of documents that are text by their bytes and show something else, by what they begin with.
+const SEALED: [(&str, &str); 3] = [("%PDF-", "PDF"), ("%!PS", "PostScript"), ("{\\rtf", "RTF")];
+/// What mail says whose text is not there to read.
+const PACKED: &str = "content-transfer-encoding: base64";
 
 /// What the entries of a dataset carry.
 ///
@@ -71,7 +77,7 @@ pub(crate) fn other(path: &str, bytes: &[u8]) -> Carried {
         // Settings say nothing of their own colour.
         reader.form = Form::Event;
         reader.record(&node);
-        reader.text(&markup::comments(text), Manner::Prose);
+        prose(&mut reader, &comments(text));
         return reader.finish(Some(text));
     }
     let structured = matches!(end.as_str(), "json" | "ndjson" | "jsonl" | "stix" | "csaf");
@@ -86,6 +92,7 @@ pub(crate) fn other(path: &str, bytes: &[u8]) -> Carried {
             reader.not_read("", what);
         }
     }
+    sealed(&mut reader, text);
     if PROSE.contains(&end.as_str()) || !name.contains('.') {
         prose(&mut reader, text);
         if end == "svg" {
@@ -107,15 +114,18 @@ pub(crate) fn text(path: &str, text: &str) -> Carried {
     reader.finish(None)
 }
 
-/// Reads data of a form that is not taken apart, such as XML, YAML and tables, as it stands and as
-/// those see it who replace entities and leave tags out.
+/// Reads data of a form that is not taken apart, such as XML, YAML and tables, in all ways that it
+/// may be read.
 fn data(reader: &mut Reader<'_>, text: &str) {
     reader.text(text, Manner::Data);
-    if let Some(decoded) = markup::decoded(text) {
-        reader.text(&decoded, Manner::Data);
-    }
-    for shown in markup::shown(text) {
-        reader.text(&shown, Manner::Prose);
+    keyed::read(reader, text);
+    let problem = views::each(text, &mut |view| match view {
+        View::Written(text) => reader.text(text, Manner::Data),
+        View::Seen(text) => seen(reader, text),
+        View::Aside(text) => reader.text(text, Manner::Prose),
+    });
+    if let Some(problem) = problem {
+        reader.not_read("", problem);
     }
     own_entities(reader, text);
 }
@@ -132,29 +142,38 @@ fn own_entities(reader: &mut Reader<'_>, text: &str) {
     reader.line = None;
 }
 
-/// Reads a text as it stands, with entities replaced, and as it is shown.
+/// Reads a text in all ways that it may be read, and tells what of it cannot.
 fn prose(reader: &mut Reader<'_>, text: &str) {
+    if let Some(problem) = all_ways(reader, text) {
+        reader.not_read("", problem);
+    }
+}
+
+fn all_ways(reader: &mut Reader<'_>, text: &str) -> Option<&'static str> {
+    seen(reader, text);
+    views::each(text, &mut |view| match view {
+        View::Written(text) | View::Seen(text) => seen(reader, text),
+        View::Aside(text) => reader.text(text, Manner::Prose),
+    })
+}
+
+/// Reads a text as people see it: also without the signs of emphasis of Markdown, and of what they
+/// are written with to stand for themselves, and its tables.
+fn seen(reader: &mut Reader<'_>, text: &str) {
+    const SIGNS: [char; 4] = ['*', '`', '~', '\\'];
     reader.text(text, Manner::Prose);
-    // What stands in tags, such as the text in place of a picture.
-    if let Some(decoded) = markup::decoded(text) {
-        reader.text(&decoded, Manner::Prose);
+    reader.text(&table::tables(text), Manner::Prose);
+    if text.contains(SIGNS) {
+        reader.text(&text.replace(SIGNS, ""), Manner::Prose);
     }
-    let shown = markup::shown(text);
-    for text in &shown {
-        reader.text(text, Manner::Prose);
-    }
-    let as_it_stands = [text.to_owned()];
-    let tables = if shown.is_empty() {
-        &as_it_stands[..]
-    } else {
-        &shown
-    };
-    for text in tables {
-        reader.text(&table::tables(text), Manner::Prose);
-        if let Some(bare) = markup::unemphasised(text) {
-            reader.text(&bare, Manner::Prose);
-        }
-    }
+}
+
+/// What follows the first `#` of each line of TOML. In a string that is no comment, but nobody
+/// who means no colour writes one there.
+fn comments(text: &str) -> String {
+    let comments = text.lines().map(|line| line.split_once('#'));
+    let comments: Vec<&str> = comments.map(|c| c.map_or("", |(_, c)| c)).collect();
+    comments.join("\n")
 }
 
 /// Bytes as text, of which some may be in UTF-16: without its zeroes, but with this for one that
@@ -174,12 +193,31 @@ fn narrow(bytes: &[u8], end: Option<u8>) -> Vec<u8> {
     out
 }
 
-/// Reads the texts that stand in something that is none. Its bytes form signs of direction by
-/// chance.
+/// Reads the texts that stand in something that is none. Its bytes form signs of direction, and
+/// sequences of terminals, by chance.
 fn passing(reader: &mut Reader<'_>, bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let seen = |c: &char| !is_override(*c) && !is_leftward(*c);
-    prose(reader, &text.chars().filter(seen).collect::<String>());
+    all_ways(reader, &text.chars().filter(seen).collect::<String>());
+}
+
+/// Tells a document whose text is packed in it.
+fn sealed(reader: &mut Reader<'_>, text: &str) {
+    let begin = text.trim_start();
+    let form = SEALED.iter().find(|(sign, _)| begin.starts_with(sign));
+    let packed = || {
+        let bytes = text.as_bytes().windows(PACKED.len());
+        bytes
+            .into_iter()
+            .any(|part| part.eq_ignore_ascii_case(PACKED.as_bytes()))
+    };
+    let form = match form {
+        Some((_, form)) => form,
+        None if packed() => "mail in base64",
+        None => return,
+    };
+    let what = format!("it is {form}, of which the text is not read; put it in as plain text");
+    reader.not_read("", &what);
 }
 
 /// Reads one document, or one on each line; whether that is what the text is.

@@ -5,11 +5,66 @@ use super::field::{is_open, is_restricting, restricts};
 use super::ground::Restriction;
 use super::node::Node;
 use super::read::{Form, Reader};
-use super::tlp::{Tlp, compact, shown};
+use super::tlp::{Tlp, compact, shown, strip_protocol};
 use super::{INTEL, MAX_ID};
 use crate::Time;
 
+/// Most fields of one record that are remembered as they may be colours of TLP.
+const MAX_HUES: usize = 8;
+
 impl Reader<'_> {
+    /// A field that is named a colour: one of TLP within what is about markings, and else what the
+    /// record says of itself decides, once it is read.
+    pub(super) fn hue(&mut self, name: &str, node: &Node) {
+        match node {
+            // `tlp:red` says by itself what it is.
+            Node::Text(text) if strip_protocol(&compact(text)).is_some() => self.value(name, node),
+            Node::Text(text) => match Tlp::from_name(text).filter(|c| *c > Tlp::Green) {
+                Some(colour) if self.markings > 0 => self.see(colour, name, text),
+                Some(_) if self.hues.len() < MAX_HUES => {
+                    let place = (name.to_owned(), text.clone(), self.line);
+                    self.hues.push(place);
+                }
+                Some(_) => {}
+                None => self.value(name, node),
+            },
+            other => self.value(name, other),
+        }
+    }
+
+    /// Ends a record that names a colour of TLP, or none (`marked`). Data with a bare colour and
+    /// without one of TLP may mean either; the things of an event have colours of their own.
+    pub(super) fn hues_end(&mut self, marked: bool) {
+        for (name, text, line) in std::mem::take(&mut self.hues) {
+            if marked || self.form == Form::Event {
+                continue;
+            }
+            let before = std::mem::replace(&mut self.line, line);
+            self.bare_colour(&name, &text);
+            self.line = before;
+        }
+    }
+
+    /// Tells a colour that may be one of TLP.
+    pub(super) fn bare_colour(&mut self, name: &str, text: &str) {
+        let what = format!(
+            "`{}` may be a colour of TLP or that of a thing; say which with a field `tlp` in the same \
+             record: TLP:CLEAR if it is that of a thing",
+            shown(text)
+        );
+        self.not_read(name, &what);
+    }
+
+    /// Who may have what an event tells of: nothing but a colour counts.
+    pub(super) fn told_circle(&mut self, name: &str, node: &Node) {
+        if let Node::Text(text) = node
+            && let Some(colour) = Tlp::from_name(text).filter(|c| *c > Tlp::Green)
+        {
+            return self.see(colour, name, text);
+        }
+        self.value(name, node);
+    }
+
     pub(super) fn marks(&mut self, name: &str, node: &Node) {
         match node {
             Node::Null => {}

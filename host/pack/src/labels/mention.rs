@@ -1,10 +1,12 @@
 //! Texts that speak of the Traffic Light Protocol.
 
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
+use super::letters::{Word, may_spell, normal, words};
 use super::tlp::{Tlp, shown, strip_protocol};
 use crate::invisible::{is_invisible, is_leftward, is_override};
 
@@ -40,10 +42,9 @@ pub(super) enum Manner {
     Data,
 }
 
-/// Every place of a text that names the protocol, at most so many.
+/// The places of a text that name the protocol: the first of each colour, and at most so many others.
 pub(super) fn mentions(text: &str, manner: Manner, limit: usize) -> Vec<Found> {
     let mut found: Vec<Found> = Tlp::defined_in(text)
-        .take(limit)
         .map(|(colour, id, at)| Found {
             mention: Mention::Colour(colour),
             text: id.to_owned(),
@@ -58,21 +59,30 @@ pub(super) fn mentions(text: &str, manner: Manner, limit: usize) -> Vec<Found> {
             .any(|part| part.eq_ignore_ascii_case(name))
     };
     let plain = text.is_ascii() && !text.chars().any(is_invisible);
-    if plain && !named(b"tlp") && !named(b"traffic") {
+    if plain && !named(b"tlp") && !named(b"traffic") && !may_spell(bytes) {
         return found;
     }
-    let normal: String = text.nfkc().collect();
+    let normal: String = normal(text).collect();
     let text = Text::of(&normal, manner);
     found.extend(text.turned());
+    let (mut colours, mut others) = (BTreeSet::new(), 0);
     // Lines are counted once, as places come in order.
     let (mut line, mut counted) = (1, 0);
     for (at, word) in text.words.iter().enumerate() {
-        if found.len() >= limit {
-            break;
-        }
         let Some((mention, to)) = text.mention(at, word) else {
             continue;
         };
+        // However often others stand before it, the strictest colour is found.
+        let known = match &mention {
+            Mention::Colour(colour) => !colours.insert(*colour),
+            Mention::Unknown(_) | Mention::Turned => {
+                others += 1;
+                others > limit
+            }
+        };
+        if known {
+            continue;
+        }
         line += line_feeds(normal.get(counted..word.from));
         counted = word.from;
         found.push(Found {
@@ -86,46 +96,6 @@ pub(super) fn mentions(text: &str, manner: Manner, limit: usize) -> Vec<Found> {
 
 fn line_feeds(text: Option<&str>) -> usize {
     memchr::memchr_iter(b'\n', text.unwrap_or_default().as_bytes()).count()
-}
-
-/// A run of letters and digits: where it begins and ends, and in lower case.
-struct Word {
-    from: usize,
-    to: usize,
-    text: String,
-}
-
-/// The words of a text. What is invisible does not part one word from another, nor do marks that
-/// are written above and below letters.
-fn words(text: &str) -> Vec<Word> {
-    let mut words: Vec<Word> = Vec::new();
-    let mut open = false;
-    for (at, c) in text.char_indices() {
-        if is_invisible(c) {
-            continue;
-        }
-        let mark = is_combining_mark(c);
-        if !c.is_alphanumeric() && !mark {
-            open = false;
-            continue;
-        }
-        if !open && mark {
-            continue;
-        }
-        if !open {
-            words.push(Word {
-                from: at,
-                to: at,
-                text: String::new(),
-            });
-            open = true;
-        }
-        if let Some(word) = words.last_mut() {
-            word.text.extend(c.to_lowercase());
-            word.to = at + c.len_utf8();
-        }
-    }
-    words
 }
 
 /// A text in its compatible form, and its words.
@@ -169,6 +139,16 @@ impl<'a> Text<'a> {
     fn is_coloured(&self) -> bool {
         let any = || self.words.iter().any(|word| is_colour_word(&word.text));
         *self.coloured.get_or_init(any)
+    }
+
+    /// Whether a colour behind the protocol's name is a label without a `:`: `TLP RED`, `TLP-AMBER`,
+    /// both in capitals, as labels are written and prose is not.
+    fn is_plain_label(&self, name: &Word, colour: &Word, sign: &str) -> bool {
+        let capitals = |word: &Word| {
+            let text = self.text.get(word.from..word.to).unwrap_or_default();
+            !text.chars().any(char::is_lowercase)
+        };
+        matches!(sign, " " | "-" | "_" | "/" | " - " | "_-_") && capitals(name) && capitals(colour)
     }
 
     /// What a word and those behind it say of the protocol, and where that ends.
@@ -226,7 +206,11 @@ impl<'a> Text<'a> {
         }
         match colour {
             Some(colour) => {
-                if manner == Manner::Prose && !assigned && glued.is_empty() {
+                if manner == Manner::Prose
+                    && !assigned
+                    && glued.is_empty()
+                    && !self.is_plain_label(name, last, sign)
+                {
                     return None;
                 }
                 // Of `AMBER+STRICT` the rest; further letters that belong to it make it unknown.
@@ -258,7 +242,8 @@ impl<'a> Text<'a> {
                     }
                     Manner::Data => true,
                 };
-                unknown.then(|| as_written(last.to))
+                // `t.l.p` may be anything, such as columns or a name.
+                (unknown && (alike || !name.spelled)).then(|| as_written(last.to))
             }
         }
     }
@@ -305,7 +290,7 @@ fn head(word: &str, count: usize) -> &str {
 }
 
 /// Whether a word that is no colour is written to be read as one.
-fn looks_like_colour(word: &str) -> bool {
+pub(super) fn looks_like_colour(word: &str) -> bool {
     ["clear", "white", "green", "amber", "red"]
         .iter()
         .any(|colour| head(word, colour.len()) == word && is_look_alike(word, colour))
@@ -363,6 +348,16 @@ mod tests {
     }
 
     #[test]
+    fn the_strictest_colour_is_found_behind_any_number_of_others() {
+        for part in ["TLP:GREEN ", "TLP:PURPLE "] {
+            let text = format!("{}TLP:RED", part.repeat(100));
+            let found = alone(mentions(&text, Manner::Value, 8));
+            assert_eq!(found.last(), Some(&Mention::Colour(Tlp::Red)), "{part}");
+            assert!(found.len() < 10);
+        }
+    }
+
+    #[test]
     fn prose_may_speak_about_the_protocol() {
         let of = |text: &str| alone(mentions(text, Manner::Prose, 8));
         let third = mentions("a\nTLP\n(TLP:AMBER+STRICT)", Manner::Prose, 8);
@@ -374,6 +369,19 @@ mod tests {
         }
         assert_eq!(of("TLP\u{2236} RED"), [Mention::Colour(Tlp::Red)]);
         for text in [
+            "TLP RED",
+            "TLP-RED",
+            "T.L.P: RED",
+            "T L P : R E D",
+            "ᴛʟᴘ:ʀᴇᴅ",
+            "🇹🇱🇵 🇷🇪🇩",
+            "T-LP:RED",
+        ] {
+            assert_eq!(of(text), [Mention::Colour(Tlp::Red)], "{text}");
+        }
+        for text in [
+            "t.l.p is a file",
+            "tlp red, tlp-red.css",
             "The TLP is a protocol.",
             "by TLP, red is worst",
             "TLP: a protocol",

@@ -1,24 +1,32 @@
 //! Labels of a pack: how secret it is, until when it is held back, what it comes from.
 //!
 //! They are read from all data of a pack, in whatever spelling it has them (`file.rs` says which
-//! files, `field.rs` which fields, `markup.rs` and `table.rs` how a
-//! text is shown, `picture.rs` and
+//! files, `field.rs` and `keyed.rs` which fields, `views.rs` in which ways a text
+//! is read, of which `coded.rs` has what stands for letters, `terminal.rs` and `html.rs` what is
+//! shown, `table.rs`, `html_table.rs` and `grid.rs` what tables say, `picture.rs` and
 //! `capture.rs` what is no text, `ground.rs` where it stands, `tlp.rs` and
 //! `mention.rs` which colours). What speaks of passing it on and is
 //! not understood is [`Unread`], and keeps the pack where it is.
 
 mod capture;
+mod coded;
 mod field;
 mod file;
+mod grid;
 mod ground;
 mod handling;
-mod markup;
+mod html;
+mod html_table;
+mod keyed;
+mod letters;
 mod mention;
 mod node;
 mod picture;
 mod read;
 mod table;
+mod terminal;
 mod tlp;
+mod views;
 
 use std::collections::BTreeSet;
 use std::fmt;

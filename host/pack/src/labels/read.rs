@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use super::field::About;
 use super::ground::{Grounds, Restriction, locate};
-use super::markup;
 use super::mention::{Found, Manner, Mention, mentions};
 use super::node::Node;
 use super::tlp::{Tlp, compact, shown, strip_protocol};
+use super::views::{self, View};
 use super::{Carried, Labels, MAX_UNREAD, Unread};
 
 /// What a record is, which says what its fields are about.
@@ -32,6 +32,10 @@ pub(super) struct Reader<'a> {
     /// What the record that is read says of its colour, and whether it names a marking for that.
     colour: Option<Tlp>,
     marking: bool,
+    /// How many of the fields around what is read are about markings.
+    pub(super) markings: usize,
+    /// Fields of the record that are named a colour and hold one of TLP: name, text and line.
+    pub(super) hues: Vec<(String, String, Option<usize>)>,
     /// Marking definitions that are named, and those that were read, by id.
     named: BTreeSet<String>,
     defined: BTreeSet<String>,
@@ -48,6 +52,8 @@ impl<'a> Reader<'a> {
             grounds: Grounds::default(),
             colour: None,
             marking: false,
+            markings: 0,
+            hues: Vec::new(),
             named: BTreeSet::new(),
             defined: BTreeSet::new(),
         }
@@ -85,6 +91,7 @@ impl<'a> Reader<'a> {
         );
         self.labels.tlp = self.labels.tlp.max(self.colour);
         let marked = self.colour.is_some() || self.marking;
+        self.hues_end(marked);
         if !marked && self.form == Form::Data && !about_others {
             self.unmarked();
         }
@@ -214,20 +221,25 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn field(&mut self, name: &str, node: &Node) {
-        // As it stands, or as it is shown.
-        let shown = markup::views(name);
-        let about = std::iter::once(name)
-            .chain(shown.iter().map(String::as_str))
-            .map(About::of)
-            .find(|about| *about != About::Other)
-            .unwrap_or(About::Other);
+        // As it stands, or in another way that it may be read.
+        let mut about = About::of(name);
+        views::each(name, &mut |view| {
+            if let View::Written(name) | View::Seen(name) = view
+                && about == About::Other
+            {
+                about = About::of(name);
+            }
+        });
         // A name may be the label: `{"tlp:red": true}` is one about a colour, others are read as
         // values are.
         if !matches!(about, About::Colour | About::LookAlike) {
             self.mentioned(name, name, false);
         }
         let told = self.form == Form::Event;
+        let marking = is_about_marking(name);
+        self.markings += usize::from(marking);
         match about {
+            About::Hue => self.hue(name, node),
             About::Colour => self.colour_of(name, node),
             About::Marks => self.marks(name, node),
             About::Embargo => self.embargo(name, node),
@@ -240,8 +252,10 @@ impl<'a> Reader<'a> {
                 let what = "its name has letters of another alphabet; write it in Latin letters";
                 self.not_read(name, what);
             }
-            About::Received | About::Circle | About::Other => self.value(name, node),
+            About::Circle => self.told_circle(name, node),
+            About::Received | About::Other => self.value(name, node),
         }
+        self.markings -= usize::from(marking);
     }
 
     /// Takes a colour that `text` says in the field `name`.
@@ -255,11 +269,20 @@ impl<'a> Reader<'a> {
     /// What a text says of the protocol; whether it says anything. Who speaks about CLEAR in
     /// passing states nothing, so that counts only where a label is meant.
     pub(super) fn mentioned(&mut self, name: &str, text: &str, meant: bool) -> bool {
-        let mut found = mentions(text, Manner::Value, MAX_UNREAD);
-        // Values are shown as HTML, too; what stands in its tags is shown in part.
-        for text in markup::views(text) {
-            found.extend(mentions(&text, Manner::Value, MAX_UNREAD));
+        let mut any = self.found_in(name, text, meant);
+        let problem = views::each(text, &mut |view| {
+            let (View::Written(text) | View::Seen(text) | View::Aside(text)) = view;
+            any |= self.found_in(name, text, meant);
+        });
+        if let Some(problem) = problem {
+            self.not_read(name, problem);
         }
+        any
+    }
+
+    /// What one way to read a text says of the protocol; whether it says anything.
+    fn found_in(&mut self, name: &str, text: &str, meant: bool) -> bool {
+        let found = mentions(text, Manner::Value, MAX_UNREAD);
         let any = !found.is_empty();
         for found in found {
             self.found(name, found, meant);
@@ -350,4 +373,19 @@ impl<'a> Reader<'a> {
 /// Whether a text is the name of the protocol and nothing else.
 fn names_protocol(text: &str) -> bool {
     text.len() < 64 && strip_protocol(&compact(text)).is_some_and(str::is_empty)
+}
+
+/// Whether the name of a field says that what is in it is about passing something on.
+pub(super) fn is_about_marking(name: &str) -> bool {
+    const WORDS: [&str; 7] = [
+        "classification",
+        "dissemination",
+        "handling",
+        "marking",
+        "sharing",
+        "tlp",
+        "trafficlight",
+    ];
+    let name = compact(name);
+    WORDS.iter().any(|word| name.contains(word))
 }

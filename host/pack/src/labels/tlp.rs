@@ -3,8 +3,8 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use unicode_normalization::UnicodeNormalization as _;
 
+use super::letters::normal;
 use crate::invisible::{is_invisible, is_override};
 
 /// Traffic Light Protocol 2.0 (FIRST), from the most open to the most secret.
@@ -61,7 +61,7 @@ impl Tlp {
         // `AMBER?` and `GREEN|RED` say something else.
         let unseen = |c: char| is_invisible(c) && !is_override(c);
         let sign = |c: char| c.is_whitespace() || unseen(c) || SIGNS.contains(c);
-        if !name.nfkc().all(|c| c.is_alphanumeric() || sign(c)) {
+        if !normal(name).all(|c| c.is_alphanumeric() || sign(c)) {
             return None;
         }
         let name = compact(name);
@@ -116,9 +116,7 @@ impl fmt::Display for Tlp {
 /// Letters and digits alone, in lower case and in the form that is compatible (NFKC): what is
 /// left when nobody agrees on signs, case and width.
 pub(super) fn compact(text: &str) -> String {
-    let letters = text
-        .nfkc()
-        .filter(|c| c.is_alphanumeric() && !is_invisible(*c));
+    let letters = normal(text).filter(|c| c.is_alphanumeric() && !is_invisible(*c));
     letters.flat_map(char::to_lowercase).collect()
 }
 

@@ -1,5 +1,6 @@
 //! The manifest of a pack: `pack.toml`, in canonical form.
 
+pub(crate) mod check;
 mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +12,7 @@ pub use source::{DatasetSource, PackSource};
 
 use crate::labels::Labels;
 use crate::{Refusal, canonical};
+use check::{Wrong, wrong};
 
 /// Where the manifest is.
 pub const PACK_TOML: &str = "pack.toml";
@@ -109,8 +111,8 @@ impl PackManifest {
             });
         }
         manifest
-            .check_names()
-            .map_err(|p| canonical::malformed(PACK_TOML, p))?;
+            .check_values()
+            .map_err(|wrong| canonical::malformed(PACK_TOML, wrong))?;
         Ok(manifest)
     }
 
@@ -140,56 +142,22 @@ impl PackManifest {
             .unwrap_or(semver::Version::new(0, 0, 0))
     }
 
-    pub(crate) fn check_names(&self) -> Result<(), String> {
-        for (what, text) in [("vendor", &self.vendor), ("name", &self.name)]
-            .into_iter()
-            .chain(
-                self.plugins
-                    .keys()
-                    .map(|name| ("the name of a plugin", name)),
-            )
-            .chain(
-                self.datasets
-                    .keys()
-                    .map(|name| ("the name of a dataset", name)),
-            )
-        {
-            if !is_kebab(text) {
-                return Err(format!(
-                    "{what} is {text:?}; 1 to 48 characters of a-z, 0-9 and - are expected, beginning with a letter"
-                ));
-            }
+    fn check_values(&self) -> Result<(), Wrong> {
+        check::kebab("vendor", &self.vendor)?;
+        check::kebab("name", &self.name)?;
+        for name in self.plugins.keys() {
+            check::kebab("the name of a plugin", name)?;
         }
-        let version = self.version.parse::<semver::Version>();
-        let version = version.map_err(|e| format!("version {:?}: {e}", self.version))?;
-        // Build metadata is not ordered, so that two versions could each be the newer one.
-        if !version.build.is_empty() {
-            return Err(format!(
-                "version {:?} has build metadata; leave it out",
-                self.version
-            ));
+        for name in self.datasets.keys() {
+            check::kebab(&format!("datasets.{name}"), name)?;
         }
-        for (what, text, most) in [
-            ("lineage", &self.lineage, 128),
-            ("description", &self.description, 500),
-            ("licence", &self.licence, 200),
-        ] {
-            if text.trim().is_empty() || text.len() > most || text.chars().any(char::is_control) {
-                return Err(format!("{what}: one line of 1 to {most} bytes is expected"));
-            }
-        }
+        check::version(&self.version)?;
+        check::line("lineage", &self.lineage, 128)?;
+        check::line("description", &self.description, 500)?;
+        check::line("licence", &self.licence, 200)?;
         if self.plugins.is_empty() {
-            return Err("a pack has at least one plugin".into());
+            return Err(wrong("plugins", "a pack has at least one plugin"));
         }
         Ok(())
     }
-}
-
-fn is_kebab(text: &str) -> bool {
-    text.len() <= 48
-        && text.starts_with(|c: char| c.is_ascii_lowercase())
-        && !text.ends_with('-')
-        && text
-            .bytes()
-            .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }

@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use palisade_events::Digest;
+use palisade_runtime::manifest::line_of;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Deserialize;
 
+use super::PACK_TOML;
+use super::check::{self, Wrong};
 use crate::labels::Labels;
 use crate::{Refusal, canonical};
 
@@ -33,7 +36,8 @@ pub struct PackSource {
     /// One line of at most 500 bytes.
     #[schemars(length(min = 1, max = 500))]
     pub description: String,
-    /// An SPDX expression, at most 200 bytes.
+    /// An SPDX expression such as `MIT OR Apache-2.0`, at most 200 bytes; `LicenseRef-NAME` is one of
+    /// your own.
     #[schemars(length(min = 1, max = 200))]
     pub licence: String,
     /// Digest of the version before: 64 hexadecimal digits.
@@ -57,6 +61,9 @@ pub struct PackSource {
     /// What changed, by version.
     #[serde(default)]
     pub changelog: BTreeMap<String, String>,
+    /// The text that it was read from.
+    #[serde(skip)]
+    text: String,
 }
 
 /// A dataset that goes into a pack.
@@ -89,7 +96,38 @@ impl PackSource {
     /// # Errors
     /// What is wrong, with line and column.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
-        toml::from_str(text)
-            .map_err(|e| canonical::malformed("pack.toml", e.to_string().trim_end()))
+        let mut source: Self = toml::from_str(text)
+            .map_err(|e| canonical::malformed(PACK_TOML, e.to_string().trim_end()))?;
+        text.clone_into(&mut source.text);
+        Ok(source)
+    }
+
+    /// The line, from 1, on which a key such as `docs[0]` or `settings.telnet` stands.
+    pub fn line(&self, key: &str) -> Option<usize> {
+        line_of(&self.text, key)
+    }
+
+    /// Refuses a wrong value, with its line.
+    pub(crate) fn refuse(&self, wrong: &Wrong) -> Refusal {
+        let line = self.line(&wrong.place);
+        let line = line.map_or_else(String::new, |line| format!("line {line}, "));
+        canonical::malformed(PACK_TOML, format!("{line}{wrong}"))
+    }
+
+    /// Checks values that TOML lets through.
+    pub(crate) fn check(&self) -> Result<(), Wrong> {
+        check::kebab("vendor", &self.vendor)?;
+        check::kebab("name", &self.name)?;
+        check::version(&self.version)?;
+        if let Some(lineage) = &self.lineage {
+            check::line("lineage", lineage, 128)?;
+        }
+        check::line("description", &self.description, 500)?;
+        check::line("licence", &self.licence, 200)?;
+        check::licence(&self.licence)?;
+        for name in self.datasets.keys() {
+            check::kebab(&format!("datasets.{name}"), name)?;
+        }
+        Ok(())
     }
 }

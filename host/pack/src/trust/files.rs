@@ -32,20 +32,25 @@ impl TrustDir {
         self.read_up_to(file, MAX_ATTESTATION_BYTES)
     }
 
-    /// Reads a file; of one that is larger a byte more than `limit`, which makes it malformed.
+    /// Reads a file of at most `limit` bytes.
     fn read_up_to(&self, file: &str, limit: usize) -> Result<Option<Vec<u8>>, TrustError> {
         let Some(opened) = palisade_private::open(&self.dir, file)? else {
             return Ok(None);
+        };
+        let failed = |source| PrivateError::Io {
+            what: "read",
+            path: file.into(),
+            source,
         };
         let mut bytes = Vec::new();
         opened
             .take(limit as u64 + 1)
             .read_to_end(&mut bytes)
-            .map_err(|source| PrivateError::Io {
-                what: "read",
-                path: file.into(),
-                source,
-            })?;
+            .map_err(failed)?;
+        if bytes.len() > limit {
+            let problem = format!("it has more than {limit} bytes; look who wrote it");
+            return Err(failed(std::io::Error::other(problem)).into());
+        }
         Ok(Some(bytes))
     }
 

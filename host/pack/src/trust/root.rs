@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use palisade_events::counted;
 use serde::{Deserialize, Serialize};
 
 use crate::dsse::Envelope;
@@ -93,10 +94,10 @@ impl Root {
         for (name, role) in &self.roles {
             if role.threshold == 0 || role.threshold > role.keys.len() {
                 return Err(format!(
-                    "role `{name}` asks for {} signatures of {} keys; give it from 1 to as many as \
+                    "role `{name}` asks for {} of {}; give it from 1 to as many as \
                      it has keys with --role {name}=N:NAME,NAME",
-                    role.threshold,
-                    role.keys.len()
+                    counted(role.threshold, "signature"),
+                    counted(role.keys.len(), "key")
                 ));
             }
             if let Some(id) = role.keys.iter().find(|id| !self.keys.contains_key(id)) {

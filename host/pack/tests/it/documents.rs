@@ -362,6 +362,24 @@ fn a_time_reset_is_signed_by_the_root_keys_for_one_site_and_once() {
 }
 
 #[test]
+fn what_is_remembered_has_64_mib_and_no_more() {
+    let site = Site::new();
+    let path = site.folder.path().join("state.json");
+    let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+    // What is there behind its end is read, and not passed over.
+    file.set_len(64 << 20).unwrap();
+    let read = site.dir.state();
+    assert!(matches!(read, Err(TrustError::Refused(_))), "{read:?}");
+    file.set_len((64 << 20) + 1).unwrap();
+    let error = site.dir.state().unwrap_err();
+    assert!(matches!(error, TrustError::Place(_)), "{error}");
+    assert!(
+        error.to_string().contains("has more than 67108864 bytes"),
+        "{error}"
+    );
+}
+
+#[test]
 fn files_of_trust_that_are_links_or_pipes_or_that_others_may_write_are_not_read() {
     use std::os::unix::fs::PermissionsExt as _;
     let site = Site::new();

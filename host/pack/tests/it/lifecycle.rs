@@ -147,7 +147,7 @@ fn a_difference_names_what_an_operator_decides_on() {
     let shown: Vec<String> = difference.changes.iter().map(ToString::to_string).collect();
     for wanted in [
         "+ capability state",
-        "+ import telnet: palisade:plugin/state@0.1.0",
+        "+ import palisade:plugin/state@0.1.0 of plugin telnet",
         "- rule telnet/a: Test (low) IOT-2.3c",
         "+ rule telnet/b: Test (low) IOT-2.3c",
         "~ field version: 1.0.0 -> 2.0.0",
@@ -158,6 +158,41 @@ fn a_difference_names_what_an_operator_decides_on() {
         );
     }
     assert!(Difference::between(&one, &one).changes.is_empty());
+}
+
+#[test]
+fn a_difference_tells_settings_as_they_are_written() {
+    let version = |version: &str, extra: &str| {
+        let settings = "\n[[setting]]\nname = \"port\"\ntype = \"integer\"\ndefault = 23\n\
+                        description = \"Test\"\n[[setting]]\nname = \"names\"\n\
+                        type = \"texts\"\ndescription = \"Test\"\ndefault = [\"a\"]\n";
+        let plain = component("telnet", version, &["a"], &[]);
+        let manifest = palisade_runtime::manifest::extract(&plain).unwrap();
+        let empty = wasm_encoder::Component::new().finish();
+        let manifest = format!("{manifest}{settings}");
+        let plugin = palisade_runtime::manifest::embed(&empty, &manifest).unwrap();
+        let mut content = Content::default();
+        content.add("plugins/telnet.wasm", plugin).unwrap();
+        let text = format!(
+            "vendor = \"acme\"\nname = \"guard\"\nversion = \"{version}\"\ndescription = \"Test\"\n\
+             licence = \"Apache-2.0\"\nrequirements = [\"IOT-2.3c\"]\n{extra}"
+        );
+        let source = palisade_pack::PackSource::parse(&text).unwrap();
+        Pack::build(&source, content).unwrap()
+    };
+    let old = version("1.0.0", "");
+    let new = version(
+        "2.0.0",
+        "[settings.telnet]\nport = 2323\nnames = [\"a\", \"b\"]\n",
+    );
+    let difference = Difference::between(&old, &new);
+    let shown: Vec<String> = difference.changes.iter().map(ToString::to_string).collect();
+    for wanted in [
+        "~ setting port of plugin telnet: 23 -> 2323",
+        "~ setting names of plugin telnet: [\"a\"] -> [\"a\", \"b\"]",
+    ] {
+        assert!(shown.iter().any(|line| line == wanted), "{shown:#?}");
+    }
 }
 
 /// How long it takes is printed, and judged by whoever reads it: `--nocapture`.

@@ -10,11 +10,11 @@ use palisade_events::Column;
 use palisade_runtime::manifest::{Manifest, Subscription, TableKind};
 use palisade_runtime::{Capabilities, DatasetEntry, Fired, Hit, LogLevel, Refusal, View};
 
-use crate::datasets::{Dataset, Scratch};
-use crate::partition::PartitionKey;
 use crate::predicates::Membership;
-use crate::state::{Holds, PartitionedBy, Rows, Span, TableSpec, Tables};
-use crate::timers::Timers;
+use palisade_state::datasets::{Dataset, Scratch};
+use palisade_state::partition::PartitionKey;
+use palisade_state::timers::Timers;
+use palisade_state::{Holds, PartitionedBy, Rows, Span, TableSpec, Tables};
 
 use log::Log;
 pub use log::LogSink;

@@ -1,20 +1,19 @@
 //! How a run is set up, and why it may end early.
 
 use std::num::NonZeroU64;
-use std::sync::Arc;
 use std::time::Duration;
 
 use palisade_events::{BatchError, MAX_ROWS, MAX_SLOT};
 
+use super::clock::Clock;
 use super::failure::OnFault;
 use super::graph::MAX_LEVELS;
 use super::stop::Stop;
 use super::workers::WorkerError;
-use crate::capture::ReadLimits;
-use crate::enrich::{EnrichError, Networks};
-use crate::flow::{FlowConfig, FragmentConfig, ReassemblyConfig};
-use crate::partition::PartitionKey;
-use crate::sources::{DeadLetters, Limits};
+use palisade_capture::ReadLimits;
+use palisade_capture::flow::{FlowConfig, FragmentConfig, ReassemblyConfig};
+use palisade_sources::{DeadLetters, Limits};
+use palisade_state::partition::PartitionKey;
 
 /// The most worker threads.
 pub const MAX_WORKERS: usize = 256;
@@ -25,11 +24,13 @@ pub(crate) const MAX_INPUT_SLOT: u16 = MAX_SLOT - MAX_LEVELS as u16;
 /// How a run is set up.
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
-    /// Worker threads; what comes out does not depend on it.
+    /// Worker threads; what comes out does not depend on it, save where limits are reached that are
+    /// counted and told (see `engine`).
     pub workers: usize,
-    /// The most rows of a batch, 1 to 1,024; what comes out does not depend on it.
+    /// The most rows of a batch, 1 to 1,024; what comes out depends on it as little as on `workers`.
     pub batch_rows: usize,
-    /// The most packets or events of an epoch; what comes out does not depend on it.
+    /// The most packets or events of an epoch; what comes out depends on it as little as on
+    /// `workers`.
     pub epoch: usize,
     /// Bytes that the host may take; see [`Memory`](crate::memory::Memory) for who gets what,
     /// and for what `None` stands for.
@@ -38,8 +39,8 @@ pub struct EngineConfig {
     pub lateness: Duration,
     /// How far ahead of the clock an event's time may lie.
     pub max_skew: Duration,
-    /// The clock at the start of the run, in nanoseconds; `None`: every time is believed.
-    pub now: Option<u64>,
+    /// What an event's time is held against.
+    pub clock: Clock,
     /// Where the watermark goes to at the end, in nanoseconds, if that is later.
     pub until: Option<u64>,
     /// A new instance of detectors and policies for every call: for tests, which must see the
@@ -55,8 +56,6 @@ pub struct EngineConfig {
     pub read: ReadLimits,
     /// Limits on reading everything else.
     pub limits: Limits,
-    /// Who owns which network; events and flows get owner and direction from it.
-    pub networks: Option<Arc<Networks>>,
     /// Takes records that are not understood.
     pub dead_letters: DeadLetters,
     /// What becomes of a plugin that faults.
@@ -74,7 +73,7 @@ impl Default for EngineConfig {
             memory: None,
             lateness: Duration::from_secs(10),
             max_skew: Duration::from_secs(300),
-            now: None,
+            clock: Clock::default(),
             until: None,
             fresh: false,
             partition_key: PartitionKey::default(),
@@ -93,7 +92,6 @@ impl Default for EngineConfig {
             },
             read: ReadLimits::default(),
             limits: Limits::default(),
-            networks: None,
             dead_letters: DeadLetters::none(),
             on_fault: OnFault::default(),
             stop: Stop::default(),
@@ -113,12 +111,15 @@ pub enum EngineError {
     /// A batch could not be made.
     #[error("{0}; this is a defect of Palisade, please report it")]
     Batch(#[from] BatchError),
-    /// Owners could not be filled in.
-    #[error("{0}; this is a defect of Palisade, please report it")]
-    Enrich(#[from] EnrichError),
-    /// There are more inputs than event references can tell apart.
-    #[error("more than {MAX_INPUT_SLOT} inputs in one run; run Palisade several times")]
-    Inputs,
+    /// A capture was to be read as a log.
+    #[error("input `{0}` is a capture and no log; this is a defect of Palisade, please report it")]
+    Capture(String),
+    /// There are more sources than event references can tell apart.
+    #[error(
+        "more than {MAX_INPUT_SLOT} sources; give inputs that belong together, as rotated files \
+         do, one name with --source"
+    )]
+    Sources,
     /// A thread that reads an input could not be started.
     #[error("cannot start a thread to read an input: {0}")]
     Reader(std::io::Error),

@@ -13,7 +13,7 @@ use super::failure::{Consequence, OnFault};
 use super::output::{Notice, Output, TOLD_DATAGRAMS};
 use super::parse::ParseOutput;
 use super::place::{Cause, Place, Rank};
-use super::route::{Placed, Routed};
+use super::route::{Placed, Routed, Tick};
 use super::run::Engine;
 
 /// Something that a plugin said, or that befell it.
@@ -71,10 +71,11 @@ impl Engine {
     /// Begins to evaluate an epoch, once the one before is done, and puts that out.
     pub(super) fn begin(
         &mut self,
-        routed: Routed,
+        batches: Vec<Batch>,
+        ticks: Vec<Tick>,
         out: &mut dyn Output,
     ) -> Result<(), EngineError> {
-        let routed = Arc::new(routed);
+        let routed = Arc::new(self.routed(batches, ticks));
         let outputs = self.workers.collect()?;
         let unfinished = |outputs: &Vec<EvaluateOutput>| outputs.iter().any(|o| o.unfinished);
         if self.top > 1 || outputs.as_ref().is_some_and(unfinished) {
@@ -92,7 +93,10 @@ impl Engine {
     }
 
     /// Waits for the epoch that is being evaluated, if there is one, and puts it out.
-    pub(super) fn collect(&mut self, out: &mut dyn Output) -> Result<(), EngineError> {
+    ///
+    /// # Errors
+    /// When the engine cannot go on.
+    pub fn collect(&mut self, out: &mut dyn Output) -> Result<(), EngineError> {
         let outputs = self.workers.collect()?;
         self.conclude(outputs, out)
     }
@@ -166,7 +170,7 @@ impl Engine {
         outputs: Vec<EvaluateOutput>,
         said: &mut Gathered,
     ) -> Result<Vec<Placed>, EngineError> {
-        let parsers = self.parsers.len();
+        let parsers = self.generation.parsers.len();
         let mut drafts = Vec::new();
         for output in outputs {
             let costs = self.summary.plugins[parsers..].iter_mut();
@@ -212,7 +216,7 @@ impl Engine {
 
     fn put(&mut self, plugin: usize, said: Said, out: &mut dyn Output) -> Result<(), EngineError> {
         let name = || {
-            self.summary.plugins[self.parsers.len() + plugin]
+            self.summary.plugins[self.generation.parsers.len() + plugin]
                 .title
                 .clone()
         };
@@ -223,7 +227,12 @@ impl Engine {
                 Arc::make_mut(&mut poison.fault).plugin = name();
                 out.poison(&name(), &poison);
                 let time = poison.batch.times().get(poison.row).copied();
-                self.faulted(self.parsers.len() + plugin, time, &poison.fault, out)?;
+                self.faulted(
+                    self.generation.parsers.len() + plugin,
+                    time,
+                    &poison.fault,
+                    out,
+                )?;
             }
             Said::Fault(mut fault) => {
                 self.summary.faults += 1;
@@ -233,7 +242,7 @@ impl Engine {
                     problem: fault.to_string(),
                     backtrace: fault.backtrace.clone(),
                 });
-                self.faulted(self.parsers.len() + plugin, None, &fault, out)?;
+                self.faulted(self.generation.parsers.len() + plugin, None, &fault, out)?;
             }
             Said::Left(left) => out.left_out(&name(), &left),
             Said::TooDeep(rule) => {
@@ -254,7 +263,7 @@ impl Engine {
             }
             Said::Finding(finding) => {
                 self.summary.findings += 1;
-                self.summary.plugins[self.parsers.len() + plugin].yielded += 1;
+                self.summary.plugins[self.generation.parsers.len() + plugin].yielded += 1;
                 out.finding(*finding);
             }
         }
@@ -271,9 +280,10 @@ impl Engine {
         out: &mut dyn Output,
     ) -> Result<(), EngineError> {
         let time = time.unwrap_or_else(|| self.watermark.latest());
-        let evaluated = plugin.checked_sub(self.parsers.len());
+        let evaluated = plugin.checked_sub(self.generation.parsers.len());
         // A policy fails closed, fault by fault; out of the way, it would deny nothing.
-        if evaluated.is_some_and(|at| self.plugins[at].manifest().world == World::Policy)
+        if evaluated
+            .is_some_and(|at| self.generation.plugins[at].plugin.manifest().world == World::Policy)
             && self.config.on_fault != OnFault::Stop
         {
             return Ok(());
@@ -320,7 +330,7 @@ impl Engine {
             .sum::<u64>();
         for failure in failures {
             let parser = self.summary.plugins[failure.parser].title.clone();
-            let (flow, problem) = (failure.flow, failure.message.clone());
+            let (flow, problem) = (failure.flow.id, failure.message.clone());
             if failure.ends {
                 self.summary.unparsed += 1;
                 out.notice(Notice::Unparsed {

@@ -4,20 +4,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use palisade_events::{Batch, Judgement, Verdict};
+use palisade_events::{Batch, Judgement, Panicked, Verdict, contain};
 use palisade_runtime::manifest::{OptionalExport, Role, World};
-use palisade_runtime::{Effects, Fault, Fired, Panicked, Plugin, View, contain};
+use palisade_runtime::{Effects, Fault, Fired, View};
 
 use super::defect::{self, Spot};
 use super::draft::{Draft, Occasion, attribution, draft};
+use super::generation::{Generation, Member};
 use super::graph::MAX_LEVELS;
 use super::isolate::Budget;
 use super::place::{Cause, Place, Rank, TimerCause};
-use super::route::{Routed, Shown, Tick};
+use super::route::{Placement, Routed, Shown, Tick};
 use super::seat::{Cost, Provide, Seat};
 use super::stop::Stop;
 use super::turns::{Turn, Turns};
-use crate::partition::PartitionKey;
+use palisade_state::partition::PartitionKey;
 
 /// Bytes that anything that is said takes until it is put out, beside what it holds.
 const HELD: usize = 512;
@@ -106,15 +107,16 @@ impl EvaluateWorker {
         share: (usize, usize),
         key: PartitionKey,
         terms: Terms,
-        plugins: &[Arc<Plugin>],
+        generation: &Generation,
         provide: &Provide,
     ) -> EvaluateWorker {
-        let seat = |(index, plugin): (usize, &Arc<Plugin>)| {
-            let policy = plugin.manifest().world == World::Policy;
+        let seat = |(member, placement): (&Member, &Placement)| {
+            let policy = member.plugin.manifest().world == World::Policy;
             let most = if policy { terms.judgements } else { u64::MAX };
-            Seat::new(Arc::clone(plugin), index, Arc::clone(provide), most)
+            Seat::new(member.clone(), *placement, Arc::clone(provide), most)
         };
-        let seats = plugins.iter().enumerate().map(seat).collect();
+        let seats = generation.plugins.iter().zip(&generation.placements);
+        let seats = seats.map(seat).collect();
         EvaluateWorker {
             share,
             key,
@@ -143,17 +145,17 @@ impl EvaluateWorker {
                 None => {
                     seat.allowance.begin(routed.epoch());
                     let began = Instant::now();
-                    let (plugin, placement) = (Arc::clone(&seat.plugin), seat.placement);
+                    let (plugin, placement) = (Arc::clone(seat.plugin()), seat.placement);
                     let (key, share) = (self.key, self.share);
                     let turns = contain(|| {
                         defect::here(Spot::Turns, &plugin.manifest().name);
                         routed.turns(index, plugin.manifest(), placement, key, share)
                     });
                     out.routing += began.elapsed();
-                    (turns, Budget::new(seat.plugin.limits().call_time))
+                    (turns, Budget::new(seat.plugin().limits().call_time))
                 }
             };
-            let policy = seat.plugin.manifest().world == World::Policy;
+            let policy = seat.plugin().manifest().world == World::Policy;
             let (mut turns, panicked) = match turns {
                 Ok(turns) => (turns, None),
                 // It would not be asked, and nobody would deny in its stead.
@@ -188,7 +190,7 @@ impl EvaluateWorker {
                 }
                 let (place, before) = (turn.place(), call.out.bytes);
                 let taken = contain(|| {
-                    defect::here(Spot::Turn, &call.seat.plugin.manifest().name);
+                    defect::here(Spot::Turn, &call.seat.plugin().manifest().name);
                     match turn {
                         Turn::Show(shown) => call.show(&shown),
                         Turn::Watermark(tick) => call.fire(tick),
@@ -230,14 +232,14 @@ impl Call<'_> {
     /// Shows rows to the export that the subscription is for.
     fn show(&mut self, shown: &Shown) {
         self.place = shown.place(0);
-        match self.seat.plugin.manifest().subscriptions[shown.subscription].role {
+        match self.seat.plugin().manifest().subscriptions[shown.subscription].role {
             Role::Decide => {
                 for row in 0..shown.view.len() {
                     let asked = shown.slice(row, row + 1);
                     let (batch, at) = (asked.view.batch().clone(), asked.view.batch_row(0));
                     self.out.requests.push((asked.place(0), batch, at));
                     if let Err(panicked) = contain(|| self.decide(&asked)) {
-                        let name = &self.seat.plugin.manifest().name;
+                        let name = &self.seat.plugin().manifest().name;
                         let fault = Fault::of_panic(name, "decide", &panicked);
                         self.deny(&asked, &fault.to_string());
                         self.poison(&asked, 0, &Arc::new(fault));
@@ -296,7 +298,7 @@ impl Call<'_> {
     /// Denies a request that the policy could not judge.
     fn deny(&mut self, shown: &Shown, reason: &str) {
         let judgement = Judgement {
-            by: attribution(&self.seat.plugin, ""),
+            by: attribution(self.seat.plugin(), ""),
             verdict: Verdict::Deny,
             reason: format!("the policy could not decide: {reason}"),
             obligations: Vec::new(),
@@ -309,7 +311,7 @@ impl Call<'_> {
     /// The host has panicked outside of a call, at this place: what was to come of it is lost,
     /// and what follows is shown all the same.
     fn broke(&mut self, place: Place, panicked: &Panicked) {
-        let name = &self.seat.plugin.manifest().name;
+        let name = &self.seat.plugin().manifest().name;
         let fault = Fault::of_panic(name, "evaluate", panicked);
         let rank = self.rank(place, &Cause::Row(0));
         self.fault(rank, Arc::new(fault));
@@ -326,7 +328,12 @@ impl Call<'_> {
             }
         };
         // What has no use for timers may have tables.
-        if !self.seat.plugin.manifest().exports(OptionalExport::OnTimer) {
+        if !self
+            .seat
+            .plugin()
+            .manifest()
+            .exports(OptionalExport::OnTimer)
+        {
             return;
         }
         for (tenant, fired) in due.into_iter().rev() {
@@ -482,7 +489,7 @@ impl Call<'_> {
     pub(crate) fn take(&mut self, effects: Effects, occasion: &Occasion<'_>, cause: &Cause) {
         self.out.bytes += effects.bytes;
         for filed in effects.filed {
-            let (place, draft) = draft(&self.seat.plugin, filed, occasion);
+            let (place, draft) = draft(self.seat.plugin(), filed, occasion);
             let labels = draft.traits.size();
             self.seat.allowance.gave("evaluate", labels as u64);
             self.out.bytes += labels;

@@ -1,9 +1,6 @@
 //! Which plugins build on the findings of which others.
 
-use std::sync::Arc;
-
 use palisade_events::{FieldId, Kind};
-use palisade_runtime::Plugin;
 use palisade_runtime::manifest::{Manifest, Predicate, Test, Value, World};
 
 use super::config::EngineError;
@@ -17,12 +14,7 @@ pub(crate) const MAX_LEVELS: u8 = 16;
 ///
 /// # Errors
 /// When plugins build on each other in a circle, or more than 16 one on another.
-pub(crate) fn levels(plugins: &[Arc<Plugin>]) -> Result<Vec<u8>, EngineError> {
-    let manifests: Vec<&Manifest> = plugins.iter().map(|p| &**p.manifest()).collect();
-    of_manifests(&manifests)
-}
-
-fn of_manifests(manifests: &[&Manifest]) -> Result<Vec<u8>, EngineError> {
+pub(crate) fn levels(manifests: &[&Manifest]) -> Result<Vec<u8>, EngineError> {
     let rests_on: Vec<Vec<usize>> = manifests
         .iter()
         .map(|reader| {
@@ -158,7 +150,7 @@ mod tests {
 
     fn levels_of(plugins: &[Manifest]) -> Result<Vec<u8>, String> {
         let manifests: Vec<&Manifest> = plugins.iter().collect();
-        of_manifests(&manifests).map_err(|error| error.to_string())
+        levels(&manifests).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -6,10 +6,12 @@ use palisade_events::table::FlowContext;
 use palisade_events::{Endpoint, FlowId, FlowPhase, IpAddress, Transport};
 use palisade_runtime::ChunkDirection;
 
-use super::piece::{Order, Piece, Pieces};
-use crate::enrich::{Networks, Place};
-use crate::flow::{Chunk, Direction, FlowInfo, FlowSink, FlowUpdate, Phase, TransportKind};
-use crate::partition::PartitionKey;
+use super::piece::{Order, Piece, Pieces, SourceFlow};
+use palisade_capture::flow::{
+    Chunk, Direction, FlowInfo, FlowSink, FlowUpdate, Phase, TransportKind,
+};
+use palisade_sources::enrich::{Networks, Place};
+use palisade_state::partition::PartitionKey;
 
 /// News of a flow, with its place in the input; becomes a `network.flow` event.
 #[derive(Clone, Debug)]
@@ -48,6 +50,8 @@ pub(crate) struct FlowState {
 
 /// Collects an epoch of packets.
 pub(crate) struct Ingest<'a> {
+    /// Slot of the source.
+    slot: u16,
     /// Tells owner and direction of flows.
     networks: Option<&'a Networks>,
     /// News of flows, in the order of the input.
@@ -68,14 +72,16 @@ pub(crate) struct Ingest<'a> {
 const NEWS: usize = 768;
 
 impl<'a> Ingest<'a> {
-    /// Collects into these lists, one for each worker.
+    /// Collects what a source says into these lists, one for each worker.
     pub(crate) fn new(
+        slot: u16,
         pieces: Vec<Pieces>,
         parsing: bool,
         key: PartitionKey,
         networks: Option<&'a Networks>,
     ) -> Self {
         Ingest {
+            slot,
             networks,
             news: Vec::new(),
             pieces,
@@ -90,6 +96,13 @@ impl<'a> Ingest<'a> {
     /// Bytes that it holds.
     pub(crate) fn held(&self) -> usize {
         self.held
+    }
+
+    fn of_source(&self, id: u64) -> SourceFlow {
+        SourceFlow {
+            slot: self.slot,
+            id,
+        }
     }
 
     fn order(&mut self, packet: u64) -> Order {
@@ -141,7 +154,7 @@ impl FlowSink for Ingest<'_> {
         if let (Phase::End, Some(worker)) = (update.phase, state.worker) {
             let order = self.order(update.packet);
             let piece = Piece {
-                flow: info.id,
+                flow: self.of_source(info.id),
                 order,
                 time: update.time,
                 direction: ChunkDirection::ToServer,
@@ -171,7 +184,7 @@ impl FlowSink for Ingest<'_> {
             }
         };
         let piece = Piece {
-            flow: flow.id,
+            flow: self.of_source(flow.id),
             order,
             time: chunk.time,
             direction: match chunk.direction {
@@ -194,7 +207,7 @@ impl FlowSink for Ingest<'_> {
 /// What a flow's packets and the networks say of it.
 fn context_of(info: &FlowInfo, networks: Option<&Networks>) -> FlowContext {
     let resolved = networks.map(|networks| {
-        let place = |e: &crate::flow::Endpoint| Place {
+        let place = |e: &palisade_capture::flow::Endpoint| Place {
             ip: IpAddress(e.address.0),
             vlan: info.vlans.iter().last(),
             mac: None,
@@ -202,7 +215,7 @@ fn context_of(info: &FlowInfo, networks: Option<&Networks>) -> FlowContext {
         networks.resolve(&place(&info.src), &place(&info.dst))
     });
     let resolved = resolved.unwrap_or_default();
-    let endpoint = |e: &crate::flow::Endpoint| Endpoint {
+    let endpoint = |e: &palisade_capture::flow::Endpoint| Endpoint {
         ip: IpAddress(e.address.0),
         port: e.port,
         ..Endpoint::default()

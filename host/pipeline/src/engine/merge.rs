@@ -16,7 +16,7 @@ use super::piece::Order;
 #[derive(Clone, Debug)]
 pub(crate) struct Protocol {
     /// Becomes `app-proto`.
-    pub name: String,
+    pub name: Arc<str>,
     /// Becomes `encrypted`.
     pub encrypted: Option<bool>,
 }
@@ -24,14 +24,12 @@ pub(crate) struct Protocol {
 /// What is remembered of a flow from its start to its end.
 struct Known {
     news: FlowNews,
-    /// Which protocol, and since where in the input.
-    protocol: Option<(usize, Order)>,
+    protocol: Option<Protocol>,
 }
 
 /// Puts together what the stages of one source yield.
 pub(crate) struct Merge {
     source: Arc<Source>,
-    protocols: Arc<[Protocol]>,
     flows: HashMap<u64, Known>,
     /// News, and what was recognised, that come after what is not parsed yet.
     waiting: Vec<FlowNews>,
@@ -50,16 +48,20 @@ enum Item {
 
 impl Merge {
     /// Merges for one source, into batches of at most so many rows.
-    pub(crate) fn new(source: Arc<Source>, protocols: Arc<[Protocol]>, batch_rows: usize) -> Merge {
+    pub(crate) fn new(source: Arc<Source>, batch_rows: usize) -> Merge {
         Merge {
             source,
-            protocols,
             flows: HashMap::new(),
             waiting: Vec::new(),
             waiting_recognised: Vec::new(),
             next_seq: 0,
             batch_rows,
         }
+    }
+
+    /// The number of the next event.
+    pub(crate) fn next_seq(&self) -> u64 {
+        self.next_seq
     }
 
     /// Whether batches that are numbered already can be taken as they are: their numbers go on
@@ -74,7 +76,7 @@ impl Merge {
     }
 
     /// The source's batches of one epoch, or of a part of it, by the sequence number of their
-    /// first event. Where pieces are left to be parsed, news that come after the first of them
+    /// first event; `protocols` are those of the parsers by position. Where pieces are left to be parsed, news that come after the first of them
     /// wait for them.
     ///
     /// # Errors
@@ -83,6 +85,7 @@ impl Merge {
         &mut self,
         news: Vec<FlowNews>,
         parsed: Vec<ParseOutput>,
+        protocols: &[Protocol],
     ) -> Result<Vec<Batch>, BatchError> {
         let rest = parsed.iter().filter_map(|output| output.rest).min();
         let mut waited = std::mem::take(&mut self.waiting);
@@ -137,14 +140,14 @@ impl Merge {
         );
         // Stable: rows of one piece stay as their parser put them.
         items.sort_by_key(|(order, class, _)| (*order, *class));
-        self.build(&items, &news, &recognised, &tables)
+        self.build(&items, &news, (&recognised, protocols), &tables)
     }
 
     fn build(
         &mut self,
         items: &[(Order, u8, Item)],
         news: &[FlowNews],
-        recognised: &[Recognised],
+        (recognised, protocols): (&[Recognised], &[Protocol]),
         tables: &[Segment],
     ) -> Result<Vec<Batch>, BatchError> {
         let mut out = Vec::new();
@@ -169,7 +172,7 @@ impl Merge {
                 Item::News(i) => self.news(&news[*i as usize]),
                 Item::Recognised(i) => {
                     let recognised = &recognised[*i as usize];
-                    match self.recognised(recognised, *order) {
+                    match self.recognised(recognised, *order, protocols) {
                         Some(event) => event,
                         None => continue,
                     }
@@ -225,17 +228,22 @@ impl Merge {
                 .flows
                 .remove(&news.flow)
                 .and_then(|known| known.protocol),
-            _ => self.flows.get(&news.flow).and_then(|known| known.protocol),
+            _ => self
+                .flows
+                .get(&news.flow)
+                .and_then(|known| known.protocol.clone()),
         };
-        (
-            news.time,
-            self.event(news, protocol.map(|(parser, _)| parser)),
-        )
+        (news.time, event(news, protocol.as_ref()))
     }
 
-    fn recognised(&mut self, recognised: &Recognised, order: Order) -> Option<(u64, NetworkFlow)> {
-        let known = self.flows.get_mut(&recognised.flow)?;
-        known.protocol = Some((recognised.parser, order));
+    fn recognised(
+        &mut self,
+        recognised: &Recognised,
+        order: Order,
+        protocols: &[Protocol],
+    ) -> Option<(u64, NetworkFlow)> {
+        let known = self.flows.get_mut(&recognised.flow.id)?;
+        known.protocol = protocols.get(recognised.parser).cloned();
         let news = FlowNews {
             order,
             phase: FlowPhase::Recognised,
@@ -247,31 +255,31 @@ impl Merge {
             syn_only: 0,
             ..known.news.clone()
         };
-        Some((recognised.time, self.event(&news, Some(recognised.parser))))
+        Some((recognised.time, event(&news, known.protocol.as_ref())))
     }
+}
 
-    fn event(&self, news: &FlowNews, parser: Option<usize>) -> NetworkFlow {
-        let context = &news.context;
-        let protocol = parser.and_then(|parser| self.protocols.get(parser));
-        NetworkFlow {
-            owner: context.owner.clone(),
-            src: context.src.clone(),
-            dst: context.dst.clone(),
-            flow: context.flow.clone(),
-            phase: news.phase,
-            transport: context.transport,
-            direction: context.direction,
-            app_proto: protocol.map(|p| p.name.clone()),
-            encrypted: protocol.and_then(|p| p.encrypted),
-            started: Timestamp(news.started),
-            ended: Timestamp(news.ended),
-            pkts_out: news.packets[0],
-            pkts_in: news.packets[1],
-            bytes_out: news.bytes[0],
-            bytes_in: news.bytes[1],
-            syn_only_pkts: news.syn_only,
-            first_bytes: palisade_events::Bytes(news.first_bytes.clone()),
-        }
+/// The event that news of a flow become.
+fn event(news: &FlowNews, protocol: Option<&Protocol>) -> NetworkFlow {
+    let context = &news.context;
+    NetworkFlow {
+        owner: context.owner.clone(),
+        src: context.src.clone(),
+        dst: context.dst.clone(),
+        flow: context.flow.clone(),
+        phase: news.phase,
+        transport: context.transport,
+        direction: context.direction,
+        app_proto: protocol.map(|p| p.name.to_string()),
+        encrypted: protocol.and_then(|p| p.encrypted),
+        started: Timestamp(news.started),
+        ended: Timestamp(news.ended),
+        pkts_out: news.packets[0],
+        pkts_in: news.packets[1],
+        bytes_out: news.bytes[0],
+        bytes_in: news.bytes[1],
+        syn_only_pkts: news.syn_only,
+        first_bytes: palisade_events::Bytes(news.first_bytes.clone()),
     }
 }
 

@@ -1,6 +1,8 @@
-//! The engine: takes inputs through parsers, detectors and policies.
+//! The engine: takes what sources say through parsers, detectors and policies.
 //!
-//! Input is cut into epochs. Of an epoch, flows are parsed on the worker that their id chooses;
+//! A [`Feed`] reads an input into epochs, each of one source, and [`Engine::step`] takes an epoch
+//! through the plugins of a [`Generation`]. [`Engine::read`] does both for one input after
+//! another. Of an epoch, flows are parsed on the worker that their id chooses;
 //! what the parsers return is merged with the news of flows by packet number and numbered;
 //! batches of one kind are shown to detectors and policies, on all workers; what these say is
 //! sorted by the event that it is about (see `place`). While an epoch is being evaluated the
@@ -9,8 +11,8 @@
 //!
 //! An epoch ends early where what was read of it takes much memory, which does not show either.
 //! What a plugin may use of an epoch (see `allowance`) is limited, and where plugins say more
-//! of one than may be held it is cut: beyond those limits, which are there for attacks, both
-//! show. `crate::memory` says how much everything may take.
+//! of one than may be held it is cut, and sessions of parsers end early for want of places: beyond
+//! those limits, which are there for attacks, both show; `host/README.md` lists them. `crate::memory` says how much everything may take.
 //!
 //! Findings are events too. Plugins have levels: those that are shown findings of others stand
 //! above them (see `graph`), and an epoch passes through the levels one after another. Where
@@ -22,15 +24,17 @@
 )]
 
 mod allowance;
-mod capture_run;
+mod clock;
 mod config;
 mod defect;
 mod deliver;
 mod draft;
+mod drive;
 mod evaluate;
-mod event_run;
 mod failure;
+mod feed;
 mod findings;
+mod generation;
 mod graph;
 mod ingest;
 mod isolate;
@@ -43,6 +47,7 @@ mod recorded_flows;
 mod route;
 mod run;
 mod seat;
+mod step;
 mod stop;
 mod summary;
 #[cfg(test)]
@@ -52,9 +57,12 @@ mod turns;
 mod watermark;
 mod workers;
 
+pub use clock::Clock;
 pub use config::{EngineConfig, EngineError, MAX_WORKERS};
 pub use evaluate::{Left, Poison};
 pub use failure::OnFault;
+pub use feed::{Epoch, Feed, Intake, LogFeed, Progress, Terms};
+pub use generation::{Generation, PluginKey};
 pub use output::{Notice, Output, TOLD_DATAGRAMS};
 pub use parse::ParseCost;
 pub use run::Engine;

@@ -10,7 +10,7 @@ use palisade_runtime::ChunkDirection;
 /// nor the size of batches shows in the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub(crate) struct Order {
-    /// Number of the packet or record, from 0, over all inputs of the run.
+    /// Number of the packet or record, from 0, of its source.
     pub record: u64,
     /// Position among what that packet or record yields.
     pub part: u32,
@@ -23,11 +23,21 @@ impl Order {
     }
 }
 
+/// A flow of one source: two that watch the same wire see the same flow, and each has a session
+/// of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct SourceFlow {
+    /// Slot of the source.
+    pub slot: u16,
+    /// The flow's id, or of a recorded flow the number of its record.
+    pub id: u64,
+}
+
 /// A run of bytes of one direction of a flow, or the end of the flow.
 #[derive(Clone, Debug)]
 pub(crate) struct Piece {
     /// The flow.
-    pub flow: u64,
+    pub flow: SourceFlow,
     /// Where it stands in the input.
     pub order: Order,
     /// When it was captured, in nanoseconds since the epoch.

@@ -15,7 +15,7 @@ use palisade_runtime::ChunkDirection;
 
 use super::merge::Protocol;
 use super::parse::{ParseOutput, ParsedRows};
-use super::piece::{Order, Piece, Pieces};
+use super::piece::{Order, Piece, Pieces, SourceFlow};
 
 /// Whether the batch has recorded flows whose protocol is to be told.
 pub(crate) fn has_unknown(batch: &Batch) -> bool {
@@ -42,7 +42,10 @@ pub(crate) fn pieces(batches: &[Batch], lists: &mut [Pieces]) {
             };
             let seq = batch.seqs()[row];
             let piece = Piece {
-                flow: seq,
+                flow: SourceFlow {
+                    slot: batch.source().slot,
+                    id: seq,
+                },
                 order: Order {
                     record: seq,
                     part: 1,
@@ -92,7 +95,7 @@ pub(crate) fn rows(
 ) -> Result<Vec<ParsedRows>, BatchError> {
     let told: HashMap<u64, usize> = parsed
         .iter()
-        .flat_map(|output| output.recognised.iter().map(|r| (r.flow, r.parser)))
+        .flat_map(|output| output.recognised.iter().map(|r| (r.flow.id, r.parser)))
         .collect();
     let mut out = Vec::with_capacity(batches.len());
     for batch in batches {
@@ -126,7 +129,7 @@ fn with_protocols(
             .get(&envelope.seq)
             .and_then(|parser| protocols.get(*parser));
         if let (Body::NetworkFlow(flow), Some(protocol)) = (&mut body, protocol) {
-            flow.app_proto = Some(protocol.name.clone());
+            flow.app_proto = Some(protocol.name.to_string());
             flow.encrypted = flow.encrypted.or(protocol.encrypted);
         }
         let stamp = Stamp {

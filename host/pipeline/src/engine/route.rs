@@ -9,10 +9,13 @@ use palisade_runtime::manifest::{
     Capability, Manifest, OptionalExport, Ordering, Table, TableKind,
 };
 
+use palisade_sources::Kinds;
+
+use super::generation::Generation;
 use super::place::Place;
 use super::turns::Turns;
-use crate::partition::{PartitionKey, part_of};
-use crate::predicates::{Answers, Filters};
+use crate::predicates::Answers;
+use palisade_state::partition::{PartitionKey, part_of};
 
 /// Where a plugin's events are evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,20 +24,21 @@ pub(crate) enum Placement {
     Anywhere,
     /// Each row on the worker that its partition fields choose.
     Partitioned,
-    /// All on one worker: it has state that no field divides.
-    One(usize),
+    /// All on one worker, chosen by this number: it has state that no field divides, or timers.
+    One(u64),
 }
 
 impl Placement {
-    /// The placement of the plugin at this position.
-    pub(crate) fn of(manifest: &Manifest, index: usize) -> Placement {
+    /// The placement of a plugin; `home` chooses its worker if it needs to have one, and is the
+    /// same whichever other plugins there are.
+    pub(crate) fn of(manifest: &Manifest, home: u64) -> Placement {
         let remembers = manifest.asks_for(Capability::State)
             || manifest.asks_for(Capability::Timers)
             || manifest.exports(OptionalExport::Observe);
         if !remembers {
             Placement::Anywhere
         } else if manifest.one_shard_only() {
-            Placement::One(index)
+            Placement::One(home)
         } else {
             Placement::Partitioned
         }
@@ -84,15 +88,16 @@ pub(crate) struct Routed {
     /// Which epoch it is a part of.
     epoch: u64,
     level: u8,
+    generation: Arc<Generation>,
     /// Of each plugin; 0: it is shown nothing.
     levels: Arc<[u8]>,
     batches: Vec<Placed>,
-    /// For each plugin and subscription the filter.
-    filters: Arc<Filters>,
+    /// The kinds of the batches.
+    kinds: Kinds,
     /// For each batch what filters share.
     answers: Vec<Answers>,
-    /// For each plugin of the level, subscription and batch the rows that pass.
-    selections: Vec<Vec<Vec<OnceLock<Selection>>>>,
+    /// For each batch and subscription to its kind the rows that pass.
+    selections: Vec<Box<[OnceLock<Selection>]>>,
     ticks: Vec<Tick>,
 }
 
@@ -150,31 +155,26 @@ impl Routed {
     pub(crate) fn new(
         epoch: u64,
         level: u8,
-        levels: &Arc<[u8]>,
+        (generation, levels): (&Arc<Generation>, &Arc<[u8]>),
         batches: Vec<Placed>,
-        filters: Arc<Filters>,
         ticks: Vec<Tick>,
     ) -> Routed {
-        let selections = filters
-            .iter()
-            .zip(levels.iter())
-            .map(|(subscriptions, of)| {
-                if *of != level {
-                    return Vec::new();
-                }
-                let cells = || (0..batches.len()).map(|_| OnceLock::new()).collect();
-                subscriptions.iter().map(|_| cells()).collect()
-            })
-            .collect();
-        let answers = batches.iter().map(|_| filters.answers()).collect();
+        let cells = |placed: &Placed| {
+            let subscriptions = generation.subscriptions.of_kind(placed.batch.kind());
+            (0..subscriptions).map(|_| OnceLock::new()).collect()
+        };
         Routed {
             epoch,
             level,
             levels: Arc::clone(levels),
-            answers,
+            answers: batches
+                .iter()
+                .map(|_| generation.filters.answers())
+                .collect(),
+            selections: batches.iter().map(cells).collect(),
+            kinds: batches.iter().map(|placed| placed.batch.kind()).collect(),
             batches,
-            filters,
-            selections,
+            generation: Arc::clone(generation),
             ticks,
         }
     }
@@ -182,7 +182,6 @@ impl Routed {
     /// The same epoch for the next level, which is shown these findings as well; where it has
     /// been shown the epoch before (`more`), these findings alone.
     pub(crate) fn next(&self, findings: Vec<Placed>, more: bool) -> Routed {
-        let filters = Arc::clone(&self.filters);
         let (batches, ticks) = if more {
             (findings, Vec::new())
         } else {
@@ -190,7 +189,8 @@ impl Routed {
             (batches.collect(), self.ticks.clone())
         };
         let level = self.level + 1;
-        Routed::new(self.epoch, level, &self.levels, batches, filters, ticks)
+        let plugins = (&self.generation, &self.levels);
+        Routed::new(self.epoch, level, plugins, batches, ticks)
     }
 
     /// The number of the epoch.
@@ -203,9 +203,10 @@ impl Routed {
         self.level
     }
 
-    /// Whether it is the turn of the plugin at `index`.
+    /// Whether it is the turn of the plugin at `index`, and there may be something for it.
     pub(crate) fn is_for(&self, index: usize) -> bool {
         self.levels[index] == self.level
+            && (!self.ticks.is_empty() || self.generation.subscriptions.meets(index, self.kinds))
     }
 
     /// Whether there is nothing that a plugin could be shown.
@@ -214,8 +215,9 @@ impl Routed {
     }
 
     fn selection(&self, plugin: usize, subscription: usize, batch: usize) -> &Selection {
-        self.selections[plugin][subscription][batch].get_or_init(|| {
-            let filter = &self.filters[plugin][subscription];
+        let place = self.generation.subscriptions.place(plugin, subscription);
+        self.selections[batch][place].get_or_init(|| {
+            let filter = &self.generation.filters[plugin][subscription];
             let rows = filter.select(&self.batches[batch].batch, &self.answers[batch]);
             match rows {
                 None => Selection::All,
@@ -236,7 +238,7 @@ impl Routed {
         share @ (worker, workers): (usize, usize),
     ) -> Turns {
         if let Placement::One(home) = placement
-            && home % workers != worker
+            && home % workers as u64 != worker as u64
         {
             return Turns::of(Vec::new());
         }

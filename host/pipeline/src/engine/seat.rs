@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use palisade_runtime::{Capabilities, Effects, Fault, Fired, Instance, Peaks, Plugin, contain};
+use palisade_events::contain;
+use palisade_runtime::{Capabilities, Effects, Fault, Fired, Instance, Peaks, Plugin};
 
 use super::allowance::Allowance;
+use super::generation::Member;
 use super::route::Placement;
 
 /// What a plugin cost.
@@ -55,40 +57,43 @@ impl Cost {
     }
 }
 
-/// Makes the capabilities of the plugin at a position: anew, with nothing in them.
-pub(crate) type Provide = Arc<dyn Fn(usize) -> Box<dyn Capabilities> + Send + Sync>;
+/// Makes the capabilities of a plugin: anew, with nothing in them.
+pub(crate) type Provide = Arc<dyn Fn(&Member) -> Box<dyn Capabilities> + Send + Sync>;
 
-/// One plugin on one worker.
+/// One plugin on one worker: what it remembers, and its instance.
 pub(crate) struct Seat {
-    pub(crate) plugin: Arc<Plugin>,
+    pub(crate) member: Member,
     pub(crate) placement: Placement,
     pub(crate) allowance: Allowance,
+    /// State, timers, datasets and log; lent to the instance for each call.
+    capabilities: Box<dyn Capabilities>,
     instance: Option<Instance>,
-    /// State, timers and datasets while there is no instance to hold them.
-    capabilities: Option<Box<dyn Capabilities>>,
     /// Where others come from when those can no longer be trusted.
     provide: Provide,
-    index: usize,
     said: u64,
 }
 
 impl Seat {
     pub(crate) fn new(
-        plugin: Arc<Plugin>,
-        index: usize,
+        member: Member,
+        placement: Placement,
         provide: Provide,
         most_bytes: u64,
     ) -> Seat {
         Seat {
-            placement: Placement::of(plugin.manifest(), index),
-            allowance: Allowance::new(&plugin, most_bytes),
-            plugin,
+            placement,
+            allowance: Allowance::new(&member.plugin, most_bytes),
+            capabilities: provide(&member),
+            member,
             instance: None,
-            capabilities: Some(provide(index)),
             provide,
-            index,
             said: 0,
         }
+    }
+
+    /// The plugin.
+    pub(crate) fn plugin(&self) -> &Arc<Plugin> {
+        &self.member.plugin
     }
 
     /// Counts what the plugin says.
@@ -102,45 +107,38 @@ impl Seat {
     /// # Errors
     /// When the host panics over them; the plugin then has neither timers nor state.
     pub(crate) fn due(&mut self, watermark: u64) -> Result<Vec<(String, Vec<Fired>)>, Fault> {
-        let due = contain(|| match (&mut self.instance, &mut self.capabilities) {
-            (Some(instance), _) => instance.capabilities().fire(watermark),
-            (None, Some(capabilities)) => capabilities.fire(watermark),
-            (None, None) => Vec::new(),
-        });
-        due.map_err(|panicked| {
+        contain(|| self.capabilities.fire(watermark)).map_err(|panicked| {
             self.begin_anew();
-            let name = &self.plugin.manifest().name;
+            let name = &self.plugin().manifest().name;
             Fault::of_panic(name, "on-timer", &panicked).with_state_lost()
         })
     }
 
-    /// Makes everything that the plugin has on this worker anew.
-    fn begin_anew(&mut self) {
+    /// Throws the instance away.
+    fn drop_instance(&mut self) {
         let spent = self.instance.take();
         // What is dropped may be half written, and is of no use to anybody.
         let _ = contain(|| drop(spent));
-        self.capabilities = Some((self.provide)(self.index));
+    }
+
+    /// Makes everything that the plugin has on this worker anew.
+    fn begin_anew(&mut self) {
+        self.drop_instance();
+        let spent = std::mem::replace(&mut self.capabilities, (self.provide)(&self.member));
+        let _ = contain(|| drop(spent));
     }
 
     /// What the call that was undone last has logged stands, as it is not tried again.
     pub(crate) fn keep_log(&mut self) {
         // It writes nothing but its own books, and nothing is lost with them.
-        let _ = contain(|| match (&mut self.instance, &mut self.capabilities) {
-            (Some(instance), _) => instance.capabilities().keep_log(),
-            (None, Some(capabilities)) => capabilities.keep_log(),
-            (None, None) => {}
-        });
+        let _ = contain(|| self.capabilities.keep_log());
     }
 
     /// What remains after a fault: capabilities, if they can be trusted.
     fn after(&mut self, fault: &Fault) {
-        if fault.is_state_lost() {
-            self.begin_anew();
-        } else if let Some(instance) = self.instance.take() {
-            match contain(|| instance.into_capabilities()) {
-                Ok(capabilities) => self.capabilities = Some(capabilities),
-                Err(_) => self.begin_anew(),
-            }
+        match fault.is_state_lost() {
+            true => self.begin_anew(),
+            false => self.drop_instance(),
         }
     }
 
@@ -154,33 +152,27 @@ impl Seat {
         cost: &mut Cost,
         body: impl FnOnce(&mut Instance) -> Result<Option<Effects>, Fault>,
     ) -> Result<Option<Effects>, Fault> {
-        if fresh && let Some(instance) = self.instance.take() {
-            self.capabilities = Some(instance.into_capabilities());
+        if fresh {
+            self.instance = None;
         }
         let began = Instant::now();
         let before = self.instance.as_ref().map_or(0, Instance::fuel);
         let instance = match &mut self.instance {
             Some(instance) => instance,
-            None => {
-                // One of the two always holds them.
-                let capabilities = self.capabilities.take();
-                let capabilities = capabilities.unwrap_or_else(|| (self.provide)(self.index));
-                match self.plugin.instantiate(capabilities) {
-                    Ok(instance) => self.instance.insert(instance),
-                    Err((error, capabilities)) => {
-                        self.capabilities = Some(capabilities);
-                        cost.faulted_calls += 1;
-                        let fuel = self.plugin.limits().fuel;
-                        self.allowance.took("instantiate", began.elapsed(), fuel);
-                        let fault = error.into_fault(&self.plugin.manifest().name);
-                        self.after(&fault);
-                        return Err(fault);
-                    }
+            None => match self.member.plugin.instantiate(&mut self.capabilities) {
+                Ok(instance) => self.instance.insert(instance),
+                Err(error) => {
+                    cost.faulted_calls += 1;
+                    let fuel = self.plugin().limits().fuel;
+                    self.allowance.took("instantiate", began.elapsed(), fuel);
+                    let fault = error.into_fault(&self.plugin().manifest().name);
+                    self.after(&fault);
+                    return Err(fault);
                 }
-            }
+            },
         };
         let called = Instant::now();
-        let result = body(instance);
+        let result = body(&mut instance.with(&mut self.capabilities));
         let ended = Instant::now();
         cost.time += ended - called;
         cost.calls += 1;

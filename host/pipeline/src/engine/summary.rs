@@ -41,7 +41,7 @@ impl PluginSummary {
 /// What a run did.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
-    /// Which [partition key](crate::partition::PartitionKey::identity) the run had: what runs
+    /// Which [partition key](palisade_state::partition::PartitionKey::identity) the run had: what runs
     /// must have in common to be compared where state tables are full.
     pub partition_key: String,
     /// Packets of captures.
@@ -56,6 +56,8 @@ pub struct Summary {
     pub endless: u64,
     /// Inputs that could not be read to their end.
     pub broken_inputs: u64,
+    /// Inputs that were read to their end, and hold no packet and no record.
+    pub empty_inputs: u64,
     /// Bytes read.
     pub bytes: u64,
     /// Events by kind.

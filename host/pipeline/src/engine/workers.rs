@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use palisade_runtime::{Panicked, contain};
+use palisade_events::{Panicked, contain};
 
 use super::evaluate::{EvaluateOutput, EvaluateWorker};
 use super::parse::{ParseOutput, ParseWorker};
@@ -120,6 +120,11 @@ impl Workers {
         let mut lists = std::mem::take(&mut self.spare);
         lists.resize_with(self.len(), Pieces::default);
         lists
+    }
+
+    /// Takes back empty lists.
+    pub(crate) fn give_back(&mut self, pieces: Vec<Pieces>) {
+        self.spare = pieces;
     }
 
     /// Goes on with the pieces that are not parsed to the end, and waits for it.

@@ -21,7 +21,9 @@ use wasmtime::component::{Linker, LinkerInstance};
 
 use crate::call::HostState;
 use crate::manifest::{Capability, Manifest, World};
-use crate::{FaultCause, contain};
+use palisade_events::contain;
+
+use crate::FaultCause;
 
 /// The WIT package and its version, as import and export names have them.
 pub(crate) const PACKAGE: &str = "palisade:plugin";

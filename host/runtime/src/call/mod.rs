@@ -12,7 +12,7 @@ use palisade_events::{
 
 use crate::account::Account;
 use crate::bindings::types;
-use crate::capability::Capabilities;
+use crate::capability::{Capabilities, nothing};
 use crate::limits::{Limits, Usage};
 use crate::manifest::Manifest;
 use crate::{FaultCause, View};
@@ -74,6 +74,7 @@ pub(crate) struct HostState {
     digest: Digest,
     manifest: Arc<Manifest>,
     limits: Arc<Limits>,
+    /// What was lent for the call at hand; nothing between calls.
     capabilities: Box<dyn Capabilities>,
     /// One for each subscription.
     masks: Arc<[Mask]>,
@@ -103,7 +104,6 @@ impl HostState {
         manifest: Arc<Manifest>,
         limits: Arc<Limits>,
         masks: Arc<[Mask]>,
-        capabilities: Box<dyn Capabilities>,
         account: Arc<Account>,
     ) -> HostState {
         HostState {
@@ -111,7 +111,7 @@ impl HostState {
             digest,
             manifest,
             limits,
-            capabilities,
+            capabilities: nothing(),
             masks,
             call: None,
         }
@@ -164,8 +164,9 @@ impl HostState {
         self.capabilities.rollback()
     }
 
-    pub(crate) fn into_capabilities(self) -> Box<dyn Capabilities> {
-        self.capabilities
+    /// Takes what is lent, and gives back what was there before.
+    pub(crate) fn exchange(&mut self, capabilities: &mut Box<dyn Capabilities>) {
+        std::mem::swap(&mut self.capabilities, capabilities);
     }
 
     pub(crate) fn capabilities(&mut self) -> &mut dyn Capabilities {

@@ -83,6 +83,15 @@ mod tests {
         for end in 0..artifact.len() {
             assert!(Artifact::read(&artifact[..end]).is_err(), "{end}");
         }
+        // White space before it is as good, as long as all is no more than 4 MiB.
+        let padded = |length: usize| {
+            let head = &artifact[LENGTH..];
+            let mut bytes = (length as u64).to_le_bytes().to_vec();
+            bytes.resize(LENGTH + length - head.len(), b' ');
+            bytes.extend(head);
+            Artifact::read(&bytes).is_ok()
+        };
+        assert_eq!([4 << 20, (4 << 20) + 1].map(padded), [true, false]);
         let mut long = artifact;
         long[..LENGTH].copy_from_slice(&u64::MAX.to_le_bytes());
         assert!(Artifact::read(&long).is_err());

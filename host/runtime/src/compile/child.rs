@@ -12,8 +12,8 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 use super::{Artifact, CompileError, MAX_MESSAGE, ShapeLimits};
-use crate::text::plain_lines;
 use crate::{Limits, Mode};
+use palisade_events::plain_lines;
 
 /// Limits on one compilation.
 #[derive(Clone, Debug)]

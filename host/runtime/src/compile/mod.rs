@@ -20,8 +20,8 @@ pub(crate) use artifact::Artifact;
 use wasmtime::Engine;
 
 use crate::preflight::Edge;
-use crate::text::plain_lines;
 use crate::{Limits, Mode};
+use palisade_events::plain_lines;
 
 /// The most characters of a compiler's message, which may quote what the component says.
 const MAX_MESSAGE: usize = 4096;

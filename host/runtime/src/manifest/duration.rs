@@ -17,14 +17,15 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| format!("`{text}` is not a positive duration of at most 292 years"))
 }
 
-/// Reads `16MiB`, `4 KiB`, `1000`.
+/// Reads `16MiB`, `4 KiB` and other units of 1,024, `16MB` and other units of 1,000, and `1000`, which
+/// is bytes.
 ///
 /// # Errors
 /// When it is no such text.
 pub fn size(text: &str) -> Result<u64, String> {
     text.parse::<bytesize::ByteSize>()
         .map(|size| size.as_u64())
-        .map_err(|_| format!("`{text}` is not a size; write `64MiB` or `4KiB`"))
+        .map_err(|_| format!("`{text}` is not a size; write `64MiB`, `4KiB`, or a number of bytes"))
 }
 
 #[cfg(test)]

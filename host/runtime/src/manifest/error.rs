@@ -4,7 +4,7 @@
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
     /// Not TOML, an unknown key, a missing key or a value of the wrong type.
-    #[error("plugin.toml: {}", crate::text::plain_lines(&.0.to_string(), 4096))]
+    #[error("plugin.toml: {}", palisade_events::plain_lines(&.0.to_string(), 4096))]
     Syntax(#[from] toml::de::Error),
     /// A value that makes no sense.
     #[error("plugin.toml, {}{place}: {problem}", in_line(*.line))]
@@ -18,7 +18,7 @@ pub enum ManifestError {
     },
     /// The host has panicked over it.
     #[error("plugin.toml: the host panicked while it read it: {0}")]
-    Panicked(crate::Panicked),
+    Panicked(palisade_events::Panicked),
     /// The component carries no manifest.
     #[error(
         "the component has no `{}` section; build it with `palisade plugin build`",
@@ -41,10 +41,8 @@ pub enum ManifestError {
     /// The section is not UTF-8.
     #[error("the `{}` section is not UTF-8 text", super::SECTION)]
     NotText,
-    /// The bytes are not a component at all.
-    #[error(
-        "not a WebAssembly component: {0}; build one with `palisade plugin build`, or get it again"
-    )]
+    /// The bytes are not a component at all; why, and what to do.
+    #[error("not a WebAssembly component: {0}")]
     NotAComponent(String),
 }
 

@@ -21,9 +21,10 @@ pub use duration::{duration as parse_duration, size as parse_size};
 pub use error::ManifestError;
 use palisade_events::{FieldId, Kind, Mask, Severity, Transport};
 
-use crate::contain;
 pub use names::{Capability, OptionalExport, Ordering, Role, TableKind, World};
 use names::{TESTS, TRANSPORTS, host_only};
+use palisade_events::contain;
+pub use place::line as line_of;
 pub use predicate::{Predicate, Test, Value};
 pub use schema::schema;
 pub use section::{MAX_SECTION_BYTES, SECTION, embed, extract};
@@ -222,11 +223,14 @@ impl Manifest {
             && self.indivisible().is_some()
     }
 
-    /// Why events and tables cannot be divided among workers: a subscription has no partition,
-    /// or a table is in the way. Those are `value` tables, whose keys the plugin makes itself,
+    /// Why events and tables cannot be divided among workers: the plugin sets timers, of which
+    /// nobody knows which row set them, a subscription has no partition, or a table is in the way. Those are `value` tables, whose keys the plugin makes itself,
     /// tables whose key lacks a field of a partition, and tables of fewer than
     /// [`DIVISIBLE_KEYS`] keys.
     pub fn indivisible(&self) -> Option<String> {
+        if self.asks_for(Capability::Timers) {
+            return Some("timers are the plugin's as a whole".to_owned());
+        }
         let undivided = self
             .subscriptions
             .iter()

@@ -2,9 +2,9 @@
 
 use toml::de::{DeTable, DeValue};
 
-/// The line, from 1, of a place such as `subscription[0].fields`: where its key or table begins,
+/// The line, from 1, of a place in a text of TOML such as `subscription[0].fields`: where its key or table begins,
 /// or the nearest part of it that is there. None: the text has nothing of it.
-pub(super) fn line(text: &str, place: &str) -> Option<usize> {
+pub fn line(text: &str, place: &str) -> Option<usize> {
     let document = DeTable::parse(text).ok()?;
     let mut table = Some(document.get_ref());
     let mut start = None;

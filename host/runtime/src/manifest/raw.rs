@@ -100,8 +100,8 @@ pub(super) struct RawSubscription {
     #[serde(default)]
     #[schemars(schema_with = "schema::fields", extend("maxItems" = MAX_FIELDS))]
     pub fields: Vec<String>,
-    /// Fields whose values choose the worker. A plugin with `state` or `timers` runs on one worker
-    /// unless every subscription has some and every table's key holds them.
+    /// Fields whose values choose the worker. A plugin with `state` runs on one worker unless every
+    /// subscription has some and every table's key holds them; one with `timers` always does.
     #[serde(default)]
     #[schemars(schema_with = "schema::fields")]
     pub partition_by: Vec<String>,
@@ -236,7 +236,9 @@ pub(super) struct RawSetting {
 #[derive(Deserialize, Default, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct RawLimits {
-    /// Bytes of all linear memories of an instance together, such as `16MiB`.
+    /// All linear memories of an instance together, such as `16MiB`. Units are `B`, `KiB`, `MiB` and
+    /// `GiB` of 1,024, and `kB`, `MB` and `GB` of 1,000; without one it is bytes. A memory grows by
+    /// pages of 64 KiB, so less than one lets no instance begin.
     pub memory: Option<String>,
     /// Time of one call, such as `50ms`.
     pub call_time: Option<String>,

@@ -29,7 +29,9 @@ const MAX_DEPTH: u32 = 100;
 pub fn extract(component: &[u8]) -> Result<&str, ManifestError> {
     let not_a_component = |e: String| ManifestError::NotAComponent(e);
     if component.is_empty() {
-        return Err(not_a_component("the file is empty".into()));
+        return Err(not_a_component(
+            "the file is empty; build it with `palisade plugin build`".into(),
+        ));
     }
     if !component.starts_with(MAGIC) {
         let problem = "it does not begin as WebAssembly does; name a file that `palisade plugin build` \
@@ -38,8 +40,8 @@ pub fn extract(component: &[u8]) -> Result<&str, ManifestError> {
     }
     let damaged = |e: wasmparser::BinaryReaderError| {
         not_a_component(format!(
-            "{e}; it was cut off or damaged, or is still being written: build it again, or copy it \
-             again"
+            "{e}; it was cut off or damaged, or is still being written: build it again with \
+             `palisade plugin build`, or copy it again"
         ))
     };
     let mut found: Option<&[u8]> = None;
@@ -55,7 +57,8 @@ pub fn extract(component: &[u8]) -> Result<&str, ManifestError> {
                 }
                 depth += 1;
                 if depth > MAX_DEPTH {
-                    let problem = format!("it has more than {MAX_DEPTH} levels of components");
+                    let problem =
+                        format!("it has more than {MAX_DEPTH} levels of components; nest fewer");
                     return Err(not_a_component(problem));
                 }
             }
@@ -146,6 +149,23 @@ mod tests {
             extract(&over),
             Err(ManifestError::Oversized { found }) if found == MAX_SECTION_BYTES + 1
         ));
+    }
+
+    #[test]
+    fn components_lie_a_hundred_deep_and_no_more() {
+        let nested = |levels: u32| {
+            let mut inner = empty();
+            for _ in 1..levels {
+                let mut outer = wasm_encoder::Component::new();
+                let (id, data) = (4, &inner[..]);
+                outer.section(&wasm_encoder::RawSection { id, data });
+                inner = outer.finish();
+            }
+            extract(&append(inner, b"m")).map(str::to_owned)
+        };
+        assert_eq!(nested(100).unwrap(), "m");
+        let error = nested(101).unwrap_err().to_string();
+        assert!(error.contains("more than 100 levels"), "{error}");
     }
 
     #[test]

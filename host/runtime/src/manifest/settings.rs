@@ -57,6 +57,19 @@ pub enum SettingValue {
     Texts(Vec<String>),
 }
 
+/// As it is written in TOML.
+impl From<SettingValue> for toml::Value {
+    fn from(value: SettingValue) -> Self {
+        match value {
+            SettingValue::Text(text) => Self::String(text),
+            SettingValue::Integer(number) => Self::Integer(number),
+            SettingValue::Number(number) => Self::Float(number),
+            SettingValue::Boolean(truth) => Self::Boolean(truth),
+            SettingValue::Texts(texts) => texts.into(),
+        }
+    }
+}
+
 /// One setting as the manifest declares it.
 #[derive(Clone, Debug)]
 pub struct SettingSpec {

@@ -8,11 +8,13 @@
 
 use std::sync::{Arc, Mutex};
 
-use palisade_events::{Batch, BatchBuilder, Body, Column, Kind, NetworkFlow, Source, Stamp};
+use palisade_events::{
+    Batch, BatchBuilder, Body, Column, Kind, NetworkFlow, Source, Stamp, contain,
+};
 use palisade_runtime::manifest::{Capability, Settings};
 use palisade_runtime::{
     Capabilities, Config, DatasetEntry, Fault, FaultCause, Fired, Hit, Instance, InstantiateError,
-    LogLevel, NoCapabilities, Plugin, Refusal, Runtime, View, contain,
+    LogLevel, NoCapabilities, Plugin, Refusal, Runtime, View,
 };
 use wit_parser::Resolve;
 
@@ -216,15 +218,12 @@ fn flows() -> View {
 
 type Noted = Arc<Mutex<Vec<&'static str>>>;
 
-fn started(plugin: &Plugin, panics: Panics) -> (Result<Instance, InstantiateError>, Noted) {
-    let noted = Noted::default();
-    let capabilities = Panicking {
+fn panicking(panics: Panics, noted: &Noted) -> Box<dyn Capabilities> {
+    Box::new(Panicking {
         panics,
-        noted: Arc::clone(&noted),
+        noted: Arc::clone(noted),
         refuses: NoCapabilities,
-    };
-    let instance = plugin.instantiate(Box::new(capabilities));
-    (instance.map_err(|(error, _)| error), noted)
+    })
 }
 
 /// What a call comes to in an instance that panics there only once it is configured.
@@ -232,8 +231,11 @@ fn called<R>(
     plugin: &Plugin,
     call: impl Fn(&mut Instance) -> Result<R, Fault>,
 ) -> (Fault, Vec<&'static str>) {
-    let (instance, noted) = started(plugin, Panics::InLog);
-    let mut instance = instance.expect("configure does not log");
+    let noted = Noted::default();
+    let mut lent = panicking(Panics::InLog, &noted);
+    let made = plugin.instantiate(&mut lent);
+    let mut instance = made.expect("configure does not log");
+    let mut instance = instance.with(&mut lent);
     noted.lock().unwrap().clear();
     let fault = call(&mut instance)
         .map(drop)
@@ -242,7 +244,6 @@ fn called<R>(
     // It is spent, whatever it is asked.
     assert!(call(&mut instance).is_err());
     assert!(noted.lock().unwrap().is_empty());
-    let _ = instance.into_capabilities();
     (fault, seen)
 }
 
@@ -287,13 +288,18 @@ fn a_panic_in_a_host_function_is_a_fault_in_every_export() {
 #[test]
 fn a_panic_while_it_is_configured_is_a_fault_and_the_capabilities_come_back() {
     let plugin = detector(true);
-    let (instance, noted) = started(&plugin, Panics::InLog);
-    let Err(InstantiateError::Fault(fault)) = instance else {
+    let noted = Noted::default();
+    let mut lent = panicking(Panics::InLog, &noted);
+    let Err(InstantiateError::Fault(fault)) = plugin.instantiate(&mut lent) else {
         panic!("it is configured");
     };
     check("configure", (fault, noted.lock().unwrap().clone()));
-    let (instance, _) = started(&plugin, Panics::Never);
-    assert!(instance.is_ok());
+    noted.lock().unwrap().clear();
+    // They are their owner's again, and not the nothing that an instance has of its own.
+    lent.begin("t");
+    assert_eq!(*noted.lock().unwrap(), ["begin"]);
+    let mut lent = panicking(Panics::Never, &noted);
+    assert!(plugin.instantiate(&mut lent).is_ok());
 }
 
 #[test]
@@ -307,23 +313,19 @@ fn where_a_call_cannot_be_undone_for_sure_the_fault_says_that_state_is_lost() {
         (Panics::InBegin, &["begin", "rollback"][..]),
     ] {
         let noted = Noted::default();
-        let capabilities = |panics| Panicking {
-            panics,
-            noted: Arc::clone(&noted),
-            refuses: NoCapabilities,
-        };
         // `configure` is a call as well, so the panic waits for the next.
-        let result = plugin.instantiate(Box::new(capabilities(panics)));
-        let Err((InstantiateError::Fault(fault), _)) = result else {
+        let result = plugin.instantiate(&mut panicking(panics, &noted));
+        let Err(InstantiateError::Fault(fault)) = result else {
             panic!("{panics:?}: configure is a call");
         };
         assert_eq!(fault.is_state_lost(), panics == Panics::InCommit, "{fault}");
         let without_log: Vec<_> = seen.iter().copied().filter(|what| *what != "log").collect();
         assert_eq!(*noted.lock().unwrap(), without_log);
     }
-    let (instance, _) = started(&plugin, Panics::InRollback);
-    let mut instance = instance.expect("nothing is rolled back");
-    let undone = contain(|| instance.evaluate_if(0, flows(), |_| false));
+    let mut lent = panicking(Panics::InRollback, &Noted::default());
+    let made = plugin.instantiate(&mut lent);
+    let mut instance = made.expect("nothing is rolled back");
+    let undone = contain(|| instance.with(&mut lent).evaluate_if(0, flows(), |_| false));
     let fault = undone.expect("contained").expect_err("not undone");
     assert!(fault.is_state_lost(), "{fault}");
     let says = "what the plugin remembered may be damaged";

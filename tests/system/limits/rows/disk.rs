@@ -47,7 +47,7 @@ pub(super) fn fill(t: &mut Table) {
         &["dead_letters::a_file_for_its_owner_with_a_cap"],
     );
     t.constant(
-        "pipeline/src/sources/dead_letters.rs",
+        "sources/src/dead_letters.rs",
         "MAX_LETTER",
         Bytes,
         "of a record in it",

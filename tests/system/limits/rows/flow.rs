@@ -6,7 +6,7 @@ use crate::limits::Unit::{Bytes, Count};
 pub(super) fn fill(t: &mut Table) {
     t.of("flow");
     t.constant(
-        "pipeline/src/capture/link.rs",
+        "capture/src/link.rs",
         "MAX_TAGS",
         Count,
         "VLAN tags of a frame",
@@ -14,7 +14,7 @@ pub(super) fn fill(t: &mut Table) {
         &["link::link_headers"],
     );
     t.constant(
-        "pipeline/src/flow/defrag.rs",
+        "capture/src/flow/defrag.rs",
         "MAX_PAYLOAD",
         Bytes,
         "of a datagram that is put together",

@@ -1,7 +1,7 @@
 //! The host, in one run.
 
+use palisade_capture::flow::{FlowConfig, FragmentConfig, ReassemblyConfig};
 use palisade_pipeline::engine::EngineConfig;
-use palisade_pipeline::flow::{FlowConfig, FragmentConfig, ReassemblyConfig};
 use palisade_pipeline::memory::Memory;
 
 use crate::limits::Table;
@@ -170,7 +170,7 @@ pub(super) fn fill(t: &mut Table) {
         &["rows::few_rows_wait"],
     );
     t.constant(
-        "pipeline/src/sources/counts.rs",
+        "sources/src/counts.rs",
         "MAX_TYPES",
         Count,
         "types of record that are counted by name",
@@ -178,7 +178,7 @@ pub(super) fn fill(t: &mut Table) {
         &["counts::names_are_bounded_and_sums_are_right"],
     );
     t.constant(
-        "pipeline/src/sources/counts.rs",
+        "sources/src/counts.rs",
         "MAX_NAME",
         Bytes,
         "the name of one",
@@ -197,11 +197,10 @@ pub(super) fn fill(t: &mut Table) {
         // No limits: how a run is set up.
         workers: _,
         lateness: _,
-        now: _,
+        clock: _,
         until: _,
         fresh: _,
         partition_key: _,
-        networks: _,
         dead_letters: _,
         on_fault: _,
         stop: _,
@@ -257,7 +256,7 @@ pub(super) fn fill(t: &mut Table) {
         &["tables::batches_never_have_too_many_attributes"],
     );
     t.constant(
-        "pipeline/src/sources/sink.rs",
+        "sources/src/sink.rs",
         "MAX_BATCH_BYTES",
         Bytes,
         "input after which a batch is closed",
@@ -356,7 +355,7 @@ pub(super) fn fill(t: &mut Table) {
         );
     }
     t.constant(
-        "pipeline/src/engine/event_run.rs",
+        "pipeline/src/engine/feed/log.rs",
         "MAX_REQUESTS",
         Count,
         "requests of an epoch",

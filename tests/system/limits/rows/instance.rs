@@ -217,7 +217,7 @@ pub(super) fn fill(t: &mut Table) {
         &[],
     );
     t.constant(
-        "pipeline/src/datasets/mod.rs",
+        "state/src/datasets/mod.rs",
         "MAX_HITS",
         Count,
         "matches of a dataset that a host call returns",
@@ -225,7 +225,7 @@ pub(super) fn fill(t: &mut Table) {
         &["tests::too_many_matches_in_one_call_are_refused"],
     );
     t.constant(
-        "pipeline/src/state/tables.rs",
+        "state/src/tables.rs",
         "MAX_CHANGES",
         Count,
         "changes to state in a call",
@@ -236,7 +236,7 @@ pub(super) fn fill(t: &mut Table) {
         ],
     );
     t.constant(
-        "pipeline/src/state/table.rs",
+        "state/src/table.rs",
         "JOURNAL_KEPT",
         Count,
         "changes whose space is kept for the next call",
@@ -244,7 +244,7 @@ pub(super) fn fill(t: &mut Table) {
         &["bounds::the_bytes_of_an_emptied_table_are_none"],
     );
     t.constant(
-        "pipeline/src/timers/mod.rs",
+        "state/src/timers/mod.rs",
         "MAX_CHANGES",
         Count,
         "timers set and cancelled in a call",
@@ -252,7 +252,7 @@ pub(super) fn fill(t: &mut Table) {
         &["tests::a_call_that_changes_too_many_is_refused"],
     );
     t.constant(
-        "pipeline/src/timers/mod.rs",
+        "state/src/timers/mod.rs",
         "MAX_FIRED",
         Count,
         "timers that a call is told of",
@@ -281,7 +281,7 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "bytes of a call of `parse`",
         "the next call",
-        &[],
+        &["floods::a_parser_is_given_no_more_than_a_mebibyte_in_a_call"],
     );
     t.constant(
         "runtime/src/parsing.rs",
@@ -313,7 +313,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "frames of a guest's backtrace that are kept",
         "cut",
-        &[],
+        &["fault::what_a_guest_says_of_its_abort_is_bounded_and_harmless"],
     );
     t.constant(
         "runtime/src/fault.rs",
@@ -321,7 +321,7 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "the message of a fault",
         "cut",
-        &["text::nothing_acts_on_a_terminal_or_is_long"],
+        &["plain::nothing_acts_on_a_terminal_or_is_long"],
     );
     t.constant(
         "runtime/src/fault.rs",
@@ -329,10 +329,10 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "the name of a function in it",
         "cut",
-        &["text::nothing_acts_on_a_terminal_or_is_long"],
+        &["plain::nothing_acts_on_a_terminal_or_is_long"],
     );
     t.constant(
-        "pipeline/src/state/tables.rs",
+        "state/src/tables.rs",
         "MAX_WRITTEN",
         Bytes,
         "values that a call puts into tables",

@@ -1,8 +1,8 @@
 //! What is loaded.
 
-use palisade_pipeline::datasets::DatasetLimits;
 use palisade_runtime::compile::ChildLimits;
 use palisade_runtime::compile::ShapeLimits;
+use palisade_state::datasets::DatasetLimits;
 
 use super::REFUSED;
 use crate::limits::Table;
@@ -71,7 +71,7 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "a component that `run` reads",
         REFUSED,
-        &[],
+        &["wrong_input::files_that_are_larger_than_any_of_their_kind_are_not_read"],
     );
     t.constant(
         "cli/src/commands/plugin/inspect.rs",
@@ -79,7 +79,7 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "a component that `plugin inspect` reads",
         REFUSED,
-        &[],
+        &["wrong_input::files_that_are_larger_than_any_of_their_kind_are_not_read"],
     );
     t.constant(
         "runtime/src/manifest/section.rs",
@@ -164,7 +164,7 @@ pub(super) fn fill(t: &mut Table) {
         &["tests::sizes_are_bounded"],
     );
     t.constant(
-        "pipeline/src/datasets/load.rs",
+        "state/src/datasets/load.rs",
         "MAX_LINE",
         Bytes,
         "a line of a dataset",
@@ -172,7 +172,7 @@ pub(super) fn fill(t: &mut Table) {
         &["tests::errors_say_line_and_field_and_what_to_write"],
     );
     t.constant(
-        "pipeline/src/datasets/load.rs",
+        "state/src/datasets/load.rs",
         "MAX_FIELDS",
         Count,
         "fields of an entry",
@@ -180,7 +180,7 @@ pub(super) fn fill(t: &mut Table) {
         &["tests::errors_say_line_and_field_and_what_to_write"],
     );
     t.constant(
-        "pipeline/src/datasets/entry.rs",
+        "state/src/datasets/entry.rs",
         "MAX_VALUE",
         Bytes,
         "the value of an entry",
@@ -188,7 +188,7 @@ pub(super) fn fill(t: &mut Table) {
         &["tests::sizes_are_bounded"],
     );
     t.constant(
-        "pipeline/src/datasets/entry.rs",
+        "state/src/datasets/entry.rs",
         "MAX_SAME_VALUE",
         Count,
         "entries with one value",
@@ -196,7 +196,7 @@ pub(super) fn fill(t: &mut Table) {
         &["tests::sizes_are_bounded"],
     );
     t.constant(
-        "pipeline/src/enrich/file.rs",
+        "sources/src/enrich/file.rs",
         "MAX_BYTES",
         Bytes,
         "a networks file",
@@ -204,7 +204,7 @@ pub(super) fn fill(t: &mut Table) {
         &["enrichment::networks_have_64_mib_and_no_more"],
     );
     t.constant(
-        "pipeline/src/enrich/file.rs",
+        "sources/src/enrich/file.rs",
         "MAX_PROBLEMS",
         Count,
         "problems of a networks file that are told",
@@ -225,7 +225,7 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "a file of a vector",
         REFUSED,
-        &[],
+        &["read::a_file_has_64_mib_and_no_more"],
     );
     t.constant(
         "cli/src/signer.rs",
@@ -233,7 +233,7 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "a key file",
         REFUSED,
-        &[],
+        &["messages::keys"],
     );
     t.constant(
         "cli/src/build/project.rs",
@@ -241,7 +241,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "folders in each other that are searched for plugins to build",
         "not searched",
-        &[],
+        &["project::plugins_are_looked_for_sixteen_folders_deep"],
     );
     t.constant(
         "cli/src/build/stamp.rs",
@@ -257,7 +257,7 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "a stamp of a plugin's build",
         "it is built anew",
-        &[],
+        &["stamp::a_stamp_counts_only_under_the_key_that_it_was_made_with"],
     );
     t.constant(
         "cli/src/build/compiler.rs",
@@ -265,7 +265,15 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "what a compiler of plugins says",
         "cut",
-        &[],
+        &["compiler::lines_come_as_they_are_and_what_is_said_has_an_end"],
+    );
+    t.constant(
+        "cli/src/build/compiler.rs",
+        "MAX_TIME",
+        Time,
+        "a compiler of plugins, or another tool of a build",
+        "it is ended with what it started",
+        &["compiler::a_compiler_that_does_not_end_is_ended_with_what_it_started"],
     );
     t.constant(
         "cli/src/commands/plugin/repeat.rs",
@@ -349,7 +357,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "files and folders in a folder of plugins",
         REFUSED,
-        &[],
+        &["wrong_input::a_folder_of_plugins_has_100_000_files_and_no_more"],
     );
     t.constant(
         "runtime/src/compile/artifact.rs",
@@ -357,7 +365,7 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "what a compile child says beside the code",
         REFUSED,
-        &[],
+        &["artifact::an_artifact_comes_back_and_a_damaged_one_is_refused"],
     );
     t.constant(
         "runtime/src/manifest/section.rs",
@@ -365,7 +373,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "components within one another, while the manifest is looked for",
         REFUSED,
-        &[],
+        &["section::components_lie_a_hundred_deep_and_no_more"],
     );
     t.constant(
         "runtime/src/symbols.rs",
@@ -373,7 +381,7 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "a debug file",
         "not used",
-        &[],
+        &["debug_file::a_debug_file_has_32_mib_and_no_more"],
     );
     t.constant(
         "runtime/src/symbols/held.rs",
@@ -408,7 +416,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "files that it names",
         "what comes later is not looked at",
-        &[],
+        &["symbols::files_are_so_many_and_names_so_long"],
     );
     t.constant(
         "runtime/src/symbols.rs",
@@ -424,7 +432,7 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "a name of it",
         "what comes later is not looked at",
-        &[],
+        &["symbols::files_are_so_many_and_names_so_long"],
     );
     t.constant(
         "runtime/src/symbols.rs",
@@ -432,7 +440,7 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "names of it that are looked at",
         "what comes later is not looked at",
-        &[],
+        &["symbols::of_names_32_mib_are_looked_at_however_often_one_is_named"],
     );
     t.constant(
         "runtime/src/symbols/inlined.rs",

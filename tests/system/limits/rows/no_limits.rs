@@ -39,17 +39,17 @@ pub(in crate::limits) const NO_LIMITS: &[(&str, &str, &str)] = &[
         "the width of a number; MAX_INPUT_SLOT is the limit",
     ),
     (
-        "pipeline/src/capture/link.rs",
+        "capture/src/link.rs",
         "MAX_LENGTH",
         "tells a length from a type, as IEEE 802.3 does",
     ),
     (
-        "pipeline/src/flow/stream.rs",
+        "capture/src/flow/stream.rs",
         "WINDOW_MAX",
         "the largest window of TCP",
     ),
     (
-        "pipeline/src/state/sketch.rs",
+        "state/src/sketch.rs",
         "MAX_RANK",
         "follows from the sketch's precision",
     ),
@@ -83,13 +83,28 @@ pub(in crate::limits) const NO_LIMITS: &[(&str, &str, &str)] = &[
         "MAX_VERSION",
         "words of a version of TLP",
     ),
+    (
+        "pack/src/labels/handling.rs",
+        "MAX_HUES",
+        "how much is shown",
+    ),
+    (
+        "pack/src/labels/html.rs",
+        "MAX_PART",
+        "how long a label may be",
+    ),
+    (
+        "pack/src/labels/keyed.rs",
+        "MAX_PART",
+        "how long a label may be",
+    ),
     ("pack/src/labels/mod.rs", "MAX_UNREAD", "how much is shown"),
     ("pack/src/labelled.rs", "MAX_UNREAD", "how much is shown"),
     (
-        "pipeline/src/sources/input/remarks.rs",
+        "sources/src/input/remarks.rs",
         "MAX_REMARKS",
         "how much is shown",
     ),
-    ("runtime/src/contain.rs", "MAX_MESSAGE", "how much is shown"),
+    ("events/src/contain.rs", "MAX_MESSAGE", "how much is shown"),
     ("cli/src/told.rs", "MAX_TOLD", "how much is shown"),
 ];

@@ -127,7 +127,7 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "a file that goes into a pack",
         REFUSED,
-        &[],
+        &["wrong_input::files_that_are_larger_than_any_of_their_kind_are_not_read"],
     );
     t.constant(
         "cli/src/commands/pack/pull.rs",
@@ -267,7 +267,7 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "a file of credentials",
         "not used",
-        &[],
+        &["credentials::a_file_of_more_than_4_mib_is_not_used"],
     );
     t.constant(
         "pack/src/component.rs",
@@ -275,7 +275,31 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "imports of a component that are read",
         REFUSED,
-        &[],
+        &["component::a_thousand_imports_are_read_and_no_more"],
+    );
+    t.constant(
+        "pack/src/labelled.rs",
+        "MAX_WHOLE",
+        Bytes,
+        "a file of a pack that is read for labels as a whole",
+        "not understood, which closes the gate",
+        &["large::what_is_read_for_labels_has_a_size"],
+    );
+    t.constant(
+        "pack/src/labelled.rs",
+        "MAX_RECORD",
+        Bytes,
+        "a record on a line that is read for labels",
+        "not understood, which closes the gate",
+        &["large::what_is_read_for_labels_has_a_size"],
+    );
+    t.constant(
+        "pack/src/labelled.rs",
+        "MAX_ENTRY",
+        Bytes,
+        "a line of a pack's dataset",
+        REFUSED,
+        &["large::what_is_read_for_labels_has_a_size"],
     );
     t.constant(
         "pack/src/labels/file.rs",
@@ -284,6 +308,30 @@ pub(super) fn fill(t: &mut Table) {
         "a document that is read for labels",
         "not understood, which closes the gate",
         &[],
+    );
+    t.constant(
+        "pack/src/labels/views.rs",
+        "MAX_ROUNDS",
+        Count,
+        "entities that stand for entities, one within another",
+        "not understood, which closes the gate",
+        &["readings::what_is_beyond_what_can_be_read_closes"],
+    );
+    t.constant(
+        "pack/src/labels/html.rs",
+        "MAX_TABLES",
+        Count,
+        "tables of HTML within one another",
+        "not understood, which closes the gate",
+        &["readings::what_is_beyond_what_can_be_read_closes"],
+    );
+    t.constant(
+        "pack/src/labels/html_table.rs",
+        "MAX_MOVES",
+        Count,
+        "moves of cells by those of several rows, in a table of HTML",
+        "not understood, which closes the gate",
+        &["readings::what_is_beyond_what_can_be_read_closes"],
     );
     t.constant(
         "pack/src/labels/mod.rs",
@@ -299,6 +347,6 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "what is remembered of trust",
         REFUSED,
-        &[],
+        &["documents::what_is_remembered_has_64_mib_and_no_more"],
     );
 }

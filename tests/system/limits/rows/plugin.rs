@@ -86,7 +86,7 @@ pub(super) fn fill(t: &mut Table) {
         ],
     );
     t.constant(
-        "pipeline/src/state/tables.rs",
+        "state/src/tables.rs",
         "DEFAULT_BYTES",
         Bytes,
         "state",
@@ -97,7 +97,7 @@ pub(super) fn fill(t: &mut Table) {
         ],
     );
     t.constant(
-        "pipeline/src/state/tables.rs",
+        "state/src/tables.rs",
         "LEAST_BYTES",
         Bytes,
         "state, at the least",
@@ -121,7 +121,7 @@ pub(super) fn fill(t: &mut Table) {
         &["tests::keys_of_a_table_and_fields_of_a_subscription_are_counted"],
     );
     t.constant(
-        "pipeline/src/state/series.rs",
+        "state/src/series.rs",
         "EXACT_ENTRIES",
         Count,
         "entries of a window that are held one by one",
@@ -129,7 +129,7 @@ pub(super) fn fill(t: &mut Table) {
         &["bounds::beyond_1024_entries_a_window_is_up_to_a_64th_longer"],
     );
     t.constant(
-        "pipeline/src/state/citation.rs",
+        "state/src/citation.rs",
         "MAX_CITATIONS",
         Count,
         "events that a key cites",
@@ -137,7 +137,7 @@ pub(super) fn fill(t: &mut Table) {
         &["citation::the_last_sixteen_are_kept_and_a_push_can_be_undone"],
     );
     t.constant(
-        "pipeline/src/state/tables.rs",
+        "state/src/tables.rs",
         "UNDATED_SORTED",
         Count,
         "undated values before they are searched for duplicates",
@@ -145,7 +145,7 @@ pub(super) fn fill(t: &mut Table) {
         &["bounds::tables_keep_within_their_bytes"],
     );
     t.constant(
-        "pipeline/src/timers/mod.rs",
+        "state/src/timers/mod.rs",
         "MAX_TIMERS",
         Count,
         "pending timers, on each worker",
@@ -161,7 +161,7 @@ pub(super) fn fill(t: &mut Table) {
         &["floods::forged_flows_do_not_blind_a_parser"],
     );
     t.constant(
-        "pipeline/src/partition.rs",
+        "state/src/partition.rs",
         "PARTITIONS",
         Count,
         "parts of keys, each with its share of the limits",

@@ -1,7 +1,7 @@
 //! A record of an input.
 
-use palisade_pipeline::capture::ReadLimits;
-use palisade_pipeline::sources::Limits as SourceLimits;
+use palisade_capture::ReadLimits;
+use palisade_sources::Limits as SourceLimits;
 
 use crate::limits::Table;
 use crate::limits::Unit::{Bytes, Count};
@@ -78,7 +78,7 @@ pub(super) fn fill(t: &mut Table) {
         &["records::many_bad_records_are_not_a_flood"],
     );
     t.constant(
-        "pipeline/src/sources/input.rs",
+        "sources/src/input.rs",
         "MAX_LAYERS",
         Count,
         "layers of compression",
@@ -86,7 +86,7 @@ pub(super) fn fill(t: &mut Table) {
         &["tests::compression_is_undone_up_to_two_layers"],
     );
     t.constant(
-        "pipeline/src/sources/input.rs",
+        "sources/src/input.rs",
         "PEEK",
         Bytes,
         "by which an input is recognised",
@@ -102,7 +102,7 @@ pub(super) fn fill(t: &mut Table) {
         &["tests::a_zstd_frame_demands_no_larger_window_than_is_given"],
     );
     t.constant(
-        "pipeline/src/sources/records.rs",
+        "sources/src/records.rs",
         "MAX_READ",
         Bytes,
         "one read",
@@ -110,7 +110,7 @@ pub(super) fn fill(t: &mut Table) {
         &["tests::the_size_of_reads_does_not_matter"],
     );
     t.constant(
-        "pipeline/src/sources/flow_key.rs",
+        "sources/src/flow_key.rs",
         "CACHED",
         Count,
         "five-tuples whose community id is remembered",
@@ -118,7 +118,7 @@ pub(super) fn fill(t: &mut Table) {
         &["flow_key::agrees_with_the_community_id_crate"],
     );
     t.constant(
-        "pipeline/src/sources/recognise.rs",
+        "sources/src/recognise.rs",
         "TRIED",
         Count,
         "records that are tried to recognise a log",
@@ -142,7 +142,7 @@ pub(super) fn fill(t: &mut Table) {
         &["tests::everything_is_bounded_and_what_is_left_out_is_counted"],
     );
     t.constant(
-        "pipeline/src/sources/leaves.rs",
+        "sources/src/leaves.rs",
         "MAX_TEXT",
         Bytes,
         "a text that becomes an attribute",
@@ -150,7 +150,7 @@ pub(super) fn fill(t: &mut Table) {
         &["tests::everything_is_bounded_and_what_is_left_out_is_counted"],
     );
     t.constant(
-        "pipeline/src/sources/leaves.rs",
+        "sources/src/leaves.rs",
         "MAX_DEPTH",
         Count,
         "objects in each other",
@@ -161,7 +161,7 @@ pub(super) fn fill(t: &mut Table) {
         ],
     );
     t.constant(
-        "pipeline/src/sources/leaves.rs",
+        "sources/src/leaves.rs",
         "MAX_OBJECTS",
         Count,
         "objects of a list",
@@ -169,7 +169,7 @@ pub(super) fn fill(t: &mut Table) {
         &["tests::lists"],
     );
     t.constant(
-        "pipeline/src/sources/text.rs",
+        "sources/src/text.rs",
         "MAX_LIST",
         Count,
         "entries of a list",
@@ -177,7 +177,7 @@ pub(super) fn fill(t: &mut Table) {
         &["text::of_a_repeated_key_the_last_counts_and_lists_are_bounded"],
     );
     t.constant(
-        "pipeline/src/sources/names.rs",
+        "sources/src/names.rs",
         "MAX_DNS_NAME",
         Bytes,
         "a name in DNS that several answers share",
@@ -185,7 +185,7 @@ pub(super) fn fill(t: &mut Table) {
         &["adversity::a_small_record_does_not_become_a_large_event"],
     );
     t.constant(
-        "pipeline/src/state/key.rs",
+        "state/src/key.rs",
         "MAX_KEY",
         Bytes,
         "a key of a table that is kept as it is",
@@ -193,7 +193,7 @@ pub(super) fn fill(t: &mut Table) {
         &["keys::long_keys_are_short_and_still_differ"],
     );
     t.constant(
-        "pipeline/src/datasets/index.rs",
+        "state/src/datasets/index.rs",
         "MAX_FOLDED",
         Bytes,
         "a text that is compared as domain, digest or e-mail address",
@@ -201,7 +201,7 @@ pub(super) fn fill(t: &mut Table) {
         &["tests::any_text_is_matched_without_panic"],
     );
     t.constant(
-        "pipeline/src/datasets/index.rs",
+        "state/src/datasets/index.rs",
         "MAX_ADDRESS",
         Bytes,
         "a text that is compared as address",
@@ -209,7 +209,7 @@ pub(super) fn fill(t: &mut Table) {
         &["tests::any_text_is_matched_without_panic"],
     );
     t.constant(
-        "pipeline/src/sources/fault.rs",
+        "sources/src/fault.rs",
         "MAX_LABELS",
         Count,
         "labels, and references, of an event",
@@ -217,7 +217,7 @@ pub(super) fn fill(t: &mut Table) {
         &["fault::labels_are_few_and_short"],
     );
     t.constant(
-        "pipeline/src/sources/fault.rs",
+        "sources/src/fault.rs",
         "MAX_LABEL",
         Bytes,
         "each of them",
@@ -225,15 +225,15 @@ pub(super) fn fill(t: &mut Table) {
         &["fault::labels_are_few_and_short"],
     );
     t.constant(
-        "pipeline/src/sources/input.rs",
+        "sources/src/input.rs",
         "MAX_HOLE",
         Bytes,
         "zeros before the first record",
         "refused",
-        &[],
+        &["tests::a_hole_of_4_gib_is_passed_over_and_no_larger_one"],
     );
     t.constant(
-        "pipeline/src/sources/records/opening.rs",
+        "sources/src/records/opening.rs",
         "MAX_OPENING",
         Bytes,
         "a beginning by which records are known again",
@@ -241,7 +241,7 @@ pub(super) fn fill(t: &mut Table) {
         &["opening::a_beginning_of_256_bytes_is_known_again"],
     );
     t.constant(
-        "pipeline/src/sources/recover/mod.rs",
+        "sources/src/recover/mod.rs",
         "MAX_WRAPPERS",
         Count,
         "wrappers of a record within one another",
@@ -249,23 +249,23 @@ pub(super) fn fill(t: &mut Table) {
         &["tests::wrappers_lie_four_deep"],
     );
     t.constant(
-        "pipeline/src/sources/recover/names.rs",
+        "sources/src/recover/names.rs",
         "MAX_DEPTH",
         Count,
         "objects deep that names are put together",
         "left as they are",
-        &[],
+        &["names::names_are_put_together_four_objects_deep"],
     );
     t.constant(
-        "pipeline/src/sources/recover/names.rs",
+        "sources/src/recover/names.rs",
         "MAX_NAMES",
         Count,
         "names of a record that are put together",
         "left as they are",
-        &[],
+        &["names::a_record_of_more_than_1024_names_is_left_as_it_is"],
     );
     t.constant(
-        "pipeline/src/sources/recover/pieces.rs",
+        "sources/src/recover/pieces.rs",
         "MAX_TORN",
         Count,
         "times that a record is looked at anew",
@@ -273,7 +273,7 @@ pub(super) fn fill(t: &mut Table) {
         &["tests::after_sixteen_torn_objects_what_follows_is_one_of_them"],
     );
     t.constant(
-        "pipeline/src/sources/zeek/columns.rs",
+        "sources/src/zeek/columns.rs",
         "MAX_COLUMNS",
         Count,
         "columns of a log of Zeek",

@@ -7,17 +7,23 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use wit_parser::{Function, Interface, Resolve, Type, TypeDefKind, WorldId};
 
+use super::super::Project;
 use super::super::world::VERSION;
 use super::boundary::{IMPORT, camel, interfaces};
 
 /// The file.
 const FILE: &str = "palisade.d.ts";
 
-/// Writes the file into a folder.
+/// Writes the file into a folder of a project.
 ///
 /// # Errors
 /// When it cannot be written, or the WIT has a type that no plugin in JavaScript can use.
-pub(super) fn write(resolve: &Resolve, world: WorldId, folder: &Path) -> Result<()> {
+pub(super) fn write(
+    resolve: &Resolve,
+    world: WorldId,
+    project: &Project,
+    folder: &Path,
+) -> Result<()> {
     let mut out =
         String::from("// Made by `palisade plugin build` from plugin.toml; do not edit.\n");
     for interface in interfaces(resolve, resolve.worlds[world].imports.values()) {
@@ -25,7 +31,7 @@ pub(super) fn write(resolve: &Resolve, world: WorldId, folder: &Path) -> Result<
             module(resolve, interface, &mut out)?;
         }
     }
-    super::super::write(&folder.join(FILE), out.as_bytes())
+    super::super::write(&project.dir, &folder.join(FILE), out.as_bytes())
 }
 
 fn module(resolve: &Resolve, interface: &Interface, out: &mut String) -> Result<()> {

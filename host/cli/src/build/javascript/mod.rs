@@ -13,6 +13,7 @@ use anyhow::{Context as _, Result, bail};
 use super::project::files_with;
 use super::toolchain::{ADVICE, Toolchain};
 use super::{Checkout, Compiled, Places, Project, beside, compiler, world};
+use crate::host::MAX_COMPONENT;
 
 /// Synchronous exports and no WASI.
 const FLAGS: [&str; 3] = ["--sync", "--stub-wasi", "--world"];
@@ -45,7 +46,7 @@ pub(super) fn compile(
     world::lay_out(&project.manifest, &checkout.wit, &layout)?;
     let (resolve, guest) = world::resolve(&layout)?;
     if let Some(kept) = beside::kept_bindings(&project.dir) {
-        declare::write(&resolve, guest, &kept)?;
+        declare::write(&resolve, guest, project, &kept)?;
     }
     // Modules are found below one root only.
     let modules = places.work.join("js");
@@ -94,7 +95,7 @@ pub(super) fn declare(project: &Project, checkout: &Checkout, to: &Path) -> Resu
     let layout = tempfile::tempdir().context("make a folder for types")?;
     world::lay_out(&project.manifest, &checkout.wit, layout.path())?;
     let (resolve, guest) = world::resolve(layout.path())?;
-    declare::write(&resolve, guest, to)
+    declare::write(&resolve, guest, project, to)
 }
 
 /// Says what the author has to mend, of what the engine says around it.
@@ -125,8 +126,7 @@ fn explain(error: anyhow::Error, project: &Project, checkout: &Checkout) -> anyh
 fn copy(files: &[PathBuf], to: &Path) -> Result<()> {
     for file in files {
         let to = to.join(file.file_name().unwrap_or_default());
-        let read = || format!("read {}", file.display());
-        let bytes = std::fs::read(file).with_context(read)?;
+        let bytes = palisade_private::read(file, MAX_COMPONENT)?;
         let bytes = match String::from_utf8(bytes) {
             Ok(text) => boundary::checked_imports(&text).into_bytes(),
             Err(_) if file.extension().is_some_and(|e| e == "js") => {

@@ -7,6 +7,7 @@ use palisade_runtime::manifest::Capability;
 use super::boundary::{CHECKED, IMPORT};
 use crate::build::Project;
 use crate::build::project::files_with;
+use crate::build::within;
 use crate::build::world::VERSION;
 
 /// What modules of the SDK are imported by.
@@ -174,7 +175,7 @@ fn has_word(line: &str, word: &str) -> bool {
 fn line(project: &Project, importer: &str, written: &str) -> Option<usize> {
     let files = files_with(&project.dir, "js").ok()?;
     let file = files.iter().find(|file| file.ends_with(importer))?;
-    let text = std::fs::read_to_string(file).ok()?;
+    let text = within::text(file).ok()??;
     let quoted = ['"', '\''].map(|quote| format!("{quote}{written}{quote}"));
     let names = |line: &str| quoted.iter().any(|quoted| line.contains(quoted));
     text.lines().position(names).map(|line| line + 1)

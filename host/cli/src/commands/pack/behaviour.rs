@@ -7,15 +7,14 @@ use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use palisade_events::{Batch, Decision, Digest, Event, Finding, Timestamp, event_id};
 use palisade_pack::Pack;
-use palisade_pipeline::engine::{EngineConfig, Notice, Output as Yield, Poison, Summary};
+use palisade_pipeline::engine::{Clock, EngineConfig, Notice, Output as Yield, Poison, Summary};
 use palisade_pipeline::memory::Memory;
-use palisade_pipeline::sources::{Limits, SourcePolicy, open};
 use palisade_runtime::Runtime;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::compare::{Changes, Said, compare};
-use crate::host::{Given, GivenOptions, Loaded, clock, components, log_to_stderr, runtime};
+use crate::host::{Given, GivenOptions, Loaded, Session, components, log_to_stderr, runtime};
 use crate::output::{Output, warn};
 use crate::packs;
 use crate::summary;
@@ -110,10 +109,11 @@ impl BehaviourOptions {
                 "the settings have a table `{name}`, but neither version has such a plugin"
             );
         }
-        let now = clock();
+        // Both are told the same.
+        let clock = Clock::System.now().map_or(Clock::Events, Clock::At);
         let [before, after] = loaded;
-        let (old_said, old) = self.run(&before, old, now)?;
-        let (new_said, new) = self.run(&after, new, now)?;
+        let (old_said, old) = self.run(&before, old, clock)?;
+        let (new_said, new) = self.run(&after, new, clock)?;
         Ok(Some(Behaviour {
             inputs: self
                 .capture
@@ -147,27 +147,23 @@ impl BehaviourOptions {
         Ok(loaded)
     }
 
-    fn run(&self, loaded: &Loaded, pack: &Pack, now: Option<u64>) -> Result<(Collect, Ran)> {
+    fn run(&self, loaded: &Loaded, pack: &Pack, clock: Clock) -> Result<(Collect, Ran)> {
         let title = pack.manifest().full_title();
         let config = EngineConfig {
-            networks: loaded.given.networks.clone(),
             until: self.until.map(|until| until.0),
-            now,
+            clock,
             ..EngineConfig::default()
         };
-        let mut engine = loaded.engine(config, &log_to_stderr())?;
+        let engine = loaded.engine(config, &log_to_stderr())?;
+        let mut session = Session::new(engine, "default");
         let mut collect = Collect {
             title: title.clone(),
             ..Collect::default()
         };
         for path in &self.capture {
-            let name = path.display().to_string();
-            let file = crate::named::open(path)?;
-            let input = open(&name, file, &Limits::default())?;
-            let source = engine.source(&name, "default")?;
-            engine.read(input, SourcePolicy::new(source), &mut collect)?;
+            session.file(path, &mut collect)?;
         }
-        let done = engine.finish(&mut collect)?;
+        let done = session.finish(&mut collect)?;
         ensure!(
             !collect.full,
             "{title} says more than {MAX_SAID} things about the input; compare on a shorter one"

@@ -6,12 +6,13 @@ use anyhow::{Context as _, Result, ensure};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use clap::Args;
+use palisade_events::{Digest, counted};
 use palisade_pack::{Content, PACK_TOML, Pack, PackSource};
 use palisade_runtime::manifest::Manifest;
 use serde_json::json;
 
 use super::open::{Taken, write_archive};
-use crate::build::{find_all, target};
+use crate::build::{Freshness, find_all, freshness, target};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{Format, size, warn};
@@ -86,8 +87,9 @@ impl Build {
             }))?;
         } else {
             output.line(&format!(
-                "{}  {files} files  {:>9}  {}",
+                "{}  {}  {:>9}  {}",
                 pack.digest(),
+                counted(files, "file"),
                 size(total),
                 out.display()
             ))?;
@@ -112,6 +114,7 @@ impl Build {
         let mut content = Content::default();
         let mut projects = find_all(&self.folder)?;
         projects.sort();
+        let mut stale = Vec::new();
         for project in &projects {
             let manifest = project.join("plugin.toml");
             let text = String::from_utf8(bytes(&manifest)?)
@@ -126,12 +129,29 @@ impl Build {
                     project.display()
                 )
             })?;
+            let how = format!("`palisade plugin build {}`", project.display());
+            match freshness(project, &manifest, Digest::of(&built))
+                .with_context(|| format!("compare plugin `{name}` with its sources"))?
+            {
+                Freshness::Fresh => {}
+                Freshness::Stale(what) => stale.push(format!(
+                    "plugin `{name}` is not built from its sources as they are: {what}; build it \
+                     again with {how}"
+                )),
+                // Whoever names other components knows where they are from.
+                Freshness::Unknown if self.components.is_some() => {}
+                Freshness::Unknown => warn(&format!(
+                    "it is not known which sources plugin `{name}` was built from; to be sure, build \
+                     it with {how}"
+                )),
+            }
             content.add(&format!("plugins/{name}.wasm"), built)?;
             let vectors = project.join("vectors");
             if vectors.is_dir() {
                 add_all(&vectors, &format!("vectors/{name}"), &mut content)?;
             }
         }
+        ensure!(stale.is_empty(), "{}", stale.join("\n"));
         ensure!(
             !projects.is_empty(),
             "there is no plugin.toml below {}",
@@ -143,27 +163,36 @@ impl Build {
                 .with_context(|| format!("open {}", path.display()))
         };
         let (folder, above) = (dir(&self.folder)?, dir(&above)?);
-        let named = |file: &Path| -> Result<Vec<u8>> {
+        let named = |file: &Path, key: &str| -> Result<Vec<u8>> {
             // A document that packs share may lie beside them.
             let (dir, file) = match file.strip_prefix("..") {
                 Ok(beside) => (&above, beside),
                 Err(_) => (&folder, file),
             };
-            palisade_private::read_within(dir, file, MAX_FILE_BYTES)
-                .with_context(|| format!("{PACK_TOML} names a file that is not in the folder"))
+            palisade_private::read_within(dir, file, MAX_FILE_BYTES).with_context(|| {
+                let line = source.line(key);
+                let line = line.map_or_else(String::new, |line| format!(", line {line},"));
+                format!(
+                    "{PACK_TOML}{line} names the file `{}`, which is not in the folder",
+                    file.display()
+                )
+            })
         };
         for (name, dataset) in &source.datasets {
-            let bytes = named(Path::new(&dataset.file))?;
+            let bytes = named(Path::new(&dataset.file), &format!("datasets.{name}.file"))?;
             content.add(&format!("datasets/{name}.ndjson"), bytes)?;
         }
-        for doc in &source.docs {
+        for (number, doc) in source.docs.iter().enumerate() {
             let path = Path::new(doc);
             let name = path
                 .file_name()
                 .unwrap_or_default()
                 .to_string_lossy()
                 .into_owned();
-            content.add(&format!("docs/{name}"), named(path)?)?;
+            content.add(
+                &format!("docs/{name}"),
+                named(path, &format!("docs[{number}]"))?,
+            )?;
         }
         Ok(content)
     }

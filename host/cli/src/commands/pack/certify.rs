@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail, ensure};
 use clap::Args;
+use palisade_events::counted;
 use palisade_pack::Time;
 use palisade_pack::statement::{CERTIFICATE_PREDICATE, Certificate, Statement};
 use palisade_runtime::manifest::WIT_VERSION;
@@ -71,10 +72,16 @@ impl Certify {
                 } else {
                     "FAILED"
                 };
+                let mut details = check.details.lines();
                 out.line(&format!(
-                    "{sign}  {:<13} {:>6} cases  {}",
-                    check.name, check.cases, check.details
+                    "{sign}  {:<13} {:>12}  {}",
+                    check.name,
+                    counted(check.cases, "case"),
+                    details.next().unwrap_or_default()
                 ))?;
+                for line in details {
+                    out.line(&format!("        {line}"))?;
+                }
             }
             tell_peaks(&mut out, &certificate)?;
         }
@@ -112,12 +119,12 @@ impl Certify {
 pub(super) fn tell_peaks(out: &mut Output, certificate: &Certificate) -> Result<()> {
     for (plugin, peak) in &certificate.peaks {
         out.line(&format!(
-            "        {plugin}: at most {} of {} fuel in a call, {} of {} memory, in {} calls",
+            "        {plugin}: at most {} of {} fuel in a call, {} of {} memory, in {}",
             peak.fuel,
             peak.fuel_limit,
             size(peak.memory),
             size(peak.memory_limit),
-            peak.calls
+            counted(peak.calls, "call")
         ))?;
     }
     Ok(())

@@ -329,6 +329,20 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_more_than_4_mib_is_not_used() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("auth.json");
+        let padded = |bytes: usize| {
+            let mut text = json!({ "auths": {} }).to_string().into_bytes();
+            text.resize(bytes, b' ');
+            std::fs::write(&path, text).unwrap();
+            read(&path)
+        };
+        assert_eq!(padded(4 << 20), Some(json!({ "auths": {} })));
+        assert_eq!(padded((4 << 20) + 1), None);
+    }
+
+    #[test]
     fn files_are_searched_in_the_order_of_container_tools() {
         let all = |name: &str| match name {
             "REGISTRY_AUTH_FILE" => None,

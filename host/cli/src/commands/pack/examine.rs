@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use palisade_pack::statement::{Check, Peak};
@@ -86,6 +86,11 @@ impl<'p> Examination<'p> {
         self.peaks.into_inner()
     }
 
+    /// A text with the paths of files as they are in the pack, and not where it was unpacked.
+    fn within(&self, text: &str) -> String {
+        text.replace(&format!("{}/", self.folder.path().display()), "")
+    }
+
     fn subject(&self, plugin: &PackedPlugin) -> Result<Subject> {
         Ok(Subject {
             component: Component {
@@ -123,7 +128,7 @@ impl<'p> Examination<'p> {
             let mut failed = self.failed.borrow_mut();
             failed
                 .entry(subject.name.clone())
-                .or_insert_with(|| format!("`{}`: {error:#}", subject.name));
+                .or_insert_with(|| self.within(&format!("`{}`: {error:#}", subject.name)));
         })?;
         let limits = Limits::default().lowered(&plugin.manifest.limits);
         let mut peaks = self.peaks.borrow_mut();
@@ -231,6 +236,7 @@ impl<'p> Examination<'p> {
                     Ok(Outcome::Differs(difference)) => difference,
                     Err(error) => format!("{error:#}"),
                 };
+                let problem = self.within(&problem);
                 fail(
                     &mut check,
                     &format!("`{}` {}: {problem}", plugin.manifest.name, name(&path)),
@@ -264,7 +270,11 @@ impl<'p> Examination<'p> {
                     ),
                     (Err(error), _) => fail(
                         &mut check,
-                        &format!("`{}` {}: {error:#}", plugin.manifest.name, name(&path)),
+                        &self.within(&format!(
+                            "`{}` {}: {error:#}",
+                            plugin.manifest.name,
+                            name(&path)
+                        )),
                     ),
                 }
             }
@@ -307,11 +317,11 @@ impl<'p> Examination<'p> {
                 if let Err(error) = self.once(plugin, &vector, Cut::new(64, WHOLE, false)) {
                     fail(
                         &mut check,
-                        &format!(
+                        &self.within(&format!(
                             "`{}` {}, changed: {error:#}",
                             plugin.manifest.name,
                             name(&path)
-                        ),
+                        )),
                     );
                 }
             }
@@ -323,7 +333,8 @@ impl<'p> Examination<'p> {
         let mut all = Vec::new();
         for plugin in self.pack.plugins() {
             for path in self.vectors_of(plugin)? {
-                let vector = Vector::read(&path)?;
+                let vector = Vector::read(&path)
+                    .map_err(|e| anyhow!("{}", self.within(&format!("{e:#}"))))?;
                 all.push((plugin, path, vector));
             }
         }
@@ -340,7 +351,7 @@ fn bench<'a>(
         runtime,
         beside,
         memory: None,
-        bless: false,
+        bless: None,
     }
 }
 

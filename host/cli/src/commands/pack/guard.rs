@@ -9,10 +9,9 @@ use clap::Args;
 use palisade_events::{Decision, Event, Finding, without_mark};
 use palisade_pack::{Labels, Pack, Restriction, Tlp};
 use palisade_pipeline::engine::{Notice, Output as Yield, Poison};
-use palisade_pipeline::sources::{Limits, SourcePolicy, open};
 use serde_json::{Map, Value, json};
 
-use crate::host::{HostOptions, MAX_TEXT};
+use crate::host::{HostOptions, MAX_TEXT, Session};
 use crate::output::Output;
 use crate::signer::now;
 use crate::summary;
@@ -110,8 +109,9 @@ impl Guard {
 
     fn ask(&self, request: &Value, out: &mut Output) -> Result<bool> {
         let loaded = self.host.load_policies("push")?;
-        let config = self.host.config(&loaded.given)?;
-        let mut engine = loaded.engine(config, &crate::host::log_to_stderr())?;
+        let config = self.host.config()?;
+        let engine = loaded.engine(config, &crate::host::log_to_stderr())?;
+        let mut session = Session::new(engine, "default").with_vectors(true);
         let mut decided = Decided::default();
         let mut inputs = Vec::new();
         if let Some(path) = &self.given {
@@ -122,12 +122,10 @@ impl Guard {
         inputs.push(("request".to_owned(), serde_json::to_vec(request)?));
         for (name, bytes) in inputs {
             // What was given has happened before: timers that were due by then have fired.
-            engine.settle(&mut decided)?;
-            let input = open(&name, Cursor::new(bytes), &Limits::default())?;
-            let source = engine.source(&name, "default")?;
-            engine.read(input, SourcePolicy::vectors(source), &mut decided)?;
+            session.settle(&mut decided)?;
+            session.read(&name, Cursor::new(bytes), &mut decided)?;
         }
-        engine.finish(&mut decided)?;
+        session.finish(&mut decided)?;
         if let Some(problem) = decided.problems.first() {
             bail!("the policies cannot be asked: {problem}");
         }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use clap::Args;
+use palisade_events::counted;
 use palisade_pack::stored;
 
 use super::open::open;
@@ -35,9 +36,9 @@ impl Load {
         let title = pack.manifest().full_title();
         let mut out = context.output();
         out.line(&format!(
-            "{}  {title} with {} attestations is delivered; `palisade pack install {title}` lets it run",
+            "{}  {title} with {} is delivered; `palisade pack install {title}` lets it run",
             pack.digest(),
-            pack.content().attestations().len()
+            counted(pack.content().attestations().len(), "attestation")
         ))?;
         out.finish()?;
         Ok(Exit::Done)

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
-use palisade_events::Escaped;
+use palisade_events::{Escaped, counted};
 use palisade_pack::content::{MAX_ATTESTATION_BYTES, MAX_ATTESTATIONS, MAX_TOTAL_BYTES};
 use palisade_pack::{Content, Pack};
 use palisade_registry::{Manifest, Progress, Reference, Registry};
@@ -82,8 +82,9 @@ impl Pull {
         } else {
             out.line(&format!("{}  {}", pack.digest(), stated.full_title()))?;
             out.line(&format!(
-                "{} with {attestations} attestations, in {}; nothing of it is verified yet",
+                "{} with {}, in {}; nothing of it is verified yet",
                 from.at(&manifest.digest),
+                counted(attestations, "attestation"),
                 path.display()
             ))?;
         }
@@ -162,8 +163,8 @@ async fn attested(
         .await?;
     if listed.len() > MAX_ATTESTATIONS {
         warn(&format!(
-            "{} attestations are listed; {MAX_ATTESTATIONS} are fetched",
-            listed.len()
+            "there are {}; {MAX_ATTESTATIONS} are fetched",
+            counted(listed.len(), "attestation")
         ));
     }
     for referrer in listed.iter().take(MAX_ATTESTATIONS) {

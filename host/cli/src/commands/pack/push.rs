@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
+use palisade_events::counted;
 use palisade_pack::{Content as PackContent, Pack};
 use palisade_registry::{Artifact, Content, Layer, Reference};
 use serde_json::json;
@@ -77,7 +78,11 @@ impl Push {
                 pack.digest(),
                 pack.manifest().full_title()
             ))?;
-            out.line(&format!("{} with {attached} attestations", to.at(&digest)))?;
+            out.line(&format!(
+                "{} with {}",
+                to.at(&digest),
+                counted(attached, "attestation")
+            ))?;
         }
         out.finish()?;
         Ok(Exit::Done)

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
+use palisade_events::counted;
 
 use super::open::{Taken, open, write_archive};
 use crate::commands::store::Which;
@@ -29,10 +30,10 @@ impl Save {
         write_archive(&self.file, &pack, Taken::Replace)?;
         let mut out = context.output();
         out.line(&format!(
-            "{}  {} with {} attestations",
+            "{}  {} with {}",
             pack.digest(),
             self.file.display(),
-            pack.content().attestations().len()
+            counted(pack.content().attestations().len(), "attestation")
         ))?;
         out.finish()?;
         Ok(Exit::Done)

@@ -198,7 +198,6 @@ impl Bench {
                 stop: Stop::default(),
             };
             let config = EngineConfig {
-                networks: loaded.given.networks.clone(),
                 stop: until.stop.clone(),
                 ..config.clone()
             };
@@ -228,8 +227,8 @@ impl Bench {
                 stop: until.stop.clone(),
                 ..config.clone()
             };
-            let engine = trial::engine(runtime, component, &others, &vector, config, &silent)?;
-            let read = repeat::vector(engine, &vector, &until);
+            let session = trial::session(runtime, component, &others, &vector, config, &silent)?;
+            let read = repeat::vector(session, &vector, &until);
             done.push(read.with_context(|| format!("vector {}", vector.name))?);
         }
         Ok(done)

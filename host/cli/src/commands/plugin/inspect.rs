@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
+use palisade_events::counted;
 use palisade_runtime::manifest::{self, Manifest, SettingSpec};
 use palisade_runtime::{Inspected, Limits};
 use palisade_store::{Digest, Name};
@@ -161,9 +162,9 @@ fn show(out: &mut Output, inspection: &Inspection, manifest: &Manifest) -> Resul
     fact(
         "size",
         format!(
-            "{} ({} bytes)",
+            "{} ({})",
             size(inspection.size as u64),
-            inspection.size
+            counted(inspection.size, "byte")
         ),
     );
     fact("world", inspection.kind.to_owned());
@@ -175,11 +176,11 @@ fn show(out: &mut Output, inspection: &Inspection, manifest: &Manifest) -> Resul
     fact(
         "limits",
         format!(
-            "{} memory; a call {} ms, {} findings, {} host calls, {} fuel where it is counted",
+            "{} memory; a call {} ms, {}, {}, {} fuel where it is counted",
             size(limits.memory_bytes),
             limits.call_time_ms,
-            limits.findings,
-            limits.host_calls,
+            counted(limits.findings, "finding"),
+            counted(limits.host_calls, "host call"),
             limits.fuel
         ),
     );
@@ -271,7 +272,7 @@ fn shards(inspection: &Inspection, manifest: &Manifest) -> String {
     if inspection.one_shard_only
         && let Some(reason) = manifest.indivisible()
     {
-        return format!("one only: it keeps state, and {reason}");
+        return format!("one only: {reason}");
     }
     String::from("all")
 }

@@ -10,7 +10,7 @@ use palisade_pack::PACK_TOML;
 use palisade_runtime::manifest::Manifest;
 
 use super::build::Sdk;
-use crate::build::{Builder, Project, SDK_FOLDER};
+use crate::build::{Builder, Checkout, Project, SDK_FOLDER, text};
 use crate::context::Context;
 use crate::exit::Exit;
 
@@ -108,8 +108,11 @@ impl New {
         }
         let dir = parent(&self.name)?.join(name);
         let workspace = workspace_of(&dir)?;
-        let sdk = sdk_path(&dir, workspace.as_deref(), &checkout.root)?;
-        let pack = self.pack.or_else(|| pack_above(&dir));
+        let sdk = sdk_path(&dir, workspace.as_deref(), &checkout)?;
+        let pack = match self.pack {
+            None => pack_above(&dir)?,
+            named => named,
+        };
         let filling = Filling {
             name,
             pack: pack.as_deref().unwrap_or("local"),
@@ -136,7 +139,7 @@ impl New {
         if let Some(root) = workspace.filter(|_| self.lang == Language::Rust) {
             let manifest = root.join("Cargo.toml");
             let excluded = |text: String| text.contains(SDK_FOLDER);
-            if sdk.contains(SDK_FOLDER) && !fs::read_to_string(&manifest).is_ok_and(excluded) {
+            if sdk.contains(SDK_FOLDER) && !text(&manifest)?.is_some_and(excluded) {
                 out.line(&format!(
                     "add exclude = [\"{SDK_FOLDER}\"] to [workspace] in {}, of which it is no member",
                     manifest.display()
@@ -150,9 +153,9 @@ impl New {
 
 /// The SDK for Rust as the new project names it: within one checkout by the way to it, and else
 /// by the folder that every build makes, in the project or the workspace that it is a member of.
-fn sdk_path(dir: &Path, workspace: Option<&Path>, root: &Path) -> Result<String> {
+fn sdk_path(dir: &Path, workspace: Option<&Path>, checkout: &Checkout) -> Result<String> {
     let up = |from: &Path| PathBuf::from_iter(std::iter::repeat_n("..", from.iter().count()));
-    let path = if let Ok(below) = dir.strip_prefix(root) {
+    let path = if let Ok(below) = dir.strip_prefix(&checkout.root) {
         up(below).join("sdk/rust")
     } else {
         let below = workspace.and_then(|root| dir.strip_prefix(root).ok());
@@ -201,11 +204,21 @@ fn free(name: &str, lock: &Path) -> Result<()> {
 }
 
 /// The name of the pack whose folder is nearest above, if it has one.
-fn pack_above(dir: &Path) -> Option<String> {
-    let mut above = dir.ancestors().skip(1).map(|dir| dir.join(PACK_TOML));
-    let text = above.find_map(|file| fs::read_to_string(file).ok())?;
-    let table: toml::Table = toml::from_str(&text).ok()?;
-    Some(table.get("name")?.as_str()?.to_owned())
+///
+/// # Errors
+/// When the file of that name cannot be read, is none or is no manifest of a pack.
+fn pack_above(dir: &Path) -> Result<Option<String>> {
+    for dir in dir.ancestors().skip(1) {
+        let file = dir.join(PACK_TOML);
+        let place = || format!("{}; --pack NAME does without it", file.display());
+        let Some(text) = text(&file).with_context(place)? else {
+            continue;
+        };
+        let table: toml::Table = toml::from_str(&text).with_context(place)?;
+        let name = table.get("name").and_then(toml::Value::as_str);
+        return Ok(name.map(str::to_owned));
+    }
+    Ok(None)
 }
 
 /// The folder in which the project will be, made if need be.
@@ -242,7 +255,7 @@ fn workspace_of(dir: &Path) -> Result<Option<PathBuf>> {
     };
     for root in dir.ancestors().skip(1) {
         let file = root.join("Cargo.toml");
-        let Ok(text) = fs::read_to_string(&file) else {
+        let Some(text) = text(&file)? else {
             continue;
         };
         let table: toml::Table =

@@ -3,12 +3,15 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use palisade_events::{Escaped, EscapedLines};
+use anyhow::{Result, bail};
+use palisade_events::{Escaped, EscapedLines, counted};
+use palisade_private::Below;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus};
 
+use super::test::BLESS;
+use crate::build::first_link;
 use crate::output::Output;
-use crate::vector;
+use crate::vector::{self, MAX_FILE_BYTES};
 
 /// How a vector came out.
 pub(crate) enum Outcome {
@@ -20,19 +23,38 @@ pub(crate) enum Outcome {
     Differs(String),
 }
 
-/// Writes what is expected anew, unless it says the same already.
-pub(super) fn bless(path: &Path, text: &str) -> Result<Outcome> {
-    let (before, what) = match std::fs::read_to_string(path) {
-        Ok(before) if before == text => return Ok(Outcome::Same),
-        Ok(before) => (before, ""),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => (String::new(), ", new"),
-        Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
+/// Writes what is expected of a vector of a project anew, unless it says the same already.
+///
+/// # Errors
+/// When it cannot be read or written, or a link of the project leads to it: a project that was
+/// brought along says by that where something is written.
+pub(super) fn bless(project: &Path, path: &Path, text: &str) -> Result<Outcome> {
+    let (before, what) = match palisade_private::read(path, MAX_FILE_BYTES) {
+        Ok(before) if before == text.as_bytes() => return Ok(Outcome::Same),
+        Ok(before) => (String::from_utf8_lossy(&before).into_owned(), ""),
+        Err(error) if error.is_absent() => (String::new(), ", new"),
+        Err(error) => return Err(error.into()),
     };
-    palisade_private::output::write(path, 0o644, text.as_bytes())?;
+    if let Some((link, to)) = first_link(project, path)? {
+        // Of `PROJECT/vectors/NAME/expected.ndjson`.
+        let vector = path.parent().and_then(|vector| vector.canonicalize().ok());
+        let real = vector
+            .as_deref()
+            .and_then(|vector| vector.ancestors().nth(2));
+        bail!(
+            "what comes out differs, and {} is a link to {}, through which nothing is written; look \
+             at the vectors where they lie, and write them there: {BLESS}=1 palisade plugin test {}",
+            link.display(),
+            to.display(),
+            real.unwrap_or(Path::new("DIR")).display()
+        );
+    }
+    Below::make(project, path)?.write(0o644, text.as_bytes())?;
     let (added, removed) = vector::changed_lines(&before, text);
     Ok(Outcome::Wrote(format!(
-        "{}{what}: {added} lines added, {removed} removed",
-        path.display()
+        "{}{what}: {} added, {removed} removed",
+        path.display(),
+        counted(added, "line")
     )))
 }
 

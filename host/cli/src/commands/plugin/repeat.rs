@@ -1,16 +1,16 @@
 //! Reads inputs again and again, for `plugin bench`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use palisade_events::{Decision, Event, Finding};
 use palisade_pipeline::engine::{Engine, Notice, Output, Poison, Stop, Summary};
-use palisade_pipeline::sources::{Limits, SourcePolicy, open};
 use palisade_runtime::Trace;
 
 use super::trial;
+use crate::host::Session;
 use crate::vector::{Input, Vector};
 
 /// Events, and packets of a capture, that are made of a vector at a time: few at first, as
@@ -18,7 +18,7 @@ use crate::vector::{Input, Vector};
 const FIRST: usize = 256;
 const EVENTS: usize = 16_384;
 const PACKETS: usize = 65_536;
-/// Inputs that are read at most: sources have numbers of 12 bits.
+/// Inputs that are read at most, however small they are.
 const MAX_READS: usize = 4000;
 
 /// When reading ends: at an end of a block or epoch after so many events, or when time is up.
@@ -47,38 +47,30 @@ pub(super) struct Read {
 ///
 /// # Errors
 /// When one cannot be read, or holds what is no event.
-pub(super) fn files(mut engine: Engine, paths: &[PathBuf], until: &Until) -> Result<Read> {
+pub(super) fn files(engine: Engine, paths: &[PathBuf], until: &Until) -> Result<Read> {
     let mut seen = Seen::new(until);
+    let mut session = Session::new(engine, "bench").with_vectors(true);
     for _ in 0..(MAX_READS / paths.len().max(1)).max(1) {
         let before = seen.events;
         for path in paths {
-            one(&mut engine, path, &mut seen)?;
+            session.file(path, &mut seen)?;
         }
         seen.rounds += 1;
         if seen.is_enough() || seen.events == before {
             break;
         }
     }
-    seen.finish(engine)
-}
-
-fn one(engine: &mut Engine, path: &Path, seen: &mut Seen<'_>) -> Result<()> {
-    let name = path.display().to_string();
-    let file = crate::named::open(path)?;
-    let input = open(&name, file, &Limits::default())?;
-    let source = engine.source(&name, "bench")?;
-    engine.read(input, SourcePolicy::vectors(source), seen)?;
-    Ok(())
+    seen.finish(session)
 }
 
 /// Reads a vector again and again; events move on in time.
 ///
 /// # Errors
 /// When it cannot be read, or holds what is no event.
-pub(super) fn vector(mut engine: Engine, vector: &Vector, until: &Until) -> Result<Read> {
+pub(super) fn vector(mut session: Session, vector: &Vector, until: &Until) -> Result<Read> {
     let mut seen = Seen::new(until);
     trial::read(
-        &mut engine,
+        &mut session,
         "given.ndjson",
         trial::ndjson(&vector.given)?,
         &mut seen,
@@ -89,7 +81,7 @@ pub(super) fn vector(mut engine: Engine, vector: &Vector, until: &Until) -> Resu
             for _ in 0..MAX_READS {
                 let before = seen.events;
                 let (many, passes) = repeated(bytes, block).unwrap_or_else(|| (bytes.clone(), 1));
-                trial::read(&mut engine, "input.pcap", many, &mut seen)?;
+                trial::read(&mut session, "input.pcap", many, &mut seen)?;
                 seen.rounds += passes;
                 if seen.is_enough() || seen.events == before {
                     break;
@@ -112,7 +104,7 @@ pub(super) fn vector(mut engine: Engine, vector: &Vector, until: &Until) -> Resu
                 }
                 left = left.saturating_sub(events.len() as u64);
                 let bytes = trial::ndjson(&events)?;
-                trial::read(&mut engine, "events.ndjson", bytes, &mut seen)?;
+                trial::read(&mut session, "events.ndjson", bytes, &mut seen)?;
                 if left == 0 || seen.is_over() {
                     break;
                 }
@@ -121,7 +113,7 @@ pub(super) fn vector(mut engine: Engine, vector: &Vector, until: &Until) -> Resu
         }
         Input::Events(_) | Input::Requests(_) => {}
     }
-    seen.finish(engine)
+    seen.finish(session)
 }
 
 /// A capture with its packets again and again, about so many, each time a minute later, and how
@@ -198,13 +190,13 @@ impl<'a> Seen<'a> {
         self.events >= self.until.events || self.is_over()
     }
 
-    fn finish(mut self, engine: Engine) -> Result<Read> {
+    fn finish(mut self, session: Session) -> Result<Read> {
         if let Some(problem) = &self.problem {
             bail!("{problem}");
         }
         let time_up = self.events < self.until.events && self.is_over();
         Ok(Read {
-            done: engine.finish(&mut self)?,
+            done: session.finish(&mut self)?,
             rounds: self.rounds,
             time_up,
             fault: self.fault,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use palisade_events::{Batch, Decision, Escaped, Event, Finding, Kind};
+use palisade_events::{Batch, Decision, Escaped, Event, Finding, Kind, counted};
 use palisade_pipeline::capabilities::LogSink;
 use palisade_pipeline::engine::{Notice, Output as Yield, Poison};
 use palisade_runtime::manifest::World;
@@ -95,13 +95,13 @@ impl<'a> Seen<'a> {
             text.push(fault.text.clone());
             text.extend(fault.event.clone());
             if fault.times > 1 {
-                text.push(format!("  and {} times more", fault.times - 1));
+                text.push(format!("  and {} more", counted(fault.times - 1, "time")));
             }
         }
         if let Some(more) = self.faults.len().checked_sub(MAX_FAULTS)
             && more > 0
         {
-            text.push(format!("and {more} other faults"));
+            text.push(format!("and {}", counted(more, "other fault")));
         }
         (!text.is_empty()).then(|| text.join("\n"))
     }
@@ -259,7 +259,7 @@ impl Log {
             text.push_str(line);
         }
         if log.1 > 0 {
-            text.push_str(&format!("\nand {} lines more of the log", log.1));
+            text.push_str(&format!("\nand {} more of the log", counted(log.1, "line")));
         }
         text
     }

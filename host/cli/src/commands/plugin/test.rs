@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
+use palisade_events::counted;
 use palisade_pipeline::engine::{EngineConfig, PluginSummary, Summary};
 use palisade_runtime::Runtime;
 use palisade_runtime::manifest::World;
@@ -58,7 +59,7 @@ const CUTS: [Cut; 8] = [
 pub(super) const GIVEN: u64 = 1;
 pub(super) const INPUT: u64 = 2;
 /// Set to `1` it writes what comes out to `expected.ndjson`.
-const BLESS: &str = "PALISADE_BLESS";
+pub(super) const BLESS: &str = "PALISADE_BLESS";
 
 /// Run the vectors of plugins
 ///
@@ -157,7 +158,7 @@ impl Test {
                 runtime: &runtime,
                 beside: &|vector| beside.of(&project, vector),
                 memory: self.memory.memory,
-                bless: blessing,
+                bless: Some(blessing),
             };
             let mut suite = TestSuite::new(title(&project));
             for path in vectors {
@@ -176,7 +177,10 @@ impl Test {
         let wrote = match tally.written {
             _ if !blessing => String::new(),
             0 => ", nothing written".to_owned(),
-            files => format!(", {files} files written; read the difference before you keep it"),
+            files => format!(
+                ", {} written; read the difference before you keep it",
+                counted(files, "file")
+            ),
         };
         let Tally { passed, failed, .. } = tally;
         let not_built = match unbuilt {
@@ -251,7 +255,9 @@ pub(crate) struct Bench<'a> {
     /// What runs beside the plugin in a vector.
     pub(crate) beside: &'a dyn Fn(&Vector) -> Result<Vec<Component>>,
     pub(crate) memory: Option<NonZeroU64>,
-    pub(crate) bless: bool,
+    /// Whether what comes out is written as what is expected. `None`: nobody can write there, and
+    /// nobody is told how.
+    pub(crate) bless: Option<bool>,
 }
 
 impl Bench<'_> {
@@ -292,16 +298,19 @@ impl Bench<'_> {
             }
         }
         let lines = first.unwrap_or_default();
-        if self.bless {
+        if self.bless == Some(true) {
             let mut text = lines.join("\n");
             if !text.is_empty() {
                 text.push('\n');
             }
-            return bless(&vector.expected.path, &text);
+            // Of `PROJECT/vectors/NAME`.
+            let project = dir.ancestors().nth(2).unwrap_or(dir);
+            return bless(project, &vector.expected.path, &text);
         }
         let Some(expected) = &vector.expected.values else {
+            let how = self.how("; look at what comes out and write it with");
             return Ok(Outcome::Differs(said.below(&format!(
-                "there is no {}; look at what comes out and write it with {BLESS}=1:\n{}",
+                "there is no {}{how}:\n{}",
                 vector.expected.path.display(),
                 lines.join("\n")
             ))));
@@ -318,11 +327,19 @@ impl Bench<'_> {
         }
         let at = vector::first_difference(expected, &lines).unwrap_or_default();
         let line = vector.expected.line(at);
+        let how = self.how("; if it is right, write it there with");
         Ok(Outcome::Differs(said.below(&format!(
-            "{}, line {line}: what comes out differs; if it is right, write it there with \
-             {BLESS}=1\n{difference}",
+            "{}, line {line}: what comes out differs{how}\n{difference}",
             vector.expected.path.display()
         ))))
+    }
+
+    /// How what comes out is written as what is expected, behind these words.
+    fn how(&self, words: &str) -> String {
+        match self.bless {
+            Some(_) => format!("{words} {BLESS}=1"),
+            None => String::new(),
+        }
     }
 
     /// One run of a vector, as golden lines, with what the plugin cost.
@@ -354,7 +371,7 @@ impl Bench<'_> {
             memory: self.memory,
             ..EngineConfig::default()
         };
-        let mut engine = trial::engine(
+        let mut session = trial::session(
             self.runtime,
             &subject.component,
             beside,
@@ -364,17 +381,17 @@ impl Bench<'_> {
         )?;
         let mut seen = Seen::of(subject, vector);
         trial::read(
-            &mut engine,
+            &mut session,
             "given.ndjson",
             trial::ndjson(&vector.given)?,
             &mut seen,
         )?;
         // What was given has happened before; only what follows from the input counts.
-        engine.settle(&mut seen)?;
+        session.settle(&mut seen)?;
         seen.begun = true;
         let (name, bytes) = trial::input(vector)?;
-        trial::read(&mut engine, name, bytes, &mut seen)?;
-        let done = engine.finish(&mut seen)?;
+        trial::read(&mut session, name, bytes, &mut seen)?;
+        let done = session.finish(&mut seen)?;
         if let Some(trouble) = seen.trouble() {
             bail!(log.below(&trouble));
         }

@@ -8,14 +8,13 @@ use anyhow::{Context as _, Result, bail, ensure};
 use palisade_events::json::write_event;
 use palisade_events::{Event, Kind};
 use palisade_pipeline::capabilities::LogSink;
-use palisade_pipeline::engine::{Engine, EngineConfig, Output, Summary};
-use palisade_pipeline::enrich::Networks;
+use palisade_pipeline::engine::{EngineConfig, Output, Summary};
 use palisade_pipeline::memory::Memory;
-use palisade_pipeline::sources::{Limits, SourcePolicy, open};
 use palisade_runtime::manifest::{Manifest, World};
 use palisade_runtime::{LoadError, Runtime};
+use palisade_sources::enrich::Networks;
 
-use crate::host::{Given, Loaded, MAX_COMPONENT, told};
+use crate::host::{Given, Loaded, MAX_COMPONENT, Session, told};
 use crate::vector::{self, Input, Vector};
 
 /// A component, and how to name it in messages.
@@ -49,19 +48,19 @@ impl Component {
     }
 }
 
-/// An engine with the plugin, with those that run beside it, and with what the vector says
+/// A session of the plugin, with those that run beside it, and with what the vector says
 /// that they are given.
 ///
 /// # Errors
 /// When a plugin cannot be loaded, or a dataset of the vector is missing or wrong.
-pub(super) fn engine(
+pub(super) fn session(
     runtime: &Runtime,
     plugin: &Component,
     beside: &[Component],
     vector: &Vector,
     config: EngineConfig,
     log: &LogSink,
-) -> Result<Engine> {
+) -> Result<Session> {
     let of_file = |name: &str| format!("read {}", vector.file(name).display());
     let mut given = Given::within(&Memory::of(config.memory, config.workers));
     for (name, bytes) in &vector.datasets {
@@ -99,11 +98,8 @@ pub(super) fn engine(
         told(&loaded.left_out),
         vector.file(vector::DATASETS).display()
     );
-    let config = EngineConfig {
-        networks: loaded.given.networks.clone(),
-        ..config
-    };
-    loaded.engine(config, log)
+    let engine = loaded.engine(config, log)?;
+    Ok(Session::new(engine, "vector").with_vectors(true))
 }
 
 /// Refuses a dataset that nobody reads: a misspelt name would look like one that finds nothing.
@@ -189,22 +185,22 @@ pub(super) fn unshown(
     )))
 }
 
-/// Puts what a vector gives into the engine, as the source with this name.
+/// Puts what a vector gives into the session, as the source with this name.
 ///
 /// # Errors
 /// When the engine cannot go on.
 pub(super) fn read(
-    engine: &mut Engine,
+    session: &mut Session,
     name: &str,
     bytes: Vec<u8>,
     out: &mut dyn Output,
 ) -> Result<()> {
-    let source = engine.source(name, "vector")?;
-    if !bytes.is_empty() {
-        let input = open(name, Cursor::new(bytes), &Limits::default())?;
-        engine.read(input, SourcePolicy::vectors(source), out)?;
+    // What is given is the first source, whether or not there is any.
+    session.source(name)?;
+    match bytes.is_empty() {
+        true => Ok(()),
+        false => session.read(name, Cursor::new(bytes), out),
     }
-    Ok(())
 }
 
 /// The input of a vector with its name and as bytes.

@@ -1,6 +1,7 @@
 //! `palisade trust show`.
 
 use anyhow::Result;
+use palisade_events::counted;
 use palisade_pack::trust::TrustDir;
 use palisade_pack::{Refusal, Time};
 use serde_json::{Value, json};
@@ -64,12 +65,12 @@ pub(super) fn show(context: &Context, dir: &TrustDir) -> Result<Exit> {
                 match &trust.revocations {
                     Err(refusal) => out.line(&refusal.to_string())?,
                     Ok(list) => out.line(&format!(
-                        "revocation list version {}, valid until {}: {} keys, {} packs, {} certificates",
+                        "revocation list version {}, valid until {}: {}, {}, {}",
                         list.version,
                         list.expires,
-                        list.keys.len(),
-                        list.packs.len(),
-                        list.certificates.len()
+                        counted(list.keys.len(), "key"),
+                        counted(list.packs.len(), "pack"),
+                        counted(list.certificates.len(), "certificate")
                     ))?,
                 }
                 match &trust.policy {

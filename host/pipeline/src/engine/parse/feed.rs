@@ -4,10 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use palisade_events::Transport;
-use palisade_runtime::{
-    Chunk, ChunkDirection, Fault, FaultCause, Outcome, Parsed, ParsedTable, contain,
-};
+use palisade_events::{Transport, contain};
+use palisade_runtime::{Chunk, ChunkDirection, Fault, FaultCause, Outcome, Parsed, ParsedTable};
 
 use super::instance::SESSIONS;
 use super::output::ParseFailure;
@@ -15,7 +13,7 @@ use super::session::{KEPT_BYTES, State, index};
 use super::tables::{RowOrigin, table_segment};
 use super::worker::{MAX_FAILURES, ParseWorker, Queued};
 use crate::engine::defect::{self, Spot};
-use crate::engine::piece::{Order, Pieces};
+use crate::engine::piece::{Order, Pieces, SourceFlow};
 
 /// WIT's limits on one call of `parse`.
 const MAX_CHUNKS: usize = 1024;
@@ -23,7 +21,7 @@ const MAX_ARENA: usize = 1 << 20;
 
 /// Where a chunk of a call came from.
 pub(super) struct Origin {
-    pub(super) flow: u64,
+    pub(super) flow: SourceFlow,
     pub(super) place: usize,
     pub(super) direction: ChunkDirection,
     pub(super) order: Order,
@@ -280,7 +278,7 @@ impl ParseWorker {
 
     /// Counts a datagram that makes no sense. The flow goes on, and the first of it is told:
     /// who forges datagrams by the thousand shall not fill what a person reads.
-    fn bad_datagram(&mut self, parser: usize, flow: u64, order: Order, message: String) {
+    fn bad_datagram(&mut self, parser: usize, flow: SourceFlow, order: Order, message: String) {
         self.out.bad_datagrams += 1;
         let Some(session) = self.sessions.get_mut(&flow) else {
             return;

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use palisade_runtime::{Fault, Instance, InstantiateError, NoCapabilities, Peaks, Plugin};
+use palisade_runtime::{Fault, Instance, InstantiateError, Peaks, Plugin, nothing};
+
+use crate::engine::piece::SourceFlow;
 
 /// The most sessions of an instance, so that a trap costs few flows their parser.
 pub(crate) const SESSIONS: usize = 64;
@@ -12,7 +14,7 @@ pub(crate) struct ParserInstance {
     plugin: Arc<Plugin>,
     instance: Option<Instance>,
     /// Which flow sits where, and under which session number.
-    pub(crate) places: [Option<(u64, u32)>; SESSIONS],
+    pub(crate) places: [Option<(SourceFlow, u32)>; SESSIONS],
     pub(crate) live: usize,
     next_session: u32,
     /// Fuel of the instance that is booked.
@@ -32,7 +34,7 @@ impl ParserInstance {
     }
 
     /// Seats a flow. `None`: every place is taken.
-    pub(crate) fn seat(&mut self, flow: u64) -> Option<usize> {
+    pub(crate) fn seat(&mut self, flow: SourceFlow) -> Option<usize> {
         let place = self.places.iter().position(Option::is_none)?;
         self.places[place] = Some((flow, self.next_session));
         self.next_session = self.next_session.wrapping_add(1);
@@ -56,8 +58,7 @@ impl ParserInstance {
     pub(crate) fn get(&mut self) -> Result<&mut Instance, InstantiateError> {
         if self.instance.is_none() {
             self.booked = 0;
-            let instance = self.plugin.instantiate(Box::new(NoCapabilities));
-            self.instance = Some(instance.map_err(|(error, _)| error)?);
+            self.instance = Some(self.plugin.instantiate(&mut nothing())?);
         }
         match &mut self.instance {
             Some(instance) => Ok(instance),

@@ -7,7 +7,7 @@ use palisade_runtime::Fault;
 use super::output::ParseFailure;
 use super::session::{Seat, State};
 use super::worker::{ParseWorker, Queued};
-use crate::engine::piece::{Piece, Pieces};
+use crate::engine::piece::{Piece, Pieces, SourceFlow};
 
 impl ParseWorker {
     /// After a fault: the instance is gone, its sessions go on without memory, and those of
@@ -23,7 +23,7 @@ impl ParseWorker {
     ) {
         self.discard(parser, instance);
         self.budgets[parser].fault();
-        let mut flows: Vec<u64> = Vec::new();
+        let mut flows: Vec<SourceFlow> = Vec::new();
         for queued in queue {
             if !flows.contains(&queued.piece.flow) {
                 flows.push(queued.piece.flow);
@@ -66,7 +66,7 @@ impl ParseWorker {
     }
 
     /// Parses a flow no further.
-    pub(super) fn give_up(&mut self, flow: u64) {
+    pub(super) fn give_up(&mut self, flow: SourceFlow) {
         let Some(session) = self.sessions.get_mut(&flow) else {
             return;
         };

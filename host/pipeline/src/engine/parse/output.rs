@@ -5,13 +5,13 @@ use std::time::Duration;
 use palisade_events::Segment;
 use palisade_runtime::{Fault, Peaks};
 
-use crate::engine::piece::Order;
+use crate::engine::piece::{Order, SourceFlow};
 
 /// A flow whose protocol was told.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Recognised {
     /// The flow.
-    pub flow: u64,
+    pub flow: SourceFlow,
     /// The piece that told it.
     pub order: Order,
     /// When that was captured.
@@ -24,7 +24,7 @@ pub(crate) struct Recognised {
 #[derive(Clone, Debug)]
 pub(crate) struct ParseFailure {
     /// The flow.
-    pub flow: u64,
+    pub flow: SourceFlow,
     /// Where in the input.
     pub order: Order,
     /// Position of the parser.

@@ -14,13 +14,13 @@ use palisade_runtime::ChunkDirection;
 use super::instance::SESSIONS;
 use super::session::{Seat, State};
 use super::worker::{MAX_INSTANCES, ParseWorker, Queued};
-use crate::engine::piece::{Order, Piece, Pieces};
+use crate::engine::piece::{Order, Piece, Pieces, SourceFlow};
 
 /// A session that may give way, and has nothing to be parsed.
 struct Idle {
     /// Where in the input, and when, something of it last went to its parser.
     last: (Order, u64),
-    flow: u64,
+    flow: SourceFlow,
     seat: Seat,
 }
 
@@ -60,13 +60,19 @@ impl ParseWorker {
 
     /// Makes places for the flows that found none, and gives them to these.
     pub(super) fn make_places(&mut self, pieces: &Pieces) {
-        let mut waiting: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
+        let mut waiting: BTreeMap<usize, Vec<SourceFlow>> = BTreeMap::new();
         for (parser, flow) in std::mem::take(&mut self.placeless) {
             waiting.entry(parser).or_default().push(flow);
         }
         for (parser, flows) in waiting {
             let first = flows.iter().filter_map(|flow| self.first_held(*flow)).min();
-            self.displace(parser, flows.len(), first.unwrap_or_default(), pieces);
+            let slot = flows.first().map_or(0, |flow| flow.slot);
+            self.displace(
+                (parser, slot),
+                flows.len(),
+                first.unwrap_or_default(),
+                pieces,
+            );
             for flow in flows {
                 self.assign(parser, flow, true, pieces);
             }
@@ -74,7 +80,7 @@ impl ParseWorker {
     }
 
     /// Where in the input, and when, what is held of a flow begins.
-    fn first_held(&self, flow: u64) -> Option<(Order, u64)> {
+    fn first_held(&self, flow: SourceFlow) -> Option<(Order, u64)> {
         match &self.sessions.get(&flow)?.state {
             State::Probing(probe) => {
                 let first = &probe.held.first()?.piece;
@@ -84,15 +90,25 @@ impl ParseWorker {
         }
     }
 
-    /// Ends so many sessions of those that may give way, the longest idle first. They end at `now`,
+    /// Ends so many sessions of one source of those that may give way, the longest idle first. They end at `now`,
     /// or where their last piece is. Those that still have something to be parsed are left alone.
-    fn displace(&mut self, parser: usize, count: usize, now: (Order, u64), pieces: &Pieces) {
+    fn displace(
+        &mut self,
+        (parser, slot): (usize, u16),
+        count: usize,
+        now: (Order, u64),
+        pieces: &Pieces,
+    ) {
         let [mut datagrams, mut streams] = [Vec::new(), Vec::new()];
         for (number, instance) in self.instances[parser].iter().enumerate() {
             if !instance.is_there() || !self.queues[parser][number].is_empty() {
                 continue;
             }
             for (flow, _) in instance.places.iter().flatten() {
+                // What ends comes out among the events of the source that is being read.
+                if flow.slot != slot {
+                    continue;
+                }
                 if let Some(session) = self.sessions.get(flow)
                     && let State::Parsing { seat, .. } = session.state
                 {
@@ -135,7 +151,7 @@ impl ParseWorker {
     }
 
     /// The ends of a flow's directions that have not ended.
-    fn ends(&mut self, flow: u64, (order, time): (Order, u64)) -> Vec<Queued> {
+    fn ends(&mut self, flow: SourceFlow, (order, time): (Order, u64)) -> Vec<Queued> {
         let Some(session) = self.sessions.get_mut(&flow) else {
             return Vec::new();
         };

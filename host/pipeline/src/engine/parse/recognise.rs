@@ -10,7 +10,7 @@ use super::instance::SESSIONS;
 use super::output::{ParseFailure, Recognised};
 use super::session::{Seat, State, index};
 use super::worker::{MAX_INSTANCES, ParseWorker};
-use crate::engine::piece::Pieces;
+use crate::engine::piece::{Pieces, SourceFlow};
 
 /// The most flows that are recognised before places are made for them: fewer than a parser has.
 const ASKED_TOGETHER: usize = 1024;
@@ -24,7 +24,7 @@ impl ParseWorker {
             .unknown
             .split_off(self.unknown.len().min(ASKED_TOGETHER));
         while !self.unknown.is_empty() {
-            let mut asks: Vec<Vec<u64>> = vec![Vec::new(); self.parsers.len()];
+            let mut asks: Vec<Vec<SourceFlow>> = vec![Vec::new(); self.parsers.len()];
             for flow in std::mem::take(&mut self.unknown) {
                 if let Some(parser) = self.next_candidate(flow) {
                     asks[parser].push(flow);
@@ -40,7 +40,7 @@ impl ParseWorker {
     }
 
     /// The next parser to ask about a flow. `None`: it waits for more bytes, or is given up.
-    fn next_candidate(&mut self, flow: u64) -> Option<usize> {
+    fn next_candidate(&mut self, flow: SourceFlow) -> Option<usize> {
         let session = self.sessions.get_mut(&flow)?;
         let transport = session.context.transport;
         let port = session.context.dst.port.unwrap_or(0);
@@ -82,7 +82,7 @@ impl ParseWorker {
     }
 
     /// Asks one parser about the first bytes of flows.
-    fn ask(&mut self, parser: usize, flows: &[u64], pieces: &Pieces) {
+    fn ask(&mut self, parser: usize, flows: &[SourceFlow], pieces: &Pieces) {
         if self.may_call(parser, flows.len()).is_err() {
             for flow in flows {
                 self.answer(parser, *flow, Recognition::No, pieces);
@@ -148,7 +148,7 @@ impl ParseWorker {
         }
     }
 
-    fn answer(&mut self, parser: usize, flow: u64, answer: Recognition, pieces: &Pieces) {
+    fn answer(&mut self, parser: usize, flow: SourceFlow, answer: Recognition, pieces: &Pieces) {
         let Some(session) = self.sessions.get_mut(&flow) else {
             return;
         };
@@ -168,7 +168,7 @@ impl ParseWorker {
 
     /// Gives a recognised flow to an instance of its parser, with all that was held. Where none
     /// has a place it waits until places are made; where that is `done`, it is given up.
-    pub(super) fn assign(&mut self, parser: usize, flow: u64, done: bool, pieces: &Pieces) {
+    pub(super) fn assign(&mut self, parser: usize, flow: SourceFlow, done: bool, pieces: &Pieces) {
         let instance = match self.free_instance(parser) {
             None if !done => return self.placeless.push((parser, flow)),
             None => self.spare_instance(parser),

@@ -7,14 +7,15 @@ use std::time::Instant;
 
 use hashbrown::HashMap;
 use palisade_events::Transport;
-use palisade_runtime::{ChunkDirection, Fault, Instance, Panicked, Plugin, contain};
+use palisade_events::{Panicked, contain};
+use palisade_runtime::{ChunkDirection, Fault, Instance, Plugin};
 
 use super::instance::ParserInstance;
 use super::output::{ParseCost, ParseFailure, ParseOutput};
 use super::session::{Seat, Session, State};
 use crate::engine::allowance::Allowance;
 use crate::engine::isolate::Budget;
-use crate::engine::piece::{Order, Piece, Pieces};
+use crate::engine::piece::{Order, Piece, Pieces, SourceFlow};
 use crate::engine::stop::Stop;
 
 /// The most instances of one parser in one worker.
@@ -49,16 +50,16 @@ pub(super) struct Queued {
 /// Recognises and parses the flows of one shard.
 pub(crate) struct ParseWorker {
     pub(super) parsers: Vec<Arc<Plugin>>,
-    pub(super) sessions: HashMap<u64, Session>,
+    pub(super) sessions: HashMap<SourceFlow, Session>,
     pub(super) instances: Vec<Vec<ParserInstance>>,
     pub(super) queues: Vec<Vec<Vec<Queued>>>,
     /// Flows with pieces that recognition has not looked at, in order of arrival.
-    pub(super) unknown: Vec<u64>,
+    pub(super) unknown: Vec<SourceFlow>,
     /// Recognised flows for which their parser, named by its position, had no place free.
-    pub(super) placeless: Vec<(usize, u64)>,
-    closing: Vec<(Seat, u64)>,
+    pub(super) placeless: Vec<(usize, SourceFlow)>,
+    closing: Vec<(Seat, SourceFlow)>,
     /// Flows whose end came while recognition was under way.
-    ended: Vec<u64>,
+    ended: Vec<SourceFlow>,
     /// Of each parser, whether it is in quarantine.
     pub(super) retired: Arc<[AtomicBool]>,
     /// Of each parser, what isolating a flow may still take in this epoch.
@@ -70,10 +71,12 @@ pub(crate) struct ParseWorker {
     booked: usize,
     /// Flows of which something was held, in the order in which they came; not all are still
     /// unknown.
-    pub(super) probing: VecDeque<u64>,
+    pub(super) probing: VecDeque<SourceFlow>,
     epoch: u64,
     /// Whether pieces of the epoch before are still to be parsed.
     unfinished: bool,
+    /// How many pieces of the epoch were routed.
+    routed: usize,
     pub(super) out: ParseOutput,
     /// The parser that was called last, to blame if the host panics over what it returned.
     pub(super) called: Option<usize>,
@@ -96,6 +99,7 @@ impl ParseWorker {
             probing: VecDeque::new(),
             epoch: 0,
             unfinished: false,
+            routed: 0,
             instances: (0..count).map(|_| Vec::new()).collect(),
             queues: (0..count).map(|_| Vec::new()).collect(),
             parsers,
@@ -166,26 +170,33 @@ impl ParseWorker {
         self.out.costs = vec![ParseCost::default(); self.parsers.len()];
         if !std::mem::take(&mut self.unfinished) {
             self.epoch += 1;
+            self.routed = 0;
             for allowance in &mut self.allowances {
                 allowance.begin(self.epoch);
             }
             let budget = |parser: &Arc<Plugin>| Budget::new(parser.limits().call_time);
             self.budgets = self.parsers.iter().map(budget).collect();
-            for piece in &pieces.list {
-                if self.take(piece, None, pieces, true) {
-                    continue;
-                }
+        }
+        while let Some(piece) = pieces.list.get(self.routed) {
+            if !self.take(piece, None, pieces, true) {
                 // What is held of a flow is bounded, so it must be told what the flow speaks
                 // before more of it comes.
                 while !self.unknown.is_empty() || !self.placeless.is_empty() {
                     self.recognise(pieces);
                     if !self.placeless.is_empty() {
                         self.flush(pieces);
+                        // Sessions that still have something to be parsed make no places; what
+                        // parsers returned goes on its way first, and then they are parsed.
+                        if self.is_full() {
+                            let waiting = self.first_waiting();
+                            return self.pause(waiting.into_iter().chain([piece.order]).min());
+                        }
                         self.make_places(pieces);
                     }
                 }
                 self.route(piece, None, pieces);
             }
+            self.routed += 1;
         }
         while !self.unknown.is_empty()
             || !self.placeless.is_empty()
@@ -193,12 +204,10 @@ impl ParseWorker {
         {
             self.recognise(pieces);
             self.flush(pieces);
-            if self.is_full() {
-                self.out.rest = self.first_waiting();
-            }
-            if self.out.rest.is_some() {
-                self.unfinished = true;
-                return self.hand_out();
+            if self.is_full()
+                && let Some(waiting) = self.first_waiting()
+            {
+                return self.pause(Some(waiting));
             }
             self.make_places(pieces);
         }
@@ -225,6 +234,13 @@ impl ParseWorker {
         let more = self.out.bytes - std::mem::replace(&mut self.booked, self.out.bytes);
         let before = self.terms.parsed.fetch_add(more, Ordering::Relaxed);
         before + more >= self.terms.output
+    }
+
+    /// What there is to hand over before the rest, which begins there.
+    fn pause(&mut self, rest: Option<Order>) -> ParseOutput {
+        self.out.rest = rest;
+        self.unfinished = true;
+        self.hand_out()
     }
 
     /// What there is to hand over.

@@ -42,7 +42,11 @@ pub(super) fn manifest(raw: RawManifest) -> Result<Manifest, ManifestError> {
     name("plugin.name", &plugin.name)?;
     name("plugin.pack", &plugin.pack)?;
     semver::Version::parse(&plugin.version).map_err(|e| {
-        ManifestError::value("plugin.version", format!("`{}`: {e}", plugin.version))
+        let problem = format!(
+            "`{}` is not MAJOR.MINOR.PATCH, such as 1.0.0: {e}",
+            plugin.version
+        );
+        ManifestError::value("plugin.version", problem)
     })?;
     for (place, count) in [
         ("subscription", raw.subscription.len()),

@@ -1,0 +1,156 @@
+//! `palisade serve`: detections that run around the clock.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::{Context as _, Result, ensure};
+use clap::Args;
+use palisade_pipeline::engine::Clock;
+use palisade_serve::{Identity, Served, Told, serve};
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use super::config;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::host::Loaded;
+use crate::output::warn;
+use crate::summary;
+
+/// Follows logs as they grow, and keeps what it finds in a database
+///
+/// Everything that is read is in a journal before what came of it is in the database, so that
+/// nothing is lost or repeated over a crash: the next start goes on where this one ended. SIGTERM
+/// or SIGINT ends it once what was read is evaluated and kept; a second one ends it at once.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// What to follow, and with which plugins
+    #[arg(long, default_value = "palisade.toml", value_name = "FILE")]
+    config: PathBuf,
+}
+
+impl Serve {
+    pub(crate) fn run(self, context: &Context) -> Result<Exit> {
+        let (config, host) = config::read(&self.config)?;
+        let loaded = host.load(host.given()?)?;
+        for left_out in &loaded.left_out {
+            warn(&left_out.to_string());
+        }
+        ensure!(
+            !loaded.plugins.is_empty(),
+            "no plugin is left to evaluate anything; do what is said above of each, or name \
+             others in [host] of {}",
+            self.config.display()
+        );
+        let mut engine = host.config()?;
+        engine.clock = Clock::System;
+        let state = loaded.given.leaves(&host.memory()).state;
+        let identity = identity(&loaded, engine.partition_key.identity(), state);
+        let stop = stop_on_signals()?;
+        let engine = loaded.engine(engine, &crate::host::log_to_stderr())?;
+        let quiet = context.quiet;
+        let tell = Arc::new(move |told: Told| tell(told, quiet));
+        let served = serve(&config, engine, &identity, &stop, &(tell as _))?;
+        if !quiet {
+            ended(&served);
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// Lets the first SIGINT or SIGTERM end the server in good order, the second at once.
+fn stop_on_signals() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
+            .context("listen for signals")?;
+    }
+    Ok(stop)
+}
+
+/// What must be the same for the journal to be done again.
+fn identity(loaded: &Loaded, partition_key: String, state_bytes: u64) -> Identity {
+    let given = &loaded.given;
+    let plugin = |plugin: &Arc<palisade_runtime::Plugin>| {
+        let manifest = plugin.manifest();
+        let settings = given.settings.get(&manifest.name);
+        let settings = settings.map(|settings| format!("{settings:?}"));
+        [
+            manifest.pack.clone(),
+            manifest.name.clone(),
+            plugin.digest().to_string(),
+            settings.unwrap_or_default(),
+        ]
+    };
+    let dataset = |dataset: &Arc<palisade_state::datasets::Dataset>| {
+        [dataset.name().to_owned(), dataset.digest().to_string()]
+    };
+    Identity {
+        host: env!("CARGO_PKG_VERSION").to_owned(),
+        plugins: loaded.plugins.iter().map(plugin).collect(),
+        datasets: given.datasets.iter().map(dataset).collect(),
+        networks: given
+            .networks
+            .as_ref()
+            .map(|networks| networks.digest().to_string()),
+        partition_key,
+        state_bytes,
+    }
+}
+
+fn tell(told: Told, quiet: bool) {
+    match told {
+        Told::Recovered {
+            records,
+            differ,
+            cut,
+            took,
+        } => {
+            if let Some(cut) = cut {
+                warn(&format!(
+                    "the journal was not whole at its end ({}, byte {}), as after a crash; what is \
+                     cut off was never told to be kept",
+                    cut.file, cut.at
+                ));
+            }
+            if differ > 0 {
+                warn(&format!(
+                    "{differ} of the journal's epochs made something else be said than at first; \
+                     what was said at first stands"
+                ));
+            }
+            if !quiet {
+                warn(&format!(
+                    "did {records} records of the journal again in {:.3} s",
+                    took.as_secs_f64()
+                ));
+            }
+        }
+        Told::Ready if !quiet => warn("ready"),
+        Told::Ready => {}
+        Told::Source { source, problem } => warn(&format!("source `{source}`: {problem}")),
+        Told::Ended(source) if !quiet => warn(&format!("source `{source}` has ended")),
+        Told::Ended(_) => {}
+        Told::Full(problem) => warn(&format!(
+            "nothing more is taken in until there is room: {problem}"
+        )),
+        Told::Notice(notice) => summary::notice(notice).lines().for_each(warn),
+    }
+}
+
+fn ended(served: &Served) {
+    let done = &served.summary;
+    warn(&format!(
+        "ended: {} events, {} findings, {} decisions since the journal began; everything up to \
+         record {} is kept{}",
+        done.total_events(),
+        done.findings,
+        done.decisions,
+        served.committed,
+        match served.drained {
+            true => "",
+            false => "; time was up, so the rest of what was read is read again",
+        }
+    ));
+}

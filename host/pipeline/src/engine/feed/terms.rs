@@ -1,0 +1,70 @@
+//! What the feeds of an engine have in common.
+
+use std::sync::Arc;
+
+use palisade_events::Source;
+use palisade_sources::{EventSink, Input, LogReader, SourcePolicy};
+
+use super::{Epoch, LogFeed};
+use crate::engine::config::{EngineConfig, EngineError};
+use crate::engine::generation::Generation;
+
+/// How epochs of an engine are filled: what a thread needs that reads a source for it.
+#[derive(Clone)]
+pub struct Terms {
+    pub(crate) config: EngineConfig,
+    pub(crate) generation: Arc<Generation>,
+    /// Bytes after which an epoch is full.
+    pub(crate) bytes: usize,
+    pub(crate) workers: usize,
+}
+
+impl Terms {
+    /// An empty epoch of a source, read at this time in nanoseconds (`None`: every event's time
+    /// is believed).
+    pub fn epoch(&self, source: &Arc<Source>, now: Option<u64>) -> Epoch {
+        Epoch {
+            source: Arc::clone(source),
+            generation: Arc::clone(&self.generation),
+            now,
+            records: self.config.epoch,
+            bytes: self.bytes,
+            workers: self.workers,
+            key: self.config.partition_key,
+            captured: false,
+            pieces: Vec::new(),
+            news: Vec::new(),
+            batches: Vec::new(),
+        }
+    }
+
+    /// A feed of a log, whose first event gets this number.
+    ///
+    /// # Errors
+    /// When the input is a capture.
+    pub fn log(
+        &self,
+        input: Input,
+        policy: SourcePolicy,
+        seq: u64,
+    ) -> Result<LogFeed, EngineError> {
+        let rows = self.config.batch_rows;
+        let sink = EventSink::new(policy).with_max_rows(rows).starting_at(seq);
+        let (name, seen) = (
+            input.name.clone(),
+            (input.consumed.clone(), input.remarks.clone()),
+        );
+        let reader = self.reader(input)?;
+        let stop = self.config.stop.clone();
+        Ok(LogFeed::new(name, reader, sink, seen, stop))
+    }
+
+    /// What reads a log.
+    pub(crate) fn reader(&self, input: Input) -> Result<LogReader, EngineError> {
+        let name = input.name.clone();
+        let networks = self.generation.networks.clone();
+        let letters = self.config.dead_letters.clone();
+        let reader = LogReader::new(input, &self.config.limits, networks, letters);
+        reader.map_err(|_| EngineError::Capture(name))
+    }
+}

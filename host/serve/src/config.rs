@@ -1,0 +1,234 @@
+//! What an operator says of a server, in a TOML file.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use palisade_journal::Limits;
+use serde::{Deserialize, Serialize};
+
+/// The most sources.
+const MAX_SOURCES: usize = 256;
+
+/// A server's configuration.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Folder of the journal and the database; made where it is not there, and of nobody else.
+    pub data: PathBuf,
+    /// Options of `palisade run` about plugins, without their dashes: `plugins`, `pack`,
+    /// `dataset`, `settings`, `networks`, `memory`, `workers` and so on.
+    #[serde(default)]
+    pub host: toml::Table,
+    /// How large the journal may become.
+    #[serde(default)]
+    pub journal: JournalConfig,
+    /// How long a stop may take, in seconds: what was read by then is evaluated and kept, the
+    /// rest is read again.
+    #[serde(default = "drain")]
+    pub drain_seconds: u64,
+    /// What is followed.
+    #[serde(default, rename = "source")]
+    pub sources: Vec<SourceConfig>,
+}
+
+fn drain() -> u64 {
+    10
+}
+
+/// How large the journal may become.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct JournalConfig {
+    /// Bytes of a segment, at least 1 MiB; each is allocated as a whole.
+    pub segment_bytes: u64,
+    /// Bytes of all segments: when they are used up, nothing more is taken in.
+    pub max_bytes: u64,
+}
+
+impl Default for JournalConfig {
+    fn default() -> JournalConfig {
+        let limits = Limits::default();
+        JournalConfig {
+            segment_bytes: limits.segment,
+            max_bytes: limits.total,
+        }
+    }
+}
+
+/// A source.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceConfig {
+    /// Its name, of which there is one; events carry it.
+    pub name: String,
+    /// What it is.
+    pub kind: SourceKind,
+    /// The file that is followed, of kind `file`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathBuf>,
+    /// Whose events these are.
+    #[serde(default = "tenant")]
+    pub tenant: String,
+}
+
+fn tenant() -> String {
+    "default".to_owned()
+}
+
+/// What a source is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SourceKind {
+    /// A log that grows: Suricata EVE JSON, Zeek, or Palisade NDJSON. It may be renamed and begun
+    /// anew, and need not be there yet.
+    File,
+    /// Standard input.
+    Stdin,
+}
+
+/// Why a configuration is of no use.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// It is no TOML, or has a field that is wrong.
+    #[error("{file}: {problem}")]
+    Text {
+        /// The file.
+        file: String,
+        /// Where, and what is wrong.
+        problem: String,
+    },
+    /// A field says what cannot be.
+    #[error("{file}: {field}: {problem}")]
+    Field {
+        /// The file.
+        file: String,
+        /// The field.
+        field: String,
+        /// What is wrong, and what to write.
+        problem: String,
+    },
+}
+
+impl Config {
+    /// Reads a configuration; `file` is its path, for messages.
+    ///
+    /// # Errors
+    /// With line and field.
+    pub fn parse(text: &str, file: &Path) -> Result<Config, ConfigError> {
+        let file = file.display().to_string();
+        let config: Config = toml::from_str(text).map_err(|error| ConfigError::Text {
+            file: file.clone(),
+            problem: error.to_string(),
+        })?;
+        let wrong = |field: String, problem: &str| {
+            Err(ConfigError::Field {
+                file: file.clone(),
+                field,
+                problem: problem.to_owned(),
+            })
+        };
+        if config.sources.is_empty() {
+            return wrong("source".into(), "there is none; write a table [[source]]");
+        }
+        if config.sources.len() > MAX_SOURCES {
+            return wrong("source".into(), "there are more than 256");
+        }
+        if config.journal.segment_bytes < 1 << 20 {
+            return wrong("journal.segment_bytes".into(), "is less than 1048576");
+        }
+        if config.journal.max_bytes < config.journal.segment_bytes {
+            return wrong(
+                "journal.max_bytes".into(),
+                "is less than journal.segment_bytes",
+            );
+        }
+        for (at, source) in config.sources.iter().enumerate() {
+            let field = |name: &str| format!("source {} (`{}`): {name}", at + 1, source.name);
+            if source.name.is_empty() || source.name.len() > 256 {
+                return wrong(field("name"), "must have 1 to 256 bytes");
+            }
+            if config.sources[..at]
+                .iter()
+                .any(|other| other.name == source.name)
+            {
+                return wrong(
+                    field("name"),
+                    "another source has the same; give each its own",
+                );
+            }
+            match (source.kind, &source.path) {
+                (SourceKind::File, None) => {
+                    return wrong(
+                        field("path"),
+                        "is missing; a source of kind `file` needs one",
+                    );
+                }
+                (SourceKind::Stdin, Some(_)) => {
+                    return wrong(field("path"), "is not for a source of kind `stdin`");
+                }
+                _ => {}
+            }
+        }
+        let stdin = |source: &&SourceConfig| source.kind == SourceKind::Stdin;
+        if config.sources.iter().filter(stdin).count() > 1 {
+            return wrong("source".into(), "only one can be standard input");
+        }
+        Ok(config)
+    }
+
+    /// How long a stop may take.
+    pub fn drain(&self) -> Duration {
+        Duration::from_secs(self.drain_seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, String> {
+        Config::parse(text, Path::new("palisade.toml")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_line_or_field() {
+        let good = "data = \"d\"\n[[source]]\nname = \"a\"\nkind = \"file\"\npath = \"x\"\n";
+        let config = parse(good).unwrap();
+        assert_eq!(
+            (config.drain(), config.sources.len()),
+            (Duration::from_secs(10), 1)
+        );
+        for (text, says) in [
+            ("data = 1", "line 1"),
+            ("data = \"d\"\nsorce = 1", "unknown field `sorce`"),
+            ("data = \"d\"", "write a table [[source]]"),
+            (
+                &good.replace("path = \"x\"\n", ""),
+                "source 1 (`a`): path: is missing",
+            ),
+            (&good.replace("file", "fifo"), "unknown variant `fifo`"),
+            (
+                &(good.to_owned() + "[[source]]\nname = \"a\"\nkind = \"stdin\""),
+                "source 2 (`a`): name",
+            ),
+            (
+                &good.replace("kind = \"file\"", "kind = \"stdin\""),
+                "not for a source of kind",
+            ),
+            (
+                &(good.to_owned() + "[journal]\nsegment_bytes = 5"),
+                "less than 1048576",
+            ),
+            (
+                &(good.to_owned() + "[journal]\nmax_bytes = 5"),
+                "journal.max_bytes",
+            ),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(
+                error.contains(says) && error.contains("palisade.toml"),
+                "{error}"
+            );
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Live operation: sources that are followed, a journal of what they said, and what comes of it.
+//!
+//! Each source is read in a thread of its own, which fills epochs. One thread takes them through
+//! the engine, in the order in which they come; a third writes each epoch to the journal, with the
+//! bytes that it was made of and what it made be said, syncs, and only then puts what was said
+//! into the database. Evaluation never waits for a sync: it is ahead of the journal by
+//! [`MAX_AHEAD`] epochs at most.
+//!
+//! On start everything in the journal is done again, from the beginning, with the output off:
+//! the same bytes in the same epochs give the same state. What the database lacks comes from
+//! the journal. Then sources go on where the journal ends: a file is found again by its inode and
+//! its first bytes, also after it was renamed.
+
+mod collect;
+mod commit;
+mod config;
+mod follow;
+mod found;
+mod record;
+mod redo;
+mod server;
+mod stream;
+mod tape;
+
+pub use commit::MAX_AHEAD;
+pub use config::{Config, ConfigError, SourceConfig, SourceKind};
+pub use record::Identity;
+pub use server::{ServeError, Served, Tell, Told, serve};

@@ -1,0 +1,166 @@
+//! What the journal holds.
+
+use palisade_sinks::{DecisionRow, Outcome, Said};
+use serde::{Deserialize, Serialize};
+
+/// What must be the same for a journal to be done again: another plugin, or another share of
+/// memory, would make other state of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The version of Palisade.
+    pub host: String,
+    /// Pack, name, digest and settings of each plugin, in order.
+    pub plugins: Vec<[String; 4]>,
+    /// Name and digest of each dataset.
+    pub datasets: Vec<[String; 2]>,
+    /// Digest of the networks.
+    pub networks: Option<String>,
+    /// What the partition key is known by.
+    pub partition_key: String,
+    /// Bytes of memory that state may take.
+    pub state_bytes: u64,
+}
+
+impl Identity {
+    /// What differs in another, for a person; nothing where they are the same.
+    pub fn difference(&self, now: &Identity) -> Option<String> {
+        let named = |plugins: &[[String; 4]]| -> Vec<String> {
+            let name = |[pack, name, digest, _]: &[String; 4]| format!("{pack}/{name} {digest}");
+            plugins.iter().map(name).collect()
+        };
+        if self.host != now.host {
+            return Some(format!("Palisade {}, and this is {}", self.host, now.host));
+        }
+        if self.plugins != now.plugins {
+            let (then, now) = (named(&self.plugins), named(&now.plugins));
+            let gone: Vec<&String> = then.iter().filter(|p| !now.contains(p)).collect();
+            let new: Vec<&String> = now.iter().filter(|p| !then.contains(p)).collect();
+            return Some(match (gone.is_empty(), new.is_empty()) {
+                (true, true) => "the same plugins with other settings".to_owned(),
+                _ => format!("other plugins: {gone:?} then, {new:?} now"),
+            });
+        }
+        let other = self.datasets != now.datasets || self.networks != now.networks;
+        if other {
+            return Some("other datasets or networks".to_owned());
+        }
+        if self.partition_key != now.partition_key {
+            return Some("another partition key".to_owned());
+        }
+        (self.state_bytes != now.state_bytes).then(|| "another share of memory".to_owned())
+    }
+}
+
+/// A record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Record {
+    /// The first of a journal.
+    Begin(Identity),
+    /// A source that was not there before. Sources are numbered in this order.
+    Source {
+        /// Its name.
+        name: String,
+        /// Whose it is.
+        tenant: String,
+    },
+    /// An epoch.
+    Epoch(EpochRecord),
+}
+
+/// An epoch as it is kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct EpochRecord {
+    /// The time at which it was read, in nanoseconds since 1970.
+    pub(crate) now: u64,
+    /// What a source said; `None`: nobody spoke, and the watermark followed the clock.
+    pub(crate) rows: Option<Rows>,
+    /// What it made be said.
+    pub(crate) said: Vec<SaidRecord>,
+}
+
+/// Bytes that a source said.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Rows {
+    /// The source's position among those of the journal.
+    pub(crate) source: u32,
+    /// With the first of a stream (a file that was opened): what it is called.
+    pub(crate) begins: Option<String>,
+    /// Whole records, as they lay in the stream.
+    #[serde(with = "serde_bytes")]
+    pub(crate) bytes: Vec<u8>,
+    /// The stream ended with it.
+    pub(crate) ended: bool,
+    /// Where it ends, of a file.
+    pub(crate) place: Option<FilePlace>,
+}
+
+/// A place in a file that may have been renamed meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FilePlace {
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+    pub(crate) offset: u64,
+    /// How many of its first bytes were looked at, and their CRC-32: an inode may be used again.
+    pub(crate) head: (u32, u32),
+}
+
+/// A finding or a decision, as JSON.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum SaidRecord {
+    Finding(String),
+    Decision {
+        time: u64,
+        tenant: String,
+        request: String,
+        kind: String,
+        verdict: String,
+        permitted: bool,
+        json: String,
+    },
+}
+
+impl SaidRecord {
+    pub(crate) fn of(outcome: &Outcome) -> Result<SaidRecord, serde_json::Error> {
+        Ok(match outcome {
+            Outcome::Finding(finding) => SaidRecord::Finding(serde_json::to_string(finding)?),
+            Outcome::Decision(row) => SaidRecord::Decision {
+                time: row.time,
+                tenant: row.tenant.clone(),
+                request: row.request.clone(),
+                kind: row.kind.clone(),
+                verdict: row.verdict.clone(),
+                permitted: row.permitted,
+                json: row.json.clone(),
+            },
+        })
+    }
+
+    /// What it was, as number `number` of an epoch.
+    pub(crate) fn said(self, epoch: u64, number: u32) -> Result<Said, serde_json::Error> {
+        let outcome = match self {
+            SaidRecord::Finding(json) => Outcome::Finding(Box::new(serde_json::from_str(&json)?)),
+            SaidRecord::Decision {
+                time,
+                tenant,
+                request,
+                kind,
+                verdict,
+                permitted,
+                json,
+            } => Outcome::Decision(DecisionRow {
+                time,
+                tenant,
+                request,
+                kind,
+                verdict,
+                permitted,
+                json,
+            }),
+        };
+        Ok(Said {
+            epoch,
+            number,
+            outcome,
+        })
+    }
+}

@@ -1,0 +1,96 @@
+//! A source's log, stream after stream, read alike from the journal and from where it comes.
+
+use std::sync::Arc;
+
+use palisade_events::Source;
+use palisade_pipeline::engine::{EngineError, Epoch, Feed as _, LogFeed, Notice, Progress, Terms};
+use palisade_sources::{Limits, OpenError, SourcePolicy, open_live};
+
+use crate::tape::Tape;
+
+/// Why a stream cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StreamError {
+    /// It is nothing that can be read.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// It is compressed.
+    #[error("`{0}` is compressed; a log that grows is followed as it is written, so name that one")]
+    Compressed(String),
+    /// It is a capture.
+    #[error(
+        "`{0}` is a capture; `palisade run` reads those, and following captures is not built yet"
+    )]
+    Capture(String),
+    /// The engine does not take it.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// The streams of a source, one after another.
+pub(crate) struct Stream {
+    pub(crate) source: Arc<Source>,
+    pub(crate) tape: Tape,
+    terms: Terms,
+    limits: Limits,
+    feed: Option<LogFeed>,
+}
+
+impl Stream {
+    /// No stream yet.
+    pub(crate) fn new(source: Arc<Source>, terms: Terms) -> Stream {
+        Stream {
+            source,
+            tape: Tape::default(),
+            terms,
+            limits: Limits::default(),
+            feed: None,
+        }
+    }
+
+    /// Begins to read what is on the tape, of which the first line is there, or all.
+    ///
+    /// # Errors
+    /// When it is nothing that can be followed.
+    pub(crate) fn begin(&mut self, name: &str) -> Result<(), StreamError> {
+        let input = open_live(name, self.tape.clone(), &self.limits)?;
+        if !input.compression.is_empty() {
+            return Err(StreamError::Compressed(name.to_owned()));
+        }
+        if !matches!(input.format, palisade_sources::Format::Log(..)) {
+            return Err(StreamError::Capture(name.to_owned()));
+        }
+        match &mut self.feed {
+            Some(feed) => feed.renew(input, &self.terms)?,
+            None => {
+                let policy = SourcePolicy::new(Arc::clone(&self.source));
+                self.feed = Some(self.terms.log(input, policy, 0)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// An empty epoch that is read at this time.
+    pub(crate) fn epoch(&self, now: u64) -> Epoch {
+        self.terms.epoch(&self.source, Some(now))
+    }
+
+    /// Reads into an epoch; also the bytes of the whole records that were read, and where in the
+    /// stream they end.
+    pub(crate) fn fill(&mut self, epoch: &mut Epoch) -> (Progress, Vec<u8>, u64) {
+        let Some(feed) = &mut self.feed else {
+            return (Progress::default(), Vec::new(), 0);
+        };
+        let progress = feed.fill(epoch);
+        let offset = match progress.ended {
+            true => u64::MAX,
+            false => feed.offset(),
+        };
+        (progress, self.tape.cut(offset), feed.offset())
+    }
+
+    /// What the operator should know of a stream that has ended.
+    pub(crate) fn notices(&mut self) -> Vec<Notice> {
+        self.feed.as_mut().map(LogFeed::notices).unwrap_or_default()
+    }
+}

@@ -1,0 +1,350 @@
+//! The embedded sink: one SQLite file, which any tool that reads SQLite can query while it is
+//! written.
+//!
+//! | table | a row is | columns |
+//! | --- | --- | --- |
+//! | `findings` | a finding, or the withdrawal of findings (`retracted` = 1) | `epoch` and `number` (where it comes in the order of everything), `time` (nanoseconds since 1970), `tenant`, `severity` (0 info to 4 critical), `pack`, `plugin`, `digest` (of the component), `rule`, `subject`, `summary`, `retracted`, `event_ref`, `json` (all of it, as `palisade run --format ndjson` writes it) |
+//! | `decisions` | the answer to a request | `epoch`, `number`, `time`, `tenant`, `request` (its id), `kind`, `verdict`, `permitted` (0 or 1), `json` |
+//! | `progress` | one row | `epoch`: everything up to it is here |
+//!
+//! Indexes: findings by `time`; by `rule`, `subject`, `tenant` and `severity`, each with `time`;
+//! decisions by `time`, by `tenant` and `time`, and by `request`. What an epoch made be said comes
+//! in one transaction with `progress`, so that nothing is there twice or by halves; rows are
+//! inserted and never replaced, so that a repeat would be an error and not be hidden. Texts are as
+//! plugins wrote them: whoever shows them escapes them.
+
+use std::path::Path;
+
+use palisade_events::{Finding, Severity};
+use rusqlite::{Connection, Transaction, params};
+
+use crate::said::{DecisionRow, Outcome, Said};
+
+/// The version of the schema, as `PRAGMA user_version` gives it.
+const SCHEMA: i64 = 1;
+
+const TABLES: &str = "
+create table findings (
+    epoch integer not null,
+    number integer not null,
+    time integer not null,
+    tenant text not null,
+    severity integer not null,
+    pack text not null,
+    plugin text not null,
+    digest text not null,
+    rule text not null,
+    subject text not null,
+    summary text not null,
+    retracted integer not null,
+    event_ref integer not null,
+    json text not null,
+    primary key (epoch, number)
+) strict;
+create index findings_by_time on findings (time);
+create index findings_by_rule on findings (rule, time);
+create index findings_by_subject on findings (subject, time);
+create index findings_by_tenant on findings (tenant, time);
+create index findings_by_severity on findings (severity, time);
+create table decisions (
+    epoch integer not null,
+    number integer not null,
+    time integer not null,
+    tenant text not null,
+    request text not null,
+    kind text not null,
+    verdict text not null,
+    permitted integer not null,
+    json text not null,
+    primary key (epoch, number)
+) strict;
+create index decisions_by_time on decisions (time);
+create index decisions_by_tenant on decisions (tenant, time);
+create index decisions_by_request on decisions (request);
+create table progress (epoch integer not null) strict;
+insert into progress values (0);
+";
+
+/// Why the database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SqliteError {
+    /// SQLite says so.
+    #[error("{file}: {source}")]
+    Sqlite {
+        /// The database.
+        file: String,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+    /// The database is of another version.
+    #[error(
+        "{file} has schema {found} and this version of Palisade writes schema {SCHEMA}; move it \
+         away, and it is made anew from the journal"
+    )]
+    Schema {
+        /// The database.
+        file: String,
+        /// Its schema.
+        found: i64,
+    },
+    /// A finding cannot be written as JSON, which is a defect of Palisade.
+    #[error("a finding cannot be written: {0}; this is a defect of Palisade, please report it")]
+    Json(#[from] serde_json::Error),
+}
+
+/// A database that is open for writing.
+pub struct Sqlite {
+    file: String,
+    connection: Connection,
+}
+
+impl Sqlite {
+    /// Opens a database, or makes one where there is none.
+    ///
+    /// # Errors
+    /// When it cannot be opened, is no database, or is one of another version.
+    pub fn open(path: &Path) -> Result<Sqlite, SqliteError> {
+        let file = path.display().to_string();
+        let connection = Connection::open(path).map_err(|source| SqliteError::Sqlite {
+            file: file.clone(),
+            source,
+        })?;
+        let mut sqlite = Sqlite { file, connection };
+        // What a power failure takes from it the journal gives back.
+        let settings = "pragma journal_mode = wal; pragma synchronous = normal;";
+        sqlite
+            .connection
+            .execute_batch(settings)
+            .map_err(sqlite.error())?;
+        let version = "pragma user_version";
+        let found: i64 = sqlite
+            .connection
+            .query_row(version, [], |row| row.get(0))
+            .map_err(sqlite.error())?;
+        match found {
+            0 => sqlite.make()?,
+            SCHEMA => {}
+            found => {
+                let file = sqlite.file;
+                return Err(SqliteError::Schema { file, found });
+            }
+        }
+        Ok(sqlite)
+    }
+
+    fn error(&self) -> impl Fn(rusqlite::Error) -> SqliteError + use<> {
+        let file = self.file.clone();
+        move |source| SqliteError::Sqlite {
+            file: file.clone(),
+            source,
+        }
+    }
+
+    fn make(&mut self) -> Result<(), SqliteError> {
+        let error = self.error();
+        let transaction = self.connection.transaction().map_err(&error)?;
+        transaction.execute_batch(TABLES).map_err(&error)?;
+        let version = format!("pragma user_version = {SCHEMA}");
+        transaction.execute_batch(&version).map_err(&error)?;
+        transaction.commit().map_err(&error)
+    }
+
+    /// The epoch up to which everything is here; 0 where nothing is.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn epoch(&self) -> Result<u64, SqliteError> {
+        let epoch = self
+            .connection
+            .query_row("select epoch from progress", [], |row| row.get::<_, i64>(0));
+        Ok(epoch.map_err(self.error())?.try_into().unwrap_or(0))
+    }
+
+    /// Takes everything that was said up to an epoch and is not here yet, in one transaction.
+    ///
+    /// # Errors
+    /// When it cannot be written, or is here already; then nothing of it is taken.
+    pub fn take(&mut self, said: &[Said], epoch: u64) -> Result<(), SqliteError> {
+        let error = self.error();
+        let transaction = self.connection.transaction().map_err(&error)?;
+        for said in said {
+            let (epoch, number) = (signed(said.epoch), said.number);
+            match &said.outcome {
+                Outcome::Finding(finding) => {
+                    let json = serde_json::to_string(finding)?;
+                    self::finding(&transaction, (epoch, number), finding, &json)
+                }
+                Outcome::Decision(decision) => {
+                    self::decision(&transaction, (epoch, number), decision)
+                }
+            }
+            .map_err(&error)?;
+        }
+        transaction
+            .execute("update progress set epoch = ?1", [signed(epoch)])
+            .map_err(&error)?;
+        transaction.commit().map_err(&error)
+    }
+}
+
+/// SQLite's integers have a sign; times and numbers beyond that are as large as can be.
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn finding(
+    transaction: &Transaction<'_>,
+    (epoch, number): (i64, u32),
+    finding: &Finding,
+    json: &str,
+) -> rusqlite::Result<usize> {
+    let severity = match finding.severity {
+        Severity::Info => 0,
+        Severity::Low => 1,
+        Severity::Medium => 2,
+        Severity::High => 3,
+        Severity::Critical => 4,
+    };
+    let insert = "insert into findings values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, \
+                  ?13, ?14)";
+    transaction.prepare_cached(insert)?.execute(params![
+        epoch,
+        number,
+        signed(finding.time.0),
+        finding.tenant,
+        severity,
+        finding.by.pack,
+        finding.by.plugin,
+        finding.by.digest.to_string(),
+        finding.by.rule,
+        finding.subject,
+        finding.summary,
+        finding.retracted,
+        signed(finding.event_ref),
+        json,
+    ])
+}
+
+fn decision(
+    transaction: &Transaction<'_>,
+    (epoch, number): (i64, u32),
+    decision: &DecisionRow,
+) -> rusqlite::Result<usize> {
+    let insert = "insert into decisions values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    transaction.prepare_cached(insert)?.execute(params![
+        epoch,
+        number,
+        signed(decision.time),
+        decision.tenant,
+        decision.request,
+        decision.kind,
+        decision.verdict,
+        decision.permitted,
+        decision.json,
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use palisade_events::{Attribution, Digest, Timestamp};
+
+    use super::*;
+
+    fn said(epoch: u64, number: u32, subject: &str) -> Said {
+        let finding = Finding {
+            event_ref: 9,
+            by: Attribution {
+                plugin: "p".into(),
+                pack: "k".into(),
+                digest: Digest::of(b"component"),
+                rule: "r".into(),
+                requirements: Vec::new(),
+            },
+            severity: Severity::High,
+            subject: subject.into(),
+            summary: "it is so".into(),
+            retracted: false,
+            time: Timestamp(u64::MAX),
+            tenant: "t".into(),
+            cited: Vec::new(),
+            details: Default::default(),
+            actions: Vec::new(),
+            tlp: None,
+            labels: Vec::new(),
+        };
+        Said {
+            epoch,
+            number,
+            outcome: Outcome::Finding(Box::new(finding)),
+        }
+    }
+
+    #[test]
+    fn what_is_taken_is_there_once_and_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("findings.sqlite");
+        let mut sqlite = Sqlite::open(&path).unwrap();
+        assert_eq!(sqlite.epoch().unwrap(), 0);
+        let decision = Outcome::Decision(DecisionRow {
+            time: 5,
+            tenant: "t".into(),
+            request: "id".into(),
+            kind: "disclosure.request".into(),
+            verdict: "deny".into(),
+            permitted: false,
+            json: "{}".into(),
+        });
+        let decision = Said {
+            epoch: 1,
+            number: 1,
+            outcome: decision,
+        };
+        sqlite.take(&[said(1, 0, "a"), decision], 1).unwrap();
+        sqlite.take(&[], 7).unwrap();
+        // A repeat is an error, and nothing of what came with it is taken.
+        let error = sqlite.take(&[said(8, 0, "b"), said(1, 0, "a")], 8);
+        assert!(error.unwrap_err().to_string().contains("findings.sqlite"));
+        drop(sqlite);
+        let sqlite = Sqlite::open(&path).unwrap();
+        assert_eq!(sqlite.epoch().unwrap(), 7);
+        let row = |sql: &str| -> String {
+            sqlite
+                .connection
+                .query_row(sql, [], |row| row.get(0))
+                .unwrap()
+        };
+        assert_eq!(
+            row("select group_concat(subject) from findings where rule = 'r'"),
+            "a"
+        );
+        assert_eq!(
+            row("select verdict from decisions where request = 'id'"),
+            "deny"
+        );
+        let json: Finding =
+            serde_json::from_str(&row("select json from findings where severity = 3")).unwrap();
+        assert_eq!(json.by.digest, Digest::of(b"component"));
+    }
+
+    #[test]
+    fn what_is_no_database_of_ours_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("other");
+        std::fs::write(
+            &path,
+            "this is a text and no database, however long it may be",
+        )
+        .unwrap();
+        let Err(error) = Sqlite::open(&path) else {
+            panic!("it is opened");
+        };
+        assert!(error.to_string().contains("not a database"), "{error}");
+        let path = dir.path().join("later");
+        let later = Connection::open(&path).unwrap();
+        later.execute_batch("pragma user_version = 9").unwrap();
+        let Err(error) = Sqlite::open(&path) else {
+            panic!("it is opened");
+        };
+        assert!(error.to_string().contains("schema 9"), "{error}");
+    }
+}

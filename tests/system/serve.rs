@@ -1,0 +1,464 @@
+//! `palisade serve`: logs that are followed, killed and rotated while they grow, with the plugins
+//! of `order.rs`. What is in the database at the end is what one run over the whole finds.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use palisade_tests::skip;
+use rusqlite::{Connection, OpenFlags};
+use serde_json::Value;
+
+use crate::order::{built, divided, event};
+
+/// How long something may take that takes a moment.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A folder with a configuration, a data directory and logs.
+struct Site {
+    folder: tempfile::TempDir,
+    program: PathBuf,
+}
+
+impl Site {
+    /// A site whose sources are these files in its folder.
+    fn new(sources: &[&str]) -> Option<Site> {
+        let (program, plugins) = built()?;
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let at = folder.path().display();
+        let mut text = format!(
+            "data = \"{at}/data\"\n[host]\nplugins = [\"{}\", \"{}\"]\nworkers = 2\n\
+             [journal]\nsegment_bytes = 1048576\n",
+            plugins.display(),
+            divided().display()
+        );
+        for name in sources {
+            text.push_str(&format!(
+                "[[source]]\nname = \"{name}\"\nkind = \"file\"\npath = \"{at}/{name}\"\n"
+            ));
+        }
+        std::fs::write(folder.path().join("palisade.toml"), text).expect("a configuration");
+        Some(Site {
+            folder,
+            program: program.clone(),
+        })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command
+            .args(["serve", "--config"])
+            .arg(self.path("palisade.toml"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    fn start(&self) -> Child {
+        self.command().spawn().expect("palisade runs")
+    }
+
+    fn append(&self, name: &str, text: &str) {
+        let file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(self.path(name));
+        let mut file = file.expect("the log can be written");
+        file.write_all(text.as_bytes())
+            .expect("the log can be written");
+    }
+
+    /// The findings that are in the database, in order; none where there is no database yet.
+    fn findings(&self) -> Vec<Value> {
+        let path = self.path("data/findings.sqlite");
+        let Ok(database) = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+        else {
+            return Vec::new();
+        };
+        let select = database.prepare("select json from findings order by epoch, number");
+        let Ok(mut select) = select else {
+            return Vec::new();
+        };
+        let rows = select.query_map([], |row| row.get::<_, String>(0));
+        let rows = rows.expect("the database can be read");
+        rows.map(|json| serde_json::from_str(&json.expect("a text")).expect("JSON"))
+            .collect()
+    }
+
+    /// How many findings are in the database.
+    fn count(&self) -> usize {
+        let path = self.path("data/findings.sqlite");
+        let database = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
+        let count = |database: Connection| {
+            let count = "select count(*) from findings";
+            database.query_row(count, [], |row| row.get::<_, i64>(0))
+        };
+        usize::try_from(database.and_then(count).unwrap_or(0)).expect("a number")
+    }
+
+    /// Waits until there are so many findings.
+    fn wait_for(&self, count: usize) {
+        let began = Instant::now();
+        while self.count() < count {
+            let found = self.count();
+            assert!(began.elapsed() < PATIENCE, "{found} findings of {count}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// What one run over these texts finds, as one source.
+    fn expected(&self, source: &str, text: &str) -> Vec<Value> {
+        let whole = self.path("whole.ndjson");
+        std::fs::write(&whole, text).expect("a file can be written");
+        let (_, plugins) = built().expect("the program was there a moment ago");
+        let output = Command::new(&self.program)
+            .args(["--quiet", "--format", "ndjson", "run", "--source", source])
+            .arg("--plugins")
+            .arg(plugins)
+            .arg("--plugins")
+            .arg(divided())
+            .arg(&whole)
+            .output()
+            .expect("palisade runs");
+        let text = String::from_utf8(output.stdout).expect("findings are text");
+        let value = |line: &str| serde_json::from_str(line).expect("JSON");
+        text.lines().map(value).collect()
+    }
+}
+
+fn stop(child: Child, signal: &str) -> Output {
+    let pid = child.id().to_string();
+    let sent = Command::new("kill").args([signal, &pid]).status();
+    assert!(sent.expect("kill runs").success());
+    child.wait_with_output().expect("palisade ends")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Numbers that look like chance and are the same every time.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, most: u64) -> u64 {
+        let multiplied = self.0.wrapping_mul(6_364_136_223_846_793_005);
+        self.0 = multiplied.wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % most
+    }
+}
+
+fn lines(chance: &mut Chance, from: u64, count: u64) -> String {
+    let commands = ["find", "retract", "earlier", "arm", "twice", "rest", "rest"];
+    let line = |number| {
+        let command = commands[chance.below(commands.len() as u64) as usize];
+        event(number * 150, 1 + chance.below(9), command)
+    };
+    (from..from + count).map(line).collect()
+}
+
+/// An hour later than all of those, so that every timer has fired.
+fn last() -> String {
+    event(59 * 60_000, 1, "find")
+}
+
+#[test]
+fn nothing_is_lost_or_repeated_over_kills_and_rotations() {
+    let Some(site) = Site::new(&["app.log"]) else {
+        return;
+    };
+    let mut chance = Chance(11);
+    let mut whole = String::new();
+    let (mut number, mut killed) = (0, 0);
+    let kills = std::env::var("PALISADE_KILLS")
+        .ok()
+        .and_then(|text| text.parse().ok());
+    let kills: u64 = kills.unwrap_or(10);
+    let mut server = site.start();
+    // A line that is only begun when the program is killed.
+    let mut begun = String::new();
+    while killed < kills {
+        let began = Instant::now();
+        let lives = Duration::from_millis(50 + chance.below(700));
+        while began.elapsed() < lives {
+            let count = 1 + chance.below(60);
+            let text = lines(&mut chance, number % 20_000, count);
+            number += count;
+            whole.push_str(&text);
+            let (now, later) = text.split_at(text.len() - 1 - chance.below(40) as usize);
+            site.append("app.log", &(begun.clone() + now));
+            begun = later.to_owned();
+            std::thread::sleep(Duration::from_millis(8));
+        }
+        let output = stop(server, "-KILL");
+        assert!(!stderr(&output).contains("panicked"), "{}", stderr(&output));
+        killed += 1;
+        if killed % 3 == 0 {
+            // As logrotate does it, while nobody looks.
+            site.append("app.log", &std::mem::take(&mut begun));
+            let old = site.path(&format!("app.log.{killed}"));
+            std::fs::rename(site.path("app.log"), old).expect("the log is there");
+        }
+        server = site.start();
+    }
+    let text = begun + &last();
+    whole.push_str(&last());
+    site.append("app.log", &text);
+    let expected = site.expected("app.log", &whole);
+    site.wait_for(expected.len());
+    let output = stop(server, "-TERM");
+    let stderr = stderr(&output);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert!(!stderr.contains("made something else be said"), "{stderr}");
+    let found = site.findings();
+    for (at, (found, expected)) in found.iter().zip(&expected).enumerate() {
+        assert_eq!(found, expected, "finding {at} of {}", expected);
+    }
+    assert_eq!(found.len(), expected.len());
+    // Nothing new is there to be done, and what is done again comes out the same.
+    let again = site.start();
+    std::thread::sleep(Duration::from_millis(1500));
+    let output = stop(again, "-TERM");
+    assert!(
+        self::stderr(&output).contains("of the journal again"),
+        "{}",
+        self::stderr(&output)
+    );
+    assert_eq!(site.findings(), found);
+}
+
+#[test]
+fn a_file_is_followed_from_before_it_is_there_through_renaming_and_truncation() {
+    let Some(site) = Site::new(&["app.log"]) else {
+        return;
+    };
+    let server = site.start();
+    std::thread::sleep(Duration::from_millis(300));
+    let told = |count: usize| {
+        let began = Instant::now();
+        let of = || {
+            site.findings()
+                .into_iter()
+                .filter(|f| f["plugin"] == "puppet")
+                .count()
+        };
+        while of() < count {
+            assert!(began.elapsed() < PATIENCE, "{} of {count}", of());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    site.append("app.log", &event(0, 1, "find"));
+    told(1);
+    // Renamed while its writer still has it open, as logrotate does without `copytruncate`.
+    let mut writer = OpenOptions::new()
+        .append(true)
+        .open(site.path("app.log"))
+        .expect("the log");
+    std::fs::rename(site.path("app.log"), site.path("app.log.1")).expect("it is renamed");
+    site.append("app.log", &event(2000, 2, "find"));
+    writer
+        .write_all(event(1000, 3, "find").as_bytes())
+        .expect("the old log can be written");
+    told(3);
+    // Truncated in place, as with `copytruncate`.
+    File::create(site.path("app.log")).expect("it is truncated");
+    std::thread::sleep(Duration::from_millis(300));
+    site.append("app.log", &event(3000, 4, "find"));
+    told(4);
+    let output = stop(server, "-TERM");
+    let stderr = stderr(&output);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert!(stderr.contains("was truncated at byte"), "{stderr}");
+    let puppet = |f: &Value| f["plugin"] == "puppet";
+    let subjects: Vec<String> = site
+        .findings()
+        .into_iter()
+        .filter(puppet)
+        .map(|f| f["subject"].as_str().unwrap_or_default().to_owned())
+        .collect();
+    let of = |number: u64| format!("address:10.0.0.{number}");
+    assert_eq!(subjects, [of(1), of(3), of(2), of(4)]);
+}
+
+#[test]
+fn what_cannot_be_served_is_told() {
+    let Some(site) = Site::new(&["app.log"]) else {
+        return;
+    };
+    site.append("app.log", &(event(0, 1, "find") + "no event\n" + &last()));
+    let server = site.start();
+    site.wait_for(4);
+    // The data directory has one owner.
+    let second = site.command().output().expect("palisade runs");
+    assert_eq!(second.status.code(), Some(2));
+    assert!(
+        stderr(&second).contains("in use by another process"),
+        "{}",
+        stderr(&second)
+    );
+    stop(server, "-TERM");
+    // Other plugins would make other state of the journal.
+    let config = site.path("palisade.toml");
+    let text = std::fs::read_to_string(&config).expect("the configuration");
+    let divided = format!(", \"{}\"", divided().display());
+    std::fs::write(&config, text.replace(&divided, "")).expect("a configuration");
+    let other = site.command().output().expect("palisade runs");
+    assert_eq!(other.status.code(), Some(2));
+    assert!(
+        stderr(&other).contains("tests/divided"),
+        "{}",
+        stderr(&other)
+    );
+    // A journal that has lost what the database knows.
+    std::fs::write(&config, &text).expect("a configuration");
+    let journal = site.path("data/journal/00000000000000000001.journal");
+    std::fs::remove_file(journal).expect("the journal is there");
+    let lost = site.command().output().expect("palisade runs");
+    assert_eq!(lost.status.code(), Some(2));
+    assert!(
+        stderr(&lost).contains("a part of the journal is lost"),
+        "{}",
+        stderr(&lost)
+    );
+    // What is wrong with a configuration is told with its place.
+    for (wrong, says) in [
+        (
+            text.replace("kind = \"file\"", "kind = \"fiel\""),
+            "unknown variant `fiel`",
+        ),
+        (
+            text.replace("workers = 2", "workers = \"many\""),
+            "[host]: invalid value 'many'",
+        ),
+        (
+            text.replace("workers", "wrokers"),
+            "[host]: unexpected argument '--wrokers'",
+        ),
+        (
+            text.replace("[[source]]", "[[sorce]]"),
+            "unknown field `sorce`",
+        ),
+    ] {
+        std::fs::write(&config, wrong).expect("a configuration");
+        for command in [["config", "check"].as_slice(), &["serve", "--config"]] {
+            let output = Command::new(&site.program)
+                .args(command)
+                .arg(&config)
+                .output();
+            let output = output.expect("palisade runs");
+            assert_eq!(output.status.code(), Some(2), "{says}");
+            assert!(stderr(&output).contains(says), "{}", stderr(&output));
+            assert!(
+                stderr(&output).contains("palisade.toml"),
+                "{}",
+                stderr(&output)
+            );
+        }
+    }
+}
+
+#[test]
+fn standard_input_is_served_until_it_ends() {
+    let Some(site) = Site::new(&[]) else { return };
+    let config = site.path("palisade.toml");
+    let text = std::fs::read_to_string(&config).expect("the configuration");
+    let stdin = "[[source]]\nname = \"pipe\"\nkind = \"stdin\"\ntenant = \"acme\"\n";
+    std::fs::write(&config, text + stdin).expect("a configuration");
+    let mut server = site
+        .command()
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("palisade runs");
+    let mut pipe = server.stdin.take().expect("a pipe");
+    pipe.write_all(event(0, 1, "find").as_bytes())
+        .expect("the pipe is open");
+    // It is there while the pipe is still open.
+    site.wait_for(2);
+    pipe.write_all(last().trim_end().as_bytes())
+        .expect("the pipe is open");
+    drop(pipe);
+    let output = server.wait_with_output().expect("palisade ends");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let found = site.findings();
+    assert_eq!(found.len(), 4);
+    assert!(found.iter().all(|finding| finding["tenant"] == "acme"));
+}
+
+#[test]
+fn a_full_disk_stops_the_intake_and_nothing_is_lost() {
+    let Some(site) = Site::new(&["app.log"]) else {
+        return;
+    };
+    let data = site.path("data");
+    std::fs::create_dir(&data).expect("a folder");
+    let mounted = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=6m,mode=0700", "tmpfs"])
+        .arg(&data)
+        .output();
+    if !mounted.is_ok_and(|output| output.status.success()) {
+        skip("no file system can be mounted here");
+        return;
+    }
+    /// Takes the file system away whatever happens.
+    struct Mounted(PathBuf);
+    impl Drop for Mounted {
+        fn drop(&mut self) {
+            let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+        }
+    }
+    let _mounted = Mounted(data.clone());
+    let mut server = site.start();
+    let mut whole = lines(&mut Chance(3), 0, 200);
+    site.append("app.log", &whole);
+    site.wait_for(100);
+    let filler = data.join("filler");
+    fill(&filler);
+    let more = lines(&mut Chance(5), 200, 6_000);
+    site.append("app.log", &more);
+    whole.push_str(&more);
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(
+        server.try_wait().expect("it can be asked").is_none(),
+        "it waits for room"
+    );
+    let stuck = site.count();
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(site.count(), stuck);
+    // There is room again: it goes on by itself.
+    Command::new("mount")
+        .args(["-o", "remount,size=64m"])
+        .arg(&data)
+        .status()
+        .expect("it becomes larger");
+    std::fs::remove_file(&filler).expect("the filler is there");
+    site.append("app.log", &last());
+    whole.push_str(&last());
+    let expected = site.expected("app.log", &whole);
+    site.wait_for(expected.len());
+    let output = stop(server, "-TERM");
+    let stderr = stderr(&output);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert!(
+        stderr.contains("nothing more is taken in until there is room"),
+        "{stderr}"
+    );
+    assert_eq!(site.findings(), expected);
+}
+
+/// Takes all the room that there is.
+fn fill(path: &Path) {
+    let mut file = File::create(path).expect("a file");
+    let mut block = vec![7; 1 << 16];
+    while !block.is_empty() {
+        if file.write_all(&block).is_err() {
+            block.truncate(block.len() / 2);
+        }
+    }
+}
