@@ -21,7 +21,8 @@ captures 2000 host/capture/src host/sources/src/input
 flows 2000 host/capture/src/flow host/capture/src/network.rs host/capture/src/transport.rs
 logs 2000 host/sources/src host/events/src/json
 manifests 1000 host/runtime/src/manifest host/pack/src/manifest host/sources/src/enrich/file.rs
-archives 3000 host/pack/src/content/archive.rs host/pack/src/content/mod.rs host/pack/src/listing.rs host/pack/src/path.rs host/pack/src/pack.rs
+archives 3000 host/pack/src/content/archive.rs host/pack/src/content/mod.rs host/pack/src/listing.rs host/pack/src/path.rs host/pack/src/pack.rs host/pack/src/manifest host/pack/src/sbom.rs
+labels 600 host/pack/src/labels host/pack/src/labelled.rs
 documents 1000 host/pack/src/dsse.rs host/pack/src/trust/root.rs host/pack/src/trust/policy.rs host/pack/src/trust/revocation.rs host/pack/src/statement.rs host/pack/src/verify.rs host/pack/src/certificate.rs
 datasets 1500 host/state/src/datasets host/sources/src/enrich/mod.rs host/sources/src/enrich/file.rs
 tables 2000 host/events/src/table host/events/src/segment.rs

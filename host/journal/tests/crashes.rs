@@ -71,7 +71,7 @@ impl Disk {
         let known = state.known.clone();
         state
             .files
-            .retain(|name, _| known.contains(name) || chance() % 2 == 0);
+            .retain(|name, _| known.contains(name) || chance().is_multiple_of(2));
         for file in state.files.values_mut() {
             let mut there = file.synced.clone();
             for (at, bytes) in std::mem::take(&mut file.writes) {
@@ -328,6 +328,19 @@ fn a_record_that_is_damaged_is_told_and_not_passed_over() {
     let (journal, recovered) = Journal::open(disk, LIMITS).unwrap();
     assert_eq!((recovered.last, recovered.cut), (10, None));
     assert_eq!(records(&journal, 10)[0].bytes, b"anew");
+}
+
+#[test]
+fn a_record_has_an_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = Folder::new(dir.path()).unwrap();
+    let mut journal = Journal::open(folder, Limits::default()).unwrap().0;
+    let most = 128 << 20;
+    let error = journal.append(&vec![0; most + 1]).unwrap_err();
+    assert!(
+        matches!(error, JournalError::TooLarge(bytes, limit) if (bytes, limit) == (most + 1, most))
+    );
+    assert_eq!(journal.append(b"and it goes on").unwrap(), 1);
 }
 
 #[test]

@@ -101,7 +101,7 @@ mod tests {
             let mut imports = wasm_encoder::ComponentImportSection::new();
             for at in 0..count {
                 let any = wasm_encoder::TypeBounds::SubResource;
-                imports.import(&format!("i{at}"), wasm_encoder::ComponentTypeRef::Type(any));
+                imports.import(format!("i{at}"), wasm_encoder::ComponentTypeRef::Type(any));
             }
             let mut component = wasm_encoder::Component::new();
             component.section(&imports);

@@ -1,7 +1,7 @@
 //! The commit thread: journal first, then the database, then whoever waits is told.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
@@ -33,6 +33,8 @@ pub(crate) struct Committer {
     /// The last epoch that is kept.
     pub(crate) committed: Arc<AtomicU64>,
     pub(crate) tell: Tell,
+    /// Set when the server is to stop: it waits for no room any more.
+    pub(crate) stop: Arc<AtomicBool>,
 }
 
 impl Committer {
@@ -91,7 +93,7 @@ impl Committer {
         let mut told = false;
         loop {
             match self.journal.append(&bytes) {
-                Err(error) if is_full(&error) => {
+                Err(error) if is_full(&error) && !self.is_to_stop() => {
                     if !std::mem::replace(&mut told, true) {
                         (self.tell)(Told::Full(error.to_string()));
                     }
@@ -102,12 +104,16 @@ impl Committer {
         }
     }
 
+    fn is_to_stop(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
     /// Puts what was said into the database; while the disk is full it waits.
     fn keep(&mut self, said: &[Said], epoch: u64) -> Result<(), ServeError> {
         let mut told = false;
         loop {
             match self.sqlite.take(said, epoch) {
-                Err(error) if is_full_database(&error) => {
+                Err(error) if is_full_database(&error) && !self.is_to_stop() => {
                     if !std::mem::replace(&mut told, true) {
                         (self.tell)(Told::Full(error.to_string()));
                     }

@@ -193,6 +193,14 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_with_line_or_field() {
         let good = "data = \"d\"\n[[source]]\nname = \"a\"\nkind = \"file\"\npath = \"x\"\n";
+        let many = |count: usize| -> String {
+            let source = |number| {
+                format!("[[source]]\nname = \"{number}\"\nkind = \"file\"\npath = \"x\"\n")
+            };
+            let sources: String = (0..count).map(source).collect();
+            format!("data = \"d\"\n{sources}")
+        };
+        assert!(parse(&many(MAX_SOURCES)).is_ok());
         let config = parse(good).unwrap();
         assert_eq!(
             (config.drain(), config.sources.len()),
@@ -223,6 +231,7 @@ mod tests {
                 &(good.to_owned() + "[journal]\nmax_bytes = 5"),
                 "journal.max_bytes",
             ),
+            (&many(MAX_SOURCES + 1), "there are more than 256"),
         ] {
             let error = parse(text).unwrap_err();
             assert!(

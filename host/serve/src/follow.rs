@@ -1,17 +1,19 @@
 //! Threads that read sources as they grow.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek as _, SeekFrom};
-use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
 
+use palisade_events::contain;
 use palisade_pipeline::engine::{Clock, Epoch};
 
 use crate::found;
+use crate::often::Often;
 use crate::record::{FilePlace, Rows};
 use crate::server::{Tell, Told};
 use crate::stream::Stream;
@@ -20,6 +22,8 @@ use crate::stream::Stream;
 const PAUSE: Duration = Duration::from_millis(5);
 /// How often a file that is not there is looked for.
 const LOOK: Duration = Duration::from_millis(50);
+/// How often files that were rotated are looked for.
+const SEARCH: Duration = Duration::from_secs(1);
 /// How long a source that cannot be read is left alone.
 const RETRY: Duration = Duration::from_secs(2);
 /// How long a file that was renamed must be silent until the next is read.
@@ -62,8 +66,11 @@ pub(crate) struct Follower {
     pub(crate) read: Vec<FilePlace>,
     /// The file that is open.
     pub(crate) open: Option<Open>,
-    /// The problem that was told last.
-    pub(crate) told: Option<String>,
+    /// When it was last looked for files that were rotated.
+    pub(crate) searched: Option<Instant>,
+    /// Records of the stream that could not be read, as far as they are told of.
+    pub(crate) bad: u64,
+    pub(crate) often: Often,
 }
 
 /// A file that is being read.
@@ -79,7 +86,7 @@ pub(crate) struct Open {
 
 impl Follower {
     /// Reads until it is to stop, or nobody wants any more.
-    pub(crate) fn run(mut self, filled: &SyncSender<Filled>) {
+    fn run(mut self, filled: &SyncSender<Filled>) {
         self.go_on();
         while !self.stop.load(Ordering::Relaxed) {
             if self.open.is_none() {
@@ -90,7 +97,7 @@ impl Follower {
                         continue;
                     }
                     Err(problem) => {
-                        self.problem(problem);
+                        self.problem("open", problem);
                         std::thread::sleep(RETRY);
                         continue;
                     }
@@ -109,11 +116,9 @@ impl Follower {
                     return;
                 }
             }
+            self.bad_records();
             if progress.ended {
-                for notice in self.stream.notices() {
-                    (self.tell)(Told::Notice(notice));
-                }
-                self.open = None;
+                (self.open, self.searched, self.bad) = (None, None, 0);
                 if matches!(self.input, Input::Stdin) {
                     (self.tell)(Told::Ended(self.name.clone()));
                     return;
@@ -125,12 +130,32 @@ impl Follower {
         }
     }
 
-    /// Tells of a problem, once for as long as it stays the same.
-    fn problem(&mut self, problem: String) {
-        if self.told.as_ref() != Some(&problem) {
+    /// Tells of a problem of a kind, the less often the more there are.
+    fn problem(&mut self, kind: &str, problem: String) {
+        if let Some(problem) = self.often.told(kind, || problem) {
             let source = self.name.clone();
-            self.told = Some(problem.clone());
             (self.tell)(Told::Source { source, problem });
+        }
+    }
+
+    /// Tells of records that could not be read, one by one as long as they are few.
+    fn bad_records(&mut self) {
+        let (bad, last) = self.stream.bad_records();
+        if bad > self.bad {
+            self.bad = bad;
+            self.problem(
+                "bad",
+                format!("a record could not be read ({bad} by now): {last}"),
+            );
+        }
+    }
+
+    /// As [`run`](Self::run); a panic ends this source and no other.
+    pub(crate) fn run_contained(self, filled: &SyncSender<Filled>) {
+        let (source, tell) = (self.name.clone(), Arc::clone(&self.tell));
+        if let Err(panicked) = contain(|| self.run(filled)) {
+            let problem = format!("it is followed no further: {panicked}");
+            tell(Told::Source { source, problem });
         }
     }
 
@@ -172,12 +197,15 @@ impl Follower {
                     begins: None,
                 });
             }
-            None => self.problem(format!(
-                "the file that was read up to byte {} is neither at {} nor beside it under another \
-                 name; what was written to it since is not read",
-                place.offset,
-                path.display()
-            )),
+            None => {
+                let problem = format!(
+                    "the file that was read up to byte {} is neither at {} nor beside it under \
+                     another name; what was written to it since is not read",
+                    place.offset,
+                    path.display()
+                );
+                self.problem("gone", problem);
+            }
         }
     }
 
@@ -214,7 +242,17 @@ impl Follower {
                 ("-".to_owned(), file)
             }
             Input::File(path) => {
-                let rotated = found::next(path, &self.read);
+                // A folder may have many names, and not all need be ours.
+                let search = self
+                    .searched
+                    .is_none_or(|searched| searched.elapsed() >= SEARCH);
+                let rotated = match search {
+                    true => {
+                        self.searched = Some(Instant::now());
+                        found::next(path, &self.read)
+                    }
+                    false => None,
+                };
                 let path = rotated.as_ref().unwrap_or(path);
                 let Some(file) = opened(path, rotated.is_some())? else {
                     return Ok(false);
@@ -256,7 +294,7 @@ impl Follower {
                  was read and that moment may be lost",
                 path.display()
             );
-            self.problem(problem);
+            self.problem("truncated", problem);
             return;
         }
         let same = |metadata: std::fs::Metadata| {
@@ -282,15 +320,12 @@ impl Follower {
 /// A regular file with its first line, or so many bytes that it should have one. `None`: not yet.
 /// Of one that nobody writes to any more (`whole`) what there is counts.
 fn opened(path: &Path, whole: bool) -> Result<Option<File>, String> {
-    let mut options = OpenOptions::new();
-    // A pipe that nobody writes to would be waited for.
-    options.read(true).custom_flags(NONBLOCK);
-    let file = match options.open(path) {
-        Ok(file) => file,
+    let (file, metadata) = match found::open(path) {
+        Ok(opened) => opened,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(format!("cannot open {}: {error}", path.display())),
     };
-    if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+    if !metadata.is_file() {
         return Err(format!("{} is no regular file", path.display()));
     }
     let mut first = vec![0; FIRST_LINE];
@@ -308,9 +343,6 @@ pub(crate) fn remember(read: &mut Vec<FilePlace>, place: FilePlace) {
     }
     read.push(place);
 }
-
-/// `O_NONBLOCK` of Linux.
-const NONBLOCK: i32 = 0o4000;
 
 /// Standard input, read in a thread so that a read which waits holds nothing back.
 struct Piped {

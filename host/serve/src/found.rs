@@ -1,7 +1,8 @@
 //! Files of a log that is rotated: which is the one that was read, and which comes after it.
 
-use std::fs::{File, Metadata};
-use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::fs::{File, Metadata, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::record::FilePlace;
@@ -20,12 +21,23 @@ fn holds(file: &File, metadata: &Metadata, place: &FilePlace) -> bool {
         && crc32fast::hash(&head) == checksum
 }
 
-/// A regular file with its metadata; a pipe is not waited for.
+/// `O_NONBLOCK` of Linux.
+const NONBLOCK: i32 = 0o4000;
+
+/// Opens what is at a path, whatever it is: a pipe that nobody writes to is not waited for.
+///
+/// # Errors
+/// When it cannot be opened.
+pub(crate) fn open(path: &Path) -> io::Result<(File, Metadata)> {
+    let mut options = OpenOptions::new();
+    let file = options.read(true).custom_flags(NONBLOCK).open(path)?;
+    let metadata = file.metadata()?;
+    Ok((file, metadata))
+}
+
 fn regular(path: &Path) -> Option<(File, Metadata)> {
     path.metadata().ok().filter(Metadata::is_file)?;
-    let file = File::open(path).ok()?;
-    let metadata = file.metadata().ok()?;
-    Some((file, metadata))
+    open(path).ok().filter(|(_, metadata)| metadata.is_file())
 }
 
 /// The files beside a log, the log itself among them, that have its name or begin with it.

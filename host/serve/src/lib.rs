@@ -16,6 +16,7 @@ mod commit;
 mod config;
 mod follow;
 mod found;
+mod often;
 mod record;
 mod redo;
 mod server;
@@ -23,6 +24,6 @@ mod stream;
 mod tape;
 
 pub use commit::MAX_AHEAD;
-pub use config::{Config, ConfigError, SourceConfig, SourceKind};
+pub use config::{Config, ConfigError, JournalConfig, SourceConfig, SourceKind};
 pub use record::Identity;
 pub use server::{ServeError, Served, Tell, Told, serve};

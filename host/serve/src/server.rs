@@ -15,6 +15,7 @@ use crate::collect::Collect;
 use crate::commit::{Commit, Committer, MAX_AHEAD};
 use crate::config::{Config, SourceKind};
 use crate::follow::{Filled, Follower, Input};
+use crate::often::Often;
 use crate::record::{Identity, Record};
 use crate::redo::{Redone, known, redo};
 
@@ -50,6 +51,13 @@ pub enum Told {
     Full(String),
     /// What the engine tells.
     Notice(Notice),
+    /// So many notices were like one that was told before.
+    Alike {
+        /// That one is the latest of them.
+        notice: Notice,
+        /// How many there were.
+        count: u64,
+    },
 }
 
 /// Takes what the operator should know, from any thread.
@@ -168,6 +176,7 @@ pub fn serve(
         sqlite,
         committed: Arc::clone(&committed),
         tell: Arc::clone(tell),
+        stop: Arc::clone(stop),
     };
     let (fill, filled) = sync_channel(followers.len().max(1));
     let (commit, commits) = sync_channel::<Commit>(MAX_AHEAD);
@@ -180,7 +189,7 @@ pub fn serve(
         let fill = fill.clone();
         std::thread::Builder::new()
             .name("palisade-source".to_owned())
-            .spawn(move || follower.run(&fill))
+            .spawn(move || follower.run_contained(&fill))
             .map_err(thread)?;
     }
     drop(fill);
@@ -190,6 +199,7 @@ pub fn serve(
         next,
         commit: Some(commit),
         tell: Arc::clone(tell),
+        often: Often::default(),
     };
     let drained = taking.run(&filled, stop, config.drain())?;
     drop(taking.commit.take());
@@ -265,10 +275,12 @@ fn followers(
             stream: known.stream,
             resume: known.resume,
             read: known.read,
+            searched: None,
+            bad: 0,
             stop: Arc::clone(stop),
             tell: Arc::clone(tell),
             open: None,
-            told: None,
+            often: Often::default(),
         });
     }
     Ok(followers)
@@ -281,6 +293,20 @@ struct Taking {
     next: u64,
     commit: Option<SyncSender<Commit>>,
     tell: Tell,
+    often: Often,
+}
+
+/// What notices are alike.
+fn kind_of(notice: &Notice) -> String {
+    match notice {
+        Notice::Fault { plugin, .. } => format!("fault {plugin}"),
+        Notice::Unparsed { parser, .. } => format!("unparsed {parser}"),
+        Notice::Datagram { parser, .. } => format!("datagram {parser}"),
+        Notice::TooDeep { plugin, .. } => format!("deep {plugin}"),
+        Notice::Quarantined { plugin } => format!("quarantined {plugin}"),
+        Notice::Input { .. } => "input".to_owned(),
+        Notice::Record { .. } => "record".to_owned(),
+    }
 }
 
 impl Taking {
@@ -331,7 +357,11 @@ impl Taking {
     ) -> Result<bool, ServeError> {
         self.engine.collect(&mut collect)?;
         for notice in collect.notices {
-            (self.tell)(Told::Notice(notice));
+            match self.often.tells(&kind_of(&notice)) {
+                Some(count) if count > 16 => (self.tell)(Told::Alike { notice, count }),
+                Some(_) => (self.tell)(Told::Notice(notice)),
+                None => {}
+            }
         }
         let commit = Commit {
             number: self.next,

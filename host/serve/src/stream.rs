@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use palisade_events::Source;
-use palisade_pipeline::engine::{EngineError, Epoch, Feed as _, LogFeed, Notice, Progress, Terms};
+use palisade_pipeline::engine::{EngineError, Epoch, Feed as _, LogFeed, Progress, Terms};
 use palisade_sources::{Limits, OpenError, SourcePolicy, open_live};
 
 use crate::tape::Tape;
@@ -89,8 +89,12 @@ impl Stream {
         (progress, self.tape.cut(offset), feed.offset())
     }
 
-    /// What the operator should know of a stream that has ended.
-    pub(crate) fn notices(&mut self) -> Vec<Notice> {
-        self.feed.as_mut().map(LogFeed::notices).unwrap_or_default()
+    /// How many records of the stream could not be read, and the first that are told of, the
+    /// latest of those.
+    pub(crate) fn bad_records(&self) -> (u64, String) {
+        let feed = self.feed.as_ref();
+        let bad = feed.map_or(0, |feed| feed.intake().bad_records);
+        let last = feed.and_then(LogFeed::last_bad).unwrap_or_default();
+        (bad, last)
     }
 }

@@ -3,6 +3,89 @@
 
 use arbitrary::{Result, Unstructured};
 
+/// Words, lines and paragraphs that may stand in a text, from which [`mixed`] takes. What mere
+/// bytes become is refused at the first of them; these come as far as what checks their sense.
+pub struct Pool([Vec<&'static [u8]>; 3]);
+
+impl Pool {
+    /// All that is in `texts`, and `words` besides.
+    pub fn new(texts: &[&'static str], words: &[&'static str]) -> Self {
+        let mut pool = [Cut::Words, Cut::Lines, Cut::Paragraphs].map(|cut| {
+            texts
+                .iter()
+                .flat_map(|text| cut.parts(text.as_bytes()))
+                .collect::<Vec<_>>()
+        });
+        pool[0].extend(words.iter().map(|word| word.as_bytes()));
+        for parts in &mut pool {
+            parts.sort_unstable();
+            parts.dedup();
+        }
+        Self(pool)
+    }
+}
+
+/// Where a text is cut.
+#[derive(Clone, Copy)]
+enum Cut {
+    Words,
+    Lines,
+    Paragraphs,
+}
+
+impl Cut {
+    fn parts(self, text: &[u8]) -> Vec<&[u8]> {
+        match self {
+            Cut::Words => words(text),
+            Cut::Lines => text.split_inclusive(|byte| *byte == b'\n').collect(),
+            // A break is a line end with another behind it, and stays with what is before.
+            Cut::Paragraphs => {
+                let mut parts = Vec::new();
+                let mut begin = 0;
+                for at in 2..text.len() {
+                    if text[at - 2..at] == *b"\n\n" {
+                        parts.push(&text[begin..at]);
+                        begin = at;
+                    }
+                }
+                parts.push(&text[begin..]);
+                parts
+            }
+        }
+    }
+}
+
+/// A text with words, lines or paragraphs of it dropped, doubled, moved, or replaced by others
+/// from a pool.
+pub fn mixed(u: &mut Unstructured<'_>, base: &str, pool: &Pool) -> Result<String> {
+    let cut = [Cut::Words, Cut::Words, Cut::Lines, Cut::Paragraphs];
+    let cut = cut[usize::from(u.arbitrary::<u8>()? & 3)];
+    let Pool([words, lines, paragraphs]) = pool;
+    let others = match cut {
+        Cut::Words => words,
+        Cut::Lines => lines,
+        Cut::Paragraphs => paragraphs,
+    };
+    let mut parts = cut.parts(base.as_bytes());
+    for _ in 0..u.int_in_range(0..=4_u8)? {
+        if parts.is_empty() {
+            break;
+        }
+        let at = usize::from(u.arbitrary::<u16>()?) % parts.len();
+        let act: u8 = u.arbitrary()?;
+        let other = usize::from(u.arbitrary::<u16>()?);
+        let own = other % parts.len();
+        match act & 7 {
+            0 => drop(parts.remove(at)),
+            1 => parts.insert(at, parts[own]),
+            2 => parts.swap(at, own),
+            3 => parts.insert(at, others[other % others.len()]),
+            _ => parts[at] = others[other % others.len()],
+        }
+    }
+    Ok(String::from_utf8_lossy(&parts.concat()).into_owned())
+}
+
 /// Replaces, doubles, drops and inserts parts of `base`, which `parts` cuts.
 fn splice<'a>(
     u: &mut Unstructured<'_>,

@@ -77,6 +77,11 @@ impl World {
     }
 }
 
+/// What the files of a pack with one of everything begin from: its component, `everything`.
+pub fn everything() -> Vec<u8> {
+    World::new(WORLDS[0]).component
+}
+
 /// A pack with a plugin, a dataset and a document.
 pub fn pack() -> palisade_pack::Pack {
     let source = "vendor = \"acme\"\nname = \"hostile\"\nversion = \"1.0.0\"\n\

@@ -1,16 +1,19 @@
-//! Pack archives: tar with every type of entry, sizes that lie, extensions, in zstd and plain; and
-//! whole packs of which a file was changed.
+//! Pack archives: tar with every type of entry, sizes that lie, extensions, in zstd and plain;
+//! whole packs of which a file was changed; and packs as they are built from what an author writes.
 
 #![no_main]
 
 use std::sync::OnceLock;
 
 use arbitrary::{Result, Unstructured};
+use palisade_fuzz::splice::Pool;
 use palisade_fuzz::{MIB, splice, text, worlds};
-use palisade_pack::{Content, Listing, Pack};
+use palisade_pack::{Content, Listing, Pack, PackSource};
+
+const SOURCE: &str = include_str!("../seeds/pack.toml");
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let _ = pack();
+    let _ = (pack(), everything());
     palisade_fuzz::run(64 * MIB, || {
         let _ = check(&mut Unstructured::new(data));
     });
@@ -21,9 +24,15 @@ fn pack() -> &'static Pack {
     PACK.get_or_init(worlds::pack)
 }
 
+/// The component of a pack with everything.
+fn everything() -> &'static [u8] {
+    static EVERYTHING: OnceLock<Vec<u8>> = OnceLock::new();
+    EVERYTHING.get_or_init(worlds::everything)
+}
+
 fn check(u: &mut Unstructured<'_>) -> Result<()> {
     let shape: u8 = u.arbitrary()?;
-    let archive = match shape % 4 {
+    let archive = match shape % 5 {
         0 => {
             let mut archive = Vec::new();
             pack()
@@ -33,6 +42,10 @@ fn check(u: &mut Unstructured<'_>) -> Result<()> {
             splice::bytes(u, &archive, 64)?
         }
         1 => changed(u)?,
+        2 => match made(u)? {
+            Some(archive) => archive,
+            None => return Ok(()),
+        },
         _ => entries(u)?,
     };
     let archive = match shape >> 6 {
@@ -91,8 +104,61 @@ fn changed(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
     Ok(archive)
 }
 
+/// A pack built from changed words of its author, with a dataset and documents; if it can be
+/// built, it is opened again and is the same.
+fn made(u: &mut Unstructured<'_>) -> Result<Option<Vec<u8>>> {
+    static WORDS: OnceLock<Pool> = OnceLock::new();
+    const EDGES: [&str; 10] = [
+        "red",
+        "amber+strict",
+        "white",
+        "\"2025-06-01T10:00:00Z\"",
+        "embargo = ",
+        "marks = ",
+        "derived_from = ",
+        "intel-derived-data",
+        "unmarked = true",
+        "9999999999",
+    ];
+    let words = WORDS.get_or_init(|| Pool::new(&[SOURCE], &EDGES));
+    let source = splice::mixed(u, SOURCE, words)?;
+    let Ok(source) = PackSource::parse(&source) else {
+        return Ok(None);
+    };
+    let mut content = Content::default();
+    let _ = content.add("plugins/everything.wasm", everything().to_vec());
+    let mut lines = String::new();
+    for _ in 0..u.int_in_range(0..=3_u8)? {
+        let value = text::json(u, 1)?;
+        let label = ["tlp", "embargo", "derived_from", "marking", "a", "labels"];
+        let label = label[usize::from(u.arbitrary::<u8>()?) % label.len()];
+        lines.push_str(&format!(
+            "{{\"kind\":\"domain\",\"value\":\"a.example\",\"{label}\":{value}}}\n"
+        ));
+    }
+    let _ = content.add("datasets/indicators.ndjson", lines.into_bytes());
+    for _ in 0..u.int_in_range(0..=2_u8)? {
+        let path = path(u)?;
+        let length = usize::from(u.arbitrary::<u8>()?).min(u.len());
+        let _ = content.add(&String::from_utf8_lossy(&path), u.bytes(length)?.to_vec());
+    }
+    let Ok(pack) = Pack::build(&source, content) else {
+        return Ok(None);
+    };
+    let again = Pack::open(pack.content().clone()).expect("what was built is opened");
+    assert_eq!(again.digest(), pack.digest());
+    assert_eq!(again.manifest(), pack.manifest());
+    let mut archive = Vec::new();
+    pack.content()
+        .write_archive(&mut archive)
+        .expect("a Vec takes all");
+    Ok(Some(archive))
+}
+
 fn path(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
-    const PATHS: [&str; 16] = [
+    const PATHS: [&str; 18] = [
+        "docs/README.md",
+        "vectors/everything/a.ndjson",
         "pack.toml",
         "PACK.toml",
         "docs/a",

@@ -147,8 +147,8 @@ fn drive(plugin: Arc<palisade_runtime::Plugin>) {
     let dataset = Arc::new(dataset.expect("a dataset"));
     let generation = Generation::new(vec![plugin], vec![dataset], None);
     let generation = generation.expect("one plugin fits together with itself");
-    let mut engine = Engine::new(config, generation, &sink)
-        .expect("what loads can be run, given its dataset");
+    let mut engine =
+        Engine::new(config, generation, &sink).expect("what loads can be run, given its dataset");
     let mut seen = Counted::default();
     for (name, bytes) in [
         ("events", EVENTS),

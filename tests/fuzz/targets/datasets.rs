@@ -22,7 +22,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
 });
 
 fn networks(u: &mut Unstructured<'_>) -> Result<()> {
-    let file = splice::text(u, include_str!("../../demo/networks.toml"))?;
+    let file = splice::text(u, include_str!("../seeds/networks.toml"))?;
     if let Ok(networks) = Networks::parse(&file) {
         for _ in 0..4 {
             let place = Place {

@@ -29,6 +29,10 @@ pub(super) fn constants() -> BTreeMap<(String, String), i128> {
                     let path = file.trim_end_matches("/mod.rs").trim_end_matches(".rs");
                     let module = path.rsplit('/').next().unwrap_or(path);
                     let whole = format!("{module}::{name}");
+                    let crates = token.strip_prefix("palisade_");
+                    if let Some((of, _)) = crates.and_then(|token| token.split_once("::")) {
+                        return file.starts_with(&format!("{}/", of.replace('_', "-")));
+                    }
                     token.ends_with(&whole) || imports[&key.0].contains(&whole)
                 };
                 let values: BTreeSet<i128> = same().map(|(_, value)| *value).collect();

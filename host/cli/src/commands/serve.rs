@@ -135,6 +135,11 @@ fn tell(told: Told, quiet: bool) {
         Told::Full(problem) => warn(&format!(
             "nothing more is taken in until there is room: {problem}"
         )),
+        Told::Alike { notice, count } => {
+            let text = summary::notice(notice);
+            let first = text.lines().next().unwrap_or_default();
+            warn(&format!("{first} (the {count}th of its kind)"));
+        }
         Told::Notice(notice) => summary::notice(notice).lines().for_each(warn),
     }
 }

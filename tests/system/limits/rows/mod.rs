@@ -5,6 +5,7 @@ mod disk;
 mod flow;
 mod host;
 mod instance;
+mod live;
 mod load;
 mod no_limits;
 mod pack;
@@ -19,7 +20,7 @@ use super::Table;
 const REFUSED: &str = "refused";
 
 /// Whom limits hold against.
-pub(super) const SCOPES: [(&str, &str); 9] = [
+pub(super) const SCOPES: [(&str, &str); 10] = [
     ("host", "The host, in one run"),
     ("flow", "A flow, and the packets of it"),
     (
@@ -35,6 +36,7 @@ pub(super) const SCOPES: [(&str, &str); 9] = [
     ),
     ("pack", "Packs, documents of trust, registries"),
     ("disk", "Caches and files"),
+    ("live", "Live operation"),
 ];
 
 pub(super) fn fill(t: &mut Table) {
@@ -45,5 +47,6 @@ pub(super) fn fill(t: &mut Table) {
     instance::fill(t);
     load::fill(t);
     pack::fill(t);
+    live::fill(t);
     disk::fill(t);
 }

@@ -1,10 +1,13 @@
 //! What is called like a limit and is none.
 
 /// Structures that are called like those of limits and hold none, with the reason.
-pub(in crate::limits) const NO_LIMIT_STRUCTURES: &[(&str, &str)] = &[(
-    "RequestedLimits",
-    "what a manifest asks for, which only lowers limits",
-)];
+pub(in crate::limits) const NO_LIMIT_STRUCTURES: &[(&str, &str)] = &[
+    (
+        "RequestedLimits",
+        "what a manifest asks for, which only lowers limits",
+    ),
+    ("SourceConfig", "what a source is and where"),
+];
 
 /// Constants that are called like limits and are none, with the reason.
 pub(in crate::limits) const NO_LIMITS: &[(&str, &str, &str)] = &[
@@ -22,6 +25,11 @@ pub(in crate::limits) const NO_LIMITS: &[(&str, &str, &str)] = &[
         "cli/src/commands/pack/compare.rs",
         "MAX_VALUES",
         "how much is shown",
+    ),
+    (
+        "pipeline/src/engine/feed/log.rs",
+        "MAX_WEIGHT",
+        "what a request counts for in an epoch that has no end",
     ),
     (
         "cli/src/output/rows.rs",

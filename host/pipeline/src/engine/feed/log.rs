@@ -56,6 +56,11 @@ impl LogFeed {
         self.reader.counts().bytes
     }
 
+    /// The latest of the bad records that are told one by one, with its place and what is wrong.
+    pub fn last_bad(&self) -> Option<String> {
+        self.reader.reports().last().map(ToString::to_string)
+    }
+
     /// Goes on with another input of the same source, such as the file that came after one
     /// which was rotated; numbers go on.
     ///

@@ -1,0 +1,94 @@
+//! Limits of live operation.
+
+use palisade_serve::JournalConfig;
+
+use crate::limits::Table;
+use crate::limits::Unit::{Bytes, Count};
+
+pub(super) fn fill(t: &mut Table) {
+    t.of("live");
+    t.constant(
+        "serve/src/config.rs",
+        "MAX_SOURCES",
+        Count,
+        "sources of a server",
+        "the server does not start",
+        &["config::what_is_wrong_is_told_with_line_or_field"],
+    );
+    let JournalConfig {
+        segment_bytes,
+        max_bytes,
+    } = JournalConfig::default();
+    t.value(
+        "journal.max_bytes",
+        Bytes,
+        max_bytes,
+        "the journal",
+        "nothing more is taken in, until there is room",
+        &["crashes::a_full_disk_is_told_before_a_record_is_begun_and_can_be_mended"],
+    );
+    t.value(
+        "journal.segment_bytes",
+        Bytes,
+        segment_bytes,
+        "a segment of the journal",
+        "the next segment; a larger record has one of its own",
+        &["crashes::on_a_real_disk_records_come_back_and_nobody_else_may_write"],
+    );
+    t.constant(
+        "cli/src/commands/config.rs",
+        "MAX_CONFIG",
+        Bytes,
+        "a server's configuration",
+        "the server does not start",
+        &[],
+    );
+    t.constant(
+        "serve/src/commit.rs",
+        "MAX_AHEAD",
+        Count,
+        "epochs that evaluation is ahead of the journal",
+        "evaluation waits, and then the sources",
+        &["serve::a_full_disk_stops_the_intake_and_nothing_is_lost"],
+    );
+    t.constant(
+        "serve/src/commit.rs",
+        "MAX_GROUP",
+        Count,
+        "epochs that are synced together",
+        "the next are synced after them",
+        &[],
+    );
+    t.constant(
+        "serve/src/redo.rs",
+        "MAX_TAKEN",
+        Count,
+        "epochs of the journal that the database is given at a time",
+        "the next are given after them",
+        &[],
+    );
+    t.constant(
+        "serve/src/follow.rs",
+        "MAX_READ",
+        Count,
+        "files of a rotated log that are known to have been read",
+        "the one read first is forgotten",
+        &[],
+    );
+    t.constant(
+        "serve/src/found.rs",
+        "MAX_NAMES",
+        Count,
+        "names in the folder of a log that are looked at for rotated files",
+        "what comes later is not looked at",
+        &[],
+    );
+    t.constant(
+        "journal/src/segment.rs",
+        "MAX_RECORD",
+        Bytes,
+        "a record of the journal",
+        "the server ends",
+        &["crashes::a_record_has_an_end"],
+    );
+}
