@@ -172,7 +172,7 @@ pub(super) fn unshown(
     };
     let advice = match vector.input {
         Input::Capture(_) => {
-            "; who makes them of packets is a parser: name one in vector.toml or by --with"
+            "; who makes them of packets is a parser: name one as `with` in vector.toml"
         }
         Input::Events(_) | Input::Requests(_) => "",
     };
