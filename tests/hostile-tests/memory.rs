@@ -61,7 +61,7 @@ fn all_instances_of_a_plugin_share_one_budget() {
         panic!("{over}");
     };
     assert!(wanted > limit && limit == 4 * MIB);
-    assert!(over.to_string().contains("over all workers"), "{over}");
+    assert!(over.to_string().contains("on all workers"), "{over}");
     drop(made);
     assert_eq!(plugin.memory(), 0);
     assert!(
@@ -128,7 +128,7 @@ fn a_parser_that_hoards_ends_at_its_budget() {
     for (plugin, problem) in faults {
         assert_eq!(plugin, "hostile-parser");
         assert!(
-            problem.contains("its instances may have together"),
+            problem.contains("its instances on all workers may have together"),
             "{problem}"
         );
     }

@@ -107,7 +107,8 @@ fn a_talkative_parser() {
         // Whichever it comes to first: what it says of an epoch, or the memory that it says it in.
         assert!(
             stderr.contains("of one epoch of input")
-                || stderr.contains("more memory than its instances may have together"),
+                || stderr
+                    .contains("more memory than its instances on all workers may have together"),
             "{stderr}"
         );
         let lost = summary["unevaluated"]
