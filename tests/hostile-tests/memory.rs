@@ -61,7 +61,10 @@ fn all_instances_of_a_plugin_share_one_budget() {
         panic!("{over}");
     };
     assert!(wanted > limit && limit == 4 * MIB);
-    assert!(over.to_string().contains("on all workers"), "{over}");
+    assert!(
+        over.to_string().contains("its instances on all workers"),
+        "{over}"
+    );
     drop(made);
     assert_eq!(plugin.memory(), 0);
     assert!(
