@@ -106,8 +106,8 @@ pub(super) fn session(
 fn check_datasets(vector: &Vector, manifests: &[Manifest]) -> Result<()> {
     let declared = manifests.iter().flat_map(|manifest| &manifest.datasets);
     let declared: Vec<&str> = declared.map(String::as_str).collect();
-    let unread = vector.datasets.keys();
-    for name in unread.filter(|name| !declared.contains(&name.as_str())) {
+    let mut given = vector.datasets.keys();
+    if let Some(name) = given.find(|name| !declared.contains(&name.as_str())) {
         let there = match declared.as_slice() {
             [] => "they declare none".to_owned(),
             names => format!("they declare `{}`", names.join("`, `")),
