@@ -8,6 +8,7 @@
 import batch from "palisade:plugin/batch@0.1.0";
 import { columns } from "palisade-host/manifest.js";
 import { nameOf } from "./field.js";
+import { nearest } from "./known.js";
 import { addressText, decode } from "./text.js";
 
 /** What to write in place of a function of `batch`. */
@@ -17,7 +18,9 @@ const call = (as) => CALLS[as] ?? `${as}(…)`;
 function listed(id, as) {
   const column = columns.get(id | 0);
   if (column === undefined || typeof id !== "number") {
-    throw new TypeError(`\`${call(as)}\`: no subscription in plugin.toml lists ${nameOf(id)} in its \`fields\``);
+    const near = nearest(nameOf(id).replaceAll("`", ""), [...columns.values()].map(({ name }) => name));
+    const meant = near === undefined ? "" : `; did you mean \`${near}\`?`;
+    throw new TypeError(`\`${call(as)}\`: no subscription in plugin.toml lists ${nameOf(id)} in its \`fields\`${meant}`);
   }
   return column;
 }

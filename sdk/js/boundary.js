@@ -3,6 +3,7 @@
 // need not.
 
 import { abort } from "palisade-host/native-fault.js";
+import { begin, checkOf } from "./refused.js";
 import { checked, described } from "./types.js";
 
 /** Modules are loaded while the plugin is built, when there is no host to call. */
@@ -11,7 +12,7 @@ let running = false;
 const FRAMES = 32;
 const MESSAGE = 2048;
 /** Frames that every stack has, and that say nothing. */
-const GLUE = /palisade-(host\/|sdk\/(boundary|types)\.js)/;
+const GLUE = /palisade-(host\/|sdk\/(boundary|known|refused|types)\.js)/;
 
 function frames(stack) {
   const found = [];
@@ -55,16 +56,19 @@ function fail(thrown) {
   abort(message, file.toWellFormed(), line, column);
 }
 
-/** A function of the host, whose arguments are checked. `params` are names and types. */
+/** A function of the host, whose arguments are checked, so that a wrong one is told with its line. `params` are names and types. */
 export function hosted(name, native, params) {
   const types = params.map(([param, type]) => checked(type, `\`${name}\`: ${param}`));
+  const check = checkOf(name);
   const wanted = params.length === 0 ? "no arguments" : `(${params.map(([param]) => param).join(", ")})`;
   return (...args) => {
     if (!running) {
       throw new Error(`\`${name}\` is called while the module is loaded, which happens when the plugin is built; call it from \`configure\` or later`);
     }
     if (args.length !== types.length) throw new TypeError(`\`${name}\` is given ${args.length} arguments; it takes ${wanted}`);
-    return native(...args.map((value, at) => types[at](value)));
+    const given = args.map((value, at) => types[at](value));
+    check(...given);
+    return native(...given);
   };
 }
 
@@ -81,6 +85,7 @@ function guarded(module, path, call, { result, refuses }) {
   const answer = result === null ? null : checked(result, `what \`${path}\` returned`);
   return (...args) => {
     running = true;
+    begin(path, args);
     try {
       const value = module[call](...args);
       if (answer !== null) return answer(value);

@@ -1,12 +1,16 @@
 // Ids of fields and spans of time.
 
+import { checkField } from "./known.js";
+
 /**
  * The id of a field: the FNV-1a 32-bit hash of its dotted name, as a signed number.
  * componentize-qjs cuts a u32 above 2^31 - 1 down to that, but passes on all bits of a
- * negative number. Call it at the top of a module; that runs when the plugin is built.
+ * negative number. Call it at the top of a module; that runs when the plugin is built. Throws for
+ * a name that no kind of event has.
  */
 export function field(name) {
   if (typeof name !== "string") throw new TypeError("`field` takes the dotted name of a field, such as `dst.port`");
+  checkField(name);
   let hash = 0x811c9dc5;
   for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
   names.set(hash | 0, name);

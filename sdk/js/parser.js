@@ -8,6 +8,7 @@
 // incomplete one is counted and passed over. Forget nothing because of it; anybody can forge one.
 
 import { field, nameOf } from "./field.js";
+import { checkKind, checkSet } from "./known.js";
 import { described } from "./types.js";
 
 /** Every byte is done with. */
@@ -86,10 +87,11 @@ export class Events {
   #chunk = 0;
   #table = null;
 
-  /** Starts an event that the current chunk completes, such as `network-app`. */
+  /** Starts an event that the current chunk completes, such as `network-app`. Throws for a kind that plugin.toml does not list in `emits`. */
   event(kind) {
     let table = this.#tables.get(kind);
     if (table === undefined) {
+      checkKind(kind);
       table = { kind, chunks: [], columns: new Map() };
       this.#tables.set(kind, table);
     }
@@ -103,6 +105,7 @@ export class Events {
     const { columns, chunks } = this.#table;
     let column = columns.get(id);
     if (column === undefined) {
+      if (name === "") checkSet(this.#table.kind, id, tag, nameOf(id));
       column = new Column(id, name, tag);
       columns.set(id, column);
     }
@@ -197,6 +200,13 @@ function answer(outcome, joined, carried) {
   }
 }
 
+/** Refuses what a parser said of bytes that it was not shown. */
+function within(outcome, length) {
+  const at = outcome.tag === "incomplete" ? outcome.consumed : outcome.offset;
+  if (at === undefined || (Number.isInteger(at) && at >= 0 && at <= length)) return;
+  throw new RangeError(`\`${outcome.tag}(${described(at)})\`: the parser was shown ${length} bytes; it counts from the first of \`chunk.bytes\``);
+}
+
 /** Makes the export `parse` of functions that take one chunk each. */
 export function parser({ probe, parse, close }) {
   for (const [name, given] of Object.entries({ probe, parse, close })) {
@@ -222,6 +232,7 @@ export function parser({ probe, parse, close }) {
         events.begin(at);
         const missing = (before?.wanted ?? 0) - seen.bytes.length;
         const outcome = (missing > 0 && !chunk.end ? incomplete(0, missing) : parse(seen, events)) ?? {};
+        within(outcome, seen.bytes.length);
         const datagram = chunk.transport !== "tcp";
         if (outcome.tag === "incomplete" && !datagram && last.get(key(chunk)) > at) {
           const bytes = seen.bytes.subarray(outcome.consumed);

@@ -58,9 +58,9 @@ fn numbers_that_are_none_are_refused() {
 #[test]
 fn a_finding_names_a_rule_of_the_manifest() {
     let pair = Pair::of("rule", 0, 0);
-    let cause = FaultCause::Finding {
+    let cause = FaultCause::UndeclaredRule {
         rule: "hostile-\\u{1b}[31m2".into(),
-        problem: "plugin.toml declares no such rule".into(),
+        meant: "; there are `hostile-1`".into(),
     };
     assert_harmless(&cause.to_string());
     pair.is_stopped("evaluate", &cause);

@@ -122,9 +122,9 @@ fn a_judgement_is_bounded() {
 
 #[test]
 fn a_judgement_names_a_rule_and_cites_what_was_shown() {
-    let unknown = FaultCause::Finding {
+    let unknown = FaultCause::UndeclaredRule {
         rule: "hostile-p2".into(),
-        problem: "plugin.toml declares no such rule".into(),
+        meant: "; did you mean `hostile-p1`? There are `hostile-p1`".into(),
     };
     denied("rule", 0, &unknown, |_| ());
     denied("cite-event", 7, &FaultCause::ForgedReference(7), |_| ());

@@ -20,6 +20,7 @@ mod shortfall;
 mod signer;
 mod summary;
 mod token;
+mod told;
 mod vector;
 
 use std::process::ExitCode;

@@ -138,6 +138,20 @@ pub(crate) fn shortfalls(done: &Summary, judges: &Judges, strict: bool) -> Vec<S
             ),
         );
     }
+    for plugin in &done.plugins {
+        let lost = plugin.cost.undeclared_rules;
+        if lost > 0 {
+            add(
+                true,
+                format!(
+                    "plugin `{}` filed findings of rules that its plugin.toml does not declare, and \
+                     they are lost, {lost} times with all else that the call found: mend the id, or \
+                     declare the rule",
+                    plugin.title
+                ),
+            );
+        }
+    }
     // Events count where a call went well.
     for plugin in &done.plugins {
         if plugin.cost.faults > 0 && plugin.cost.events == 0 && plugin.parse.events == 0 {

@@ -50,7 +50,7 @@ pub enum AttributeError {
     /// The name is not one.
     #[error(
         "`{0}` is no name for an attribute: at most 64 bytes of a-z, 0-9, `.`, `_` and `-`, \
-         led by a letter or digit"
+         led by a letter or digit{hint}", hint = lowered(.0)
     )]
     Name(String),
     /// The number is infinite or none.
@@ -67,8 +67,20 @@ pub enum AttributeError {
     BatchFull(String),
 }
 
+/// What a name that has nothing wrong but capitals may be instead.
+fn lowered(name: &str) -> String {
+    let lower = name.to_ascii_lowercase();
+    match check_name(&lower) {
+        Ok(()) if lower != name => format!("; write `{lower}`"),
+        _ => String::new(),
+    }
+}
+
 /// Whether `name` can be an attribute's.
-pub(crate) fn check_name(name: &str) -> Result<(), AttributeError> {
+///
+/// # Errors
+/// [`AttributeError::Name`] if not.
+pub fn check_name(name: &str) -> Result<(), AttributeError> {
     let bytes = name.as_bytes();
     let led = bytes
         .first()

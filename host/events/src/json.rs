@@ -45,7 +45,7 @@ pub enum Order {
 }
 
 /// What is said of a mandatory field that is not there.
-pub(crate) const MISSING: &str = "the field is missing, and it is mandatory";
+pub const MISSING: &str = "the field is missing, and it is mandatory";
 /// How many missing fields of an event are noted.
 const TOLD_MISSING: usize = 32;
 

@@ -35,7 +35,7 @@ mod types;
 
 pub use attributes::{
     AttributeError, AttributeValue, Attributes, AttributesBuilder, MAX_ATTRIBUTE_NAME,
-    MAX_ATTRIBUTES, MAX_BATCH_ATTRIBUTES,
+    MAX_ATTRIBUTES, MAX_BATCH_ATTRIBUTES, check_name as check_attribute_name,
 };
 pub use batch::{Batch, BatchError, FromColumnsError, MAX_BATCH_TEXT, MAX_ROWS};
 pub use builder::{BatchBuilder, PushError, Stamp};

@@ -118,7 +118,7 @@ const STAMPED: [&str; 6] = ["owner", "src", "dst", "flow", "transport", "directi
 
 /// Whether the host, not the parser, fills this top-level field of the kind. A kind's
 /// own `direction`, of request or response, is the parser's.
-fn is_stamped(kind: Kind, top: &str) -> bool {
+pub fn is_stamped(kind: Kind, top: &str) -> bool {
     STAMPED.contains(&top)
         && (top != "direction"
             || field(kind, FieldId::of(top))
@@ -182,6 +182,12 @@ pub enum TableProblem {
     /// The kind has no such field.
     #[error("the kind has no such field")]
     Unknown,
+    /// No kind has a field of this id.
+    #[error(
+        "no kind has a field of this id, the hash of a dotted name; an attribute is set with its name \
+         (in C by palisade_set_attribute)"
+    )]
+    Nowhere,
     /// The column came before.
     #[error("the column is given twice")]
     Twice,

@@ -96,3 +96,12 @@ fn what_is_told_is_bounded() {
     assert!(error.problem.len() < 2000, "{}", error.problem);
     assert!(error.problem.ends_with(", and more"), "{}", error.problem);
 }
+
+#[test]
+fn of_a_vector_only_what_vectors_need_is_told() {
+    for kind in Kind::ALL {
+        let line = json!({ "kind": kind.name() }).to_string();
+        let error = parse_event(line.as_bytes(), Mode::Vector).expect_err("it lacks a time");
+        assert_eq!(missing(&error), ["time"], "{error}");
+    }
+}

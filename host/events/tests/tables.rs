@@ -217,7 +217,18 @@ fn hostile_columns_are_refused() {
     let of = |name: &str, values| problem(Kind::DeviceMessage, vec![column(name, values)]);
     let u8s = |values: &[u8]| TableValues::U8(values.to_vec());
     let f64s = |values: &[f64]| TableValues::F64(values.to_vec());
-    assert_eq!(of("no-such", u8s(&[0, 0])), P::Unknown);
+    assert_eq!(of("no-such", u8s(&[0, 0])), P::Nowhere);
+    // A field of another kind is told by its name, and not by its id.
+    let other = segment(
+        Kind::NetworkApp,
+        vec![column("qname", u8s(&[0, 0]))],
+        host(2),
+    );
+    let error = other.expect_err("no such field");
+    assert_eq!(
+        (error.field.as_deref(), error.problem),
+        (Some("qname"), P::Unknown)
+    );
     assert_eq!(of("src.port", TableValues::U16(vec![1, 2])), P::Stamped);
     assert_eq!(of("flow.id", TableValues::U64(vec![1, 2])), P::Stamped);
     assert_eq!(of("time", TableValues::U64(vec![1, 2])), P::Stamped);

@@ -107,6 +107,24 @@ pub enum FaultCause {
         /// What is wrong with it.
         problem: String,
     },
+    /// A finding or judgement is of a rule that the manifest does not declare.
+    #[error(
+        "filed a finding for rule `{rule}` that is refused: plugin.toml declares no such rule{meant}"
+    )]
+    UndeclaredRule {
+        /// The rule that it named, escaped.
+        rule: String,
+        /// The rule that it may mean, or those that there are; begins with `; `.
+        meant: String,
+    },
+    /// `configure` refused the settings.
+    #[error("settings refused: `{name}`: {message}")]
+    Settings {
+        /// The setting, escaped.
+        name: String,
+        /// What the plugin says of it, escaped.
+        message: String,
+    },
     /// It cited an event that it was not shown in this call.
     #[error(
         "cited event-ref {0:#x}, which this call was not shown; cite rows, or what `state` or `timers` returned"
@@ -162,6 +180,9 @@ pub enum FaultCause {
     Result(String),
 }
 
+/// How the message of the exception begins; see `refused.js` of the SDK.
+const UNDECLARED_RULE: &str = "UndeclaredRule: ";
+
 fn forgotten(lost: bool) -> &'static str {
     match lost {
         true => "; what the plugin remembered may be damaged, it begins anew without it",
@@ -176,6 +197,17 @@ impl FaultCause {
             function,
             problem: panicked.to_string(),
             lost: false,
+        }
+    }
+
+    /// Whether it filed a finding of a rule that its manifest does not declare: no input makes it
+    /// do so, it is a mistake in its code. The SDK for JavaScript says it first, by an exception of
+    /// a name of its own, since only that has a line.
+    pub fn is_undeclared_rule(&self) -> bool {
+        match self {
+            FaultCause::UndeclaredRule { .. } => true,
+            FaultCause::Abort { message, .. } => message.starts_with(UNDECLARED_RULE),
+            _ => false,
         }
     }
 
@@ -201,6 +233,8 @@ impl FaultCause {
             FaultCause::EpochTime(_) => "epoch-time",
             FaultCause::EpochFuel(_) => "epoch-fuel",
             FaultCause::Finding { .. } => "finding",
+            FaultCause::UndeclaredRule { .. } => "undeclared-rule",
+            FaultCause::Settings { .. } => "settings",
             FaultCause::ForgedReference(_) => "forged-reference",
             FaultCause::Row { .. } => "row",
             FaultCause::UndeclaredField(_) => "undeclared-field",
@@ -476,6 +510,7 @@ fn is_library(frame: &str) -> bool {
         " at /rust/deps/",
         " at palisade/sdk/",
         " at palisade/src/",
+        " at palisade/include/",
         " at bindings/",
         "/build/palisade-sdk-",
     ];
@@ -519,6 +554,18 @@ mod tests {
         );
         assert_eq!(abort("", "", 0, 0).0, "aborted: it does not say why");
         assert_eq!(abort("    at x", "a.c", 0, 1).0, "aborted at a.c: at x");
+    }
+
+    #[test]
+    fn an_undeclared_rule_is_known_whoever_says_it() {
+        let of = |message: &str| Aborted::new(message, "plugin.js", 3, 7).cause;
+        assert!(of("UndeclaredRule: plugin.toml declares no rule").is_undeclared_rule());
+        assert!(!of("TypeError: UndeclaredRule: no").is_undeclared_rule());
+        let cause = FaultCause::UndeclaredRule {
+            rule: "fuond".into(),
+            meant: "; did you mean `found`?".into(),
+        };
+        assert!(cause.is_undeclared_rule());
     }
 
     #[test]

@@ -88,10 +88,16 @@ pub enum InstantiateError {
 }
 
 impl InstantiateError {
-    /// The same as a fault of `instantiate`, for callers that treat both alike.
+    /// The same as a fault of `configure` or `instantiate`, for callers that treat all alike.
     pub fn into_fault(self, plugin: &str) -> Fault {
         match self {
             InstantiateError::Fault(fault) => fault,
+            InstantiateError::Refused { name, message, .. } => Fault {
+                plugin: plugin.to_owned(),
+                export: "configure",
+                cause: crate::FaultCause::Settings { name, message },
+                backtrace: crate::Trace::default(),
+            },
             other => Fault {
                 plugin: plugin.to_owned(),
                 export: "instantiate",

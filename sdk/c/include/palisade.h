@@ -45,14 +45,26 @@ static inline uint32_t palisade_hash(uint32_t hash, const char *text) {
     return hash;
 }
 
+/* The text, which must be there: NULL is a fault that says which function was given it, and where. */
+static inline const char *palisade_given(const char *text, const char *function, const char *file, unsigned line) {
+    if (text == NULL) {
+        palisade_abort(function, file, line);
+    }
+    return text;
+}
+
 /* A string of the bindings that views `text`; it copies nothing. Imports only read what
- * they are handed. What an export returns, the bindings free: there use guest_string_dup. */
+ * they are handed. What an export returns, the bindings free: there use guest_string_dup. NULL
+ * is a fault. */
 static inline guest_string_t palisade_text(const char *text) {
     guest_string_t view;
     view.ptr = (uint8_t *)(uintptr_t)text;
     view.len = strlen(text);
     return view;
 }
+
+#define palisade_text(text) \
+    palisade_text(palisade_given((text), "palisade_text is given NULL in place of a text", __FILE__, __LINE__))
 
 /* Whether a string of the bindings is this text. */
 static inline bool palisade_is(guest_string_t text, const char *other) {

@@ -99,6 +99,41 @@ static bool another_follows(const exports_palisade_plugin_parse_list_chunk_t *ch
     return false;
 }
 
+/* Appends a text to a message of a call that is about to fault. */
+static void say(struct palisade_writer *says, const char *before, size_t number, const char *after) {
+    palisade_put(says, before);
+    palisade_put_u64(says, number);
+    palisade_put(says, after);
+}
+
+/* Refuses what a parser said of bytes that it was not shown. */
+static void check(const struct palisade_outcome *outcome, size_t shown) {
+    static const char *const names[] = {
+        [EXPORTS_PALISADE_PLUGIN_PARSE_OUTCOME_INCOMPLETE] = "palisade_incomplete(",
+        [EXPORTS_PALISADE_PLUGIN_PARSE_OUTCOME_ERROR] = "palisade_error(",
+        [EXPORTS_PALISADE_PLUGIN_PARSE_OUTCOME_HANDOVER] = "palisade_handover(",
+    };
+    if (outcome->tag >= sizeof names / sizeof *names) {
+        palisade_abort("the parser answered with no outcome; answer with palisade_done() and the like", "", 0);
+    }
+    if (names[outcome->tag] == NULL) {
+        return;
+    }
+    bool is_error = outcome->tag == EXPORTS_PALISADE_PLUGIN_PARSE_OUTCOME_ERROR;
+    if (is_error && outcome->message == NULL) {
+        palisade_abort("palisade_error is given NULL in place of a message", "", 0);
+    }
+    if (outcome->at <= shown) {
+        return;
+    }
+    char text[256];
+    struct palisade_writer says = {(uint8_t *)text, 0, sizeof text - 1};
+    say(&says, names[outcome->tag], outcome->at, ", …): the parser was shown ");
+    say(&says, "", shown, " bytes; it counts from the first of `chunk->bytes`");
+    text[says.length] = '\0';
+    palisade_abort(text, "", 0);
+}
+
 static void answer(exports_palisade_plugin_parse_outcome_t *to, const struct palisade_outcome *outcome, size_t joined,
                    size_t carried) {
     /* Offsets count in the chunk, not in what was put before it. */
@@ -172,6 +207,7 @@ void palisade_parse(exports_palisade_plugin_parse_list_chunk_t *chunks, guest_li
         events.chunk = (uint32_t)at;
         struct palisade_outcome outcome =
             enough ? parser(&seen, &events) : palisade_incomplete(0, before->wanted - seen.length);
+        check(&outcome, seen.length);
         if (outcome.tag == EXPORTS_PALISADE_PLUGIN_PARSE_OUTCOME_INCOMPLETE && !is_datagram(&chunks->ptr[at]) &&
             another_follows(chunks, at)) {
             keep(before != NULL ? before : new_leftover(&seen), &seen, outcome.at, outcome.needed);

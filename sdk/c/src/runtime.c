@@ -119,6 +119,12 @@ int memcmp(const void *left, const void *right, size_t length) {
 }
 
 size_t strlen(const char *text) {
+    /* At 0 there is memory like any other. A volatile copy, since the compiler knows that no
+     * other strlen is given NULL. */
+    const char *volatile given = text;
+    if (given == NULL) {
+        palisade_abort("NULL is given in place of a text", "", 0);
+    }
     size_t length = 0;
     while (text[length] != '\0') {
         length++;

@@ -109,7 +109,7 @@ fn rows(kinds: &[&str]) -> String {
              pub type {name} = crate::bindings::host::palisade::plugin::{module}::Event;\n\
              impl crate::Row for {name} {{\n    \
                  const KIND: crate::Kind = crate::Kind::{name};\n    \
-                 fn fetch(rows: &[u32]) -> Vec<Self> {{ crate::host::fetch!({module}, Self, rows) }}\n}}",
+                 #[track_caller]\n                 fn fetch(rows: &[u32]) -> Vec<Self> {{ crate::host::fetch!({module}, Self, rows) }}\n}}",
             kind.replacen('-', ".", 1)
         );
     }

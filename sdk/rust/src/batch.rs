@@ -22,6 +22,7 @@ pub trait Row: Sized {
     const KIND: Kind;
 
     #[doc(hidden)]
+    #[track_caller]
     fn fetch(rows: &[u32]) -> Vec<Self>;
 }
 
@@ -52,58 +53,69 @@ impl Batch {
     }
 
     /// The kind of the events.
+    #[track_caller]
     pub fn kind(&self) -> Kind {
         host::batch::current_kind()
     }
 
     /// A column of u8, of booleans (0 or 1), or of an enum (the case's position).
+    #[track_caller]
     pub fn u8s(&self, field: Field) -> Vec<u8> {
         host::batch::u8s(field.0)
     }
 
     /// A column of u16, such as ports.
+    #[track_caller]
     pub fn u16s(&self, field: Field) -> Vec<u16> {
         host::batch::u16s(field.0)
     }
 
     /// A column of u32.
+    #[track_caller]
     pub fn u32s(&self, field: Field) -> Vec<u32> {
         host::batch::u32s(field.0)
     }
 
     /// A column of u64, such as times (nanoseconds) and counters.
+    #[track_caller]
     pub fn u64s(&self, field: Field) -> Vec<u64> {
         host::batch::u64s(field.0)
     }
 
     /// A column of f32 or f64, or of an attribute that holds numbers.
+    #[track_caller]
     pub fn f64s(&self, field: Field) -> Vec<f64> {
         host::batch::f64s(field.0)
     }
 
     /// A column of addresses.
+    #[track_caller]
     pub fn addresses(&self, field: Field) -> Addresses {
         Addresses::new(host::batch::addresses(field.0))
     }
 
     /// A column of text or of bytes, or of an attribute that holds text.
+    #[track_caller]
     pub fn text(&self, field: Field) -> Text {
         let column = host::batch::text(field.0);
         Text::new(column.offsets, column.bytes)
     }
 
     /// Which rows have the field.
+    #[track_caller]
     pub fn valid(&self, field: Field) -> Valid {
         Valid(host::batch::valid(field.0))
     }
 
     /// For a field that repeats: row `r` owns the values `offsets[r]..offsets[r + 1]` of
     /// its column. Empty for a field that does not.
+    #[track_caller]
     pub fn offsets(&self, field: Field) -> Vec<u32> {
         host::batch::offsets(field.0)
     }
 
     /// The names of an enum's cases by position, as JSON writes them.
+    #[track_caller]
     pub fn enum_names(&self, field: Field) -> Vec<String> {
         host::batch::enum_names(field.0)
     }
@@ -111,11 +123,13 @@ impl Batch {
     /// The events at `rows` with the fields that the manifest lists; all others are zero,
     /// empty or absent. Fetch few: a row costs some hundred times what a column entry
     /// does. Traps when the batch is of another kind.
+    #[track_caller]
     pub fn rows<T: Row>(&self, rows: &[u32]) -> Vec<T> {
         T::fetch(rows)
     }
 
     /// The envelopes of the events at `rows`.
+    #[track_caller]
     pub fn envelopes(&self, rows: &[u32]) -> Vec<Envelope> {
         host::envelope::rows(rows)
     }

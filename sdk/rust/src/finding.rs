@@ -112,6 +112,7 @@ impl Finding {
     /// Files it. It takes effect when the call returns. Traps when it breaks a limit above,
     /// names a rule that the manifest lacks, cites nothing (save from a timer), or is one
     /// too many for the call.
+    #[track_caller]
     pub fn emit(self) {
         host::findings::emit(&self.0);
     }
@@ -127,6 +128,7 @@ fn size(detail: &Attribute) -> usize {
 }
 
 /// Withdraws this plugin's findings of `rule` about `subject`; counts as a finding.
+#[track_caller]
 pub fn retract(rule: &str, subject: &str) {
     host::findings::retract(rule, subject);
 }

@@ -318,3 +318,42 @@ fn settings_are_refused_by_name() {
         ("limit", "is negative; give 0 or more")
     );
 }
+
+thread_local! {
+    static PLACE: std::cell::Cell<Option<(String, u32)>> = const { std::cell::Cell::new(None) };
+}
+
+/// The file and line that a panic names.
+fn place_of(act: impl FnOnce()) -> (String, u32) {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let place = info.location().map(|at| (at.file().to_owned(), at.line()));
+        PLACE.set(place);
+        before(info);
+    }));
+    let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(act));
+    assert!(ended.is_err(), "it does not panic");
+    PLACE.take().unwrap()
+}
+
+#[test]
+fn what_is_wrong_is_told_with_the_line_of_the_plugin() {
+    let acts: [fn(&Batch); 9] = [
+        |batch| drop(batch.u16s(field!("src.port"))),
+        |batch| drop(batch.u32s(field!("dst.port"))),
+        |batch| drop(batch.valid(field!("src.port"))),
+        |batch| drop(batch.rows::<kinds::NetworkDns>(&[0])),
+        |batch| drop(batch.envelopes(&[7])),
+        |_| Finding::new("x").row(0).emit(),
+        |_| drop(Table(0).sum(field!("bytes-out"), &[0])),
+        |_| drop(Table(0).count(&[7])),
+        |_| drop(Dataset(7).lookup("a")),
+    ];
+    // The line of the first of them.
+    let first = line!() - 11;
+    for (act, line) in acts.into_iter().zip(first..) {
+        let (file, told) = place_of(|| look(0, &[json!({})], act));
+        assert!(file.ends_with("tests/detector.rs"), "{file}");
+        assert_eq!(told, line);
+    }
+}

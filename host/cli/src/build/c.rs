@@ -82,13 +82,15 @@ pub(super) fn compile(
         .arg(bindings.join(format!("{}_component_type.o", world::WORLD)))
         .arg("-o")
         .arg(&out);
-    compiler::run(&mut command, ADVICE).map_err(|error| explain(error, project, &generated))?;
+    let said =
+        compiler::run(&mut command, ADVICE).map_err(|error| explain(error, project, &generated))?;
     let module = std::fs::read(&out).with_context(|| format!("read {}", out.display()))?;
     Ok(Compiled {
         component: componentize(&module)?,
         debug: Some(module),
         files: listed,
         crates: None,
+        said,
     })
 }
 

@@ -23,16 +23,17 @@ const MAX_TIME: Duration = Duration::from_secs(600);
 /// How often a signal is looked for.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Runs a compiler to its end. What it says is told only if it fails.
+/// Runs a compiler to its end. What it says comes back, its beginning of [`MAX_SAID_BYTES`].
 ///
 /// # Errors
 /// When it cannot be started, with `advice` what to do then, fails, or does not end within
 /// [`MAX_TIME`].
-pub(super) fn run(command: &mut Command, advice: &str) -> Result<()> {
+pub(super) fn run(command: &mut Command, advice: &str) -> Result<String> {
     run_with_lines(command, advice, |_| {})
 }
 
-/// Runs a compiler to its end, handing each line of its standard output to `line`.
+/// The same, handing each line of its standard output to `line`; what comes back is of its
+/// standard error.
 ///
 /// # Errors
 /// As [`run`].
@@ -40,7 +41,7 @@ pub(super) fn run_with_lines(
     command: &mut Command,
     advice: &str,
     line: impl FnMut(&str),
-) -> Result<()> {
+) -> Result<String> {
     run_within(MAX_TIME, command, advice, line)
 }
 
@@ -59,7 +60,7 @@ fn run_within(
     command: &mut Command,
     advice: &str,
     mut line: impl FnMut(&str),
-) -> Result<()> {
+) -> Result<String> {
     let program = command.get_program().to_owned();
     let program = Path::new(&program).display();
     let until = Instant::now() + limit;
@@ -140,11 +141,11 @@ fn run_within(
             );
         }
     };
+    let said = String::from_utf8_lossy(&said).trim_end().to_owned();
     if !status.success() {
-        let said = String::from_utf8_lossy(&said);
-        return Err(anyhow::anyhow!("{}", said.trim_end()).context(format!("{program}: {status}")));
+        return Err(anyhow::anyhow!("{said}").context(format!("{program}: {status}")));
     }
-    Ok(())
+    Ok(said)
 }
 
 fn each_line(from: impl Read, to: &SyncSender<Said>) {

@@ -6,6 +6,7 @@
 //! inputs have not changed by content ([`stamp`]) is not built again.
 
 mod beside;
+mod built;
 mod c;
 mod checkout;
 mod compiler;
@@ -14,6 +15,7 @@ mod debug;
 mod javascript;
 mod origin;
 mod project;
+mod renamed;
 mod rust;
 mod shared;
 mod stale;
@@ -36,6 +38,7 @@ use palisade_store::Digest;
 
 use crate::host::MAX_COMPONENT;
 pub(crate) use beside::FOLDER as SDK_FOLDER;
+pub(crate) use built::Built;
 pub(crate) use checkout::Checkout;
 pub(crate) use debug::{debug_file, is_debug_file};
 pub(crate) use project::{Language, Project, find_all};
@@ -47,7 +50,7 @@ use within::unlinked;
 pub(crate) use within::{first_link, text};
 
 /// Raised when the same inputs give another component than before.
-const FORMAT: &str = "palisade plugin build 5";
+const FORMAT: &str = "palisade plugin build 6";
 
 /// The folder in `target` for what is made on the way to a component.
 pub(crate) const SCRATCH: &str = "plugin-build";
@@ -60,19 +63,6 @@ pub(crate) struct Builder {
     runtime: OnceCell<Runtime>,
     /// What stamps of this user are known by.
     key: OnceCell<Option<StampKey>>,
-}
-
-/// A component that is up to date.
-#[derive(Debug)]
-pub(crate) struct Built {
-    /// Where it is.
-    pub(crate) path: PathBuf,
-    /// Its BLAKE3.
-    pub(crate) digest: Digest,
-    /// Its bytes.
-    pub(crate) size: usize,
-    /// Whether it had to be built.
-    pub(crate) new: bool,
 }
 
 /// Directories of one plugin.
@@ -91,6 +81,10 @@ struct Places {
     cargo: Shared,
     /// The component.
     component: PathBuf,
+    /// The folder that components go to.
+    out: PathBuf,
+    /// The folder of all plugins' intermediate files and stamps.
+    scratch: PathBuf,
 }
 
 impl Builder {
@@ -131,6 +125,8 @@ impl Builder {
             work: own.join("work"),
             cargo: Shared::find(&target, in_checkout, named)?,
             component: target::component(&out, &project.manifest),
+            out,
+            scratch,
         };
         for path in [&places.stamp, &places.work, &own.join("lock")] {
             unlinked(root, path)?;
@@ -143,6 +139,11 @@ impl Builder {
             unlinked(root, &places.cargo.dir.with_extension("lock"))?;
         }
         Ok(places)
+    }
+
+    /// The folder of the SDK that plugins are built with.
+    pub(crate) fn sdk(&self) -> &Path {
+        &self.checkout.sdk
     }
 
     /// Gives a project what editors and cargo find the SDK by, before there is anything built.
@@ -186,6 +187,8 @@ impl Builder {
                 digest,
                 size,
                 new: false,
+                said: String::new(),
+                removed: Vec::new(),
             });
         }
         // What cannot be read to its end, a compiler would not read to its end either.
@@ -211,7 +214,11 @@ impl Builder {
             compiled.crates.as_ref(),
         )?;
         let component = project.embed_manifest(&component)?;
-        self.preflight(&component)?;
+        self.preflight(&component)
+            .map_err(|error| match project.language {
+                Language::Rust => rust::exporting(error, project),
+                Language::C | Language::JavaScript => error,
+            })?;
         write(&places.base, &places.component, &component)?;
         let debug = debug_file(&places.component);
         match &compiled.debug {
@@ -234,6 +241,7 @@ impl Builder {
             inputs: inputs.finish(),
             content: content.into_iter().collect(),
             dir: tied.then(|| project.dir.clone()),
+            project: Some(project.dir.clone()),
             files,
             component: digest,
         };
@@ -241,6 +249,7 @@ impl Builder {
             write(&places.root, &places.stamp, &stamp.sealed(key)?)?;
         }
         work.remove().ok();
+        let removed = renamed::remove(project, &places)?;
         let path = places.component;
         let size = component.len();
         Ok(Built {
@@ -248,6 +257,8 @@ impl Builder {
             digest,
             size,
             new: true,
+            said: compiled.said,
+            removed,
         })
     }
 
@@ -323,6 +334,8 @@ struct Compiled {
     files: Vec<PathBuf>,
     /// The crates that it was made of, where there are crates.
     crates: Option<auditable_serde::VersionInfo>,
+    /// What the compiler said that is of use to the author.
+    said: String,
 }
 
 /// Makes a component of a core module that carries the description of its world. Imports

@@ -108,6 +108,18 @@ impl Project {
 }
 
 fn language(dir: &Path) -> Result<Option<Language>> {
+    let names = ["Cargo.toml", "plugin.js", "plugin.c"];
+    let there: Vec<&str> = names
+        .into_iter()
+        .filter(|name| dir.join(name).exists())
+        .collect();
+    if let [first, second, ..] = there.as_slice() {
+        bail!(
+            "{} has both {first} and {second}, and a plugin is written in one language; move one \
+             of them elsewhere",
+            dir.display()
+        );
+    }
     if dir.join("Cargo.toml").exists() {
         return Ok(Some(Language::Rust));
     }

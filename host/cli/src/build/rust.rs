@@ -13,6 +13,7 @@ use palisade_private::Below;
 use serde::Deserialize;
 
 use super::crates::Crates;
+use super::project::files_with;
 use super::stamp::{Inputs, Place, Stamp};
 use super::toolchain::{ADVICE, Toolchain};
 use super::{
@@ -37,8 +38,12 @@ pub(super) fn compile(
     let _taken = places.cargo.take()?;
     forget_changed(project, places, toolchain).map_err(|error| explain(error, toolchain))?;
     let mut cargo = cargo_build(&project.dir, project, places, checkout, toolchain);
-    cargo.args(["--lib", "--message-format=json-render-diagnostics"]);
-    compiler::run_with_lines(&mut cargo, ADVICE, |line| {
+    cargo.args([
+        "--lib",
+        "--quiet",
+        "--message-format=json-render-diagnostics",
+    ]);
+    let said = compiler::run_with_lines(&mut cargo, ADVICE, |line| {
         if let Ok(artifact) = serde_json::from_str(line) {
             crates.note(artifact, places, &toolchain.rust);
         }
@@ -68,11 +73,40 @@ pub(super) fn compile(
     })?;
     let bytes = std::fs::read(&module).with_context(|| format!("read {}", module.display()))?;
     Ok(Compiled {
-        component: componentize(&bytes)?,
+        component: componentize(&bytes).map_err(|error| exporting(error, project))?,
         debug: Some(bytes),
         files: sources(&module.with_extension("d"), places)?,
         crates: Some(crates.list(project, &toolchain.rust)?),
+        said,
     })
+}
+
+/// Says what to write where the project's code has not the macro that exports a plugin of its kind.
+pub(super) fn exporting(error: anyhow::Error, project: &Project) -> anyhow::Error {
+    let world = project.manifest.world.name();
+    let macros = ["detector", "policy", "parser"];
+    let mut others: Vec<&&str> = Vec::new();
+    for file in files_with(&project.dir.join("src"), "rs").unwrap_or_default() {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        let code = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
+        for line in code {
+            let has = |kind: &&&str| line.contains(&format!("export_{kind}!"));
+            others.extend(macros.iter().filter(has));
+        }
+    }
+    match others.first() {
+        Some(other) if **other == world => error,
+        Some(other) => error.context(format!(
+            "plugin.toml says that this is a {world}, and its code says `export_{other}!`; write \
+             `export_{world}!`, or change `kind`"
+        )),
+        None => error.context(format!(
+            "the code exports no plugin; write `palisade_sdk::export_{world}!(Plugin);` below its \
+             type in src/lib.rs, with the name of that type"
+        )),
+    }
 }
 
 /// Compiles all projects of each workspace in one run of cargo. Only speed is won by it:

@@ -85,6 +85,8 @@ pub(super) struct Stamp {
     pub(super) component: Digest,
     /// The folder of the project, as long as `files` has any that does not move with it.
     pub(super) dir: Option<PathBuf>,
+    /// The folder of the project in any case, by which what it was called before is known.
+    pub(super) project: Option<PathBuf>,
     /// The files that only the compiler knows.
     pub(super) files: Vec<Place>,
     /// The digest of each file that went in, so that it can be said which one changed.
@@ -395,6 +397,7 @@ mod tests {
             inputs: Digest::of(b"in"),
             component: Digest::of(b"out"),
             dir: None,
+            project: None,
             files: Vec::new(),
             content: Vec::new(),
         };

@@ -189,7 +189,7 @@ fn said(mut command: Command) -> String {
         said.push_str(line);
         said.push('\n');
     });
-    ran.map_or_else(|_| String::new(), |()| said)
+    ran.map_or_else(|_| String::new(), |_| said)
 }
 
 #[cfg(test)]

@@ -11,11 +11,12 @@ use palisade_runtime::Plugin;
 use palisade_runtime::manifest::Role;
 use palisade_sources::{DeadLetters, Limits};
 
-use super::run::{Report, Told};
+use super::run::Report;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::host::{HostOptions, Session};
 use crate::results::Results;
+use crate::told::Told;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -71,6 +72,7 @@ impl Check {
             events: None,
             failed: None,
             told: Told::default(),
+            lacks_fields: false,
         };
         for path in self.given.iter().chain([&self.request]) {
             // What was given has happened before: timers that were due by then have fired.

@@ -1,6 +1,5 @@
 //! `palisade run`: captures, logs and events in, findings out, in one pass.
 
-use std::collections::BTreeMap;
 use std::io::{BufWriter, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::MetadataExt as _;
@@ -10,9 +9,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
-use palisade_events::json::write_event;
+use palisade_events::json::{MISSING, write_event};
 use palisade_events::{Batch, Decision, Event, Finding, MAX_SEQ, Timestamp, counted};
 use palisade_pipeline::engine::{Clock, Left, Notice, Output as Yield, Poison, Stop};
+use palisade_runtime::FaultCause;
 use palisade_sources::{DeadLetters, Letter, Limits, Place, open, open_live};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
@@ -23,16 +23,17 @@ use crate::output::Progress;
 use crate::results::Results;
 use crate::shortfall::{Judges, shortfalls};
 use crate::summary;
+use crate::told::Told;
 
 /// The most bytes of the dead-letter file; what does not fit is counted.
 const MAX_DEAD_LETTERS: u64 = 256 << 20;
 
+/// The most characters that are shown of an event.
+const SHOWN: usize = 300;
+
 /// How often a signal is looked for, and how long a run has after it, which evaluates for 0.6 s.
 const LOOK: Duration = Duration::from_millis(20);
 const LAST: Duration = Duration::from_millis(1700);
-
-/// The most that is told of one kind and plugin.
-const MAX_TOLD: u64 = 20;
 
 /// Runs inputs through plugins, in one pass
 ///
@@ -162,7 +163,11 @@ impl Run {
             letters,
             events,
             failed: None,
-            told: Told::default(),
+            told: Told::with_advice(match self.dead_letters {
+                None => "; --dead-letters FILE keeps every event of them",
+                Some(_) => "",
+            }),
+            lacks_fields: false,
         };
         for input in inputs {
             let name = self.source.clone().unwrap_or_else(|| input.name.clone());
@@ -175,6 +180,12 @@ impl Run {
             events.flush().context("write the events")?;
         }
         let letters = report.letters.counts();
+        if report.lacks_fields && !self.vector {
+            crate::output::warn(
+                "events that leave out mandatory fields are read, with neutral values in their \
+                 place, with --vector; vectors of plugins are read so",
+            );
+        }
         let json = summary::json(&done);
         report.finish(&json)?;
         if !context.quiet {
@@ -234,6 +245,22 @@ impl Run {
         }
         Ok(())
     }
+}
+
+/// An event that a plugin faulted on, behind the fault: where it stands, and how it begins.
+fn shown(batch: &Batch, row: usize) -> String {
+    let number = batch.event_ref(row).map_or(0, |event| event & MAX_SEQ) + 1;
+    let mut bytes = Vec::new();
+    if let Some(event) = batch.event(row) {
+        // Writing to memory does not fail.
+        let _ = write_event(&mut bytes, &event);
+    }
+    let text = String::from_utf8_lossy(&bytes);
+    let mut short: String = text.trim_end().chars().take(SHOWN).collect();
+    if short.len() < text.trim_end().len() {
+        short.push('…');
+    }
+    format!("; on event {number} of {}: {short}", batch.source().name)
 }
 
 /// Reads the option `--now`.
@@ -296,31 +323,8 @@ pub(crate) struct Report {
     pub(crate) failed: Option<std::io::Error>,
     /// What was told one by one.
     pub(crate) told: Told,
-}
-
-/// Counts what is told a person one by one: the first few of a kind and plugin. Who makes a
-/// plugin fault on every event, or sends what no parser reads, shall not fill a terminal.
-#[derive(Debug, Default)]
-pub(crate) struct Told(BTreeMap<(&'static str, String), u64>);
-
-impl Told {
-    /// Counts one more; whether it is to be told.
-    fn tells(&mut self, what: &'static str, plugin: &str) -> bool {
-        let count = self.0.entry((what, plugin.to_owned())).or_default();
-        *count += 1;
-        *count <= MAX_TOLD
-    }
-
-    /// A line for each kind and plugin of which there were more.
-    fn rest(&self) -> impl Iterator<Item = String> {
-        let more = self.0.iter().filter(|(_, count)| **count > MAX_TOLD);
-        more.map(|((what, plugin), count)| {
-            format!(
-                "plugin `{plugin}`: {} more {what}, told no more one by one",
-                *count - MAX_TOLD
-            )
-        })
-    }
+    /// Whether an event lacked a mandatory field.
+    pub(crate) lacks_fields: bool,
 }
 
 impl Report {
@@ -363,7 +367,10 @@ impl Report {
     /// # Errors
     /// When it cannot be written.
     pub(crate) fn finish(self, summary: &serde_json::Value) -> Result<()> {
-        self.told.rest().for_each(|line| crate::output::warn(&line));
+        self.told
+            .rest()
+            .iter()
+            .for_each(|line| crate::output::warn(line));
         let left_out = self.results.finish(summary).context("write the findings")?;
         if left_out > 0 {
             crate::output::warn(&format!(
@@ -389,8 +396,14 @@ impl Yield for Report {
         let frames = crate::output::frames(&poison.fault.backtrace);
         let with_frames: Vec<String> = [reason.clone()].into_iter().chain(frames).collect();
         self.keep(&poison.batch, poison.row, &with_frames.join("; "));
-        if self.told.tells("faults", plugin) {
-            self.progress.above(|| crate::output::warn(&reason));
+        if self.told.tells_fault(plugin, &reason) {
+            let event = match &poison.fault.cause {
+                // Wrong whatever event comes.
+                FaultCause::Settings { .. } => String::new(),
+                _ => shown(&poison.batch, poison.row),
+            };
+            self.progress
+                .above(|| crate::output::warn(&format!("{reason}{event}")));
         }
     }
 
@@ -403,7 +416,13 @@ impl Yield for Report {
 
     fn notice(&mut self, notice: Notice) {
         let tells = match &notice {
-            Notice::Fault { plugin, .. } => self.told.tells("faults", plugin),
+            Notice::Fault {
+                plugin, problem, ..
+            } => self.told.tells_fault(plugin, problem),
+            Notice::Record { problem, .. } => {
+                self.lacks_fields |= problem.contains(MISSING);
+                true
+            }
             Notice::Unparsed { parser, .. } => {
                 self.told.tells("flows that are not parsed on", parser)
             }

@@ -8,7 +8,7 @@
 //!   input.pcap            packets in: parsers, and detectors behind parsers
 //!   datasets/<name>.ndjson  entries of a dataset that the manifest declares
 //!   vector.toml           how it is run: plugins of the same pack that run beside it
-//!   settings.toml         settings that differ from the manifest's defaults
+//!   settings.toml         settings that differ from the manifest's defaults, see [`settings`]
 //!   networks.toml         what addresses belong to whom
 //!   expected.ndjson       findings, decisions, or events and errors out, see [`golden`]
 //! ```
@@ -18,9 +18,13 @@
 //! input is misspelt would pass by having none.
 
 mod compare;
+mod expected;
 mod golden;
 mod read;
+mod settings;
 
 pub(crate) use compare::{changed_lines, difference, first_difference};
+pub(crate) use expected::hints;
 pub(crate) use golden::{decision, error, event, finding};
-pub(crate) use read::{Input, MAX_FILE_BYTES, Vector, find_all, find_in, line};
+pub(crate) use read::{DATASETS, Input, MAX_FILE_BYTES, NETWORKS, Vector, find_all, find_in, line};
+pub(crate) use settings::SETTINGS;

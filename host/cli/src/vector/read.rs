@@ -10,6 +10,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::SETTINGS;
+
 /// The files that a vector can have, in the order in which they are explained.
 const FILES: [&str; 8] = [
     "vector.toml",
@@ -17,12 +19,14 @@ const FILES: [&str; 8] = [
     "events.ndjson",
     "request.ndjson",
     "input.pcap",
-    "settings.toml",
-    "networks.toml",
+    SETTINGS,
+    NETWORKS,
     "expected.ndjson",
 ];
 /// The folder of datasets.
-const DATASETS: &str = "datasets";
+pub(crate) const DATASETS: &str = "datasets";
+/// The file that says who owns which network.
+pub(crate) const NETWORKS: &str = "networks.toml";
 /// The largest file of a vector; larger inputs belong into whole-system tests.
 pub(crate) const MAX_FILE_BYTES: u64 = 64 << 20;
 
@@ -78,7 +82,7 @@ pub(crate) struct Vector {
     pub(crate) input: Input,
     /// Datasets by name, as NDJSON.
     pub(crate) datasets: BTreeMap<String, Vec<u8>>,
-    /// Settings by name.
+    /// What [`SETTINGS`] holds: settings, and tables of settings by plugin.
     pub(crate) settings: toml::Table,
     /// The text of `networks.toml`.
     pub(crate) networks: Option<String>,
@@ -116,6 +120,11 @@ pub(crate) fn find_in(dir: &Path) -> Result<Vec<PathBuf>> {
 }
 
 impl Vector {
+    /// The path of a file of the vector, whether it is there or not.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.expected.path.with_file_name(name)
+    }
+
     /// Reads the vector in a folder.
     ///
     /// # Errors
@@ -164,8 +173,8 @@ impl Vector {
             given: events(&dir.join("given.ndjson"))?.unwrap_or_default(),
             input,
             datasets: datasets(&dir.join(DATASETS))?,
-            settings: toml_file(&dir.join("settings.toml"))?,
-            networks: text(&dir.join("networks.toml"))?,
+            settings: toml_file(&dir.join(SETTINGS))?,
+            networks: text(&dir.join(NETWORKS))?,
             expected: Expected {
                 path,
                 numbers: numbers.collect(),

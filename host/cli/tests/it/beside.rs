@@ -109,8 +109,13 @@ fn what_a_vector_names_runs_beside_it_where_it_is_tested_measured_and_certified(
     certify(1, "names `greetings`, which is no other plugin of the pack");
     fs::write(&how, "with = [\"listener\"]\n").unwrap();
     test(&[], 1, "it is the plugin that is tested");
-    // Alone, the detector hears nothing.
+    // Alone, the detector is shown nothing.
     fs::remove_file(&how).unwrap();
+    test(&[], 1, "0 passed, 1 failed");
+    certify(1, "this vector proves nothing of it");
+    fs::write(&how, "with = [\"greeting\"]\n").unwrap();
+    let expected = dir.join(listener).join("vectors/greeted/expected.ndjson");
+    fs::write(expected, heard("nobody", "input:3")).unwrap();
     test(&[], 1, "0 passed, 1 failed");
     let told = certify(1, "what comes out differs");
     // Of files in the pack and of lines, and nothing about writing what is expected.
@@ -240,7 +245,7 @@ fn what_a_parser_refuses_is_expected_as_its_events_are() {
     test()
         .assert()
         .code(1)
-        .stdout(contains("FAILED  pack/greeting broken").and(contains("+   \"of\": \"stream\"")));
+        .stdout(contains("FAILED  greeting/broken").and(contains("+   \"of\": \"stream\"")));
     fs::write(project.join("vectors/broken/input.pcap"), packets).unwrap();
     fs::write(&expected, text).unwrap();
     test()

@@ -43,7 +43,7 @@ fn tested(dir: &Path, capabilities: &str, code: &str, exit: i32) -> String {
 }
 
 /// What `plugin test` prints.
-fn run(dir: &Path, exit: i32) -> String {
+pub(crate) fn run(dir: &Path, exit: i32) -> String {
     let assert = palisade(dir).args(["plugin", "test"]).assert().code(exit);
     let output = assert.get_output();
     let text = [&output.stdout[..], &output.stderr[..]].concat();
@@ -78,7 +78,7 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ),
     (
         "u16s(field('dst.prot'));",
-        &["no subscription in plugin.toml lists `dst.prot`"],
+        &["no event has such a field; did you mean `dst.port`?"],
     ),
     ("u16s(undefined);", &["undefined, which is no field"]),
     (
@@ -262,7 +262,7 @@ fn configure_refuses_by_refuse_alone() {
     let refusing = "import { refuse } from \"palisade-sdk/settings.js\";\n\
                     export const plugin = { configure() { throw refuse('port', 'is odd'); } };\n";
     let told = tested(dir.path(), "", &format!("{refusing}{rest}"), 1);
-    assert!(told.contains("refuses setting `port`: is odd"), "{told}");
+    assert!(told.contains("settings refused: `port`: is odd"), "{told}");
     let mistaken = "export const plugin = {\n configure() { none.such(); } };\n";
     let told = tested(dir.path(), "", &format!("{mistaken}{rest}"), 1);
     assert!(
@@ -327,8 +327,31 @@ fn what_a_build_can_know_it_tells() {
             format!("{plugin}import {{ all }} from \"palisade-sdk/al.js\";\n{evaluate}"),
             &[
                 "plugin.js:2:",
-                "the SDK has no module `al.js`; it has",
+                "the SDK has no module `al.js`; there are",
                 "batch.js",
+            ],
+        ),
+        (
+            format!("import state from \"palisade:plugin/stat@0.1.0\";\n{plugin}{evaluate}"),
+            &["plugin.js:1:", "no such interface; did you mean `state`?"],
+        ),
+        (
+            format!("import x from \"palisade:plugin/network-fow@0.1.0\";\n{plugin}{evaluate}"),
+            &["plugin.js:1:", "did you mean `network-flow`?"],
+        ),
+        (
+            format!(
+                "{plugin}import {{\n  emti,\n}} from \"palisade-sdk/findings.js\";\n{evaluate}"
+            ),
+            &["plugin.js:3:", "exports no `emti`; did you mean `emit`?"],
+        ),
+        (
+            format!(
+                "import {{ field }} from \"palisade-sdk/field.js\";\n{plugin}field(\"dst.prot\");\n{evaluate}"
+            ),
+            &[
+                "plugin.js:3:",
+                "no event has such a field; did you mean `dst.port`?",
             ],
         ),
         (

@@ -100,7 +100,7 @@ fn a_vector_that_comes_out_otherwise_is_shown(dir: &Path) {
         .assert()
         .code(1)
         .stdout(
-            contains("FAILED  detector-c forbidden-port")
+            contains("FAILED  detector-c/forbidden-port")
                 .and(contains("-   \"severity\": \"low\""))
                 .and(contains("+   \"severity\": \"medium\""))
                 .and(contains("1 passed, 1 failed")),
@@ -162,6 +162,7 @@ fn what_a_plugin_costs_is_measured(dir: &Path) {
                 "plugin", "bench", name, "--events", "2000", "--format", "json",
             ])
             .assert()
+            // With faults nothing is measured.
             .code(0);
         let costs: serde_json::Value = serde_json::from_slice(&assert.get_output().stdout).unwrap();
         let costs = costs.as_array().unwrap();
@@ -181,7 +182,6 @@ fn what_a_plugin_costs_is_measured(dir: &Path) {
                 calls,
                 "{cost}"
             );
-            assert_eq!(cost["faults"], 0);
         }
     }
     palisade(dir)

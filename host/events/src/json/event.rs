@@ -99,7 +99,7 @@ pub fn parse_event_of(kind: Kind, line: &[u8], mode: Mode) -> Result<Event, Json
     let (body, envelope) = read.map_err(|error| {
         let error = explain(&error, trail.path());
         if error.problem == MISSING {
-            all_missing(kind, line, error)
+            all_missing(kind, line, mode, error)
         } else {
             error
         }
@@ -108,10 +108,10 @@ pub fn parse_event_of(kind: Kind, line: &[u8], mode: Mode) -> Result<Event, Json
 }
 
 /// What is told where a mandatory field is missing: the others that are missing as well.
-fn all_missing(kind: Kind, line: &[u8], mut error: JsonError) -> JsonError {
+fn all_missing(kind: Kind, line: &[u8], mode: Mode, mut error: JsonError) -> JsonError {
     let trail = Trail::listing();
     let cx = Cx {
-        mode: Mode::Strict,
+        mode,
         trail: &trail,
     };
     // What comes to light before another error, if there is one, is missing all the same.

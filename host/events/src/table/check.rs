@@ -49,16 +49,21 @@ pub(super) fn check(
         let id = column.field;
         let at = kind.position(id);
         let Some((info, slot)) = at.and_then(|at| infos.get(at).zip(fields.get_mut(at))) else {
-            let field = crate::mask::field(kind, id).map(|info| info.name.to_owned());
             // A field that is known and not the body's is the envelope's.
-            let problem = match field {
-                Some(_) => TableProblem::Stamped,
-                None => TableProblem::Unknown,
+            let own = crate::mask::field(kind, id).map(|info| (info, TableProblem::Stamped));
+            let others = Kind::ALL
+                .iter()
+                .filter_map(|kind| crate::mask::field(*kind, id));
+            let mut known = own
+                .into_iter()
+                .chain(others.map(|info| (info, TableProblem::Unknown)));
+            let (field, problem) = match known.next() {
+                Some((info, problem)) => (info.name.to_owned(), problem),
+                None => (format!("{id:?}"), TableProblem::Nowhere),
             };
-            let field = Some(field.unwrap_or_else(|| format!("{id:?}")));
             return Err(TableError {
                 kind,
-                field,
+                field: Some(field),
                 problem,
             });
         };

@@ -430,8 +430,7 @@ impl Call<'_> {
             row: shown.view.batch_row(row),
             fault: Arc::clone(fault),
         };
-        self.out.costs[self.index].faults += 1;
-        self.out.bytes += HELD + fault.size();
+        self.book(fault);
         let rank = self.rank(shown.place(row as usize), &Cause::Row(shown.subscription));
         self.out.poison.push((rank, poison));
     }
@@ -466,9 +465,16 @@ impl Call<'_> {
     }
 
     fn fault(&mut self, rank: Rank, fault: Arc<Fault>) {
-        self.out.costs[self.index].faults += 1;
-        self.out.bytes += HELD + fault.size();
+        self.book(&fault);
         self.out.faults.push((rank, fault));
+    }
+
+    /// Counts a fault that is told.
+    fn book(&mut self, fault: &Fault) {
+        let cost = &mut self.out.costs[self.index];
+        cost.faults += 1;
+        cost.undeclared_rules += u64::from(fault.cause.is_undeclared_rule());
+        self.out.bytes += HELD + fault.size();
     }
 
     fn rank(&mut self, place: Place, cause: &Cause) -> Rank {

@@ -24,6 +24,8 @@ pub struct Cost {
     /// Faults that are told: one for each event that is left out, and one where no event is to
     /// blame. The summary counts the same.
     pub faults: u64,
+    /// Those of them that are findings of rules which the manifest does not declare.
+    pub undeclared_rules: u64,
     /// Calls that faulted, among them those that were made with fewer rows to find the event to
     /// blame.
     pub faulted_calls: u64,
@@ -46,6 +48,7 @@ impl Cost {
         self.events += other.events;
         self.host_calls += other.host_calls;
         self.faults += other.faults;
+        self.undeclared_rules += other.undeclared_rules;
         self.faulted_calls += other.faulted_calls;
         self.log_dropped += other.log_dropped;
         self.unevaluated += other.unevaluated;

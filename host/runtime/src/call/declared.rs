@@ -9,9 +9,10 @@ impl HostState {
         if self.manifest.rule(rule).is_some() {
             return Ok(());
         }
-        Err(FaultCause::Finding {
+        let ids = self.manifest.rules.iter().map(|rule| rule.id.as_str());
+        Err(FaultCause::UndeclaredRule {
             rule: crate::bindings::printable(rule),
-            problem: "plugin.toml declares no such rule".into(),
+            meant: crate::manifest::hint(rule, ids),
         })
     }
 

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use serde_json::Value;
 
@@ -33,15 +34,30 @@ pub(crate) struct Current {
 }
 
 thread_local! {
-    static HOST: RefCell<Host> = RefCell::default();
+    static HOST: Rc<RefCell<Host>> = Rc::default();
 }
 
-/// Runs `call` on the host of this thread.
-pub(crate) fn with<R>(call: impl FnOnce(&mut Host) -> R) -> R {
-    HOST.with(|host| call(&mut host.borrow_mut()))
+/// The host of this thread.
+pub(super) fn shared() -> Rc<RefCell<Host>> {
+    HOST.with(Rc::clone)
 }
+
+/// Runs a body on the host of this thread: `with!(|host| body)`. No closure, so that a panic in
+/// what is called there has the place of whoever called the function around it.
+macro_rules! with {
+    (|$host:ident| $body:expr) => {{
+        let shared = $crate::testing::host::shared();
+        let mut guard = shared.borrow_mut();
+        #[allow(unused_variables, reason = "not every body needs it")]
+        let $host = &mut *guard;
+        $body
+    }};
+}
+
+pub(crate) use with;
 
 impl Host {
+    #[track_caller]
     pub(super) fn current(&self) -> &Current {
         match &self.batch {
             Some(batch) => batch,
@@ -49,11 +65,13 @@ impl Host {
         }
     }
 
+    #[track_caller]
     fn fields(&self) -> &[String] {
         &self.manifest.subscription[self.current().subscription].fields
     }
 
     /// Whether the manifest lists the field or a record that it is in.
+    #[track_caller]
     pub(super) fn lists(&self, dotted: &str) -> bool {
         // `time` and `event-ref` come with every envelope.
         matches!(dotted, "time" | "event-ref")
@@ -64,6 +82,7 @@ impl Host {
     }
 
     /// The field with this id, which the subscription lists.
+    #[track_caller]
     pub(super) fn field(&self, id: u32) -> FieldInfo {
         let batch = self.current();
         let named = &self.manifest.subscription[batch.subscription].fields;
@@ -87,6 +106,7 @@ impl Host {
         info
     }
 
+    #[track_caller]
     pub(super) fn row(&self, row: u32) -> &Value {
         match self.current().events.get(row as usize) {
             Some(event) => event,
@@ -97,7 +117,16 @@ impl Host {
         }
     }
 
+    /// Sees to it that the batch has these rows.
+    #[track_caller]
+    pub(super) fn have(&self, rows: &[u32]) {
+        for row in rows {
+            self.row(*row);
+        }
+    }
+
     /// The column's values, the fill where a row lacks the field.
+    #[track_caller]
     pub(super) fn column<T: Clone>(
         &self,
         id: u32,
@@ -129,6 +158,7 @@ impl Host {
         out
     }
 
+    #[track_caller]
     pub(super) fn table(&self, at: u32, kinds: &[&str]) -> super::manifest::Table {
         assert!(
             self.manifest
@@ -151,6 +181,7 @@ impl Host {
         table.clone()
     }
 
+    #[track_caller]
     pub(super) fn keyed(&self, table: &super::manifest::Table, row: u32) -> tables::RowOf {
         let event = self.row(row);
         let tenant = event
@@ -174,6 +205,7 @@ impl Host {
         }
     }
 
+    #[track_caller]
     pub(super) fn need(&self, capability: &str) {
         assert!(
             self.manifest
@@ -194,6 +226,7 @@ fn below(dotted: &str, parent: &str) -> bool {
 }
 
 /// When an event happened.
+#[track_caller]
 pub(crate) fn time_of(event: &Value) -> u64 {
     match event
         .get("time")

@@ -9,8 +9,9 @@ use crate::AttributeValue;
 use crate::bindings::host::palisade::plugin::findings::Finding;
 
 /// Typed rows of the current batch.
+#[track_caller]
 pub(crate) fn rows<T: crate::Row + serde::de::DeserializeOwned>(rows: &[u32]) -> Vec<T> {
-    with(|host| {
+    with!(|host| {
         let kind = schema::kind_name(T::KIND);
         assert!(
             host.current().kind == kind,
@@ -18,12 +19,14 @@ pub(crate) fn rows<T: crate::Row + serde::de::DeserializeOwned>(rows: &[u32]) ->
             host.current().kind
         );
         let body = schema::body(kind).unwrap_or(Ty::Record(&[]));
+        host.have(rows);
         rows.iter()
             .map(|row| typed(host, host.row(*row), &body))
             .collect()
     })
 }
 
+#[track_caller]
 fn typed<T: serde::de::DeserializeOwned>(host: &Host, event: &Value, ty: &Ty) -> T {
     let row = value::typed(Some(event), ty, "", &|dotted| host.lists(dotted));
     match row.and_then(|row| serde_json::from_value(row).map_err(|error| error.to_string())) {
@@ -37,28 +40,33 @@ pub(crate) mod batch {
     use super::*;
     use crate::bindings::host::palisade::plugin::types::{Kind, TextColumn};
 
+    #[track_caller]
     pub(crate) fn current_kind() -> Kind {
-        with(|host| match schema::kind_code(&host.current().kind) {
+        with!(|host| match schema::kind_code(&host.current().kind) {
             Some(kind) => kind,
             None => panic!("there is no kind `{}`", host.current().kind),
         })
     }
 
+    #[track_caller]
     pub(crate) fn u8s(field: u32) -> Vec<u8> {
         let fits: fn(&Ty) -> bool = |ty| matches!(ty, Ty::U8 | Ty::Bool | Ty::Enum(_));
-        with(|host| host.column(field, "u8s", fits, 0, narrow))
+        with!(|host| host.column(field, "u8s", fits, 0, narrow))
     }
 
+    #[track_caller]
     pub(crate) fn u16s(field: u32) -> Vec<u16> {
-        with(|host| host.column(field, "u16s", |ty| *ty == Ty::U16, 0, narrow))
+        with!(|host| host.column(field, "u16s", |ty| *ty == Ty::U16, 0, narrow))
     }
 
+    #[track_caller]
     pub(crate) fn u32s(field: u32) -> Vec<u32> {
-        with(|host| host.column(field, "u32s", |ty| *ty == Ty::U32, 0, narrow))
+        with!(|host| host.column(field, "u32s", |ty| *ty == Ty::U32, 0, narrow))
     }
 
+    #[track_caller]
     pub(crate) fn u64s(field: u32) -> Vec<u64> {
-        with(|host| {
+        with!(|host| {
             let info = host.field(field);
             if info.name == "event-ref" {
                 return host.current().events.iter().map(reference_of).collect();
@@ -73,6 +81,7 @@ pub(crate) mod batch {
         })
     }
 
+    #[track_caller]
     pub(crate) fn f64s(field: u32) -> Vec<f64> {
         let fits: fn(&Ty) -> bool = |ty| matches!(ty, Ty::Float | Ty::Attributes);
         let number = |value: &Value, ty: &Ty| {
@@ -80,12 +89,13 @@ pub(crate) mod batch {
                 .as_f64()
                 .ok_or_else(|| format!("{value} is not {}", ty.name()))
         };
-        with(|host| host.column(field, "f64s", fits, 0.0, number))
+        with!(|host| host.column(field, "f64s", fits, 0.0, number))
     }
 
+    #[track_caller]
     pub(crate) fn addresses(field: u32) -> Vec<u8> {
         let address = |found: &Value, _: &Ty| value::address(found);
-        with(|host| {
+        with!(|host| {
             host.column(
                 field,
                 "addresses",
@@ -97,9 +107,10 @@ pub(crate) mod batch {
         .concat()
     }
 
+    #[track_caller]
     pub(crate) fn text(field: u32) -> TextColumn {
         let fits: fn(&Ty) -> bool = |ty| matches!(ty, Ty::Text | Ty::Bytes | Ty::Attributes);
-        let values = with(|host| host.column(field, "text", fits, Vec::new(), value::bytes));
+        let values = with!(|host| host.column(field, "text", fits, Vec::new(), value::bytes));
         let mut column = TextColumn {
             offsets: vec![0],
             bytes: Vec::new(),
@@ -111,8 +122,9 @@ pub(crate) mod batch {
         column
     }
 
+    #[track_caller]
     pub(crate) fn valid(field: u32) -> Vec<u8> {
-        with(|host| {
+        with!(|host| {
             let info = host.field(field);
             let has = |event: &Value| {
                 u8::from(info.name == "event-ref" || !value::at(event, &info.name).is_empty())
@@ -126,8 +138,9 @@ pub(crate) mod batch {
         })
     }
 
+    #[track_caller]
     pub(crate) fn offsets(field: u32) -> Vec<u32> {
-        with(|host| {
+        with!(|host| {
             let info = host.field(field);
             if !info.repeats {
                 return Vec::new();
@@ -142,8 +155,9 @@ pub(crate) mod batch {
         })
     }
 
+    #[track_caller]
     pub(crate) fn enum_names(field: u32) -> Vec<String> {
-        with(|host| match host.field(field).leaf {
+        with!(|host| match host.field(field).leaf {
             Ty::Enum(names) => names.iter().map(|name| (*name).to_owned()).collect(),
             other => panic!("{} has no names: it is {}", field, other.name()),
         })
@@ -159,9 +173,11 @@ pub(crate) mod batch {
 pub(crate) mod envelope {
     use super::*;
 
+    #[track_caller]
     pub(crate) fn rows(rows: &[u32]) -> Vec<crate::Envelope> {
-        with(|host| {
+        with!(|host| {
             let envelope = crate::testing::generated::ENVELOPE;
+            host.have(rows);
             rows.iter()
                 .map(|row| {
                     let mut event = host.row(*row).clone();
@@ -177,8 +193,9 @@ pub(crate) mod envelope {
 pub(crate) mod findings {
     use super::*;
 
+    #[track_caller]
     pub(crate) fn emit(finding: &Finding) {
-        with(|host| {
+        with!(|host| {
             check_rule(host, &finding.rule);
             assert!(
                 finding.subject.len() <= 256,
@@ -221,20 +238,20 @@ pub(crate) mod findings {
                     finding.rule
                 );
             }
-            for row in &finding.rows {
-                host.row(*row);
-            }
+            host.have(&finding.rows);
             host.findings.push(finding.clone());
         });
     }
 
+    #[track_caller]
     pub(crate) fn retract(rule: &str, subject: &str) {
-        with(|host| {
+        with!(|host| {
             check_rule(host, rule);
             host.retracted.push((rule.to_owned(), subject.to_owned()));
         });
     }
 
+    #[track_caller]
     fn check_rule(host: &Host, rule: &str) {
         assert!(
             host.manifest.rule.iter().any(|other| other.id == rule),
@@ -247,11 +264,14 @@ pub(crate) mod findings {
 pub(crate) mod state {
     use super::*;
 
+    #[track_caller]
     pub(crate) fn count(table: u32, rows: &[u32]) -> Vec<u64> {
         windowed(table, "count", rows, |_, _| (1, Vec::new()))
     }
 
+    #[track_caller]
     pub(crate) fn sum(table: u32, field: u32, rows: &[u32]) -> Vec<u64> {
+        with!(|host| drop(host.field(field)));
         windowed(table, "sum", rows, |host, row| {
             let info = host.field(field);
             let values = value::at(host.row(row), &info.name);
@@ -262,7 +282,9 @@ pub(crate) mod state {
         })
     }
 
+    #[track_caller]
     pub(crate) fn distinct(table: u32, field: u32, rows: &[u32]) -> Vec<u64> {
+        with!(|host| drop(host.field(field)));
         windowed(table, "distinct", rows, |host, row| {
             let info = host.field(field);
             let value = value::at(host.row(row), &info.name)
@@ -272,14 +294,16 @@ pub(crate) mod state {
         })
     }
 
+    #[track_caller]
     fn windowed(
         at: u32,
         kind: &str,
         rows: &[u32],
         of: impl Fn(&Host, u32) -> (u64, Vec<u8>),
     ) -> Vec<u64> {
-        with(|host| {
+        with!(|host| {
             let table = host.table(at, &[kind]);
+            host.have(rows);
             rows.iter()
                 .map(|row| {
                     let (amount, value) = of(host, *row);
@@ -290,9 +314,11 @@ pub(crate) mod state {
         })
     }
 
+    #[track_caller]
     pub(crate) fn first(at: u32, rows: &[u32]) -> Vec<u8> {
-        with(|host| {
+        with!(|host| {
             let table = host.table(at, &["first"]);
+            host.have(rows);
             rows.iter()
                 .map(|row| {
                     let row = host.keyed(&table, *row);
@@ -302,35 +328,39 @@ pub(crate) mod state {
         })
     }
 
+    #[track_caller]
     pub(crate) fn citations(at: u32, row: u32) -> Vec<u64> {
-        with(|host| {
+        with!(|host| {
             let table = host.table(at, &["count", "sum", "distinct", "first"]);
             let row = host.keyed(&table, row);
             host.tables.citations(at, row)
         })
     }
 
+    #[track_caller]
     pub(crate) fn get(at: u32, key: &str) -> Option<Vec<u8>> {
-        with(|host| {
+        with!(|host| {
             host.table(at, &["value"]);
             host.tables.get(at, key)
         })
     }
 
+    #[track_caller]
     pub(crate) fn put(at: u32, key: &str, value: &[u8]) {
         assert!(key.len() <= 256, "the key `{key}` is over 256 bytes");
         assert!(
             value.len() <= 64 * 1024,
             "the value of `{key}` is over 64 KiB"
         );
-        with(|host| {
+        with!(|host| {
             host.table(at, &["value"]);
             host.tables.put(at, key, value);
         });
     }
 
+    #[track_caller]
     pub(crate) fn remove(at: u32, key: &str) {
-        with(|host| {
+        with!(|host| {
             host.table(at, &["value"]);
             host.tables.remove(at, key);
         });
@@ -341,15 +371,17 @@ pub(crate) mod state {
 pub(crate) mod timers {
     use super::*;
 
+    #[track_caller]
     pub(crate) fn set(name: &str, key: &str, due: u64) {
-        with(|host| {
+        with!(|host| {
             host.need("timers");
             host.timers.insert((name.to_owned(), key.to_owned()), due);
         });
     }
 
+    #[track_caller]
     pub(crate) fn cancel(name: &str, key: &str) {
-        with(|host| {
+        with!(|host| {
             host.need("timers");
             host.timers.remove(&(name.to_owned(), key.to_owned()));
         });
@@ -361,6 +393,7 @@ pub(crate) mod datasets {
     use super::*;
     use crate::bindings::host::palisade::plugin::datasets::{Entry, Hit};
 
+    #[track_caller]
     fn set(host: &Host, at: u32) -> &[sets::Stored] {
         host.need("datasets");
         let Some(dataset) = host.manifest.dataset.get(at as usize) else {
@@ -369,8 +402,9 @@ pub(crate) mod datasets {
         host.datasets.get(&dataset.name).map_or(&[], Vec::as_slice)
     }
 
+    #[track_caller]
     pub(crate) fn matches(dataset: u32, field: u32, rows: &[u32]) -> Vec<Hit> {
-        with(|host| {
+        with!(|host| {
             let info = host.field(field);
             let mut hits = Vec::new();
             for row in rows {
@@ -388,8 +422,9 @@ pub(crate) mod datasets {
         })
     }
 
+    #[track_caller]
     pub(crate) fn lookup(dataset: u32, value: &str) -> Vec<u32> {
-        with(|host| {
+        with!(|host| {
             let entries = (0..).zip(set(host, dataset));
             entries
                 .filter(|(_, stored)| stored.entry.value == value)
@@ -398,14 +433,18 @@ pub(crate) mod datasets {
         })
     }
 
+    #[track_caller]
     pub(crate) fn entries(dataset: u32, entries: &[u32]) -> Vec<Entry> {
-        with(|host| {
+        with!(|host| {
             let all = set(host, dataset);
-            let entry = |at: &u32| match all.get(*at as usize) {
-                Some(stored) => stored.entry.clone(),
-                None => panic!("dataset {dataset} has no entry {at}"),
-            };
-            entries.iter().map(entry).collect()
+            let mut found = Vec::with_capacity(entries.len());
+            for at in entries {
+                match all.get(*at as usize) {
+                    Some(stored) => found.push(stored.entry.clone()),
+                    None => panic!("dataset {dataset} has no entry {at}"),
+                }
+            }
+            found
         })
     }
 }
@@ -415,8 +454,9 @@ pub(crate) mod log {
     use super::*;
     use crate::bindings::host::palisade::plugin::log::Level;
 
+    #[track_caller]
     pub(crate) fn write(level: Level, message: &str) {
-        with(|host| {
+        with!(|host| {
             host.need("log");
             host.log.push(
                 format!("{level:?}: {message}")

@@ -96,6 +96,7 @@ impl<T> std::fmt::Debug for Harness<T> {
 }
 
 impl<T> Harness<T> {
+    #[track_caller]
     fn new(
         manifest: &str,
         settings: &[(&str, Value)],
@@ -103,7 +104,7 @@ impl<T> Harness<T> {
     ) -> Result<Self, SettingsError> {
         let manifest = manifest::Manifest::parse(manifest);
         let settings = Settings::from_wit(manifest.settings(settings));
-        host::with(|host| {
+        host::with!(|host| {
             *host = host::Host {
                 manifest,
                 ..host::Host::default()
@@ -115,8 +116,9 @@ impl<T> Harness<T> {
     }
 
     /// Loads entries of a dataset, as JSON in the form of a dataset file's lines.
+    #[track_caller]
     pub fn dataset(&mut self, name: &str, entries: &[Value]) {
-        host::with(|host| {
+        host::with!(|host| {
             assert!(
                 host.manifest.dataset.iter().any(|set| set.name == name),
                 "plugin.toml declares no dataset `{name}`"
@@ -128,7 +130,7 @@ impl<T> Harness<T> {
 
     /// Timers that are set: name, key, and due time in nanoseconds.
     pub fn timers(&self) -> Vec<(String, String, u64)> {
-        host::with(|host| {
+        host::with!(|host| {
             let timers = host.timers.iter();
             timers
                 .map(|((name, key), due)| (name.clone(), key.clone(), *due))
@@ -141,13 +143,14 @@ impl<T> Harness<T> {
         &mut self.plugin
     }
 
+    #[track_caller]
     fn call<R>(
         &mut self,
         subscription: u32,
         events: &[Value],
         call: impl FnOnce(&mut T, &Batch) -> R,
     ) -> (R, Output) {
-        host::with(|host| {
+        host::with!(|host| {
             let Some(declared) = host.manifest.subscription.get(subscription as usize) else {
                 panic!("plugin.toml has no subscription {subscription}")
             };
@@ -177,7 +180,7 @@ impl<T> Harness<T> {
     }
 
     fn take(&mut self) -> Output {
-        host::with(|host| {
+        host::with!(|host| {
             host.batch = None;
             Output {
                 findings: std::mem::take(&mut host.findings),
@@ -193,11 +196,13 @@ impl<T: Detector> Harness<T> {
     ///
     /// # Errors
     /// What `configure` answers.
+    #[track_caller]
     pub fn detector(manifest: &str, settings: &[(&str, Value)]) -> Result<Self, SettingsError> {
         Self::new(manifest, settings, T::configure)
     }
 
     /// One batch for the subscription with this position.
+    #[track_caller]
     pub fn evaluate(&mut self, subscription: u32, events: &[Value]) -> Output {
         self.call(subscription, events, |plugin, batch| plugin.evaluate(batch))
             .1
@@ -206,12 +211,13 @@ impl<T: Detector> Harness<T> {
 
 impl<T: OnTimer> Harness<T> {
     /// Moves the watermark to an RFC 3339 time: timers that are due by then fire.
+    #[track_caller]
     pub fn advance(&mut self, to: &str) -> Output {
         let to = match value::time(to) {
             Ok(to) => to,
             Err(error) => panic!("{error}"),
         };
-        let fired = host::with(|host| {
+        let fired = host::with!(|host| {
             let due: Vec<_> = host
                 .timers
                 .iter()
@@ -240,11 +246,13 @@ impl<T: Policy> Harness<T> {
     ///
     /// # Errors
     /// What `configure` answers.
+    #[track_caller]
     pub fn policy(manifest: &str, settings: &[(&str, Value)]) -> Result<Self, SettingsError> {
         Self::new(manifest, settings, T::configure)
     }
 
     /// Judges one request of the subscription with this position.
+    #[track_caller]
     pub fn decide(&mut self, subscription: u32, request: &Value) -> Vec<Judgement> {
         let judgements = self
             .call(
@@ -253,7 +261,7 @@ impl<T: Policy> Harness<T> {
                 |plugin, batch| plugin.decide(batch),
             )
             .0;
-        host::with(|host| {
+        host::with!(|host| {
             for judgement in &judgements {
                 let rule = judgement.rule();
                 assert!(
@@ -268,6 +276,7 @@ impl<T: Policy> Harness<T> {
 
 impl<T: Observe> Harness<T> {
     /// Shows the policy a batch of what happened before.
+    #[track_caller]
     pub fn observe(&mut self, subscription: u32, events: &[Value]) -> Output {
         self.call(subscription, events, |plugin, batch| plugin.observe(batch))
             .1
@@ -279,6 +288,7 @@ impl<T: Parser> Harness<T> {
     ///
     /// # Errors
     /// What `configure` answers.
+    #[track_caller]
     pub fn parser(manifest: &str, settings: &[(&str, Value)]) -> Result<Self, SettingsError> {
         Self::new(manifest, settings, T::configure)
     }
@@ -289,6 +299,7 @@ impl<T: Parser> Harness<T> {
     }
 
     /// Parses chunks in one call.
+    #[track_caller]
     pub fn parse(&mut self, chunks: &[Chunk<'_>]) -> Parsed {
         let mut tables = Tables::default();
         let answers = crate::sessions::parse(&mut self.plugin, chunks, &mut tables);

@@ -24,11 +24,12 @@ pub struct ParsedEvent {
 const STAMPED: [&str; 5] = ["src", "dst", "flow", "owner", "transport"];
 
 /// The events of `tables`, by chunk and then by table.
+#[track_caller]
 pub(crate) fn events(tables: &[Table]) -> Vec<ParsedEvent> {
     let mut out = Vec::new();
     for table in tables {
         let kind = schema::kind_name(table.kind);
-        host::with(|host| {
+        host::with!(|host| {
             let emits = host
                 .manifest
                 .parser
@@ -54,6 +55,7 @@ pub(crate) fn events(tables: &[Table]) -> Vec<ParsedEvent> {
     out
 }
 
+#[track_caller]
 fn fill(kind: &str, column: &Column, events: &mut [ParsedEvent]) {
     let attribute = (!column.attribute.is_empty()).then_some(column.attribute.as_str());
     let Some(info) = schema::field(kind, column.field, attribute.into_iter()) else {

@@ -114,5 +114,5 @@ pub(in crate::limits) const NO_LIMITS: &[(&str, &str, &str)] = &[
         "how much is shown",
     ),
     ("events/src/contain.rs", "MAX_MESSAGE", "how much is shown"),
-    ("cli/src/commands/run.rs", "MAX_TOLD", "how much is shown"),
+    ("cli/src/told.rs", "MAX_TOLD", "how much is shown"),
 ];

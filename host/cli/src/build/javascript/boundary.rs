@@ -8,18 +8,18 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use palisade_events::{ColumnType, FieldId};
+use palisade_events::ColumnType;
 use palisade_runtime::manifest::{Capability, Manifest};
 use serde_json::{Value, json};
 use wit_parser::{Function, Interface, Resolve, Type, TypeDefKind, WorldId, WorldItem};
+
+use super::declared;
 
 /// The package of the generated modules; its entry is what the component is made of.
 pub(super) const PACKAGE: &str = "node_modules/palisade-host";
 /// What modules import the host's interfaces by, and what that becomes.
 pub(super) const IMPORT: &str = "palisade:plugin/";
 pub(super) const CHECKED: &str = "palisade-host/";
-/// Fields that every plugin may read.
-const ALWAYS: [&str; 2] = ["time", "event-ref"];
 
 /// Writes the modules.
 ///
@@ -50,7 +50,7 @@ pub(super) fn write(
         super::world::VERSION
     );
     put("native-fault.js", fault)?;
-    put("manifest.js", columns(manifest))?;
+    put("manifest.js", declared::module(manifest))?;
     put("globals.js", globals(manifest))?;
     let exports = interfaces(resolve, world.exports.values());
     put("entry.js", entry(resolve, exports)?)
@@ -156,42 +156,8 @@ fn answer(resolve: &Resolve, function: &Function) -> Result<(Option<Value>, bool
     Ok((Some(ty(resolve, result)?), false))
 }
 
-/// Which columns the manifest lists, and by which function each is read.
-fn columns(manifest: &Manifest) -> String {
-    let mut listed = std::collections::BTreeMap::new();
-    for subscription in &manifest.subscriptions {
-        let names = subscription.fields.iter().map(|(name, _)| name.as_str());
-        for name in names.chain(ALWAYS) {
-            let id = FieldId::of(name);
-            let info = palisade_events::field(subscription.kind, id);
-            let read_by = match info.map(|info| info.ty.column()) {
-                Some(Some(column)) => read_by(column),
-                _ => "attribute",
-            };
-            let kind = subscription.kind.name().replace('.', "-");
-            let (_, by_kind) = listed
-                .entry(id.0.cast_signed())
-                .or_insert_with(|| (name.to_owned(), std::collections::BTreeMap::new()));
-            by_kind.insert(kind, read_by);
-        }
-    }
-    let entries: Vec<Value> = listed
-        .into_iter()
-        .map(|(id, (name, by_kind))| {
-            let mut all = by_kind.values();
-            let first = all.next();
-            let only = first.filter(|first| all.all(|other| other == *first));
-            json!([id, { "name": name, "only": only, "as": by_kind }])
-        })
-        .collect();
-    format!(
-        "export const columns = new Map({});\n",
-        Value::from(entries)
-    )
-}
-
 /// The function of `batch` that reads columns of a type.
-fn read_by(column: ColumnType) -> &'static str {
+pub(super) fn read_by(column: ColumnType) -> &'static str {
     match column {
         ColumnType::U8 => "u8s",
         ColumnType::U16 => "u16s",
@@ -209,7 +175,12 @@ fn globals(manifest: &Manifest) -> String {
     } else {
         "const write = null;\n"
     };
-    format!("import {{ globals }} from \"palisade-sdk/globals.js\";\n{write}globals(write);\n")
+    format!(
+        "import {{ globals }} from \"palisade-sdk/globals.js\";\n\
+         import {{ learn }} from \"palisade-sdk/known.js\";\n\
+         import {{ names }} from \"./manifest.js\";\n\
+         {write}globals(write);\nlearn(names);\n"
+    )
 }
 
 /// A type, as `types.js` of the SDK takes it.

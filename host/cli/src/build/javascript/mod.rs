@@ -2,6 +2,7 @@
 
 mod boundary;
 mod declare;
+mod declared;
 mod unresolved;
 
 use std::path::{Path, PathBuf};
@@ -81,6 +82,8 @@ pub(super) fn compile(
         debug: None,
         files: Vec::new(),
         crates: None,
+        // It speaks of its own work alone.
+        said: String::new(),
     })
 }
 
@@ -98,10 +101,7 @@ pub(super) fn declare(project: &Project, checkout: &Checkout, to: &Path) -> Resu
 /// Says what the author has to mend, of what the engine says around it.
 fn explain(error: anyhow::Error, project: &Project, checkout: &Checkout) -> anyhow::Error {
     let text = format!("{:#}", error);
-    let modules = files_with(&checkout.sdk.join("js"), "js").unwrap_or_default();
-    let names = modules.iter().filter_map(|file| file.file_name()?.to_str());
-    let names: Vec<String> = names.map(str::to_owned).collect();
-    if let Some(problem) = unresolved::explain(&text, project, &names) {
+    if let Some(problem) = unresolved::explain(&text, project, &checkout.sdk.join("js")) {
         return anyhow::anyhow!(problem);
     }
     let lead = [

@@ -13,7 +13,7 @@ use palisade_runtime::manifest::parse_duration;
 use serde::Serialize;
 
 use super::beside::Beside;
-use super::build::Sdk;
+use super::build::{Sdk, title};
 use super::repeat::{self, Read, Until};
 use super::trial::{self, Component};
 use crate::build::{Builder, Project};
@@ -83,6 +83,7 @@ struct Cost {
     /// Of detectors and policies.
     host_calls_per_call: f64,
     yielded: u64,
+    #[serde(skip)]
     faults: u64,
 }
 
@@ -96,11 +97,13 @@ impl Bench {
         let project = Project::open(&self.folder)?;
         let builder = Builder::new(self.sdk.checkout()?)?;
         let built = builder.build(&project, None)?;
+        built.tell(&title(&project));
         let beside = Beside::new(&builder, &[])?;
         let component = Component::read(&built.path)?;
         let runtime = runtime(false, false)?;
         let progress = context.progress();
         let mut costs = Vec::new();
+        let mut fault = None;
         for batch in BATCH_SIZES {
             progress.doing(&format!("batches of {batch}"));
             let config = EngineConfig {
@@ -116,6 +119,7 @@ impl Bench {
                 sum.rounds += read.rounds;
                 sum.time_up |= read.time_up;
                 let done = read.done;
+                fault = fault.or(read.fault);
                 // The plugin is one of several only where others were asked for.
                 let mine = done
                     .plugins
@@ -136,6 +140,14 @@ impl Bench {
             costs.push(sum);
         }
         drop(progress);
+        let faults: u64 = costs.iter().map(|cost| cost.faults).sum();
+        // A call that faults ends early: what it took is no measure of the plugin.
+        ensure!(
+            faults == 0,
+            "the plugin faulted {faults} times, so nothing is measured: mend that first; \
+             `palisade plugin test` shows on what. The first:\n{}",
+            fault.unwrap_or_default()
+        );
         let shown = costs.iter().any(|cost| cost.shown > 0);
         ensure!(
             shown,
@@ -148,9 +160,6 @@ impl Bench {
             out.table(&table(&costs))?;
         }
         out.finish()?;
-        if costs.iter().any(|cost| cost.faults > 0) {
-            crate::output::warn("the plugin faulted, so these numbers are those of its faults too");
-        }
         if costs.iter().any(|cost| cost.time_up) {
             crate::output::warn(&format!(
                 "the time ({:?}, --time) was up before {} events (--events) were read at each batch \

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use palisade_pack::PACK_TOML;
 use palisade_runtime::manifest::Manifest;
 
+use super::build::title;
 use super::trial::Component;
 use crate::build::{Builder, Project, find_all};
 use crate::host::MAX_TEXT;
@@ -19,7 +20,8 @@ const PLUGIN_TOML: &str = "plugin.toml";
 /// Builds what `vector.toml` of a vector names, beside what is always there.
 pub(super) struct Beside<'b> {
     builder: &'b Builder,
-    always: Vec<Component>,
+    /// With what was named.
+    always: Vec<(PathBuf, Component)>,
     /// What was built, by folder.
     built: RefCell<BTreeMap<PathBuf, Component>>,
 }
@@ -41,7 +43,7 @@ impl<'b> Beside<'b> {
             } else {
                 Component::read(path)?
             };
-            this.always.push(component);
+            this.always.push((path.clone(), component));
         }
         Ok(this)
     }
@@ -51,7 +53,12 @@ impl<'b> Beside<'b> {
     /// # Errors
     /// When the vector names what is no other plugin of the same pack, or it cannot be built.
     pub(super) fn of(&self, project: &Project, vector: &Vector) -> Result<Vec<Component>> {
-        let mut all = self.always.clone();
+        let mut all = Vec::new();
+        for (_, component) in &self.always {
+            if !is_same(project, component)? {
+                all.push(component.clone());
+            }
+        }
         for name in &vector.with {
             let named = || format!("vector.toml of `{}` names `{name}`", vector.name);
             let component = find(project, name)
@@ -64,15 +71,35 @@ impl<'b> Beside<'b> {
         Ok(all)
     }
 
+    /// What was named to run beside every plugin and is this one itself, which runs once.
+    ///
+    /// # Errors
+    /// When the manifest of a component cannot be read.
+    pub(super) fn itself(&self, project: &Project) -> Result<Option<&Path>> {
+        for (path, component) in &self.always {
+            if is_same(project, component)? {
+                return Ok(Some(path));
+            }
+        }
+        Ok(None)
+    }
+
     fn build(&self, folder: &Path) -> Result<Component> {
         if let Some(built) = self.built.borrow().get(folder) {
             return Ok(built.clone());
         }
-        let built = self.builder.build(&Project::open(folder)?, None)?;
+        let project = Project::open(folder)?;
+        let built = self.builder.build(&project, None)?;
+        built.tell(&title(&project));
         let component = Component::read(&built.path)?;
         let mut all = self.built.borrow_mut();
         Ok(all.entry(folder.to_owned()).or_insert(component).clone())
     }
+}
+
+fn is_same(project: &Project, component: &Component) -> Result<bool> {
+    let (own, other) = (&project.manifest, component.manifest()?);
+    Ok(own.pack == other.pack && own.name == other.name)
 }
 
 /// The folder of another plugin of the same pack: below the folder with `pack.toml`, or, where there

@@ -66,6 +66,7 @@ impl Build {
             progress.doing(&title(project));
             match builder.build(project, self.out.as_deref()) {
                 Ok(built) => {
+                    progress.above(|| built.tell(&title(project)));
                     progress.above(|| tell(&mut out, format, project, &built))?;
                 }
                 Err(error) => {

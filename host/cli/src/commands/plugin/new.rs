@@ -103,6 +103,9 @@ impl New {
         };
         let checkout = self.sdk.checkout()?;
         let builder = Builder::new(checkout.clone())?;
+        if self.lang == Language::Rust {
+            free(name, &builder.sdk().join("Cargo.lock"))?;
+        }
         let dir = parent(&self.name)?.join(name);
         let workspace = workspace_of(&dir)?;
         let sdk = sdk_path(&dir, workspace.as_deref(), &checkout)?;
@@ -166,6 +169,38 @@ fn sdk_path(dir: &Path, workspace: Option<&Path>, checkout: &Checkout) -> Result
         .to_str()
         .with_context(|| format!("the path {} is not UTF-8", path.display()))?;
     Ok(toml::Value::from(path).to_string())
+}
+
+/// What rustc or cargo take for something else than a package of an author's.
+const RESERVED: [&str; 5] = ["alloc", "core", "proc-macro", "std", "test"];
+
+/// Refuses a name that a crate has which every plugin in Rust is made of: cargo and rustc would
+/// take one for the other. `lock` is the lock file of the SDK.
+fn free(name: &str, lock: &Path) -> Result<()> {
+    #[derive(serde::Deserialize)]
+    struct Lock {
+        package: Vec<Package>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Package {
+        name: String,
+    }
+    let read = || format!("read {}", lock.display());
+    let text = match fs::read_to_string(lock) {
+        // Of an SDK that is not whole the builds tell.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => "package = []".to_owned(),
+        text => text.with_context(read)?,
+    };
+    let lock: Lock = toml::from_str(&text).with_context(read)?;
+    // Crates are known by their names with `_`, whatever the package is called.
+    let same = |other: &str| other.replace('_', "-") == name.replace('_', "-");
+    let mut crates = lock.package.iter().map(|package| package.name.as_str());
+    ensure!(
+        !crates.any(same) && !RESERVED.into_iter().any(same),
+        "a plugin in Rust cannot be called `{name}`: a crate that plugins are made of has that name; \
+         choose another"
+    );
+    Ok(())
 }
 
 /// The name of the pack whose folder is nearest above, if it has one.

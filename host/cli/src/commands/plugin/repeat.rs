@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use palisade_events::{Decision, Event, Finding};
 use palisade_pipeline::engine::{Engine, Notice, Output, Poison, Stop, Summary};
+use palisade_runtime::Trace;
 
 use super::trial;
 use crate::host::Session;
@@ -38,6 +39,8 @@ pub(super) struct Read {
     pub(super) rounds: u64,
     /// Whether the time was up first.
     pub(super) time_up: bool,
+    /// The first fault of a plugin, with its frames.
+    pub(super) fault: Option<String>,
 }
 
 /// Reads files one after another, and again.
@@ -164,6 +167,7 @@ struct Seen<'a> {
     events: u64,
     rounds: u64,
     problem: Option<String>,
+    fault: Option<String>,
 }
 
 impl<'a> Seen<'a> {
@@ -174,6 +178,7 @@ impl<'a> Seen<'a> {
             events: 0,
             rounds: 0,
             problem: None,
+            fault: None,
         }
     }
 
@@ -194,7 +199,15 @@ impl<'a> Seen<'a> {
             done: session.finish(&mut self)?,
             rounds: self.rounds,
             time_up,
+            fault: self.fault,
         })
+    }
+
+    fn fault(&mut self, problem: &str, backtrace: &Trace) {
+        self.fault.get_or_insert_with(|| {
+            let frames = crate::output::frames(backtrace).map(|frame| format!("\n    {frame}"));
+            problem.to_owned() + &frames.collect::<String>()
+        });
     }
 }
 
@@ -203,11 +216,19 @@ impl Output for Seen<'_> {
 
     fn decision(&mut self, _: &Event, _: Decision) {}
 
-    fn poison(&mut self, _: &str, _: &Poison) {}
+    fn poison(&mut self, _: &str, poison: &Poison) {
+        self.fault(&poison.fault.to_string(), &poison.fault.backtrace);
+    }
 
     fn notice(&mut self, notice: Notice) {
-        if let Notice::Input { name, problem } | Notice::Record { name, problem } = notice {
-            self.problem.get_or_insert(format!("{name}: {problem}"));
+        match notice {
+            Notice::Input { name, problem } | Notice::Record { name, problem } => {
+                self.problem.get_or_insert(format!("{name}: {problem}"));
+            }
+            Notice::Fault {
+                problem, backtrace, ..
+            } => self.fault(&problem, &backtrace),
+            _ => {}
         }
     }
 

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use palisade_events::{Batch, Decision, Escaped, Event, Finding, Kind, counted};
 use palisade_pipeline::capabilities::LogSink;
 use palisade_pipeline::engine::{Notice, Output as Yield, Poison};
-use palisade_runtime::Trace;
 use palisade_runtime::manifest::World;
+use palisade_runtime::{FaultCause, Trace};
 
 use super::test::{GIVEN, INPUT, Subject};
 use crate::vector::{self, Vector};
@@ -122,6 +122,13 @@ impl<'a> Seen<'a> {
         }
     }
 
+    /// Where settings come from, if the vector has any.
+    fn settings(&self) -> Option<String> {
+        let file = self.vector.file(vector::SETTINGS);
+        let there = !self.vector.settings.is_empty();
+        there.then(|| format!("  by {}", file.display()))
+    }
+
     /// An event as its line of the vector, or of a capture as JSON.
     fn event(&self, poison: &Poison) -> Option<String> {
         let event_ref = poison.batch.event_ref(poison.row)?;
@@ -176,7 +183,11 @@ impl Yield for Seen<'_> {
     }
 
     fn poison(&mut self, _: &str, poison: &Poison) {
-        let event = self.event(poison);
+        // Settings are wrong whatever event comes.
+        let event = match &poison.fault.cause {
+            FaultCause::Settings { .. } => self.settings(),
+            _ => self.event(poison),
+        };
         self.fault(&poison.fault.to_string(), &poison.fault.backtrace, event);
     }
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 use palisade_events::counted;
-use palisade_pipeline::engine::{EngineConfig, PluginSummary};
+use palisade_pipeline::engine::{EngineConfig, PluginSummary, Summary};
 use palisade_runtime::Runtime;
 use palisade_runtime::manifest::World;
 use quick_junit::{Report, TestSuite};
@@ -141,11 +141,19 @@ impl Test {
                     continue;
                 }
             };
+            built.tell(&title(&project));
             let subject = Subject {
                 component: Component::read(&built.path)?,
                 name: project.manifest.name.clone(),
                 world: project.manifest.world,
             };
+            if let Some(path) = beside.itself(&project)? {
+                crate::output::warn(&format!(
+                    "`--with {}` is {} itself, which is tested and does not run beside itself",
+                    path.display(),
+                    title(&project)
+                ));
+            }
             let bench = Bench {
                 runtime: &runtime,
                 beside: &|vector| beside.of(&project, vector),
@@ -157,7 +165,8 @@ impl Test {
                 let began = Instant::now();
                 let result = bench.check(&subject, &path);
                 let time = began.elapsed();
-                let name = format!("{} {}", folder.display(), shown(&path));
+                // As `--only` takes it.
+                let name = format!("{}/{}", subject.name, shown(&path));
                 tally.written += u64::from(matches!(result, Ok(Outcome::Wrote(_))));
                 let failure = tell(&mut out, &name, result)?;
                 tally.add(failure.is_some());
@@ -260,8 +269,12 @@ impl Bench<'_> {
         let mut said = Log::default();
         for cut in CUTS {
             let log = Log::default();
-            let (lines, _) = self.logged(subject, &vector, &beside, cut, &log)?;
+            let (lines, _, done) = self.logged(subject, &vector, &beside, cut, &log)?;
             let Some(expected) = &first else {
+                // Before anything is written down as what must come out.
+                if let Some(nothing) = trial::unshown(&subject.component, &vector, &done)? {
+                    return Ok(Outcome::Differs(log.below(&nothing)));
+                }
                 first = Some(lines);
                 said = log;
                 continue;
@@ -306,6 +319,12 @@ impl Bench<'_> {
         let Some(difference) = difference else {
             return Ok(Outcome::Same);
         };
+        let hints = vector::hints(&vector.expected, subject.world);
+        if !hints.is_empty() {
+            return Ok(Outcome::Differs(
+                said.below(&format!("{}\n{difference}", hints.join("\n"))),
+            ));
+        }
         let at = vector::first_difference(expected, &lines).unwrap_or_default();
         let line = vector.expected.line(at);
         let how = self.how("; if it is right, write it there with");
@@ -331,10 +350,11 @@ impl Bench<'_> {
         cut: Cut,
     ) -> Result<(Vec<String>, PluginSummary)> {
         let beside = (self.beside)(vector)?;
-        self.logged(subject, vector, &beside, cut, &Log::default())
+        let (lines, cost, _) = self.logged(subject, vector, &beside, cut, &Log::default())?;
+        Ok((lines, cost))
     }
 
-    /// The same, with what plugins write in `log`.
+    /// The same with the whole run's summary, and with what plugins write in `log`.
     fn logged(
         &self,
         subject: &Subject,
@@ -342,7 +362,7 @@ impl Bench<'_> {
         beside: &[Component],
         cut: Cut,
         log: &Log,
-    ) -> Result<(Vec<String>, PluginSummary)> {
+    ) -> Result<(Vec<String>, PluginSummary, Summary)> {
         let config = EngineConfig {
             batch_rows: cut.rows,
             epoch: cut.epoch,
@@ -375,8 +395,9 @@ impl Bench<'_> {
         if let Some(trouble) = seen.trouble() {
             bail!(log.below(&trouble));
         }
-        let mut plugins = done.plugins.into_iter();
-        let summary = plugins.find(|plugin| plugin.name == subject.name);
-        Ok((seen.into_lines(), summary.unwrap_or_default()))
+        let mut plugins = done.plugins.iter();
+        let cost = plugins.find(|plugin| plugin.name == subject.name);
+        let cost = cost.cloned().unwrap_or_default();
+        Ok((seen.into_lines(), cost, done))
     }
 }

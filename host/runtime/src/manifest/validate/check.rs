@@ -109,7 +109,7 @@ pub(super) fn bounded(place: &str, count: usize) -> Result<(), ManifestError> {
 
 /// `; did you mean …?`, when something known is near, and what else there is, as far as it is
 /// not too much to read.
-pub(in crate::manifest) fn hint<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+pub(crate) fn hint<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.collect();
     let near = known
         .iter()

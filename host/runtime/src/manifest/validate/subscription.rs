@@ -75,7 +75,13 @@ struct Named<'a> {
 fn field<'a>(place: &str, kind: Kind, name: &'a str) -> Result<Named<'a>, ManifestError> {
     let id = FieldId::of(name);
     let info = palisade_events::field(kind, id).filter(|info| info.name == name);
-    if info.is_some() || kind.attribute_name(name).is_some() {
+    if let Some(attribute) = kind.attribute_name(name).filter(|_| info.is_none()) {
+        // No event has one of another name.
+        palisade_events::check_attribute_name(attribute)
+            .map_err(|error| ManifestError::value(place, error.to_string()))?;
+        return Ok(Named { name, id, info });
+    }
+    if info.is_some() {
         return Ok(Named { name, id, info });
     }
     let known = kind.all_fields().map(|info| info.name);
