@@ -64,8 +64,7 @@ pub(crate) struct Member {
 
 /// Plugins, their predicates and levels, and the datasets and networks that they are given.
 ///
-/// One is never changed; an engine goes from one to the next between two epochs, see
-/// [`Engine::adopt`](super::Engine::adopt).
+/// One is never changed. An epoch is filled and evaluated in its terms.
 pub struct Generation {
     /// By position.
     pub(crate) parsers: Vec<Member>,
