@@ -6,6 +6,8 @@ use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
+
 use crate::record::FilePlace;
 use crate::tape::HEAD;
 
@@ -21,9 +23,6 @@ fn holds(file: &File, metadata: &Metadata, place: &FilePlace) -> bool {
         && file.read_exact_at(&mut head, 0).is_ok()
         && crc32fast::hash(&head) == checksum
 }
-
-/// `O_NONBLOCK` of Linux.
-const NONBLOCK: i32 = 0o4000;
 
 /// Opens a file; a pipe that comes in its place is not waited for.
 ///
@@ -41,7 +40,10 @@ pub(crate) fn open(path: &Path) -> io::Result<(File, Metadata)> {
         return Err(io::Error::other("it is no regular file"));
     }
     let mut options = OpenOptions::new();
-    let file = options.read(true).custom_flags(NONBLOCK).open(path)?;
+    let file = options
+        .read(true)
+        .custom_flags(OFlags::NONBLOCK.bits() as i32)
+        .open(path)?;
     let metadata = file.metadata()?;
     Ok((file, metadata))
 }
