@@ -58,7 +58,7 @@ pub type Refusal = String;
 ///
 /// A panic in any of these is that plugin's fault: the call is rolled back and its instance
 /// thrown away.
-pub trait Capabilities: Send {
+pub trait Capabilities: std::any::Any + Send {
     /// A call begins, on behalf of this tenant.
     fn begin(&mut self, tenant: &str);
     /// `configure` begins, for nobody; it is called again whenever an instance is made anew.

@@ -203,6 +203,16 @@ impl Plugin {
         self.digest
     }
 
+    /// Whether another does the same: the same component with the same settings, limits, mode and
+    /// capabilities. One can go on with the other's instances.
+    pub fn is_same(&self, other: &Plugin) -> bool {
+        self.digest == other.digest
+            && self.settings == other.settings
+            && self.limits == other.limits
+            && self.mode == other.mode
+            && self.granted == other.granted
+    }
+
     /// Bytes of the component.
     pub fn size(&self) -> usize {
         self.size

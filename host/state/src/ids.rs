@@ -77,6 +77,11 @@ impl Ids {
         }
     }
 
+    /// Whether rows are divided as by these.
+    pub(super) fn divides_as(&self, other: &Ids) -> bool {
+        self.partition == other.partition
+    }
+
     /// Forgets the batch: another call begins, perhaps for another tenant.
     pub(super) fn forget(&mut self) {
         self.batch = None;

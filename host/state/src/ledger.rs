@@ -33,6 +33,14 @@ impl Ledger {
         }
     }
 
+    /// What `held` says that is held, within the limit of another, which has as many parts.
+    pub(super) fn within(held: Ledger, other: &Ledger) -> Ledger {
+        Ledger {
+            limit: other.limit,
+            ..held
+        }
+    }
+
     pub(super) fn begin(&mut self, tenant: u32) {
         self.call += 1;
         self.tenant = tenant;

@@ -24,6 +24,7 @@ mod rows;
 mod series;
 mod sketch;
 mod spec;
+mod succession;
 mod table;
 mod tables;
 pub mod timers;

@@ -73,3 +73,17 @@ pub struct TableSpec {
     /// Most keys, all tenants and parts together, each part having the same share; at least 1.
     pub max_keys: u32,
 }
+
+impl TableSpec {
+    /// Whether what another holds means the same in this one: it differs in `max_keys` at most.
+    pub fn goes_on_from(&self, other: &TableSpec) -> bool {
+        let TableSpec {
+            name,
+            holds,
+            key,
+            span,
+            max_keys: _,
+        } = self;
+        (name, holds, key, span) == (&other.name, &other.holds, &other.key, &other.span)
+    }
+}

@@ -354,6 +354,21 @@ impl<C: Cell> Table<C> {
         }
     }
 
+    /// May have so many keys from now on, all parts together; more than that go when others come.
+    pub(super) fn allow(&mut self, max_keys: u32) {
+        self.spec.max_keys = max_keys;
+        self.most = max_keys.div_ceil(self.by_part.len() as u32);
+    }
+
+    /// Takes every key out. Between calls only.
+    pub(super) fn clear(&mut self, ledger: &mut Ledger) {
+        for list in 0..self.lists.len() {
+            while self.lists[list].oldest != NIL {
+                drop(self.take(ledger, self.lists[list].oldest));
+            }
+        }
+    }
+
     /// Keys and values of all lists, each list's in the order of touches, newest first.
     #[cfg(test)]
     pub(super) fn contents(&self) -> Vec<(&[u8], &C)> {

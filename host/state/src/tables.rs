@@ -53,19 +53,19 @@ fn present(values: &Column, row: u32) -> impl Iterator<Item = usize> {
 /// The tables of one plugin on one shard.
 #[derive(Debug)]
 pub struct Tables {
-    tables: Vec<AnyTable>,
-    ledger: Ledger,
+    pub(super) tables: Vec<AnyTable>,
+    pub(super) ledger: Ledger,
     /// Numbers of tenants, which stand for their names in keys.
-    tenants: HashMap<Arc<str>, u32>,
-    current: Option<(Arc<str>, u32)>,
-    watermark: u64,
+    pub(super) tenants: HashMap<Arc<str>, u32>,
+    pub(super) current: Option<(Arc<str>, u32)>,
+    pub(super) watermark: u64,
     /// Keys of `value` tables that were put since the watermark advanced last, and how many
     /// of them the running call has not added.
-    undated: Vec<(usize, Box<[u8]>)>,
-    undated_before: usize,
+    pub(super) undated: Vec<(usize, Box<[u8]>)>,
+    pub(super) undated_before: usize,
     /// Bytes of keys and values that the running call has put.
     written: usize,
-    ids: Ids,
+    pub(super) ids: Ids,
     secret: PartitionKey,
     key: Vec<u8>,
     keyed: Keyed,

@@ -50,6 +50,15 @@ impl Shard {
         }
     }
 
+    /// Goes on with the tables and timers of the plugin's version before, as far as
+    /// [`Tables::inherit`] does. Between calls only.
+    pub(crate) fn inherit(&mut self, before: Shard, discard: &[String]) {
+        self.write(|shard| {
+            shard.tables.inherit(before.tables, discard);
+            shard.timers.inherit(before.timers);
+        });
+    }
+
     /// Runs a body that writes to tables or timers, noting whether it returned.
     fn write<R>(&mut self, body: impl FnOnce(&mut Shard) -> R) -> R {
         self.writing = true;
@@ -65,7 +74,7 @@ impl Shard {
 }
 
 /// The tables that a manifest declares.
-fn specs(manifest: &Manifest) -> Vec<TableSpec> {
+pub(crate) fn specs(manifest: &Manifest) -> Vec<TableSpec> {
     let nanoseconds = |d: std::time::Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
     manifest
         .tables
@@ -90,7 +99,7 @@ fn specs(manifest: &Manifest) -> Vec<TableSpec> {
 }
 
 /// How the plugin's rows are divided among workers.
-fn partition(manifest: &Manifest) -> PartitionedBy {
+pub(crate) fn partition(manifest: &Manifest) -> PartitionedBy {
     if manifest.one_shard_only() {
         return PartitionedBy::nothing();
     }

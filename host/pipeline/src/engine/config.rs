@@ -144,6 +144,9 @@ pub enum EngineError {
         /// What is wrong.
         problem: String,
     },
+    /// A generation was made ready to follow another one than the present.
+    #[error("another generation was adopted meanwhile; make this one ready again")]
+    Superseded,
     /// Plugins build on each other's findings in a circle.
     #[error(
         "plugins build on each other's findings in a circle: {0}; narrow a `finding` \

@@ -83,6 +83,38 @@ pub(crate) struct Terms {
     pub(crate) stop: Stop,
 }
 
+/// A seat for the next generation.
+pub(crate) struct NewSeat {
+    pub(crate) seat: Seat,
+    /// The position of the one that it goes on from.
+    pub(crate) from: Option<usize>,
+    /// It takes over the instance of that, since it is the same.
+    pub(crate) keeps: bool,
+    /// Tables that it does not take over.
+    pub(crate) discard: Vec<String>,
+}
+
+/// What a generation leaves behind: instances and seats that nobody needs. Dropping it gives
+/// back their memory, which takes time.
+#[derive(Debug)]
+pub struct Spent(#[expect(dead_code, reason = "it is there to be dropped")] Box<dyn Leftover>);
+
+/// Something that is there to be dropped.
+trait Leftover: Send {}
+impl<T: Send> Leftover for T {}
+
+impl std::fmt::Debug for dyn Leftover {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("..")
+    }
+}
+
+impl Spent {
+    pub(crate) fn new(left: impl Send + 'static) -> Spent {
+        Spent(Box::new(left))
+    }
+}
+
 /// Evaluates the shard of one worker.
 pub(crate) struct EvaluateWorker {
     /// Its number, and how many there are.
@@ -111,9 +143,7 @@ impl EvaluateWorker {
         provide: &Provide,
     ) -> EvaluateWorker {
         let seat = |(member, placement): (&Member, &Placement)| {
-            let policy = member.plugin.manifest().world == World::Policy;
-            let most = if policy { terms.judgements } else { u64::MAX };
-            Seat::new(member.clone(), *placement, Arc::clone(provide), most)
+            Seat::of(member, *placement, provide, &terms)
         };
         let seats = generation.plugins.iter().zip(&generation.placements);
         let seats = seats.map(seat).collect();
@@ -124,6 +154,29 @@ impl EvaluateWorker {
             seats,
             paused: Default::default(),
         }
+    }
+
+    /// Goes over to other seats, which take what they go on with from those so far. Between
+    /// epochs only. What befell plugins, by position, and the seats that are left.
+    pub(crate) fn adopt(
+        &mut self,
+        terms: Terms,
+        seats: Vec<NewSeat>,
+    ) -> (Vec<(usize, Fault)>, Vec<Seat>) {
+        let mut before = std::mem::take(&mut self.seats);
+        let mut lost = Vec::new();
+        for (position, new) in seats.into_iter().enumerate() {
+            let mut seat = new.seat;
+            if let Some(before) = new.from.and_then(|at| before.get_mut(at))
+                && let Err(fault) = seat.inherit(before, new.keeps, &new.discard)
+            {
+                lost.push((position, fault));
+            }
+            self.seats.push(seat);
+        }
+        self.terms = terms;
+        self.paused = Default::default();
+        (lost, before)
     }
 
     /// Shows the epoch to every plugin of its level that has a share in it, or goes on with it

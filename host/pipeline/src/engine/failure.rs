@@ -46,6 +46,17 @@ impl Faults {
         }
     }
 
+    /// Puts the plugins in another order: each was where `before` says, or is new.
+    pub(crate) fn rearrange(&mut self, before: &[Option<usize>]) {
+        let mut recent: Vec<VecDeque<u64>> = before.iter().map(|_| VecDeque::new()).collect();
+        for (recent, before) in recent.iter_mut().zip(before) {
+            if let Some(known) = before.and_then(|at| self.recent.get_mut(at)) {
+                *recent = std::mem::take(known);
+            }
+        }
+        self.recent = recent;
+    }
+
     /// Books a fault at an event time. A plugin that is quarantined is told of once.
     pub(crate) fn book(&mut self, plugin: usize, time: u64) -> Consequence {
         let (faults, within) = match self.mode {

@@ -23,6 +23,7 @@
     reason = "a fault says what and where, and ends a call"
 )]
 
+mod adopt;
 mod allowance;
 mod clock;
 mod config;
@@ -36,6 +37,7 @@ mod feed;
 mod findings;
 mod generation;
 mod graph;
+mod ground;
 mod ingest;
 mod isolate;
 mod merge;
@@ -47,8 +49,10 @@ mod recorded_flows;
 mod route;
 mod run;
 mod seat;
+mod stage;
 mod step;
 mod stop;
+mod succession;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -57,9 +61,10 @@ mod turns;
 mod watermark;
 mod workers;
 
+pub use adopt::Adopted;
 pub use clock::Clock;
 pub use config::{EngineConfig, EngineError, MAX_WORKERS};
-pub use evaluate::{Left, Poison};
+pub use evaluate::{Left, Poison, Spent};
 pub use failure::OnFault;
 pub use feed::{Epoch, Feed, Intake, LogFeed, Progress, Terms};
 pub use generation::{Generation, PluginKey};
@@ -67,6 +72,8 @@ pub use output::{Notice, Output, TOLD_DATAGRAMS};
 pub use parse::ParseCost;
 pub use run::Engine;
 pub use seat::Cost;
+pub use stage::{Stage, StageError, Staged};
 pub use stop::Stop;
+pub use succession::StateLoss;
 pub use summary::{PluginSummary, Summary};
 pub use workers::WorkerError;

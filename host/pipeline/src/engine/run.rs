@@ -6,27 +6,26 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use palisade_events::Source;
-use palisade_runtime::manifest::{Capability, World};
 
 use super::config::{EngineConfig, EngineError, MAX_INPUT_SLOT, MAX_WORKERS};
-use super::evaluate::{EvaluateWorker, Terms};
+use super::evaluate::EvaluateWorker;
 use super::failure::Faults;
 use super::findings::Findings;
-use super::generation::{Generation, Member};
+use super::generation::Generation;
+use super::ground::Ground;
 use super::merge::Merge;
 use super::output::Output;
 use super::parse::{ParseTerms, ParseWorker};
-use super::route::{Placement, Routed};
-use super::seat::Provide;
+use super::route::Routed;
 use super::summary::{PluginSummary, Summary};
 use super::watermark::Watermark;
-use super::workers::{Held, Workers};
-use crate::capabilities::{LogSink, Shard};
-use crate::memory::{Memory, bytes};
-use palisade_state::{DEFAULT_BYTES, LEAST_BYTES};
+use super::workers::Workers;
+use crate::capabilities::LogSink;
+use crate::memory::bytes;
 
 /// Runs what sources have to say through the plugins of a generation, epoch by epoch.
 pub struct Engine {
+    pub(super) ground: Ground,
     pub(super) config: EngineConfig,
     pub(super) workers: Workers,
     pub(super) generation: Arc<Generation>,
@@ -68,24 +67,15 @@ impl Engine {
         let generation = Arc::new(generation);
         config.flow.server_ports.extend(&generation.ports);
         let workers = config.workers.clamp(1, MAX_WORKERS);
-        let memory = Memory::of(config.memory, workers);
-        let datasets = generation.datasets.iter();
-        let memory = memory.beside(datasets.map(|dataset| dataset.held()).sum());
+        let ground = Ground::new(&config, workers, log);
+        let memory = ground.memory(&generation);
         config.flow.max_flows = config.flow.max_flows.min(memory.max_flows());
         let reassembly = &mut config.flow.reassembly;
         reassembly.total_bytes = reassembly.total_bytes.min(bytes(memory.reassembly));
         let fragments = &mut config.flow.fragments;
         fragments.bytes = fragments.bytes.min(bytes(memory.fragments));
-        let policy = |m: &&Member| m.plugin.manifest().world == World::Policy;
-        let policies = generation.plugins.iter().filter(policy).count().max(1);
-        let held = Held::default();
-        let terms = Terms {
-            fresh: config.fresh,
-            output: bytes(memory.output),
-            said: Arc::clone(&held.said),
-            judgements: memory.output / policies as u64,
-            stop: config.stop.clone(),
-        };
+        let held = ground.held.clone();
+        let terms = ground.terms(&generation, &memory);
         let parse_terms = ParseTerms {
             output: bytes(memory.parsed),
             parsed: Arc::clone(&held.parsed),
@@ -99,7 +89,7 @@ impl Engine {
             .map(|_| AtomicBool::new(false))
             .collect();
         let key = config.partition_key;
-        let provide = provide(&config, &generation, (&memory, workers), log)?;
+        let provide = ground.provide(&generation, &memory)?;
         let shards = (0..workers)
             .map(|number| {
                 let share = (number, workers);
@@ -111,19 +101,14 @@ impl Engine {
                 (parse, evaluate)
             })
             .collect();
-        let named = |member: &Member| PluginSummary {
-            name: member.key.name.to_string(),
-            pack: member.key.pack.to_string(),
-            title: member.title.to_string(),
-            ..PluginSummary::default()
-        };
         let summary = Summary {
-            plugins: generation.members().map(named).collect(),
+            plugins: generation.members().map(PluginSummary::of).collect(),
             partition_key: key.identity(),
             ..Summary::default()
         };
         let levels = Arc::clone(&generation.levels);
         Ok(Engine {
+            ground,
             faults: Faults::new(config.on_fault, summary.plugins.len()),
             retired,
             watermark: Watermark::new(config.lateness, config.max_skew),
@@ -204,46 +189,4 @@ impl Engine {
         self.summary.elapsed += began.elapsed();
         Ok(self.summary)
     }
-}
-
-/// What makes the capabilities of the plugins of a generation.
-fn provide(
-    config: &EngineConfig,
-    generation: &Arc<Generation>,
-    (memory, workers): (&Memory, usize),
-    log: &LogSink,
-) -> Result<Provide, EngineError> {
-    let state = state_share(&generation.plugins, memory)?;
-    let timed = |m: &&Member| m.plugin.manifest().asks_for(Capability::Timers);
-    let timed = generation.plugins.iter().filter(timed).count().max(1) as u64;
-    let (key, timers) = (config.partition_key, memory.timers);
-    let (datasets, log) = (generation.datasets.clone(), Arc::clone(log));
-    Ok(Arc::new(move |member: &Member| {
-        let manifest = member.plugin.manifest();
-        let (title, to) = (Arc::clone(&member.title), Arc::clone(&log));
-        let log: LogSink = Arc::new(move |_, level, text| to(&title, level, text));
-        let shards = match Placement::of(manifest, 0) {
-            Placement::One(_) => 1,
-            Placement::Anywhere | Placement::Partitioned => workers as u64,
-        };
-        let room = (state, bytes(timers / timed / shards));
-        Box::new(Shard::new(manifest, room, key, &datasets, log))
-    }))
-}
-
-/// Bytes that the tables of each plugin with state may take, on all workers together.
-fn state_share(plugins: &[Member], memory: &Memory) -> Result<u64, EngineError> {
-    let with_state = plugins
-        .iter()
-        .filter(|member| !member.plugin.manifest().tables.is_empty());
-    let plugins = with_state.count() as u64;
-    let share = memory.state / plugins.max(1);
-    if share < LEAST_BYTES {
-        return Err(EngineError::Memory {
-            plugins,
-            state: memory.state,
-            each: LEAST_BYTES,
-        });
-    }
-    Ok(share.min(DEFAULT_BYTES))
 }

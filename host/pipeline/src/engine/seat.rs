@@ -1,14 +1,18 @@
 //! A plugin's place on a worker: its instance, and what outlives it.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use palisade_events::contain;
-use palisade_runtime::{Capabilities, Effects, Fault, Fired, Instance, Peaks, Plugin};
+use palisade_runtime::manifest::World;
+use palisade_runtime::{Capabilities, Effects, Fault, Fired, Instance, Peaks, Plugin, nothing};
 
 use super::allowance::Allowance;
+use super::evaluate::Terms;
 use super::generation::Member;
 use super::route::Placement;
+use crate::capabilities::Shard;
 
 /// What a plugin cost.
 #[derive(Clone, Copy, Debug, Default)]
@@ -74,21 +78,62 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
-    pub(crate) fn new(
-        member: Member,
+    /// A seat with nothing in it.
+    pub(crate) fn of(
+        member: &Member,
         placement: Placement,
-        provide: Provide,
-        most_bytes: u64,
+        provide: &Provide,
+        terms: &Terms,
     ) -> Seat {
+        let policy = member.plugin.manifest().world == World::Policy;
+        let most_bytes = if policy { terms.judgements } else { u64::MAX };
         Seat {
             placement,
             allowance: Allowance::new(&member.plugin, most_bytes),
-            capabilities: provide(&member),
-            member,
+            capabilities: provide(member),
+            member: member.clone(),
             instance: None,
-            provide,
+            provide: Arc::clone(provide),
             said: 0,
         }
+    }
+
+    /// Makes the instance.
+    ///
+    /// # Errors
+    /// As [`Plugin::instantiate`].
+    pub(crate) fn warm(&mut self) -> Result<(), Fault> {
+        let made = self.member.plugin.instantiate(&mut self.capabilities);
+        self.instance = Some(made.map_err(|error| error.into_fault(&self.member.title))?);
+        Ok(())
+    }
+
+    /// Goes on where another seat of the plugin, or of its version before, ends: with its state, save the tables that are named in
+    /// `discard`, and with its instance if `keeps`.
+    ///
+    /// # Errors
+    /// When the host panics over it; the plugin then begins with no state.
+    pub(crate) fn inherit(
+        &mut self,
+        before: &mut Seat,
+        keeps: bool,
+        discard: &[String],
+    ) -> Result<(), Fault> {
+        self.said = before.said;
+        if keeps {
+            self.instance = before.instance.take();
+        }
+        let old = std::mem::replace(&mut before.capabilities, nothing());
+        let old: Box<dyn Any> = old;
+        let own: &mut dyn Any = &mut *self.capabilities;
+        let (Ok(old), Some(own)) = (old.downcast::<Shard>(), own.downcast_mut::<Shard>()) else {
+            return Ok(());
+        };
+        contain(|| own.inherit(*old, discard)).map_err(|panicked| {
+            self.begin_anew();
+            let name = &self.plugin().manifest().name;
+            Fault::of_panic(name, "adopt", &panicked).with_state_lost()
+        })
     }
 
     /// The plugin.

@@ -103,6 +103,8 @@ pub struct Summary {
     pub routing: Duration,
     /// For each plugin.
     pub plugins: Vec<PluginSummary>,
+    /// For each plugin that was there and is no more.
+    pub former: Vec<PluginSummary>,
 }
 
 impl Summary {

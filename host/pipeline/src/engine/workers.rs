@@ -1,26 +1,39 @@
 //! The threads that parse and evaluate.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use palisade_events::{Panicked, contain};
+use palisade_runtime::Fault;
 
-use super::evaluate::{EvaluateOutput, EvaluateWorker};
+use super::evaluate::{EvaluateOutput, EvaluateWorker, Spent};
 use super::parse::{ParseOutput, ParseWorker};
 use super::piece::Pieces;
 use super::route::Routed;
+use super::stage::Change;
 
 enum Job {
     Parse(Pieces),
     Evaluate(Arc<Routed>),
+    Adopt(Box<Change>, Arc<[AtomicBool]>),
 }
 
 enum Done {
     Parsed(Box<ParseOutput>, Pieces),
     Evaluated(Box<EvaluateOutput>),
+    Adopted(Changed),
     Panicked(Panicked),
+}
+
+/// What a change of generations came to on a worker.
+pub(crate) struct Changed {
+    pub(crate) took: Duration,
+    /// Plugins, by position, that lost their state.
+    pub(crate) lost: Vec<(usize, Fault)>,
+    pub(crate) spent: Spent,
 }
 
 struct Worker {
@@ -84,6 +97,9 @@ impl Workers {
                         }
                         Job::Evaluate(routed) => {
                             Done::Evaluated(Box::new(evaluate.evaluate(&routed)))
+                        }
+                        Job::Adopt(change, retired) => {
+                            Done::Adopted(adopt(&mut parse, &mut evaluate, *change, retired))
                         }
                     });
                     let result = result.unwrap_or_else(Done::Panicked);
@@ -181,6 +197,30 @@ impl Workers {
         Ok(())
     }
 
+    /// Goes over to another generation, of which `retired` parsers are in quarantine, and waits
+    /// for it. Nothing may be under way.
+    pub(crate) fn adopt(
+        &mut self,
+        changes: Vec<Change>,
+        retired: &Arc<[AtomicBool]>,
+    ) -> Result<Vec<Changed>, WorkerError> {
+        debug_assert!(!self.evaluating);
+        for (number, (worker, change)) in self.workers.iter().zip(changes).enumerate() {
+            worker.send(number, Job::Adopt(Box::new(change), Arc::clone(retired)))?;
+        }
+        let mut all = Vec::with_capacity(self.workers.len());
+        for (number, worker) in self.workers.iter().enumerate() {
+            match worker.done.recv() {
+                Ok(Done::Adopted(changed)) => all.push(changed),
+                Ok(Done::Panicked(panicked)) => {
+                    return Err(WorkerError::Panicked(number, panicked));
+                }
+                _ => return Err(WorkerError::Gone(number)),
+            }
+        }
+        Ok(all)
+    }
+
     /// Waits for the epoch that is being evaluated, if there is one.
     pub(crate) fn collect(&mut self) -> Result<Option<Vec<EvaluateOutput>>, WorkerError> {
         if !std::mem::take(&mut self.evaluating) {
@@ -197,6 +237,23 @@ impl Workers {
             }
         }
         Ok(Some(outputs))
+    }
+}
+
+/// Changes both halves of a worker over.
+fn adopt(
+    parse: &mut ParseWorker,
+    evaluate: &mut EvaluateWorker,
+    change: Change,
+    retired: Arc<[AtomicBool]>,
+) -> Changed {
+    let began = Instant::now();
+    let (lost, seats) = evaluate.adopt(change.terms, change.seats);
+    let instances = parse.adopt(change.parsers, retired);
+    Changed {
+        took: began.elapsed(),
+        lost,
+        spent: Spent::new((seats, instances)),
     }
 }
 

@@ -75,7 +75,7 @@ pub(crate) enum Part {
 
 // plugin
 
-#[derive(ComponentType, Lower, Clone, Debug)]
+#[derive(ComponentType, Lower, Clone, Debug, PartialEq)]
 #[component(variant)]
 pub(crate) enum SettingValue {
     #[component(name = "text")]
@@ -90,7 +90,7 @@ pub(crate) enum SettingValue {
     Texts(Vec<String>),
 }
 
-#[derive(ComponentType, Lower, Clone, Debug)]
+#[derive(ComponentType, Lower, Clone, Debug, PartialEq)]
 #[component(record)]
 pub(crate) struct Setting {
     pub(crate) name: String,

@@ -130,6 +130,15 @@ impl Timers {
         }
     }
 
+    /// Takes over the timers that another version of the plugin has set. Between calls only, and
+    /// before any is set here.
+    pub fn inherit(&mut self, before: Timers) {
+        *self = Timers {
+            most_bytes: self.most_bytes,
+            ..before
+        };
+    }
+
     /// A call begins on behalf of a tenant.
     pub fn begin(&mut self, tenant: &str) {
         if *self.tenant != *tenant {

@@ -6,6 +6,7 @@
 //! begins anew where a flow changes its protocol, and `isolate` finds the flow that makes a
 //! parser fault.
 
+mod adopt;
 mod feed;
 mod hand_over;
 mod instance;
@@ -17,6 +18,7 @@ mod session;
 mod tables;
 mod worker;
 
+pub(crate) use adopt::NewParser;
 pub use output::ParseCost;
 pub(crate) use output::{ParseOutput, ParsedRows, Recognised};
 pub(crate) use worker::{ParseTerms, ParseWorker};

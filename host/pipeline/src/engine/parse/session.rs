@@ -192,6 +192,15 @@ impl Session {
 }
 
 impl Probe {
+    /// Parsers have other positions now; one that is not there any more has said nothing.
+    pub(crate) fn rearrange(&mut self, to: &[Option<usize>]) {
+        let moved = |at: &usize| to.get(*at).copied().flatten();
+        for refused in &mut self.refused {
+            *refused = refused.iter().filter_map(moved).collect();
+        }
+        self.asked = self.asked.iter().filter_map(moved).collect();
+    }
+
     /// Whether no more may be held.
     pub(crate) fn is_full(&self) -> bool {
         let held: usize = self.held.iter().map(|h| h.bytes.len()).sum();
