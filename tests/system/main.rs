@@ -25,3 +25,4 @@ mod security;
 mod serve;
 mod sources;
 mod splits;
+mod swaps;

@@ -14,17 +14,17 @@ use serde_json::Value;
 use crate::order::{built, divided, event};
 
 /// How long something may take that takes a moment.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A folder with a configuration, a data directory and logs.
-struct Site {
-    folder: tempfile::TempDir,
-    program: PathBuf,
+pub(crate) struct Site {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) program: PathBuf,
 }
 
 impl Site {
     /// A site whose sources are these files in its folder.
-    fn new(sources: &[&str]) -> Option<Site> {
+    pub(crate) fn new(sources: &[&str]) -> Option<Site> {
         let (program, plugins) = built()?;
         let folder = tempfile::tempdir().expect("a temporary folder");
         let at = folder.path().display();
@@ -46,11 +46,11 @@ impl Site {
         })
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command
             .args(["serve", "--config"])
@@ -61,11 +61,11 @@ impl Site {
         command
     }
 
-    fn start(&self) -> Child {
+    pub(crate) fn start(&self) -> Child {
         self.command().spawn().expect("palisade runs")
     }
 
-    fn append(&self, name: &str, text: &str) {
+    pub(crate) fn append(&self, name: &str, text: &str) {
         let file = OpenOptions::new()
             .append(true)
             .create(true)
@@ -76,7 +76,7 @@ impl Site {
     }
 
     /// The findings that are in the database, in order; none where there is no database yet.
-    fn findings(&self) -> Vec<Value> {
+    pub(crate) fn findings(&self) -> Vec<Value> {
         let path = self.path("data/findings.sqlite");
         let Ok(database) = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
         else {
@@ -93,7 +93,7 @@ impl Site {
     }
 
     /// How many findings are in the database.
-    fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         let path = self.path("data/findings.sqlite");
         let database = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
         let count = |database: Connection| {
@@ -104,7 +104,7 @@ impl Site {
     }
 
     /// Waits until there are so many findings.
-    fn wait_for(&self, count: usize) {
+    pub(crate) fn wait_for(&self, count: usize) {
         let began = Instant::now();
         while self.count() < count {
             let found = self.count();
@@ -114,7 +114,7 @@ impl Site {
     }
 
     /// What one run over these texts finds, as one source.
-    fn expected(&self, source: &str, text: &str) -> Vec<Value> {
+    pub(crate) fn expected(&self, source: &str, text: &str) -> Vec<Value> {
         let whole = self.path("whole.ndjson");
         std::fs::write(&whole, text).expect("a file can be written");
         let (_, plugins) = built().expect("the program was there a moment ago");
@@ -133,29 +133,29 @@ impl Site {
     }
 }
 
-fn stop(child: Child, signal: &str) -> Output {
+pub(crate) fn stop(child: Child, signal: &str) -> Output {
     let pid = child.id().to_string();
     let sent = Command::new("kill").args([signal, &pid]).status();
     assert!(sent.expect("kill runs").success());
     child.wait_with_output().expect("palisade ends")
 }
 
-fn stderr(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// Numbers that look like chance and are the same every time.
-struct Chance(u64);
+pub(crate) struct Chance(pub(crate) u64);
 
 impl Chance {
-    fn below(&mut self, most: u64) -> u64 {
+    pub(crate) fn below(&mut self, most: u64) -> u64 {
         let multiplied = self.0.wrapping_mul(6_364_136_223_846_793_005);
         self.0 = multiplied.wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % most
     }
 }
 
-fn lines(chance: &mut Chance, from: u64, count: u64) -> String {
+pub(crate) fn lines(chance: &mut Chance, from: u64, count: u64) -> String {
     let commands = ["find", "retract", "earlier", "arm", "twice", "rest", "rest"];
     let line = |number| {
         let command = commands[chance.below(commands.len() as u64) as usize];
@@ -165,7 +165,7 @@ fn lines(chance: &mut Chance, from: u64, count: u64) -> String {
 }
 
 /// An hour later than all of those, so that every timer has fired.
-fn last() -> String {
+pub(crate) fn last() -> String {
     event(59 * 60_000, 1, "find")
 }
 
@@ -312,7 +312,7 @@ fn what_cannot_be_served_is_told() {
     let other = site.command().output().expect("palisade runs");
     assert_eq!(other.status.code(), Some(2));
     assert!(
-        stderr(&other).contains("tests/divided"),
+        stderr(&other).contains("plugin `divided`: it is removed; its state would be lost"),
         "{}",
         stderr(&other)
     );

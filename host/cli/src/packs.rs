@@ -29,6 +29,11 @@ pub(crate) struct PackOptions {
 }
 
 impl PackOptions {
+    /// The options that say which store, for another process.
+    pub(crate) fn arguments(&self) -> Vec<std::ffi::OsString> {
+        self.which.arguments()
+    }
+
     /// Whether no pack is named.
     pub(crate) fn is_empty(&self) -> bool {
         self.packs.is_empty()
@@ -69,14 +74,28 @@ impl PackOptions {
         memory: &Memory,
         loaded: &mut Loaded,
     ) -> Result<()> {
-        if self.packs.is_empty() {
+        self.load_named(&self.packs, runtime, memory, loaded)
+    }
+
+    /// Verifies and loads these packs of the same store, under the same trust.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub(crate) fn load_named(
+        &self,
+        packs: &[String],
+        runtime: &Runtime,
+        memory: &Memory,
+        loaded: &mut Loaded,
+    ) -> Result<()> {
+        if packs.is_empty() {
             return Ok(());
         }
         let store = self.which.open_here()?;
         let dir = self.trust.open_here()?;
         let trust = crate::commands::trust::load(&dir)?;
         let state = dir.state()?;
-        for title in &self.packs {
+        for title in packs {
             // One after the other: only what is loaded of it stays.
             let pack = stored::get_within(&store, title, memory.most_pack());
             let pack = pack.map_err(|error| match error {

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
 
 use palisade_journal::{Journal, JournalError};
 use palisade_sinks::{Outcome, Said, Sqlite, SqliteError};
 
-use crate::record::{EpochRecord, Record, Rows, SaidRecord};
+use crate::receipt::Receipt;
+use crate::record::{EpochRecord, Record, SaidRecord, SwapRecord};
 use crate::server::{ServeError, Tell, Told};
 
 /// The most epochs that evaluation is ahead of the journal.
@@ -18,13 +19,22 @@ const MAX_GROUP: usize = 64;
 /// How long to wait before a full disk is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// An epoch that was evaluated.
+/// A record to be kept.
 pub(crate) struct Commit {
     pub(crate) number: u64,
-    pub(crate) now: u64,
-    pub(crate) rows: Option<Rows>,
-    pub(crate) said: Vec<Outcome>,
+    pub(crate) kept: Kept,
 }
+
+/// What is kept.
+pub(crate) enum Kept {
+    /// An epoch, and what it made be said.
+    Epoch(EpochRecord, Vec<Outcome>),
+    /// A swap, and who waits for it.
+    Swap(Box<SwapRecord>, Reply),
+}
+
+/// Who waits for a swap to be kept, once.
+pub(crate) struct Reply(pub(crate) Option<Sender<Result<Receipt, String>>>);
 
 /// Writes epochs where they stay.
 pub(crate) struct Committer {
@@ -32,6 +42,8 @@ pub(crate) struct Committer {
     pub(crate) sqlite: Sqlite,
     /// The last epoch that is kept.
     pub(crate) committed: Arc<AtomicU64>,
+    /// Set while there is no room.
+    pub(crate) full: Arc<AtomicBool>,
     pub(crate) tell: Tell,
     /// Set when the server is to stop: it waits for no room any more.
     pub(crate) stop: Arc<AtomicBool>,
@@ -56,24 +68,30 @@ impl Committer {
     }
 
     fn commit(&mut self, group: Vec<Commit>) -> Result<(), ServeError> {
-        let mut said = Vec::new();
+        let (mut said, mut waiting) = (Vec::new(), Vec::new());
         let mut last = 0;
-        for commit in group {
-            let records = commit.said.iter().map(SaidRecord::of);
-            let record = Record::Epoch(EpochRecord {
-                now: commit.now,
-                rows: commit.rows,
-                said: records.collect::<Result<_, _>>()?,
-            });
-            let number = self.append(&record)?;
-            if number != commit.number {
+        for Commit { number, kept } in group {
+            let (record, outcomes) = match kept {
+                Kept::Epoch(mut record, outcomes) => {
+                    let records = outcomes.iter().filter_map(SaidRecord::of);
+                    record.said = records.collect::<Result<_, _>>()?;
+                    (Record::Epoch(record), outcomes)
+                }
+                Kept::Swap(swap, reply) => {
+                    let outcome = Outcome::Swap(swap.receipt.row()?);
+                    waiting.push((reply, swap.receipt.clone()));
+                    (Record::Swap(*swap), vec![outcome])
+                }
+            };
+            let appended = self.append(&record)?;
+            if appended != number {
                 return Err(ServeError::Order {
-                    epoch: commit.number,
-                    record: number,
+                    epoch: number,
+                    record: appended,
                 });
             }
             last = number;
-            let numbered = commit.said.into_iter().zip(0..);
+            let numbered = outcomes.into_iter().zip(0..);
             said.extend(numbered.map(|(outcome, place)| Said {
                 epoch: number,
                 number: place,
@@ -83,6 +101,10 @@ impl Committer {
         self.journal.sync()?;
         self.keep(&said, last)?;
         self.committed.store(last, Ordering::Release);
+        for (reply, receipt) in waiting {
+            // Whoever asked may have gone.
+            let _ = reply.0.map(|reply| reply.send(Ok(receipt)));
+        }
         Ok(())
     }
 
@@ -94,12 +116,16 @@ impl Committer {
         loop {
             match self.journal.append(&bytes) {
                 Err(error) if is_full(&error) && !self.is_to_stop() => {
+                    self.full.store(true, Ordering::Relaxed);
                     if !std::mem::replace(&mut told, true) {
                         (self.tell)(Told::Full(error.to_string()));
                     }
                     std::thread::sleep(RETRY);
                 }
-                done => return Ok(done?),
+                done => {
+                    self.full.store(false, Ordering::Relaxed);
+                    return Ok(done?);
+                }
             }
         }
     }
@@ -114,12 +140,16 @@ impl Committer {
         loop {
             match self.sqlite.take(said, epoch) {
                 Err(error) if is_full_database(&error) && !self.is_to_stop() => {
+                    self.full.store(true, Ordering::Relaxed);
                     if !std::mem::replace(&mut told, true) {
                         (self.tell)(Told::Full(error.to_string()));
                     }
                     std::thread::sleep(RETRY);
                 }
-                done => return Ok(done?),
+                done => {
+                    self.full.store(false, Ordering::Relaxed);
+                    return Ok(done?);
+                }
             }
         }
     }

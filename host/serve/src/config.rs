@@ -1,5 +1,6 @@
 //! What an operator says of a server, in a TOML file.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -26,6 +27,10 @@ pub struct Config {
     /// rest is read again.
     #[serde(default = "drain")]
     pub drain_seconds: u64,
+    /// State that may be lost where the configuration asks for other plugins than at the start before, as `PLUGIN` or
+    /// `PLUGIN/TABLE`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub discard_state: BTreeSet<String>,
     /// What is followed.
     #[serde(default, rename = "source")]
     pub sources: Vec<SourceConfig>,

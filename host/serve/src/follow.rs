@@ -12,11 +12,13 @@ use std::time::{Duration, Instant};
 use palisade_events::contain;
 use palisade_pipeline::engine::{Clock, Epoch};
 
+use crate::active::Shared;
 use crate::found;
 use crate::often::Often;
 use crate::record::{FilePlace, Rows};
 use crate::server::{Tell, Told};
 use crate::stream::Stream;
+use crate::taking::Work;
 use crate::tape::HEAD;
 
 /// How long a source that has nothing to say is left alone.
@@ -45,6 +47,8 @@ const PIECES: usize = 16;
 pub(crate) struct Filled {
     pub(crate) epoch: Epoch,
     pub(crate) now: u64,
+    /// The number of the generation in whose terms it was read.
+    pub(crate) generation: u64,
     pub(crate) rows: Rows,
 }
 
@@ -81,6 +85,7 @@ pub(crate) struct Follower {
     /// Records of the stream that could not be read, as far as they are told of.
     pub(crate) bad: u64,
     pub(crate) often: Often,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// A file that is being read.
@@ -96,7 +101,7 @@ pub(crate) struct Open {
 
 impl Follower {
     /// Reads until it is to stop, or nobody wants any more.
-    fn run(mut self, filled: &SyncSender<Filled>) {
+    fn run(mut self, work: &SyncSender<Work>) {
         self.go_on();
         while !self.stop.load(Ordering::Relaxed) {
             if self.open.is_none() {
@@ -115,6 +120,10 @@ impl Follower {
             }
             self.look();
             self.stream.tape.grant(MOST_READ);
+            if self.stream.generation != self.shared.generation() {
+                self.stream.follow(self.shared.terms());
+            }
+            let generation = self.stream.generation;
             let now = Clock::System.now().unwrap_or_default();
             let mut epoch = self.stream.epoch(now);
             let (progress, bytes, offset) = self.stream.fill(&mut epoch);
@@ -125,7 +134,13 @@ impl Follower {
                 if let Some(place) = rows.place.clone().filter(|_| progress.ended) {
                     remember(&mut self.read, place);
                 }
-                if filled.send(Filled { epoch, now, rows }).is_err() {
+                let filled = Filled {
+                    epoch,
+                    now,
+                    generation,
+                    rows,
+                };
+                if work.send(Work::Filled(Box::new(filled))).is_err() {
                     return;
                 }
             }
@@ -163,12 +178,14 @@ impl Follower {
     }
 
     /// As [`run`](Self::run); a panic ends this source and no other.
-    pub(crate) fn run_contained(self, filled: &SyncSender<Filled>) {
+    pub(crate) fn run_contained(self, work: &SyncSender<Work>) {
         let (source, tell) = (self.name.clone(), Arc::clone(&self.tell));
-        if let Err(panicked) = contain(|| self.run(filled)) {
+        if let Err(panicked) = contain(|| self.run(work)) {
             let problem = format!("it is followed no further: {panicked}");
             tell(Told::Source { source, problem });
         }
+        // Where nobody wants to know, everything has ended.
+        let _ = work.send(Work::Ended);
     }
 
     fn rows(&mut self, bytes: Vec<u8>, offset: u64, ended: bool) -> Rows {

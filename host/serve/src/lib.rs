@@ -11,19 +11,31 @@
 //! the journal. Then sources go on where the journal ends: a file is found again by its inode and
 //! its first bytes, also after it was renamed.
 
+mod active;
 mod collect;
 mod commit;
+mod composition;
 mod config;
+mod control;
 mod follow;
 mod found;
+mod loader;
 mod often;
+mod receipt;
 mod record;
 mod redo;
 mod server;
 mod stream;
+mod swap;
+mod taking;
 mod tape;
 
+pub use active::MAX_BEFORE;
 pub use commit::MAX_AHEAD;
+pub use composition::{Change, Composition, NewPlugin, PluginRecord};
 pub use config::{Config, ConfigError, JournalConfig, SourceConfig, SourceKind};
+pub use control::SOCKET;
+pub use loader::{Configured, LoadError, Loader};
+pub use receipt::{Receipt, SourceAt, SwapKind};
 pub use record::Identity;
 pub use server::{ServeError, Served, Tell, Told, serve};

@@ -3,46 +3,26 @@
 use palisade_sinks::{DecisionRow, Outcome, Said};
 use serde::{Deserialize, Serialize};
 
-/// What must be the same for a journal to be done again: another plugin, or another share of
-/// memory, would make other state of it.
+use crate::composition::Composition;
+use crate::receipt::Receipt;
+
+/// What must be the same for a journal to be done again: another share of memory would make other
+/// state of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// The version of Palisade.
     pub host: String,
-    /// Pack, name, digest and settings of each plugin, in order.
-    pub plugins: Vec<[String; 4]>,
-    /// Name and digest of each dataset.
-    pub datasets: Vec<[String; 2]>,
-    /// Digest of the networks.
-    pub networks: Option<String>,
     /// What the partition key is known by.
     pub partition_key: String,
-    /// Bytes of memory that state may take.
+    /// Bytes of memory that state may take where there are no datasets.
     pub state_bytes: u64,
 }
 
 impl Identity {
     /// What differs in another, for a person; nothing where they are the same.
     pub fn difference(&self, now: &Identity) -> Option<String> {
-        let named = |plugins: &[[String; 4]]| -> Vec<String> {
-            let name = |[pack, name, digest, _]: &[String; 4]| format!("{pack}/{name} {digest}");
-            plugins.iter().map(name).collect()
-        };
         if self.host != now.host {
             return Some(format!("Palisade {}, and this is {}", self.host, now.host));
-        }
-        if self.plugins != now.plugins {
-            let (then, now) = (named(&self.plugins), named(&now.plugins));
-            let gone: Vec<&String> = then.iter().filter(|p| !now.contains(p)).collect();
-            let new: Vec<&String> = now.iter().filter(|p| !then.contains(p)).collect();
-            return Some(match (gone.is_empty(), new.is_empty()) {
-                (true, true) => "the same plugins with other settings".to_owned(),
-                _ => format!("other plugins: {gone:?} then, {new:?} now"),
-            });
-        }
-        let other = self.datasets != now.datasets || self.networks != now.networks;
-        if other {
-            return Some("other datasets or networks".to_owned());
         }
         if self.partition_key != now.partition_key {
             return Some("another partition key".to_owned());
@@ -54,8 +34,10 @@ impl Identity {
 /// A record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Record {
-    /// The first of a journal.
-    Begin(Identity),
+    /// The first of a journal: under what, and with what.
+    Begin(Identity, Composition),
+    /// What runs from here on.
+    Swap(SwapRecord),
     /// A source that was not there before. Sources are numbered in this order.
     Source {
         /// Its name.
@@ -67,11 +49,22 @@ pub(crate) enum Record {
     Epoch(EpochRecord),
 }
 
+/// A swap as it is kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SwapRecord {
+    /// What runs from here on.
+    pub(crate) composition: Composition,
+    /// What was asked for and done.
+    pub(crate) receipt: Receipt,
+}
+
 /// An epoch as it is kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct EpochRecord {
     /// The time at which it was read, in nanoseconds since 1970.
     pub(crate) now: u64,
+    /// The number of the generation in whose terms it was read; another may have evaluated it.
+    pub(crate) generation: u64,
     /// What a source said; `None`: nobody spoke, and the watermark followed the clock.
     pub(crate) rows: Option<Rows>,
     /// What it made be said.
@@ -120,9 +113,14 @@ pub(crate) enum SaidRecord {
 }
 
 impl SaidRecord {
-    pub(crate) fn of(outcome: &Outcome) -> Result<SaidRecord, serde_json::Error> {
-        Ok(match outcome {
-            Outcome::Finding(finding) => SaidRecord::Finding(serde_json::to_string(finding)?),
+    /// What plugins said, as it is kept; a swap, which they do not say, is kept in a record of its own.
+    pub(crate) fn of(outcome: &Outcome) -> Option<Result<SaidRecord, serde_json::Error>> {
+        Some(Ok(match outcome {
+            Outcome::Swap(_) => return None,
+            Outcome::Finding(finding) => match serde_json::to_string(finding) {
+                Ok(json) => SaidRecord::Finding(json),
+                Err(error) => return Some(Err(error)),
+            },
             Outcome::Decision(row) => SaidRecord::Decision {
                 time: row.time,
                 tenant: row.tenant.clone(),
@@ -132,7 +130,7 @@ impl SaidRecord {
                 permitted: row.permitted,
                 json: row.json.clone(),
             },
-        })
+        }))
     }
 
     /// What it was, as number `number` of an epoch.

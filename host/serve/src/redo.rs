@@ -1,17 +1,27 @@
 //! Does again what the journal says was done.
 
-use palisade_journal::Journal;
-use palisade_pipeline::engine::{Engine, Terms};
-use palisade_sinks::Sqlite;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use palisade_journal::Journal;
+use palisade_pipeline::engine::{Engine, Epoch, Generation, Terms};
+use palisade_sinks::{Outcome, Said, Sqlite};
+use palisade_store::Store;
+
+use crate::active::Active;
 use crate::collect::Collect;
+use crate::composition::Composition;
 use crate::follow::remember;
-use crate::record::{EpochRecord, FilePlace, Identity, Record, SaidRecord};
+use crate::loader::{Configured, Loader};
+use crate::record::{EpochRecord, FilePlace, Identity, Record, Rows, SaidRecord, SwapRecord};
 use crate::server::ServeError;
 use crate::stream::Stream;
 
 /// The most epochs whose findings the database is given at a time.
 const MAX_TAKEN: usize = 256;
+/// The most generations in whose terms something may still be read: sources go over to the present one
+/// with the next epoch that they fill.
+const MAX_TERMS: usize = 64;
 
 /// A source as the journal knows it.
 pub(crate) struct Known {
@@ -27,48 +37,99 @@ pub(crate) struct Known {
 }
 
 /// What was done again.
-#[derive(Default)]
 pub(crate) struct Redone {
+    pub(crate) engine: Engine,
+    pub(crate) active: Active,
     pub(crate) sources: Vec<Known>,
     /// The last record.
     pub(crate) last: u64,
     /// Epochs that made something else be said than they did at first.
     pub(crate) differ: u64,
+    /// What the configuration asks for, where that is not what it asked for when it was last heeded.
+    pub(crate) wanted: Option<Configured>,
 }
 
-/// Takes an engine through the journal, and gives the database what it lacks.
+/// What is needed to do a journal again.
+pub(crate) struct Means<'a> {
+    pub(crate) loader: &'a dyn Loader,
+    pub(crate) store: &'a Arc<Store>,
+    pub(crate) identity: &'a Identity,
+    pub(crate) sqlite: &'a mut Sqlite,
+}
+
+/// An engine that was taken through the journal; the database is given what it lacks.
 ///
 /// # Errors
 /// When the journal cannot be read, is of other plugins, or the engine cannot go on.
 pub(crate) fn redo(
     journal: &Journal,
-    engine: &mut Engine,
-    sqlite: &mut Sqlite,
-    identity: &Identity,
+    configured: Configured,
+    means: Means<'_>,
 ) -> Result<Redone, ServeError> {
-    let mut redone = Redone::default();
-    let there = sqlite.epoch()?;
+    let there = means.sqlite.epoch()?;
     if journal.last() < there {
         return Err(ServeError::Behind {
             journal: journal.last(),
             database: there,
         });
     }
+    let mut records = journal.read(1)?;
+    let Some(first) = records.next() else {
+        return Ok(Redone {
+            engine: means.loader.engine(configured.generation)?,
+            active: Active::first(configured.composition),
+            sources: Vec::new(),
+            last: 0,
+            differ: 0,
+            wanted: None,
+        });
+    };
+    let first = first?;
+    let Record::Begin(then, composition) = postcard::from_bytes(&first.bytes)? else {
+        return Err(ServeError::Beginning);
+    };
+    if let Some(difference) = then.difference(means.identity) {
+        return Err(ServeError::Identity(difference));
+    }
+    let engine = means.loader.engine(means.load(&composition)?)?;
+    let active = Active::first(composition);
+    let mut terms = BTreeMap::from([(active.generation, engine.terms())]);
+    let mut redone = Redone {
+        engine,
+        active,
+        sources: Vec::new(),
+        last: first.number,
+        differ: 0,
+        wanted: None,
+    };
     let (mut missing, mut epochs) = (Vec::new(), 0);
-    for record in journal.read(1)? {
+    for record in records {
         let record = record?;
         redone.last = record.number;
         match postcard::from_bytes(&record.bytes)? {
-            Record::Begin(then) => {
-                if let Some(difference) = then.difference(identity) {
-                    return Err(ServeError::Identity(difference));
+            Record::Begin(..) => return Err(ServeError::Beginning),
+            Record::Source { name, tenant } => {
+                let terms = (redone.active.generation, redone.engine.terms());
+                let known = known(&mut redone.engine, terms, name, tenant)?;
+                redone.sources.push(known);
+            }
+            Record::Swap(swap) => {
+                redone.swap(&means, &swap)?;
+                terms.insert(redone.active.generation, redone.engine.terms());
+                if terms.len() > MAX_TERMS {
+                    terms.pop_first();
+                }
+                if record.number > there {
+                    missing.push(Said {
+                        epoch: record.number,
+                        number: 0,
+                        outcome: Outcome::Swap(swap.receipt.row()?),
+                    });
+                    epochs += 1;
                 }
             }
-            Record::Source { name, tenant } => {
-                redone.sources.push(known(engine, name, tenant)?);
-            }
             Record::Epoch(epoch) => {
-                redone.differ += u64::from(!again(engine, &mut redone.sources, &epoch)?);
+                redone.differ += u64::from(!redone.again(&terms, &epoch)?);
                 if record.number > there {
                     for (said, number) in epoch.said.into_iter().zip(0..) {
                         missing.push(said.said(record.number, number)?);
@@ -78,23 +139,108 @@ pub(crate) fn redo(
             }
         }
         if epochs == MAX_TAKEN {
-            sqlite.take(&missing, redone.last)?;
+            means.sqlite.take(&missing, redone.last)?;
             (missing, epochs) = (Vec::new(), 0);
         }
     }
     if redone.last > there {
-        sqlite.take(&missing, redone.last)?;
+        means.sqlite.take(&missing, redone.last)?;
     }
+    let heeded = configured.composition.is_same(&redone.active.configured);
+    redone.wanted = Some(configured).filter(|_| !heeded);
     Ok(redone)
+}
+
+impl Means<'_> {
+    fn load(&self, composition: &Composition) -> Result<Generation, ServeError> {
+        Ok(self.loader.load(composition, self.store)?)
+    }
+}
+
+impl Redone {
+    /// Goes from one generation to the next as at first.
+    fn swap(&mut self, means: &Means<'_>, swap: &SwapRecord) -> Result<(), ServeError> {
+        let generation = means.load(&swap.composition)?;
+        let discard = swap.receipt.discarded.iter().cloned().collect();
+        let staged = self.engine.stage().prepare(generation, &discard)?;
+        self.engine.adopt(staged, &mut Collect::default())?;
+        self.active
+            .went(swap.composition.clone(), swap.receipt.kind);
+        Ok(())
+    }
+
+    /// Takes the engine through an epoch; whether it made the same be said as at first.
+    fn again(
+        &mut self,
+        terms: &BTreeMap<u64, Terms>,
+        record: &EpochRecord,
+    ) -> Result<bool, ServeError> {
+        let mut collect = Collect::default();
+        match &record.rows {
+            None => {
+                self.engine.follow(record.now, &mut collect)?;
+            }
+            Some(rows) => {
+                let epoch = self.fill(terms, record, rows)?;
+                self.engine.step(epoch, &mut collect)?;
+            }
+        }
+        self.engine.collect(&mut collect)?;
+        let said: Vec<SaidRecord> = collect
+            .said
+            .iter()
+            .filter_map(SaidRecord::of)
+            .collect::<Result<_, _>>()?;
+        Ok(said == record.said)
+    }
+
+    /// Reads what a source said.
+    fn fill(
+        &mut self,
+        terms: &BTreeMap<u64, Terms>,
+        record: &EpochRecord,
+        rows: &Rows,
+    ) -> Result<Epoch, ServeError> {
+        let known = self
+            .sources
+            .get_mut(rows.source as usize)
+            .ok_or(ServeError::Source(rows.source))?;
+        if known.stream.generation != record.generation
+            && let Some(terms) = terms.get(&record.generation)
+        {
+            known.stream.follow((record.generation, terms.clone()));
+        }
+        if rows.begins.is_some() {
+            known.stream.tape.begin();
+        }
+        known.stream.tape.give(&rows.bytes);
+        if rows.ended {
+            known.stream.tape.end();
+        }
+        if let Some(name) = &rows.begins {
+            let begun = known.stream.begin(name);
+            begun.map_err(|error| ServeError::Stream {
+                name: name.clone(),
+                problem: error.to_string(),
+            })?;
+        }
+        let mut epoch = known.stream.epoch(record.now).whole();
+        known.offset = known.stream.fill(&mut epoch).2;
+        known.resume = rows.place.clone().filter(|_| !rows.ended);
+        if let Some(place) = rows.place.clone().filter(|_| rows.ended) {
+            remember(&mut known.read, place);
+        }
+        Ok(epoch)
+    }
 }
 
 /// A source that has said nothing yet.
 pub(crate) fn known(
     engine: &mut Engine,
+    terms: (u64, Terms),
     name: String,
     tenant: String,
 ) -> Result<Known, ServeError> {
-    let terms: Terms = engine.terms();
     let stream = Stream::new(engine.source(&name, &tenant)?, terms);
     Ok(Known {
         name,
@@ -104,53 +250,4 @@ pub(crate) fn known(
         read: Vec::new(),
         offset: 0,
     })
-}
-
-/// Takes the engine through an epoch; whether it made the same be said as at first.
-fn again(
-    engine: &mut Engine,
-    sources: &mut [Known],
-    record: &EpochRecord,
-) -> Result<bool, ServeError> {
-    let mut collect = Collect::default();
-    match &record.rows {
-        None => {
-            engine.follow(record.now, &mut collect)?;
-        }
-        Some(rows) => {
-            let known = sources
-                .get_mut(rows.source as usize)
-                .ok_or(ServeError::Source(rows.source))?;
-            if rows.begins.is_some() {
-                known.stream.tape.begin();
-            }
-            known.stream.tape.give(&rows.bytes);
-            if rows.ended {
-                known.stream.tape.end();
-            }
-            if let Some(name) = &rows.begins {
-                known
-                    .stream
-                    .begin(name)
-                    .map_err(|error| ServeError::Stream {
-                        name: name.clone(),
-                        problem: error.to_string(),
-                    })?;
-            }
-            let mut epoch = known.stream.epoch(record.now).whole();
-            known.offset = known.stream.fill(&mut epoch).2;
-            known.resume = rows.place.clone().filter(|_| !rows.ended);
-            if let Some(place) = rows.place.clone().filter(|_| rows.ended) {
-                remember(&mut known.read, place);
-            }
-            engine.step(epoch, &mut collect)?;
-        }
-    }
-    engine.collect(&mut collect)?;
-    let said: Vec<SaidRecord> = collect
-        .said
-        .iter()
-        .map(SaidRecord::of)
-        .collect::<Result<_, _>>()?;
-    Ok(said == record.said)
 }

@@ -2,26 +2,28 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::thread::JoinHandle;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use palisade_journal::{Cut, Folder, Journal, JournalError, Limits};
-use palisade_pipeline::engine::{Clock, Engine, EngineError, Notice, Summary};
+use palisade_pipeline::engine::{Engine, EngineError, Notice, StageError, Summary};
 use palisade_sinks::{Sqlite, SqliteError};
+use palisade_store::Store;
 
-use crate::collect::Collect;
+use crate::active::Shared;
 use crate::commit::{Commit, Committer, MAX_AHEAD};
 use crate::config::{Config, SourceKind};
-use crate::follow::{Filled, Follower, Input};
+use crate::control;
+use crate::follow::{Follower, Input};
+use crate::loader::{LoadError, Loader};
 use crate::often::Often;
+use crate::receipt::Receipt;
 use crate::record::{Identity, Record};
-use crate::redo::{Redone, known, redo};
-
-/// How long nobody speaks before it is looked whether time has passed.
-const IDLE: Duration = Duration::from_millis(200);
+use crate::redo::{Known, Means, Redone, known, redo};
+use crate::swap::Swapper;
+use crate::taking::Taking;
 
 /// Something that the operator should know.
 #[derive(Clone, Debug)]
@@ -46,6 +48,8 @@ pub enum Told {
         /// What is wrong.
         problem: String,
     },
+    /// Something else runs from here on.
+    Swapped(Receipt),
     /// Standard input has ended.
     Ended(String),
     /// There is no room; it goes on when there is.
@@ -129,6 +133,26 @@ pub enum ServeError {
         /// What is wrong.
         problem: String,
     },
+    /// The journal does not begin as journals do, or begins twice.
+    #[error(
+        "the journal does not begin with what it was written with, or does so twice; restore it, \
+         or start with a new data directory"
+    )]
+    Beginning,
+    /// What is to run cannot be loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// What the journal or the configuration says cannot follow what ran before.
+    #[error("{0}")]
+    Stage(#[from] StageError),
+    /// The control interface.
+    #[error("the control interface at {path}: {problem}")]
+    Control {
+        /// Its socket.
+        path: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// Records and epochs are out of step.
     #[error("epoch {epoch} became record {record}; this is a defect of Palisade, please report it")]
     Order {
@@ -148,7 +172,7 @@ pub enum ServeError {
 /// When it cannot start, or nothing more can be kept.
 pub fn serve(
     config: &Config,
-    mut engine: Engine,
+    loader: Arc<dyn Loader>,
     identity: &Identity,
     stop: &Arc<AtomicBool>,
     tell: &Tell,
@@ -156,12 +180,21 @@ pub fn serve(
     let began = Instant::now();
     data(&config.data)?;
     let locked = lock(config)?;
+    let store = Arc::new(store(config)?);
     let mut sqlite = Sqlite::open(&config.data.join(DATABASE))?;
     let (mut journal, cut) = journal(config, locked, sqlite.epoch()?)?;
     let fresh = journal.last() == 0;
-    let redone = redo(&journal, &mut engine, &mut sqlite, identity)?;
+    let configured = loader.configured(&store)?;
+    let means = Means {
+        loader: &*loader,
+        store: &store,
+        identity,
+        sqlite: &mut sqlite,
+    };
+    let mut redone = redo(&journal, configured, means)?;
     if fresh {
-        journal.append(&postcard::to_stdvec(&Record::Begin(identity.clone()))?)?;
+        let first = Record::Begin(identity.clone(), redone.active.composition.clone());
+        journal.append(&postcard::to_stdvec(&first)?)?;
     } else {
         tell(Told::Recovered {
             records: redone.last,
@@ -170,41 +203,72 @@ pub fn serve(
             took: began.elapsed(),
         });
     }
-    let followers = followers(config, redone, &mut engine, &mut journal, (stop, tell))?;
+    let wanted = redone.wanted.take();
+    let Redone {
+        mut engine,
+        active,
+        sources,
+        ..
+    } = redone;
+    let shared = Arc::new(Shared::new(&engine, active, 0));
+    let followers = followers(
+        config,
+        sources,
+        (&mut engine, &mut journal),
+        &shared,
+        (stop, tell),
+    )?;
     journal.sync()?;
     let next = journal.last() + 1;
-    let committed = Arc::new(AtomicU64::new(journal.last()));
+    shared.committed.store(journal.last(), Ordering::Release);
     let mut committer = Committer {
         journal,
         sqlite,
-        committed: Arc::clone(&committed),
+        committed: Arc::clone(&shared.committed),
+        full: Arc::clone(&shared.full),
         tell: Arc::clone(tell),
         stop: Arc::clone(stop),
     };
-    let (fill, filled) = sync_channel(followers.len().max(1));
+    let (work, works) = sync_channel(followers.len().max(1));
     let (commit, commits) = sync_channel::<Commit>(MAX_AHEAD);
     let thread = |error: std::io::Error| ServeError::Thread(format!("cannot be started: {error}"));
     let committing = std::thread::Builder::new()
         .name("palisade-commit".to_owned())
         .spawn(move || committer.run(&commits))
         .map_err(thread)?;
-    for follower in followers {
-        let fill = fill.clone();
-        std::thread::Builder::new()
-            .name("palisade-source".to_owned())
-            .spawn(move || follower.run_contained(&fill))
-            .map_err(thread)?;
-    }
-    drop(fill);
-    tell(Told::Ready);
     let mut taking = Taking {
         engine,
         next,
         commit: Some(commit),
         tell: Arc::clone(tell),
         often: Often::default(),
+        shared: Arc::clone(&shared),
+        sources: followers.len(),
+        shown: Instant::now(),
     };
-    let drained = taking.run(&filled, stop, config.drain(), &committing)?;
+    if let Some(wanted) = wanted {
+        taking.configure(wanted, &config.discard_state)?;
+    }
+    for follower in followers {
+        let work = work.clone();
+        std::thread::Builder::new()
+            .name("palisade-source".to_owned())
+            .spawn(move || follower.run_contained(&work))
+            .map_err(thread)?;
+    }
+    let swapper = Swapper {
+        shared: Arc::clone(&shared),
+        loader,
+        store,
+        work,
+        database: config.data.join(DATABASE),
+        busy: Mutex::default(),
+    };
+    let control = control::start(config, swapper)?;
+    shared.ready.store(true, Ordering::Release);
+    tell(Told::Ready);
+    let drained = taking.run(&works, stop, config.drain(), &committing)?;
+    drop(control);
     drop(taking.commit.take());
     let ended = committing
         .join()
@@ -213,7 +277,7 @@ pub fn serve(
     // Timers that are due later fire after the next start: nothing is ended here.
     Ok(Served {
         summary: taking.engine.summary().clone(),
-        committed: committed.load(Ordering::Acquire),
+        committed: shared.committed.load(Ordering::Acquire),
         drained,
     })
 }
@@ -269,16 +333,23 @@ fn journal(
     Ok((journal, recovered.cut))
 }
 
+/// Opens the store of what runs and has run.
+fn store(config: &Config) -> Result<Store, ServeError> {
+    let path = config.data.join("store");
+    let dir = palisade_private::make_dir(&path).map_err(|error| data_error(&path, error))?;
+    Store::open(dir).map_err(|error| data_error(&path, error))
+}
+
 /// What follows each configured source; those that the journal does not know are added to it.
 fn followers(
     config: &Config,
-    redone: Redone,
-    engine: &mut Engine,
-    journal: &mut Journal,
+    known_sources: Vec<Known>,
+    (engine, journal): (&mut Engine, &mut Journal),
+    shared: &Arc<Shared>,
     (stop, tell): (&Arc<AtomicBool>, &Tell),
 ) -> Result<Vec<Follower>, ServeError> {
     let mut sources: HashMap<(String, String), (u32, _)> = HashMap::new();
-    for (source, number) in redone.sources.into_iter().zip(0..) {
+    for (source, number) in known_sources.into_iter().zip(0..) {
         let identity = (source.name.clone(), source.tenant.clone());
         sources.insert(identity, (number, source));
     }
@@ -293,7 +364,10 @@ fn followers(
                 let record = Record::Source { name, tenant };
                 journal.append(&postcard::to_stdvec(&record)?)?;
                 let number = u32::try_from(count).unwrap_or(u32::MAX);
-                (number, known(engine, identity.0, identity.1)?)
+                (
+                    number,
+                    known(engine, shared.terms(), identity.0, identity.1)?,
+                )
             }
         };
         let input = match (&source.kind, &source.path) {
@@ -316,98 +390,8 @@ fn followers(
             tell: Arc::clone(tell),
             open: None,
             often: Often::default(),
+            shared: Arc::clone(shared),
         });
     }
     Ok(followers)
-}
-
-/// Takes epochs through the engine.
-struct Taking {
-    engine: Engine,
-    /// The number of the next record.
-    next: u64,
-    commit: Option<SyncSender<Commit>>,
-    tell: Tell,
-    often: Often,
-}
-
-/// What notices are alike.
-fn kind_of(notice: &Notice) -> String {
-    match notice {
-        Notice::Fault { plugin, .. } => format!("fault {plugin}"),
-        Notice::Unparsed { parser, .. } => format!("unparsed {parser}"),
-        Notice::Datagram { parser, .. } => format!("datagram {parser}"),
-        Notice::TooDeep { plugin, .. } => format!("deep {plugin}"),
-        Notice::Quarantined { plugin } => format!("quarantined {plugin}"),
-        Notice::Input { .. } => "input".to_owned(),
-        Notice::Record { .. } => "record".to_owned(),
-    }
-}
-
-impl Taking {
-    /// Takes what is read until all sources have ended, or it is to stop; whether everything
-    /// that was read was taken.
-    fn run(
-        &mut self,
-        filled: &Receiver<Filled>,
-        stop: &AtomicBool,
-        drain: Duration,
-        committing: &JoinHandle<Result<(), ServeError>>,
-    ) -> Result<bool, ServeError> {
-        let mut stopped: Option<Instant> = None;
-        loop {
-            if stop.load(Ordering::Relaxed) {
-                let since = *stopped.get_or_insert_with(Instant::now);
-                if since.elapsed() >= drain {
-                    return Ok(false);
-                }
-            }
-            match filled.recv_timeout(IDLE) {
-                Ok(filled) => {
-                    let mut collect = Collect::default();
-                    self.engine.step(filled.epoch, &mut collect)?;
-                    let more = self.put(filled.now, Some(filled.rows), collect)?;
-                    if !more {
-                        return Ok(true);
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) if committing.is_finished() => return Ok(true),
-                Err(RecvTimeoutError::Timeout) if stopped.is_none() => {
-                    let now = Clock::System.now().unwrap_or_default();
-                    let mut collect = Collect::default();
-                    if self.engine.follow(now, &mut collect)? && !self.put(now, None, collect)? {
-                        return Ok(true);
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Ok(true),
-            }
-        }
-    }
-
-    /// Waits for what was begun and hands it to the commit thread; `false`: that has ended.
-    fn put(
-        &mut self,
-        now: u64,
-        rows: Option<crate::record::Rows>,
-        mut collect: Collect,
-    ) -> Result<bool, ServeError> {
-        self.engine.collect(&mut collect)?;
-        for notice in collect.notices {
-            match self.often.tells(&kind_of(&notice)) {
-                Some(count) if count > 16 => (self.tell)(Told::Alike { notice, count }),
-                Some(_) => (self.tell)(Told::Notice(notice)),
-                None => {}
-            }
-        }
-        let commit = Commit {
-            number: self.next,
-            now,
-            rows,
-            said: collect.said,
-        };
-        self.next += 1;
-        let sent = self.commit.as_ref().map(|to| to.send(commit).is_ok());
-        Ok(sent.unwrap_or(false))
-    }
 }

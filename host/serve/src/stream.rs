@@ -38,20 +38,31 @@ pub(crate) struct Stream {
     pub(crate) source: Arc<Source>,
     pub(crate) tape: Tape,
     terms: Terms,
+    /// The number of the generation that they are of.
+    pub(crate) generation: u64,
     limits: Limits,
     feed: Option<LogFeed>,
 }
 
 impl Stream {
     /// No stream yet.
-    pub(crate) fn new(source: Arc<Source>, terms: Terms) -> Stream {
+    pub(crate) fn new(source: Arc<Source>, (generation, terms): (u64, Terms)) -> Stream {
         Stream {
             source,
             tape: Tape::default(),
             terms,
+            generation,
             limits: Limits::default(),
             feed: None,
         }
+    }
+
+    /// Reads on in the terms of another generation.
+    pub(crate) fn follow(&mut self, (generation, terms): (u64, Terms)) {
+        if let Some(feed) = &mut self.feed {
+            feed.follow(&terms);
+        }
+        (self.generation, self.terms) = (generation, terms);
     }
 
     /// Begins to read what is on the tape, of which the first line is there, or all.

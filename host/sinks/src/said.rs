@@ -21,13 +21,36 @@ pub struct DecisionRow {
     pub json: String,
 }
 
-/// A finding or a decision.
+/// A swap of what decides, as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SwapRow {
+    /// The number of the generation that it began.
+    pub generation: u64,
+    /// When, in nanoseconds since 1970.
+    pub time: u64,
+    /// `swap`, `rollback` or `configuration`.
+    pub kind: String,
+    /// Who asked for it.
+    pub by: String,
+    /// The key that the request had.
+    pub key: Option<String>,
+    /// Digest of what ran before.
+    pub from: String,
+    /// Digest of what ran since.
+    pub to: String,
+    /// The receipt.
+    pub json: String,
+}
+
+/// A finding, a decision or a swap.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// A finding, or the withdrawal of findings.
     Finding(Box<Finding>),
     /// A decision.
     Decision(DecisionRow),
+    /// A swap.
+    Swap(SwapRow),
 }
 
 /// Something that was said.

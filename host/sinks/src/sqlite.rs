@@ -5,6 +5,7 @@
 //! | --- | --- | --- |
 //! | `findings` | a finding, or the withdrawal of findings (`retracted` = 1) | `epoch` and `number` (where it comes in the order of everything), `time` (nanoseconds since 1970), `tenant`, `severity` (0 info to 4 critical), `pack`, `plugin`, `digest` (of the component), `rule`, `subject`, `summary`, `retracted`, `event_ref`, `json` (all of it, as `palisade run --format ndjson` writes it) |
 //! | `decisions` | the answer to a request | `epoch`, `number`, `time`, `tenant`, `request` (its id), `kind`, `verdict`, `permitted` (0 or 1), `json` |
+//! | `swaps` | a swap of what decides | `generation` (the number of the one that it began), `epoch`, `time`, `kind` (`swap`, `rollback` or `configuration`), `asked_by`, `request_key` (of whoever asked, if any), `before` and `after` (digests of the compositions), `json` (the receipt) |
 //! | `progress` | one row | `epoch`: everything up to it is here |
 //!
 //! Indexes: findings by `time`; by `rule`, `subject`, `tenant` and `severity`, each with `time`;
@@ -19,10 +20,10 @@ use std::path::Path;
 use palisade_events::{Finding, Severity};
 use rusqlite::{Connection, Transaction, params};
 
-use crate::said::{DecisionRow, Outcome, Said};
+use crate::said::{DecisionRow, Outcome, Said, SwapRow};
 
 /// The version of the schema, as `PRAGMA user_version` gives it.
-const SCHEMA: i64 = 1;
+const SCHEMA: i64 = 2;
 
 const TABLES: &str = "
 create table findings (
@@ -62,6 +63,18 @@ create table decisions (
 create index decisions_by_time on decisions (time);
 create index decisions_by_tenant on decisions (tenant, time);
 create index decisions_by_request on decisions (request);
+create table swaps (
+    generation integer primary key,
+    epoch integer not null,
+    time integer not null,
+    kind text not null,
+    asked_by text not null,
+    request_key text,
+    before text not null,
+    after text not null,
+    json text not null
+) strict;
+create index swaps_by_key on swaps (request_key);
 create table progress (epoch integer not null) strict;
 insert into progress values (0);
 ";
@@ -193,6 +206,7 @@ impl Sqlite {
                 Outcome::Decision(decision) => {
                     self::decision(&transaction, (epoch, number), decision)
                 }
+                Outcome::Swap(swap) => self::swap(&transaction, epoch, swap),
             }
             .map_err(&error)?;
         }
@@ -238,6 +252,21 @@ fn finding(
         finding.retracted,
         signed(finding.event_ref),
         json,
+    ])
+}
+
+fn swap(transaction: &Transaction<'_>, epoch: i64, swap: &SwapRow) -> rusqlite::Result<usize> {
+    let insert = "insert into swaps values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    transaction.prepare_cached(insert)?.execute(params![
+        signed(swap.generation),
+        epoch,
+        signed(swap.time),
+        swap.kind,
+        swap.by,
+        swap.key,
+        swap.from,
+        swap.to,
+        swap.json,
     ])
 }
 

@@ -153,6 +153,11 @@ impl Shared {
         }
     }
 
+    /// Consults other networks from here on.
+    pub(super) fn set_networks(&mut self, networks: Option<Arc<Networks>>) {
+        self.networks = networks.filter(|networks| networks.needs_links());
+    }
+
     /// How many events there were of which an end has no address.
     pub(super) fn endless(&self) -> u64 {
         self.endless

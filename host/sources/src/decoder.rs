@@ -35,6 +35,15 @@ impl Decoder {
         }
     }
 
+    /// Consults other networks from here on.
+    pub(super) fn set_networks(&mut self, networks: Option<Arc<Networks>>) {
+        match self {
+            Self::Eve(eve) => eve.set_networks(networks),
+            Self::Zeek(zeek) => zeek.set_networks(networks),
+            Self::Palisade(_) => {}
+        }
+    }
+
     /// Whose names the fields may have.
     fn sensors(&self) -> &'static [Sensor] {
         match self {

@@ -115,6 +115,11 @@ impl fmt::Debug for LogReader {
 }
 
 impl LogReader {
+    /// Consults other networks from the next record on.
+    pub fn set_networks(&mut self, networks: Option<Arc<Networks>>) {
+        self.decoder.set_networks(networks);
+    }
+
     /// Reads an input that was recognised as a log; a capture is given back. `networks`
     /// is asked only about VLANs and hardware addresses, which events do not carry; the
     /// rest of enrichment is for whole batches.

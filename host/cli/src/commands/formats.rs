@@ -16,6 +16,7 @@ fn offered(command: &[&str]) -> &'static [Format] {
     match command {
         ["run"] => Format::value_variants(),
         ["policy", "check"] | ["store", "list"] => LINES,
+        ["ctl", "status" | "swap" | "rollback" | "swaps"] => JSON,
         ["plugin", "build"] => &[Format::Table, Format::Ndjson],
         ["key", _]
         | ["plugin", "bench" | "inspect" | "schema"]

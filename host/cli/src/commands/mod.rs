@@ -3,6 +3,7 @@
 mod compile_component;
 mod completions;
 mod config;
+mod ctl;
 mod formats;
 mod key;
 mod pack;
@@ -36,6 +37,7 @@ pub(crate) struct Cli {
 enum Command {
     Run(Box<run::Run>),
     Serve(serve::Serve),
+    Ctl(ctl::Ctl),
     /// Look at the configuration of a server
     #[command(subcommand)]
     Config(config::Command),
@@ -88,6 +90,7 @@ impl Cli {
         match self.command {
             Command::Run(command) => command.run(&self.context),
             Command::Serve(command) => command.run(&self.context),
+            Command::Ctl(command) => command.run(&self.context),
             Command::Config(command) => command.run(&self.context),
             Command::Policy(command) => command.run(&self.context),
             Command::Plugin(command) => command.run(&self.context),

@@ -1,6 +1,7 @@
 //! `palisade store`: blobs by digest, and the names that point to them.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -28,6 +29,14 @@ pub(crate) struct Which {
 }
 
 impl Which {
+    /// The options that say the same to another process.
+    pub(crate) fn arguments(&self) -> Vec<OsString> {
+        let store = self.store.iter();
+        store
+            .flat_map(|dir| ["--store".into(), dir.into()])
+            .collect()
+    }
+
     /// Opens it.
     ///
     /// # Errors

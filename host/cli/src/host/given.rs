@@ -10,8 +10,12 @@ use palisade_pipeline::memory::Memory;
 use palisade_runtime::manifest::Settings;
 use palisade_sources::enrich::Networks;
 use palisade_state::datasets::{Dataset, DatasetLimits};
+use palisade_store::{Digest, Store};
 
-use super::load::text;
+use super::load::{MAX_TEXT, text};
+
+/// The largest dataset that is kept, as a file.
+pub(crate) const MAX_DATASET: u64 = 1 << 30;
 
 /// Options that say what plugins are given.
 #[derive(Debug, Clone, Args)]
@@ -40,6 +44,37 @@ pub(crate) struct Given {
     pub(crate) settings: BTreeMap<String, Settings>,
     /// Who owns which network.
     pub(crate) networks: Option<Arc<Networks>>,
+    /// Keeps everything that is read, where it must be there again later.
+    pub(crate) kept: Option<Kept>,
+}
+
+/// Keeps what is read, by its digest.
+#[derive(Clone)]
+pub(crate) struct Kept {
+    store: Arc<Store>,
+    /// Of each dataset, by its name.
+    pub(crate) datasets: BTreeMap<String, Digest>,
+    /// Of the networks.
+    pub(crate) networks: Option<Digest>,
+}
+
+impl Kept {
+    /// Keeps in a store.
+    pub(crate) fn new(store: &Arc<Store>) -> Kept {
+        Kept {
+            store: Arc::clone(store),
+            datasets: BTreeMap::new(),
+            networks: None,
+        }
+    }
+
+    /// Keeps something.
+    ///
+    /// # Errors
+    /// When it is larger than `limit`, or cannot be written.
+    pub(crate) fn keep(&self, content: impl std::io::Read, limit: u64) -> Result<Digest> {
+        Ok(self.store.put(content, limit)?.digest)
+    }
 }
 
 impl Given {
@@ -50,7 +85,14 @@ impl Given {
             room: memory.most_datasets(),
             settings: BTreeMap::new(),
             networks: None,
+            kept: None,
         }
+    }
+
+    /// The same, and what is read is kept.
+    pub(crate) fn keeping(mut self, kept: Kept) -> Given {
+        self.kept = Some(kept);
+        self
     }
 
     /// Reads a dataset.
@@ -63,7 +105,15 @@ impl Given {
             held: self.room,
             ..DatasetLimits::default()
         };
-        let dataset = Dataset::read(name, file, &limits)?;
+        let dataset = match &mut self.kept {
+            None => Dataset::read(name, file, &limits)?,
+            Some(kept) => {
+                let digest = kept.keep(file, MAX_DATASET)?;
+                let bytes = kept.store.get(&digest, MAX_DATASET)?;
+                kept.datasets.insert(name.to_owned(), digest);
+                Dataset::read(name, &bytes[..], &limits)?
+            }
+        };
         self.room = self.room.saturating_sub(dataset.held());
         self.datasets.push(Arc::new(dataset));
         Ok(())
@@ -86,7 +136,14 @@ impl GivenOptions {
     /// # Errors
     /// When a file cannot be read or makes no sense, with line and field.
     pub(crate) fn read(&self, memory: &Memory) -> Result<Given> {
-        let mut given = Given::within(memory);
+        self.read_into(Given::within(memory))
+    }
+
+    /// The same, into what is given already.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub(crate) fn read_into(&self, mut given: Given) -> Result<Given> {
         for option in &self.dataset {
             let (name, path) = option
                 .split_once('=')
@@ -109,8 +166,12 @@ impl GivenOptions {
             })?;
         }
         if let Some(path) = &self.networks {
-            let networks = Networks::parse(&text(path)?)
-                .with_context(|| format!("read {}", path.display()))?;
+            let text = text(path)?;
+            let networks =
+                Networks::parse(&text).with_context(|| format!("read {}", path.display()))?;
+            if let Some(kept) = &mut given.kept {
+                kept.networks = Some(kept.keep(text.as_bytes(), MAX_TEXT)?);
+            }
             given.networks = Some(Arc::new(networks));
         }
         Ok(given)

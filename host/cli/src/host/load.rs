@@ -28,10 +28,20 @@ pub(super) enum Read {
     Plugin {
         plugin: Arc<Plugin>,
         compiled: bool,
-        /// Where it comes from.
-        place: String,
+        origin: Origin,
     },
     LeftOut(LeftOut),
+}
+
+/// Where a plugin comes from, and what it is given.
+#[derive(Clone)]
+pub(crate) struct Origin {
+    /// A file, or a pack and its file.
+    pub(crate) place: String,
+    /// What it is set to; the rest is left to defaults.
+    pub(crate) settings: Settings,
+    /// What is linked.
+    pub(crate) granted: Vec<Capability>,
 }
 
 /// A plugin that does not run.
@@ -119,16 +129,23 @@ pub(super) fn read(
     let settings = settings
         .or_else(|| given.settings.get(&manifest.name).cloned())
         .unwrap_or_default();
-    let (mut plugin, origin) = runtime
+    let (mut plugin, code) = runtime
         .load(bytes, granted, &settings)
         .with_context(context)?;
+    if let Some(kept) = &given.kept {
+        kept.keep(bytes, MAX_COMPONENT).with_context(context)?;
+    }
     if let Some(symbols) = symbols(bytes, Path::new(name)) {
         plugin.set_symbols(symbols);
     }
     Ok(Read::Plugin {
         plugin: Arc::new(plugin),
-        compiled: origin != palisade_runtime::CodeOrigin::Cached,
-        place: name.to_owned(),
+        compiled: code != palisade_runtime::CodeOrigin::Cached,
+        origin: Origin {
+            place: name.to_owned(),
+            settings,
+            granted: granted.to_vec(),
+        },
     })
 }
 

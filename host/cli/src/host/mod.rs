@@ -18,8 +18,8 @@ use palisade_runtime::compile::{CacheLimits, ChildLimits, CodeCache, Compiler, C
 use palisade_runtime::manifest::{Capability, Settings, World, parse_duration, parse_size};
 use palisade_runtime::{Config, Limits, Mode, Plugin, Runtime};
 
-pub(crate) use self::given::{Given, GivenOptions};
-use self::load::{LeftOut, Read, read, read_all};
+pub(crate) use self::given::{Given, GivenOptions, Kept, MAX_DATASET};
+use self::load::{LeftOut, Origin, Read, read, read_all};
 pub(crate) use self::load::{MAX_COMPONENT, MAX_TEXT, components, told};
 pub(crate) use self::session::Session;
 use crate::packs::PackOptions;
@@ -103,7 +103,7 @@ pub(crate) struct Loaded {
     /// Plugins that were left out, and why.
     pub(crate) left_out: Vec<LeftOut>,
     /// Where each plugin comes from: a file, or a pack and its file.
-    places: Vec<(Arc<Plugin>, String)>,
+    pub(crate) places: Vec<(Arc<Plugin>, Origin)>,
     /// How many were compiled rather than taken from the cache.
     pub(crate) compiled: usize,
     /// What they are given.
@@ -124,7 +124,36 @@ impl HostOptions {
     /// # Errors
     /// When there is none, or one of them cannot be loaded.
     pub(crate) fn load(&self, given: Given) -> Result<Loaded> {
-        let runtime = runtime_for(self.deterministic, self.no_code_cache, &self.memory())?;
+        self.load_in(&self.runtime()?, given)
+    }
+
+    /// What the options say that plugins are given, which is kept.
+    ///
+    /// # Errors
+    /// As [`given`](Self::given), and when something cannot be kept.
+    pub(crate) fn given_kept(&self, kept: Kept) -> Result<Given> {
+        self.given
+            .read_into(Given::within(&self.memory()).keeping(kept))
+    }
+
+    /// The packs that are named.
+    pub(crate) fn packs(&self) -> &PackOptions {
+        &self.packs
+    }
+
+    /// What runs the plugins.
+    ///
+    /// # Errors
+    /// When the cache of compiled code cannot be opened, or wasmtime does not run here.
+    pub(crate) fn runtime(&self) -> Result<Runtime> {
+        runtime_for(self.deterministic, self.no_code_cache, &self.memory())
+    }
+
+    /// Loads the plugins, to be run by this.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub(crate) fn load_in(&self, runtime: &Runtime, given: Given) -> Result<Loaded> {
         let mut files = Vec::new();
         let mut passed_over = Vec::new();
         if self.plugins.is_empty() && self.packs.is_empty() {
@@ -156,8 +185,8 @@ impl HostOptions {
         );
         self.packs.check_loose(&files)?;
         let mut loaded = Loaded::new(given);
-        self.packs.load(&runtime, &self.memory(), &mut loaded)?;
-        loaded.add_files(&runtime, &files)?;
+        self.packs.load(runtime, &self.memory(), &mut loaded)?;
+        loaded.add_files(runtime, &files)?;
         loaded.sort()?;
         settings::check(&loaded, &passed_over, self.given.settings.as_deref())?;
         loaded.tell_unused_datasets();
@@ -373,12 +402,12 @@ impl Loaded {
         let twice = self.plugins.windows(2).find(|w| name(&w[0]) == name(&w[1]));
         if let Some(twice) = twice {
             let (pack, name) = name(&twice[0]);
-            let is_one = |(plugin, _): &&(Arc<Plugin>, String)| self::name(plugin) == (pack, name);
+            let is_one = |(plugin, _): &&(Arc<Plugin>, Origin)| self::name(plugin) == (pack, name);
             let places: Vec<&str> = self
                 .places
                 .iter()
                 .filter(is_one)
-                .map(|(_, place)| place.as_str())
+                .map(|(_, origin)| origin.place.as_str())
                 .collect();
             bail!(
                 "plugin `{name}` of pack `{pack}` is there {} times, in {}; name only one of \
@@ -395,10 +424,10 @@ impl Loaded {
             Read::Plugin {
                 plugin,
                 compiled,
-                place,
+                origin,
             } => {
                 self.compiled += usize::from(compiled);
-                self.places.push((Arc::clone(&plugin), place));
+                self.places.push((Arc::clone(&plugin), origin));
                 self.plugins.push(plugin);
             }
             Read::LeftOut(why) => self.left_out.push(why),
@@ -433,9 +462,16 @@ impl Loaded {
     /// # Errors
     /// When a worker cannot be started or a predicate cannot be prepared.
     pub(crate) fn engine(&self, config: EngineConfig, log: &LogSink) -> Result<Engine> {
+        Ok(Engine::new(config, self.generation()?, log)?)
+    }
+
+    /// The plugins with what they are given, as an engine runs them.
+    ///
+    /// # Errors
+    /// When a predicate cannot be prepared, or plugins build on each other in a circle.
+    pub(crate) fn generation(&self) -> Result<Generation> {
         let (datasets, networks) = (self.given.datasets.clone(), self.given.networks.clone());
-        let generation = Generation::new(self.plugins.clone(), datasets, networks)?;
-        Ok(Engine::new(config, generation, log)?)
+        Ok(Generation::new(self.plugins.clone(), datasets, networks)?)
     }
 }
 

@@ -4,9 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
+use palisade_events::Source;
+
 use super::config::EngineError;
 use super::evaluate::Spent;
 use super::generation::{Generation, Member};
+use super::merge::Merge;
 use super::output::{Notice, Output};
 use super::run::Engine;
 use super::stage::{Before, Stage, Staged};
@@ -35,6 +38,11 @@ impl Engine {
     /// The generation that is evaluating.
     pub fn generation(&self) -> &Arc<Generation> {
         &self.generation
+    }
+
+    /// How far each source has come that has said something, by slot.
+    pub fn positions(&self) -> Vec<SourcePosition> {
+        self.merges.values().map(Merge::position).collect()
     }
 
     /// Goes over to a generation that was made ready: everything up to here comes out as the
@@ -115,6 +123,15 @@ impl Engine {
             spent,
         })
     }
+}
+
+/// How far a source has come.
+#[derive(Clone, Debug)]
+pub struct SourcePosition {
+    /// The source.
+    pub source: Arc<Source>,
+    /// The number of its next event.
+    pub next: u64,
 }
 
 impl Summary {

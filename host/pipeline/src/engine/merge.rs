@@ -8,6 +8,7 @@ use palisade_events::{
     Stamp, Timestamp, batches,
 };
 
+use super::adopt::SourcePosition;
 use super::ingest::FlowNews;
 use super::parse::{ParseOutput, Recognised};
 use super::piece::Order;
@@ -56,6 +57,14 @@ impl Merge {
             waiting_recognised: Vec::new(),
             next_seq: 0,
             batch_rows,
+        }
+    }
+
+    /// How far the source has come.
+    pub(crate) fn position(&self) -> SourcePosition {
+        SourcePosition {
+            source: Arc::clone(&self.source),
+            next: self.next_seq,
         }
     }
 

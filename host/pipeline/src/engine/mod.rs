@@ -61,7 +61,7 @@ mod turns;
 mod watermark;
 mod workers;
 
-pub use adopt::Adopted;
+pub use adopt::{Adopted, SourcePosition};
 pub use clock::Clock;
 pub use config::{EngineConfig, EngineError, MAX_WORKERS};
 pub use evaluate::{Left, Poison, Spent};

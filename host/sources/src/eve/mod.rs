@@ -39,6 +39,11 @@ record! {
 }
 
 impl Eve {
+    /// Consults other networks from here on.
+    pub(super) fn set_networks(&mut self, networks: Option<Arc<Networks>>) {
+        self.shared.set_networks(networks);
+    }
+
     pub(super) fn new(networks: Option<Arc<Networks>>) -> Self {
         Self {
             shared: Shared::new(networks),

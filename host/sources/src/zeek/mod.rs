@@ -88,6 +88,11 @@ impl<'r> Line<'r> {
 }
 
 impl Zeek {
+    /// Consults other networks from here on.
+    pub(super) fn set_networks(&mut self, networks: Option<Arc<Networks>>) {
+        self.shared.set_networks(networks);
+    }
+
     /// Reads an input called `name`, whose first record seems to be of the log `guessed`.
     pub(super) fn new(
         name: &str,

@@ -216,7 +216,7 @@ impl<'p> Examination<'p> {
         done(check, "no plugin asks for more than the host gives")
     }
 
-    fn vectors(&self) -> Result<Check> {
+    pub(super) fn vectors(&self) -> Result<Check> {
         let mut check = started("vectors");
         for plugin in self.pack.plugins() {
             let vectors = self.vectors_of(plugin)?;

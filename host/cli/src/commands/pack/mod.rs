@@ -19,6 +19,7 @@ mod remote;
 mod save;
 mod schema;
 mod sign;
+mod test;
 mod verify;
 
 use anyhow::Result;
@@ -32,6 +33,7 @@ pub(crate) enum Command {
     Build(build::Build),
     Inspect(inspect::Inspect),
     Sign(sign::Sign),
+    Test(test::Test),
     Certify(Box<certify::Certify>),
     Verify(verify::Verify),
     Diff(Box<diff::Diff>),
@@ -49,6 +51,7 @@ impl Command {
             Self::Build(command) => command.run(context),
             Self::Inspect(command) => command.run(context),
             Self::Sign(command) => command.run(context),
+            Self::Test(command) => command.run(context),
             Self::Certify(command) => command.run(context),
             Self::Verify(command) => command.run(context),
             Self::Diff(command) => command.run(context),

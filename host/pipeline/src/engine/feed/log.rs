@@ -74,6 +74,11 @@ impl LogFeed {
         Ok(())
     }
 
+    /// Reads on in the terms of another generation.
+    pub fn follow(&mut self, terms: &Terms) {
+        self.reader.set_networks(terms.generation.networks.clone());
+    }
+
     fn is_empty(&self) -> bool {
         let counts = self.reader.counts();
         let nothing = counts.bad + counts.events == 0;

@@ -1,19 +1,20 @@
 //! `palisade serve`: detections that run around the clock.
 
+mod loader;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use clap::Args;
-use palisade_pipeline::engine::Clock;
-use palisade_serve::{Identity, Served, Told, serve};
+use palisade_serve::{Served, Told, serve};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
+use self::loader::HostLoader;
 use super::config;
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::host::Loaded;
 use crate::output::warn;
 use crate::summary;
 
@@ -32,25 +33,12 @@ pub(crate) struct Serve {
 impl Serve {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
         let (config, host) = config::read(&self.config)?;
-        let loaded = host.load(host.given()?)?;
-        for left_out in &loaded.left_out {
-            warn(&left_out.to_string());
-        }
-        ensure!(
-            !loaded.plugins.is_empty(),
-            "no plugin is left to evaluate anything; do what is said above of each, or name \
-             others in [host] of {}",
-            self.config.display()
-        );
-        let mut engine = host.config()?;
-        engine.clock = Clock::System;
-        let state = loaded.given.leaves(&host.memory()).state;
-        let identity = identity(&loaded, engine.partition_key.identity(), state);
+        let loader = HostLoader::new(host)?;
+        let identity = loader.identity();
         let stop = stop_on_signals()?;
-        let engine = loaded.engine(engine, &crate::host::log_to_stderr())?;
         let quiet = context.quiet;
         let tell = Arc::new(move |told: Told| tell(told, quiet));
-        let served = serve(&config, engine, &identity, &stop, &(tell as _))?;
+        let served = serve(&config, Arc::new(loader), &identity, &stop, &(tell as _))?;
         if !quiet {
             ended(&served);
         }
@@ -67,36 +55,6 @@ fn stop_on_signals() -> Result<Arc<AtomicBool>> {
             .context("listen for signals")?;
     }
     Ok(stop)
-}
-
-/// What must be the same for the journal to be done again.
-fn identity(loaded: &Loaded, partition_key: String, state_bytes: u64) -> Identity {
-    let given = &loaded.given;
-    let plugin = |plugin: &Arc<palisade_runtime::Plugin>| {
-        let manifest = plugin.manifest();
-        let settings = given.settings.get(&manifest.name);
-        let settings = settings.map(|settings| format!("{settings:?}"));
-        [
-            manifest.pack.clone(),
-            manifest.name.clone(),
-            plugin.digest().to_string(),
-            settings.unwrap_or_default(),
-        ]
-    };
-    let dataset = |dataset: &Arc<palisade_state::datasets::Dataset>| {
-        [dataset.name().to_owned(), dataset.digest().to_string()]
-    };
-    Identity {
-        host: env!("CARGO_PKG_VERSION").to_owned(),
-        plugins: loaded.plugins.iter().map(plugin).collect(),
-        datasets: given.datasets.iter().map(dataset).collect(),
-        networks: given
-            .networks
-            .as_ref()
-            .map(|networks| networks.digest().to_string()),
-        partition_key,
-        state_bytes,
-    }
 }
 
 fn tell(told: Told, quiet: bool) {
@@ -127,6 +85,14 @@ fn tell(told: Told, quiet: bool) {
                 ));
             }
         }
+        Told::Swapped(receipt) => warn(&format!(
+            "generation {} runs ({}, asked for by {}): {}; paused {:.3} ms",
+            receipt.generation,
+            receipt.kind.name(),
+            receipt.by,
+            receipt.changes.join(", "),
+            receipt.pause_ns as f64 / 1e6
+        )),
         Told::Ready if !quiet => warn("ready"),
         Told::Ready => {}
         Told::Source { source, problem } => warn(&format!("source `{source}`: {problem}")),

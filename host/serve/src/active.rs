@@ -1,0 +1,143 @@
+//! What runs, and what may be gone back to.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use palisade_pipeline::engine::{Engine, SourcePosition, Stage, Summary, Terms};
+
+use crate::composition::Composition;
+use crate::receipt::SwapKind;
+
+/// The most compositions that are remembered to go back to.
+pub const MAX_BEFORE: usize = 16;
+
+/// What runs.
+#[derive(Clone, Debug)]
+pub(crate) struct Active {
+    /// The number of the generation; the first is 1.
+    pub(crate) generation: u64,
+    pub(crate) composition: Composition,
+    /// What the configuration asked for when it was last heeded.
+    pub(crate) configured: Composition,
+    /// What ran before, the latest last, to go back to.
+    pub(crate) before: Vec<Composition>,
+}
+
+impl Active {
+    /// The first generation, which the configuration asks for.
+    pub(crate) fn first(composition: Composition) -> Active {
+        Active {
+            generation: 1,
+            configured: composition.clone(),
+            composition,
+            before: Vec::new(),
+        }
+    }
+
+    /// Another composition runs from here on.
+    pub(crate) fn went(&mut self, to: Composition, kind: SwapKind) {
+        let before = std::mem::replace(&mut self.composition, to);
+        self.generation += 1;
+        match kind {
+            // What was left is not gone back to.
+            SwapKind::Rollback => {
+                self.before.pop();
+            }
+            SwapKind::Swap | SwapKind::Configuration => {
+                if self.before.len() == MAX_BEFORE {
+                    self.before.remove(0);
+                }
+                self.before.push(before);
+            }
+        }
+        if kind == SwapKind::Configuration {
+            self.configured = self.composition.clone();
+        }
+    }
+}
+
+/// What is known of a server while it runs, for whoever asks.
+pub(crate) struct Shared {
+    stage: Mutex<Stage>,
+    active: Mutex<Active>,
+    terms: Mutex<(u64, Terms)>,
+    /// The number of the generation in `terms`.
+    generation: AtomicU64,
+    figures: Mutex<Figures>,
+    /// The last record that is kept, and the last that was evaluated.
+    pub(crate) committed: Arc<AtomicU64>,
+    pub(crate) evaluated: AtomicU64,
+    /// Sources are followed.
+    pub(crate) ready: AtomicBool,
+    /// No room on the disk: nothing more is taken in.
+    pub(crate) full: Arc<AtomicBool>,
+    pub(crate) began: Instant,
+}
+
+/// What was done so far, a moment ago.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Figures {
+    pub(crate) summary: Summary,
+    pub(crate) positions: Vec<SourcePosition>,
+}
+
+/// What a lock guards, also where whoever held it panicked: it is written at once, or not at all.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    pub(crate) fn new(engine: &Engine, active: Active, committed: u64) -> Shared {
+        Shared {
+            stage: Mutex::new(engine.stage()),
+            terms: Mutex::new((active.generation, engine.terms())),
+            generation: AtomicU64::new(active.generation),
+            active: Mutex::new(active),
+            figures: Mutex::default(),
+            committed: Arc::new(AtomicU64::new(committed)),
+            evaluated: AtomicU64::new(committed),
+            ready: AtomicBool::new(false),
+            full: Arc::default(),
+            began: Instant::now(),
+        }
+    }
+
+    pub(crate) fn stage(&self) -> Stage {
+        lock(&self.stage).clone()
+    }
+
+    pub(crate) fn active(&self) -> Active {
+        lock(&self.active).clone()
+    }
+
+    /// The number of the generation that runs.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// The terms of the generation that runs, with its number.
+    pub(crate) fn terms(&self) -> (u64, Terms) {
+        lock(&self.terms).clone()
+    }
+
+    /// Another composition runs from here on.
+    pub(crate) fn went(&self, engine: &Engine, to: Composition, kind: SwapKind) {
+        let generation = {
+            let mut active = lock(&self.active);
+            active.went(to, kind);
+            active.generation
+        };
+        *lock(&self.stage) = engine.stage();
+        *lock(&self.terms) = (generation, engine.terms());
+        self.generation.store(generation, Ordering::Release);
+    }
+
+    pub(crate) fn figures(&self) -> Figures {
+        lock(&self.figures).clone()
+    }
+
+    pub(crate) fn set_figures(&self, figures: Figures) {
+        *lock(&self.figures) = figures;
+    }
+}

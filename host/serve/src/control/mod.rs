@@ -1,0 +1,114 @@
+//! The control interface: HTTP on a socket in the data directory.
+//!
+//! | request | what it does |
+//! | --- | --- |
+//! | `GET /v1/status` | what runs, by digest, and how far everything has come |
+//! | `PUT /v1/blobs` | keeps a component, dataset or networks file, at most 64 MiB; its digest |
+//! | `POST /v1/swaps` | changes what runs, a [`Change`](crate::Change) as JSON; the receipt |
+//! | `POST /v1/rollback` | goes back to what ran before; the receipt |
+//! | `GET /v1/swaps?after=N&limit=N` | receipts by generation, those after `after` first, at most 100 |
+//! | `GET /metrics` | figures for Prometheus |
+//! | `GET /healthz`, `GET /readyz` | whether it lives, and whether it follows its sources and keeps up |
+//!
+//! The folder of the socket has mode 0750 and the socket 0660, so that the group of the folder may
+//! connect. Who connects is known by the credentials of the process: root, and the user whose
+//! server it is, may change what runs; everybody else may look. A request that changes something
+//! may have an `Idempotency-Key` (1 to 128 visible characters); the receipt of an earlier one with the
+//! same is given again.
+//!
+//! What is wrong comes as `{"error": {"stage": …, "problem": …}}`, with status 400 (the request is
+//! none), 403 (not yours), 404, 409 (another swap is under way), 413 (too large), 422 (a stage
+//! failed, and what ran goes on) or 503 (the server is ending).
+
+mod answer;
+mod connection;
+mod metrics;
+mod routes;
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::net::UnixListener;
+use tokio::sync::oneshot;
+
+use crate::config::Config;
+use crate::server::ServeError;
+use crate::swap::Swapper;
+
+/// The socket, in the data directory.
+pub const SOCKET: &str = "control/palisade.sock";
+
+/// The interface, until it is dropped.
+pub(crate) struct Control {
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+    socket: std::path::PathBuf,
+}
+
+/// Opens the socket and answers what comes, in a thread of its own.
+///
+/// # Errors
+/// When the socket cannot be made.
+pub(crate) fn start(config: &Config, swapper: Swapper) -> Result<Control, ServeError> {
+    let socket = config.data.join(SOCKET);
+    let error = |problem: String| ServeError::Control {
+        path: socket.display().to_string(),
+        problem,
+    };
+    let folder = socket.parent().unwrap_or(Path::new("."));
+    palisade_private::make_dir(folder).map_err(|e| error(e.to_string()))?;
+    let mode = |path: &Path, mode| {
+        let set = std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode));
+        set.map_err(|e| error(e.to_string()))
+    };
+    mode(folder, 0o750)?;
+    // That of a server before, which is gone: the data directory is locked.
+    match std::fs::remove_file(&socket) {
+        Ok(()) => {}
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+        Err(e) => return Err(error(e.to_string())),
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .thread_name("palisade-control")
+        .max_blocking_threads(connection::MAX_CONNECTIONS)
+        .build()
+        .map_err(|e| error(e.to_string()))?;
+    let listener = {
+        let _inside = runtime.enter();
+        UnixListener::bind(&socket).map_err(|e| error(e.to_string()))?
+    };
+    mode(&socket, 0o660)?;
+    let routes = routes::router(Arc::new(swapper));
+    let (stop, stopped) = oneshot::channel();
+    let thread = std::thread::Builder::new()
+        .name("palisade-control".to_owned())
+        .spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = connection::accept(listener, routes) => {}
+                    _ = stopped => {}
+                }
+            });
+            // A swap that is under way finds nobody to switch any more.
+            runtime.shutdown_background();
+        })
+        .map_err(|e| error(e.to_string()))?;
+    Ok(Control {
+        stop: Some(stop),
+        thread: Some(thread),
+        socket,
+    })
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // One that panicked answers nobody any more, which is what is wanted.
+            let _ = thread.join();
+        }
+        let _ = std::fs::remove_file(&self.socket);
+    }
+}

@@ -1,0 +1,246 @@
+//! What the control interface answers.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::body::Bytes;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post, put};
+use axum::{Extension, Json, Router};
+use palisade_sinks::Swaps;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::answer::Refused;
+use super::connection::Peer;
+use super::metrics;
+use crate::composition::Change;
+use crate::receipt::Receipt;
+use crate::swap::{Asked, SwapError, Swapper};
+
+/// The largest blob.
+const MAX_BLOB: usize = 64 << 20;
+/// The largest request that is not a blob.
+const MAX_REQUEST: usize = 1 << 20;
+/// The most receipts of an answer.
+const MAX_PAGE: u32 = 100;
+/// The longest key of a request.
+const MAX_KEY: usize = 128;
+/// Records that may be evaluated and not kept before it is not ready.
+const MAX_LAG: u64 = 2 * crate::commit::MAX_AHEAD as u64;
+
+type Shown = State<Arc<Swapper>>;
+
+/// The routes.
+pub(crate) fn router(swapper: Arc<Swapper>) -> Router {
+    let blobs = put(blob).layer(DefaultBodyLimit::max(MAX_BLOB));
+    Router::new()
+        .route("/v1/status", get(status))
+        .route("/v1/swaps", get(swaps).post(swap))
+        .route("/v1/rollback", post(roll_back))
+        .route("/metrics", get(figures))
+        .route("/healthz", get(|| async { "lives\n" }))
+        .route("/readyz", get(ready))
+        .layer(DefaultBodyLimit::max(MAX_REQUEST))
+        .route("/v1/blobs", blobs)
+        .fallback(|| async { Refused::new(StatusCode::NOT_FOUND, "there is no such thing here") })
+        .with_state(swapper)
+}
+
+async fn figures(State(swapper): Shown) -> Response {
+    let kind = "text/plain; version=0.0.4; charset=utf-8";
+    let text = metrics::text(&swapper.shared);
+    ([("content-type", kind)], text).into_response()
+}
+
+async fn ready(State(swapper): Shown) -> Response {
+    let shared = &swapper.shared;
+    let evaluated = shared.evaluated.load(Ordering::Acquire);
+    let lag = evaluated.saturating_sub(shared.committed.load(Ordering::Acquire));
+    let why = match (
+        shared.ready.load(Ordering::Acquire),
+        shared.full.load(Ordering::Relaxed),
+    ) {
+        (false, _) => "it does not follow its sources yet",
+        (_, true) => "there is no room on the disk, or the database is held by somebody",
+        _ if lag > MAX_LAG => "what is evaluated waits to be kept",
+        _ => return "ready\n".into_response(),
+    };
+    Refused::new(StatusCode::SERVICE_UNAVAILABLE, why).into_response()
+}
+
+async fn status(State(swapper): Shown) -> Json<Value> {
+    let shared = &swapper.shared;
+    let (active, figures) = (shared.active(), shared.figures());
+    let plugins = active.composition.plugins.iter().map(|plugin| {
+        let known = figures
+            .summary
+            .plugins
+            .iter()
+            .find(|known| (&known.name, &known.pack) == (&plugin.name, &plugin.pack));
+        json!({
+            "pack": plugin.pack,
+            "name": plugin.name,
+            "digest": plugin.digest,
+            "origin": plugin.origin,
+            "settings": serde_json::from_str::<Value>(&plugin.settings).unwrap_or_default(),
+            "quarantined": known.is_some_and(|known| known.quarantined),
+            "faults": known.map_or(0, |known| known.cost.faults),
+            "events": known.map_or(0, |known| known.cost.events),
+            "yielded": known.map_or(0, |known| known.yielded),
+        })
+    });
+    let sources = figures
+        .positions
+        .iter()
+        .map(|at| json!({ "name": at.source.name, "tenant": at.source.tenant, "events": at.next }));
+    let before = active.before.iter().rev();
+    Json(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "ready": shared.ready.load(Ordering::Acquire),
+        "full": shared.full.load(Ordering::Relaxed),
+        "up_seconds": shared.began.elapsed().as_secs(),
+        "generation": active.generation,
+        "composition": active.composition.digest(),
+        "plugins": plugins.collect::<Vec<_>>(),
+        "datasets": active.composition.datasets,
+        "networks": active.composition.networks,
+        "rollback": before.map(|before| json!({
+            "composition": before.digest(),
+            "changes": active.composition.changes(before),
+        })).collect::<Vec<_>>(),
+        "sources": sources.collect::<Vec<_>>(),
+        "events": figures.summary.total_events(),
+        "findings": figures.summary.findings,
+        "decisions": figures.summary.decisions,
+        "faults": figures.summary.faults,
+        "evaluated": shared.evaluated.load(Ordering::Acquire),
+        "committed": shared.committed.load(Ordering::Acquire),
+    }))
+}
+
+async fn blob(
+    State(swapper): Shown,
+    Extension(peer): Extension<Peer>,
+    body: Bytes,
+) -> Result<Json<Value>, Refused> {
+    if !peer.may_change() {
+        return Err(Refused::not_yours());
+    }
+    let put = tokio::task::spawn_blocking(move || swapper.store.put(&body[..], MAX_BLOB as u64));
+    let blob = put.await.map_err(Refused::inside)?;
+    let blob = blob.map_err(Refused::inside)?;
+    Ok(Json(
+        json!({ "digest": blob.digest.to_string(), "bytes": blob.size }),
+    ))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Page {
+    after: u64,
+    limit: u32,
+}
+
+impl Default for Page {
+    fn default() -> Page {
+        Page {
+            after: 0,
+            limit: MAX_PAGE,
+        }
+    }
+}
+
+async fn swaps(
+    State(swapper): Shown,
+    page: Result<Query<Page>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<Value>, Refused> {
+    let Query(page) = page.map_err(|e| Refused::new(StatusCode::BAD_REQUEST, e.body_text()))?;
+    let limit = page.limit.min(MAX_PAGE);
+    let read = tokio::task::spawn_blocking(move || {
+        Swaps::open(&swapper.database)?.list(page.after, limit)
+    });
+    let receipts = read.await.map_err(Refused::inside)?;
+    let receipts = receipts.map_err(Refused::inside)?;
+    let receipts: Vec<Value> = receipts
+        .iter()
+        .map(|json| serde_json::from_str(json).unwrap_or_default())
+        .collect();
+    let last = receipts.last().and_then(|last| last["generation"].as_u64());
+    let more = receipts.len() == limit as usize;
+    Ok(Json(
+        json!({ "swaps": receipts, "next": last.filter(|_| more) }),
+    ))
+}
+
+/// The key of a request, if it has one.
+fn key(headers: &HeaderMap) -> Result<Option<String>, Refused> {
+    let Some(key) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    let visible = |key: &&str| {
+        (1..=MAX_KEY).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    match key.to_str().ok().filter(visible) {
+        Some(key) => Ok(Some(key.to_owned())),
+        None => Err(Refused::new(
+            StatusCode::BAD_REQUEST,
+            "an Idempotency-Key has 1 to 128 visible ASCII characters",
+        )),
+    }
+}
+
+/// Changes what runs, unless the same request was done before.
+async fn changed(
+    swapper: Arc<Swapper>,
+    peer: Peer,
+    headers: &HeaderMap,
+    change: impl FnOnce(&Swapper, &Asked) -> Result<Receipt, SwapError> + Send + 'static,
+) -> Result<Json<Value>, Refused> {
+    if !peer.may_change() {
+        return Err(Refused::not_yours());
+    }
+    let asked = Asked {
+        by: peer.name(),
+        key: key(headers)?,
+    };
+    let done = tokio::task::spawn_blocking(move || -> Result<Value, Refused> {
+        let receipt = change(&swapper, &asked)?;
+        serde_json::to_value(receipt).map_err(Refused::inside)
+    });
+    Ok(Json(done.await.map_err(Refused::inside)??))
+}
+
+type Body = Result<Json<Change>, JsonRejection>;
+
+fn read(body: Body) -> Result<Change, Refused> {
+    match body {
+        Ok(Json(change)) => Ok(change),
+        Err(error) => Err(Refused::new(error.status(), error.body_text())),
+    }
+}
+
+async fn swap(
+    State(swapper): Shown,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Value>, Refused> {
+    let change = read(body)?;
+    let swap = move |swapper: &Swapper, asked: &Asked| swapper.swap(&change, asked);
+    changed(swapper, peer, &headers, swap).await
+}
+
+async fn roll_back(
+    State(swapper): Shown,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Value>, Refused> {
+    let change = read(body)?;
+    let back = move |swapper: &Swapper, asked: &Asked| swapper.roll_back(&change, asked);
+    changed(swapper, peer, &headers, back).await
+}

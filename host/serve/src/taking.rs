@@ -1,0 +1,257 @@
+//! The thread that takes epochs through the engine, and goes from one generation to the next
+//! between two of them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use palisade_pipeline::engine::{Clock, Engine, EngineError, Notice};
+
+use crate::active::{Figures, Shared};
+use crate::collect::Collect;
+use crate::commit::{Commit, Kept, Reply};
+use crate::composition::Change;
+use crate::follow::Filled;
+use crate::loader::Configured;
+use crate::often::Often;
+use crate::receipt::{Receipt, SourceAt, SwapKind};
+use crate::record::{EpochRecord, Rows, SwapRecord};
+use crate::server::{ServeError, Tell, Told};
+use crate::swap::{Asked, Order, nanoseconds};
+
+/// How long nobody speaks before it is looked whether time has passed.
+const IDLE: Duration = Duration::from_millis(200);
+/// How often it is shown what was done.
+const SHOWN: Duration = Duration::from_millis(200);
+
+/// What there is to be done, in this order.
+pub(crate) enum Work {
+    /// A source has read something.
+    Filled(Box<Filled>),
+    /// A source has ended, and is followed no further.
+    Ended,
+    /// Another generation is to run.
+    Swap(Box<Order>),
+}
+
+/// Takes epochs through the engine.
+pub(crate) struct Taking {
+    pub(crate) engine: Engine,
+    /// The number of the next record.
+    pub(crate) next: u64,
+    pub(crate) commit: Option<SyncSender<Commit>>,
+    pub(crate) tell: Tell,
+    pub(crate) often: Often,
+    pub(crate) shared: Arc<Shared>,
+    /// How many sources are followed.
+    pub(crate) sources: usize,
+    /// When it was last shown what was done.
+    pub(crate) shown: Instant,
+}
+
+/// What notices are alike.
+fn kind_of(notice: &Notice) -> String {
+    match notice {
+        Notice::Fault { plugin, .. } => format!("fault {plugin}"),
+        Notice::Unparsed { parser, .. } => format!("unparsed {parser}"),
+        Notice::Datagram { parser, .. } => format!("datagram {parser}"),
+        Notice::TooDeep { plugin, .. } => format!("deep {plugin}"),
+        Notice::Quarantined { plugin } => format!("quarantined {plugin}"),
+        Notice::Input { .. } => "input".to_owned(),
+        Notice::Record { .. } => "record".to_owned(),
+    }
+}
+
+impl Taking {
+    /// Takes what is read until all sources have ended, or it is to stop; whether everything
+    /// that was read was taken.
+    pub(crate) fn run(
+        &mut self,
+        work: &Receiver<Work>,
+        stop: &AtomicBool,
+        drain: Duration,
+        committing: &JoinHandle<Result<(), ServeError>>,
+    ) -> Result<bool, ServeError> {
+        let mut stopped: Option<Instant> = None;
+        // Sources that end when the server stops are drained like any others.
+        while self.sources > 0 {
+            if stop.load(Ordering::Relaxed) {
+                let since = *stopped.get_or_insert_with(Instant::now);
+                if since.elapsed() >= drain {
+                    return Ok(false);
+                }
+            }
+            let more = match work.recv_timeout(IDLE) {
+                Ok(Work::Filled(filled)) => {
+                    let Filled {
+                        epoch,
+                        now,
+                        generation,
+                        rows,
+                    } = *filled;
+                    let mut collect = Collect::default();
+                    self.engine.step(epoch, &mut collect)?;
+                    self.put(now, generation, Some(rows), collect)?
+                }
+                Ok(Work::Ended) => {
+                    self.sources -= 1;
+                    true
+                }
+                Ok(Work::Swap(order)) => self.swap(*order)?,
+                Err(RecvTimeoutError::Timeout) if committing.is_finished() => false,
+                Err(RecvTimeoutError::Timeout) if stopped.is_none() => {
+                    let now = Clock::System.now().unwrap_or_default();
+                    let mut collect = Collect::default();
+                    let moved = self.engine.follow(now, &mut collect)?;
+                    let generation = self.shared.generation();
+                    !moved || self.put(now, generation, None, collect)?
+                }
+                Err(RecvTimeoutError::Timeout) => true,
+                Err(RecvTimeoutError::Disconnected) => false,
+            };
+            if !more {
+                return Ok(true);
+            }
+            self.show(false);
+        }
+        Ok(true)
+    }
+
+    /// Shows what was done, not more often than somebody can look at it.
+    fn show(&mut self, at_once: bool) {
+        if at_once || self.shown.elapsed() >= SHOWN {
+            self.shown = Instant::now();
+            self.shared.set_figures(Figures {
+                summary: self.engine.summary().clone(),
+                positions: self.engine.positions(),
+            });
+        }
+    }
+
+    /// Waits for what was begun and hands it to the commit thread; `false`: that has ended.
+    fn put(
+        &mut self,
+        now: u64,
+        generation: u64,
+        rows: Option<Rows>,
+        mut collect: Collect,
+    ) -> Result<bool, ServeError> {
+        self.engine.collect(&mut collect)?;
+        self.tell(std::mem::take(&mut collect.notices));
+        let record = EpochRecord {
+            now,
+            generation,
+            rows,
+            said: Vec::new(),
+        };
+        Ok(self.send(Kept::Epoch(record, collect.said)))
+    }
+
+    fn tell(&mut self, notices: Vec<Notice>) {
+        for notice in notices {
+            match self.often.tells(&kind_of(&notice)) {
+                Some(count) if count > 16 => (self.tell)(Told::Alike { notice, count }),
+                Some(_) => (self.tell)(Told::Notice(notice)),
+                None => {}
+            }
+        }
+    }
+
+    fn send(&mut self, kept: Kept) -> bool {
+        let commit = Commit {
+            number: self.next,
+            kept,
+        };
+        self.shared.evaluated.store(self.next, Ordering::Release);
+        self.next += 1;
+        let sent = self.commit.as_ref().map(|to| to.send(commit).is_ok());
+        sent.unwrap_or(false)
+    }
+
+    /// Goes over to what the configuration wants now.
+    ///
+    /// # Errors
+    /// When state would be lost, an instance cannot be made, or the engine cannot go on.
+    pub(crate) fn configure(
+        &mut self,
+        wanted: Configured,
+        discard: &BTreeSet<String>,
+    ) -> Result<(), ServeError> {
+        let began = Instant::now();
+        let active = self.shared.active();
+        let stage = self.engine.stage();
+        let staged = stage.prepare(wanted.generation, discard)?;
+        let asked = Asked {
+            by: "configuration".to_owned(),
+            key: None,
+        };
+        let change = Change {
+            discard_state: discard.clone(),
+            ..Change::default()
+        };
+        let kind = SwapKind::Configuration;
+        let to = &wanted.composition;
+        let receipt = Receipt::planned((&active.composition, to), kind, (&asked, &change), 0);
+        let order = Order {
+            staged,
+            composition: wanted.composition,
+            receipt: Receipt {
+                staged_ns: nanoseconds(began.elapsed()),
+                ..receipt
+            },
+            // Nobody waits for it.
+            reply: channel().0,
+        };
+        self.swap(order)?;
+        Ok(())
+    }
+
+    /// Switches to a generation that is ready; `false`: the commit thread has ended.
+    fn swap(&mut self, order: Order) -> Result<bool, ServeError> {
+        let Order {
+            staged,
+            composition,
+            mut receipt,
+            reply,
+        } = order;
+        let mut collect = Collect::default();
+        let adopted = match self.engine.adopt(staged, &mut collect) {
+            Ok(adopted) => adopted,
+            Err(error @ EngineError::Superseded) => {
+                let _ = reply.send(Err(error.to_string()));
+                return Ok(true);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.shared
+            .went(&self.engine, composition.clone(), receipt.kind);
+        receipt.generation = self.shared.generation();
+        receipt.pause_ns = nanoseconds(adopted.pause);
+        receipt.workers_ns = adopted.workers.iter().copied().map(nanoseconds).collect();
+        receipt.events = self.engine.summary().total_events();
+        let positions = self.engine.positions();
+        receipt.sources = positions.into_iter().map(SourceAt::from).collect();
+        self.tell(collect.notices);
+        (self.tell)(Told::Swapped(receipt.clone()));
+        let record = SwapRecord {
+            composition,
+            receipt,
+        };
+        let sent = self.send(Kept::Swap(Box::new(record), Reply(Some(reply))));
+        self.show(true);
+        // Off this thread, where it would hold up the next epoch.
+        drop_aside(adopted.spent);
+        Ok(sent)
+    }
+}
+
+/// Drops something in a thread of its own, or here where there can be none.
+fn drop_aside(spent: impl Send + 'static) {
+    let name = "palisade-drop".to_owned();
+    let _ = std::thread::Builder::new()
+        .name(name)
+        .spawn(move || drop(spent));
+}
