@@ -87,6 +87,11 @@ advisories: setup ## ask the database of advisories, where it can be reached
 	    $(DENY) --locked --manifest-path "$$manifest" check advisories; \
 	done
 
+.PHONY: live
+live: setup ## measure `palisade serve` under load: LIVE="--seconds 60 --kills 100" (20 s each and 10 kills by default)
+	$(CARGO) build --workspace --all-targets
+	$(dir $(PALISADE))live $(LIVE)
+
 .PHONY: fuzz
 fuzz: setup ## run the fuzz targets, FUZZ_SECONDS of processor time each (FUZZ=NAME: only that one)
 	@tests/fuzz/fuzz.sh

@@ -7,6 +7,7 @@ use std::time::Instant;
 use palisade_pipeline::engine::{Engine, SourcePosition, Stage, Summary, Terms};
 
 use crate::composition::Composition;
+use crate::histogram::Histogram;
 use crate::receipt::SwapKind;
 
 /// The most compositions that are remembered to go back to.
@@ -68,6 +69,10 @@ pub(crate) struct Shared {
     /// The last record that is kept, and the last that was evaluated.
     pub(crate) committed: Arc<AtomicU64>,
     pub(crate) evaluated: AtomicU64,
+    /// Of each epoch, from when it was read until what came of it was kept.
+    pub(crate) kept_after: Arc<Histogram>,
+    /// How long each sync of the journal took.
+    pub(crate) synced_in: Arc<Histogram>,
     /// Sources are followed.
     pub(crate) ready: AtomicBool,
     /// No room on the disk: nothing more is taken in.
@@ -97,6 +102,8 @@ impl Shared {
             figures: Mutex::default(),
             committed: Arc::new(AtomicU64::new(committed)),
             evaluated: AtomicU64::new(committed),
+            kept_after: Arc::default(),
+            synced_in: Arc::default(),
             ready: AtomicBool::new(false),
             full: Arc::default(),
             began: Instant::now(),

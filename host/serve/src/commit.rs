@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use palisade_journal::{Journal, JournalError};
+use palisade_pipeline::engine::Clock;
 use palisade_sinks::{Outcome, Said, Sqlite, SqliteError};
 
+use crate::histogram::Histogram;
 use crate::receipt::Receipt;
 use crate::record::{EpochRecord, Record, SaidRecord, SwapRecord};
 use crate::server::{ServeError, Tell, Told};
@@ -42,6 +44,10 @@ pub(crate) struct Committer {
     pub(crate) sqlite: Sqlite,
     /// The last epoch that is kept.
     pub(crate) committed: Arc<AtomicU64>,
+    /// Of each epoch, from when it was read until what came of it was kept.
+    pub(crate) kept_after: Arc<Histogram>,
+    /// How long each sync took.
+    pub(crate) synced_in: Arc<Histogram>,
     /// Set while there is no room.
     pub(crate) full: Arc<AtomicBool>,
     pub(crate) tell: Tell,
@@ -68,12 +74,13 @@ impl Committer {
     }
 
     fn commit(&mut self, group: Vec<Commit>) -> Result<(), ServeError> {
-        let (mut said, mut waiting) = (Vec::new(), Vec::new());
+        let (mut said, mut waiting, mut reads) = (Vec::new(), Vec::new(), Vec::new());
         let mut last = 0;
         for Commit { number, kept } in group {
             let (record, outcomes) = match kept {
                 Kept::Epoch(mut record, outcomes) => {
                     let records = outcomes.iter().filter_map(SaidRecord::of);
+                    reads.extend(record.rows.as_ref().map(|_| record.now));
                     record.said = records.collect::<Result<_, _>>()?;
                     (Record::Epoch(record), outcomes)
                 }
@@ -98,9 +105,16 @@ impl Committer {
                 outcome,
             }));
         }
+        let began = Instant::now();
         self.journal.sync()?;
+        self.synced_in.count(began.elapsed(), 1);
         self.keep(&said, last)?;
         self.committed.store(last, Ordering::Release);
+        let now = Clock::System.now().unwrap_or_default();
+        for read in reads {
+            let time = Duration::from_nanos(now.saturating_sub(read));
+            self.kept_after.count(time, 1);
+        }
         for (reply, receipt) in waiting {
             // Whoever asked may have gone.
             let _ = reply.0.map(|reply| reply.send(Ok(receipt)));

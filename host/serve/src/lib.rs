@@ -19,6 +19,7 @@ mod config;
 mod control;
 mod follow;
 mod found;
+mod histogram;
 mod loader;
 mod often;
 mod receipt;

@@ -226,6 +226,8 @@ pub fn serve(
         sqlite,
         committed: Arc::clone(&shared.committed),
         full: Arc::clone(&shared.full),
+        kept_after: Arc::clone(&shared.kept_after),
+        synced_in: Arc::clone(&shared.synced_in),
         tell: Arc::clone(tell),
         stop: Arc::clone(stop),
     };

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 
 use crate::active::Shared;
 use crate::composition::short;
+use crate::histogram::Histogram;
 
 /// A label's value, escaped.
 fn label(value: &str) -> String {
@@ -200,6 +201,19 @@ pub(crate) fn text(shared: &Shared) -> String {
         "Whether a plugin is shown nothing any more.",
         plugin(&|p| f64::from(u8::from(p.quarantined))),
     );
+    let times = |histogram: &Histogram, name: &str| {
+        let (rows, sum, count) = histogram.rows();
+        let mut text = format!("# TYPE palisade_{name} histogram\n");
+        for (end, below) in rows {
+            let _ = writeln!(text, "palisade_{name}_bucket{{le=\"{end}\"}} {below}");
+        }
+        let _ = writeln!(text, "palisade_{name}_bucket{{le=\"+Inf\"}} {count}");
+        let _ = writeln!(
+            text,
+            "palisade_{name}_sum {sum}\npalisade_{name}_count {count}"
+        );
+        text
+    };
     let digests = active.composition.plugins.iter().map(|plugin| {
         let labels = format!(
             "{{plugin=\"{}\",pack=\"{}\",digest=\"{}\"}}",
@@ -215,5 +229,9 @@ pub(crate) fn text(shared: &Shared) -> String {
         "What runs, by digest.",
         digests.collect(),
     );
+    out.push_str("# HELP palisade_kept_seconds From when an epoch was read until it was kept.\n");
+    out.push_str(&times(&shared.kept_after, "kept_seconds"));
+    out.push_str("# HELP palisade_sync_seconds How long a sync of the journal took.\n");
+    out.push_str(&times(&shared.synced_in, "sync_seconds"));
     out
 }

@@ -1,0 +1,40 @@
+//! `make live`: what `palisade serve` does under load, measured on the program itself.
+//!
+//! A generator appends Zeek's DNS log to files at a set rate, on the same machine; beside it goes
+//! a log of numbered events, of which the puppet of `tests/` finds each once, so that a
+//! lost or repeated one shows. All first-party packs run. Arguments: `--seconds N` of each
+//! measurement (default 20), `--swaps N` (default 200), `--kills N` (default 10).
+
+mod feed;
+mod http;
+mod measure;
+mod site;
+
+use std::process::ExitCode;
+
+use measure::Plan;
+
+#[expect(clippy::print_stderr, reason = "a benchmark speaks to who runs it")]
+fn main() -> ExitCode {
+    let mut plan = Plan::default();
+    let mut arguments = std::env::args().skip(1);
+    while let Some(name) = arguments.next() {
+        let value = arguments.next().and_then(|text| text.parse().ok());
+        match (&*name, value) {
+            ("--seconds", Some(value)) => plan.seconds = value,
+            ("--swaps", Some(value)) => plan.swaps = value,
+            ("--kills", Some(value)) => plan.kills = value,
+            _ => {
+                eprintln!("write --seconds N, --swaps N or --kills N");
+                return ExitCode::from(2);
+            }
+        }
+    }
+    match measure::all(&plan) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("{problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
