@@ -92,6 +92,12 @@ live: setup ## measure `palisade serve` under load: LIVE="--seconds 60 --kills 1
 	$(CARGO) build --workspace --all-targets
 	$(dir $(PALISADE))live $(LIVE)
 
+SOAK ?= 1200
+.PHONY: soak
+soak: setup ## `palisade serve` under load for SOAK seconds (1200), with a swap every ten
+	$(CARGO) build --workspace --all-targets
+	$(dir $(PALISADE))live --soak $(SOAK)
+
 .PHONY: fuzz
 fuzz: setup ## run the fuzz targets, FUZZ_SECONDS of processor time each (FUZZ=NAME: only that one)
 	@tests/fuzz/fuzz.sh

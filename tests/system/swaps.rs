@@ -255,6 +255,9 @@ fn what_was_swapped_is_what_runs_after_a_start_and_can_be_gone_back_from() {
     assert_eq!(again, receipt);
     let second = site.digest_of_puppet();
     assert_ne!(first, second);
+    // Its key is of no use for another.
+    let other = site.refused(&["rollback", "--key", "once"]);
+    assert!(other.contains("was used for another request"), "{other}");
     // The configuration is heeded again only when it says something else.
     stop(server, "-KILL");
     let server = site.start();

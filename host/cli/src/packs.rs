@@ -114,6 +114,37 @@ impl PackOptions {
     }
 }
 
+impl PackOptions {
+    /// Verifies packs as they are before they run, and loads nothing of them; what each is granted.
+    ///
+    /// # Errors
+    /// When one is not there, or is refused, with every reason.
+    pub(crate) fn verified(
+        &self,
+        packs: &BTreeSet<String>,
+        memory: &Memory,
+    ) -> Result<Vec<(String, BTreeSet<String>)>> {
+        if packs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let store = self.which.open_here()?;
+        let dir = self.trust.open_here()?;
+        let trust = crate::commands::trust::load(&dir)?;
+        let state = dir.state()?;
+        let verified = |title: &String| {
+            let pack = stored::get_within(&store, title, memory.most_pack())?;
+            state.runs(&pack, true)?;
+            let granted = trusted(&pack, &trust)?;
+            Ok((title.clone(), granted))
+        };
+        let each = packs.iter().map(|title| {
+            let done: Result<_> = verified(title);
+            done.with_context(|| format!("run the pack {title}"))
+        });
+        each.collect()
+    }
+}
+
 /// The capabilities with these names.
 pub(crate) fn named(names: &BTreeSet<String>) -> Vec<Capability> {
     Capability::ALL
@@ -122,7 +153,8 @@ pub(crate) fn named(names: &BTreeSet<String>) -> Vec<Capability> {
         .collect()
 }
 
-fn load(runtime: &Runtime, pack: &Pack, trust: &Trust, loaded: &mut Loaded) -> Result<()> {
+/// What a pack is granted that is trusted.
+fn trusted(pack: &Pack, trust: &Trust) -> Result<BTreeSet<String>> {
     let report = palisade_pack::verify(pack, trust);
     if !report.trusted {
         let refused: Vec<&str> = report
@@ -133,7 +165,11 @@ fn load(runtime: &Runtime, pack: &Pack, trust: &Trust, loaded: &mut Loaded) -> R
             .collect();
         bail!("it is refused: {}", refused.join("; "));
     }
-    let granted = named(&report.granted);
+    Ok(report.granted)
+}
+
+fn load(runtime: &Runtime, pack: &Pack, trust: &Trust, loaded: &mut Loaded) -> Result<()> {
+    let granted = named(&trusted(pack, trust)?);
     add(runtime, pack, &granted, loaded)
 }
 
@@ -153,20 +189,29 @@ pub(crate) fn add(
         if loaded.given.datasets.iter().all(|d| d.name() != name) {
             let bytes = pack.content().file(&format!("datasets/{name}.ndjson"))?;
             loaded.given.add_dataset(name, bytes)?;
+            if let Some(kept) = &mut loaded.given.kept {
+                let title = pack.manifest().full_title();
+                kept.packs.insert(name.clone(), title);
+            }
         }
     }
     for plugin in pack.plugins() {
         let name = &plugin.manifest.name;
-        let mut settings: Settings = pack
+        let of_pack: Settings = pack
             .manifest()
             .settings
             .get(name)
             .cloned()
             .unwrap_or_default();
+        let mut settings = of_pack.clone();
         settings.extend(loaded.given.settings.get(name).cloned().unwrap_or_default());
         let bytes = pack.content().file(&plugin.path)?;
         let place = format!("{}:{}", pack.manifest().full_title(), plugin.path);
         loaded.add_granted(runtime, bytes, &place, Some(settings), granted)?;
+        if let Some((_, origin)) = loaded.places.last_mut().filter(|(_, o)| o.place == place) {
+            origin.pack_settings = of_pack;
+            origin.packed = Some(pack.manifest().full_title());
+        }
     }
     Ok(())
 }

@@ -157,6 +157,28 @@ pub fn read_own(path: &Path, limit: u64) -> Result<Vec<u8>, PrivateError> {
     contents(file, path, limit)
 }
 
+/// Reads a file that decides what runs: of the caller or root, and with every folder on the way
+/// to it writable by nobody else.
+///
+/// # Errors
+/// As [`read`], and when another user could have written it, or put another in its place.
+pub fn read_private(path: &Path, limit: u64) -> Result<Vec<u8>, PrivateError> {
+    let path = &std::path::absolute(path).map_err(PrivateError::io("find", path))?;
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name().and_then(|n| n.to_str()))
+    else {
+        return Err(PrivateError::io("read", path)(io::Error::other(
+            "it is no file",
+        )));
+    };
+    let dir = crate::open_dir(parent)?;
+    match open(&dir, name)? {
+        Some(file) => contents(file, path, limit),
+        None => Err(PrivateError::io("open", path)(io::Error::from(
+            io::ErrorKind::NotFound,
+        ))),
+    }
+}
+
 /// Opens a file for reading as [`read`] does: a regular one, without waiting for a pipe. A link is
 /// followed.
 ///

@@ -29,6 +29,8 @@ mod walk;
 
 pub use below::Below;
 pub use error::PrivateError;
-pub use file::{create, create_new, lock, open, open_file, read, read_own, read_within, replace};
+pub use file::{
+    create, create_new, lock, open, open_file, read, read_own, read_private, read_within, replace,
+};
 pub use secret::{from_text, secret};
 pub use walk::{dir_in, make_dir, make_dir_below, open_dir};

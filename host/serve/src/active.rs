@@ -1,5 +1,6 @@
 //! What runs, and what may be gone back to.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -8,10 +9,12 @@ use palisade_pipeline::engine::{Engine, SourcePosition, Stage, Summary, Terms};
 
 use crate::composition::Composition;
 use crate::histogram::Histogram;
-use crate::receipt::SwapKind;
+use crate::receipt::{Receipt, SwapKind};
 
 /// The most compositions that are remembered to go back to.
 pub const MAX_BEFORE: usize = 16;
+/// The most receipts that are remembered beside the database: those that may not be in it yet.
+const MAX_KEYED: usize = 64;
 
 /// What runs.
 #[derive(Clone, Debug)]
@@ -60,8 +63,10 @@ impl Active {
 
 /// What is known of a server while it runs, for whoever asks.
 pub(crate) struct Shared {
-    stage: Mutex<Stage>,
-    active: Mutex<Active>,
+    /// Both of one generation.
+    now: Mutex<(Active, Stage)>,
+    /// Receipts of swaps that have a key and came about, the latest last: they may not be in the database yet.
+    keyed: Mutex<VecDeque<Receipt>>,
     terms: Mutex<(u64, Terms)>,
     /// The number of the generation in `terms`.
     generation: AtomicU64,
@@ -95,10 +100,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Shared {
     pub(crate) fn new(engine: &Engine, active: Active, committed: u64) -> Shared {
         Shared {
-            stage: Mutex::new(engine.stage()),
             terms: Mutex::new((active.generation, engine.terms())),
             generation: AtomicU64::new(active.generation),
-            active: Mutex::new(active),
+            now: Mutex::new((active, engine.stage())),
+            keyed: Mutex::default(),
             figures: Mutex::default(),
             committed: Arc::new(AtomicU64::new(committed)),
             evaluated: AtomicU64::new(committed),
@@ -110,12 +115,31 @@ impl Shared {
         }
     }
 
-    pub(crate) fn stage(&self) -> Stage {
-        lock(&self.stage).clone()
+    /// What runs, and what makes the next generation ready; both of the same generation.
+    pub(crate) fn now(&self) -> (Active, Stage) {
+        lock(&self.now).clone()
     }
 
     pub(crate) fn active(&self) -> Active {
-        lock(&self.active).clone()
+        self.now().0
+    }
+
+    /// The receipt of a swap with this key that came about lately.
+    pub(crate) fn keyed(&self, key: &str) -> Option<Receipt> {
+        let keyed = lock(&self.keyed);
+        let found = keyed.iter().find(|known| known.key.as_deref() == Some(key));
+        found.cloned()
+    }
+
+    /// A swap came about.
+    pub(crate) fn remember(&self, receipt: &Receipt) {
+        if receipt.key.is_some() {
+            let mut keyed = lock(&self.keyed);
+            if keyed.len() == MAX_KEYED {
+                keyed.pop_front();
+            }
+            keyed.push_back(receipt.clone());
+        }
     }
 
     /// The number of the generation that runs.
@@ -131,11 +155,11 @@ impl Shared {
     /// Another composition runs from here on.
     pub(crate) fn went(&self, engine: &Engine, to: Composition, kind: SwapKind) {
         let generation = {
-            let mut active = lock(&self.active);
-            active.went(to, kind);
-            active.generation
+            let mut now = lock(&self.now);
+            now.0.went(to, kind);
+            now.1 = engine.stage();
+            now.0.generation
         };
-        *lock(&self.stage) = engine.stage();
         *lock(&self.terms) = (generation, engine.terms());
         self.generation.store(generation, Ordering::Release);
     }

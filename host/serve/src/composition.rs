@@ -15,8 +15,12 @@ pub struct PluginRecord {
     pub name: String,
     /// BLAKE3 of the component, 64 hexadecimal digits.
     pub digest: String,
-    /// What it is set to, as a JSON object; what is left to its defaults is not in it.
+    /// What the operator set, as a JSON object; it goes before what the pack set.
     pub settings: String,
+    /// What its pack set, as a JSON object.
+    pub pack_settings: String,
+    /// The pack that it came in, as `vendor/name@version`; none for a loose component.
+    pub packed: Option<String>,
     /// The capabilities that it is granted, by name; one that it asks for and is not granted makes it unusable.
     pub capabilities: Vec<String>,
     /// Where it came from: a file, or a pack and a file in it. For people.
@@ -37,10 +41,20 @@ impl PluginRecord {
                 name,
                 digest,
                 settings,
+                pack_settings,
+                packed,
                 capabilities,
                 origin: _,
             } = plugin.clone();
-            (pack, name, digest, settings, capabilities)
+            (
+                pack,
+                name,
+                digest,
+                settings,
+                pack_settings,
+                packed,
+                capabilities,
+            )
         };
         what(self) == what(other)
     }
@@ -53,6 +67,8 @@ pub struct Composition {
     pub plugins: Vec<PluginRecord>,
     /// By name, BLAKE3 of the file.
     pub datasets: BTreeMap<String, String>,
+    /// By name of a dataset, the pack that it came with; the others the operator gave.
+    pub dataset_packs: BTreeMap<String, String>,
     /// BLAKE3 of the file.
     pub networks: Option<String>,
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use palisade_journal::Limits;
 use serde::{Deserialize, Serialize};
 
+use crate::control::SOCKET;
+
 /// The most sources.
 const MAX_SOURCES: usize = 256;
 
@@ -27,6 +29,10 @@ pub struct Config {
     /// rest is read again.
     #[serde(default = "drain")]
     pub drain_seconds: u64,
+    /// Where the control interface listens, if not in the data directory: a socket in a folder that is there, and that nobody else may
+    /// write to. The socket has the group of the folder where that has its set-group-id bit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control_socket: Option<PathBuf>,
     /// State that may be lost where the configuration asks for other plugins than at the start before, as `PLUGIN` or
     /// `PLUGIN/TABLE`.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -179,6 +185,12 @@ impl Config {
             return wrong("source".into(), "only one can be standard input");
         }
         Ok(config)
+    }
+
+    /// Where the control interface listens.
+    pub fn socket(&self) -> PathBuf {
+        let own = self.control_socket.clone();
+        own.unwrap_or_else(|| self.data.join(SOCKET))
     }
 
     /// How long a stop may take.

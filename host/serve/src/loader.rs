@@ -46,6 +46,12 @@ pub trait Loader: Send + Sync {
     /// When a part of it is not there, or cannot be loaded.
     fn load(&self, composition: &Composition, store: &Arc<Store>) -> Result<Generation, LoadError>;
 
+    /// Whether what ran once may run here and now: trust may have been withdrawn since.
+    ///
+    /// # Errors
+    /// Names what may not, and why.
+    fn check(&self, composition: &Composition) -> Result<(), LoadError>;
+
     /// Runs the vectors that come with what is new; how many passed.
     ///
     /// # Errors

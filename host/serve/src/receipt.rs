@@ -2,6 +2,7 @@
 
 use palisade_pipeline::engine::{Clock, SourcePosition};
 use palisade_sinks::SwapRow;
+use palisade_store::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::composition::{Change, Composition};
@@ -65,6 +66,8 @@ pub struct Receipt {
     pub by: String,
     /// The key that whoever asked gave the request.
     pub key: Option<String>,
+    /// The digest of what was asked for, by which a request that comes again is known to be the same.
+    pub request: String,
     /// The digest of the composition before.
     pub from: String,
     /// The digest of the composition since.
@@ -101,9 +104,14 @@ impl Receipt {
             kind,
             by: asked.by.clone(),
             key: asked.key.clone(),
+            request: Receipt::request(change, kind),
             from: from.digest(),
             to: to.digest(),
-            changes: from.changes(to),
+            changes: {
+                let discarded = change.discard_state.iter();
+                let discarded = discarded.map(|state| format!("state of {state}: discarded"));
+                from.changes(to).into_iter().chain(discarded).collect()
+            },
             discarded: change.discard_state.iter().cloned().collect(),
             vectors: vectors as u64,
             staged_ns: 0,
@@ -112,6 +120,12 @@ impl Receipt {
             events: 0,
             sources: Vec::new(),
         }
+    }
+
+    /// The digest of what is asked for.
+    pub(crate) fn request(change: &Change, kind: SwapKind) -> String {
+        let text = serde_json::to_vec(&(kind, change)).unwrap_or_default();
+        Digest::of(&text).to_string()
     }
 
     /// As the database keeps it.

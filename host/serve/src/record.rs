@@ -16,6 +16,8 @@ pub struct Identity {
     pub partition_key: String,
     /// Bytes of memory that state may take where there are no datasets.
     pub state_bytes: u64,
+    /// Other options that show in what comes out, such as what is done after a fault.
+    pub options: String,
 }
 
 impl Identity {
@@ -27,7 +29,16 @@ impl Identity {
         if self.partition_key != now.partition_key {
             return Some("another partition key".to_owned());
         }
-        (self.state_bytes != now.state_bytes).then(|| "another share of memory".to_owned())
+        if self.state_bytes != now.state_bytes {
+            return Some("another share of memory".to_owned());
+        }
+        let other = || {
+            format!(
+                "other options ({}), and these are {}",
+                self.options, now.options
+            )
+        };
+        (self.options != now.options).then(other)
     }
 }
 

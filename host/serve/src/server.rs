@@ -204,6 +204,10 @@ pub fn serve(
         });
     }
     let wanted = redone.wanted.take();
+    if wanted.is_none() && !fresh {
+        // It was trusted when it was swapped in; that may have changed.
+        loader.check(&redone.active.composition)?;
+    }
     let Redone {
         mut engine,
         active,
@@ -221,6 +225,7 @@ pub fn serve(
     journal.sync()?;
     let next = journal.last() + 1;
     shared.committed.store(journal.last(), Ordering::Release);
+    shared.evaluated.store(journal.last(), Ordering::Release);
     let mut committer = Committer {
         journal,
         sqlite,
@@ -266,6 +271,7 @@ pub fn serve(
         database: config.data.join(DATABASE),
         busy: Mutex::default(),
     };
+    taking.show(true);
     let control = control::start(config, swapper)?;
     shared.ready.store(true, Ordering::Release);
     tell(Told::Ready);

@@ -1,15 +1,16 @@
 //! Swaps: stage, verify, load, vectors, warm, and then the switch between two epochs.
 
 use std::path::PathBuf;
-use std::sync::mpsc::{Sender, SyncSender, channel};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, SyncSender, TrySendError, channel};
 use std::sync::{Arc, Mutex, TryLockError};
 use std::time::{Duration, Instant};
 
-use palisade_pipeline::engine::{StageError, Staged};
+use palisade_pipeline::engine::{Stage, StageError, Staged};
 use palisade_sinks::Swaps;
 use palisade_store::Store;
 
-use crate::active::Shared;
+use crate::active::{Active, Shared};
 use crate::composition::{Change, Composition};
 use crate::loader::Loader;
 use crate::receipt::{Receipt, SwapKind};
@@ -23,7 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{stage}: {problem}")]
 pub(crate) struct SwapError {
-    /// What it came to: `busy`, `verify`, `load`, `vectors`, `state`, `warm` or `switch`.
+    /// What it came to: `busy`, `verify`, `load`, `vectors`, `state`, `warm`, `switch`, or `unknown`
+    /// where it came about and may yet be lost.
     pub(crate) stage: &'static str,
     /// What is wrong, and what to do.
     pub(crate) problem: String,
@@ -41,8 +43,21 @@ pub(crate) struct Order {
     pub(crate) composition: Composition,
     /// What is known of it so far.
     pub(crate) receipt: Receipt,
+    /// Whether somebody still waits for it.
+    pub(crate) claim: Claim,
     /// Told once the swap is in the journal and synced, or why there was none.
     pub(crate) reply: Sender<Result<Receipt, String>>,
+}
+
+/// An order is either done or given up, by whoever comes first.
+#[derive(Clone, Default)]
+pub(crate) struct Claim(Arc<AtomicBool>);
+
+impl Claim {
+    /// Takes it; whether nobody did before.
+    pub(crate) fn take(&self) -> bool {
+        !self.0.swap(true, Ordering::AcqRel)
+    }
 }
 
 /// Who asks for what.
@@ -73,15 +88,21 @@ impl Swapper {
     pub(crate) fn swap(&self, change: &Change, asked: &Asked) -> Result<Receipt, SwapError> {
         let began = Instant::now();
         let _busy = self.alone()?;
-        if let Some(known) = self.known(asked)? {
+        if let Some(known) = self.known(change, SwapKind::Swap, asked)? {
             return Ok(known);
         }
-        let active = self.shared.active();
+        let (active, stage) = self.shared.now();
         let composition = self
             .loader
             .changed(&active.composition, change, &self.store)
             .map_err(|error| SwapError::at("verify")(error.to_string()))?;
-        self.go(composition, change, SwapKind::Swap, asked, began)
+        self.go(
+            (active, stage),
+            composition,
+            change,
+            (SwapKind::Swap, asked),
+            began,
+        )
     }
 
     /// Goes back to what ran before the latest swap. State stays as it is today.
@@ -100,30 +121,65 @@ impl Swapper {
             return Err(SwapError::at("verify")(problem));
         }
         let _busy = self.alone()?;
-        if let Some(known) = self.known(asked)? {
+        if let Some(known) = self.known(change, SwapKind::Rollback, asked)? {
             return Ok(known);
         }
-        let mut active = self.shared.active();
-        let before = active.before.pop().ok_or_else(|| {
+        let (active, stage) = self.shared.now();
+        let before = active.before.last().cloned().ok_or_else(|| {
             SwapError::at("verify")("nothing ran before what runs now".to_owned())
         })?;
-        self.go(before, change, SwapKind::Rollback, asked, began)
+        // It was trusted when it ran; that may have changed.
+        let checked = self.loader.check(&before);
+        checked.map_err(|error| SwapError::at("verify")(error.to_string()))?;
+        self.go(
+            (active, stage),
+            before,
+            change,
+            (SwapKind::Rollback, asked),
+            began,
+        )
     }
 
     /// The receipt of a request that was done before. Nothing else may be swapped meanwhile, or two
     /// of one key could both find nothing.
-    fn known(&self, asked: &Asked) -> Result<Option<Receipt>, SwapError> {
+    fn known(
+        &self,
+        change: &Change,
+        kind: SwapKind,
+        asked: &Asked,
+    ) -> Result<Option<Receipt>, SwapError> {
         let Some(key) = &asked.key else {
             return Ok(None);
         };
-        let json = Swaps::open(&self.database).and_then(|swaps| swaps.by_key(key));
-        let json = json.map_err(|error| SwapError::at("busy")(error.to_string()))?;
-        let receipt = json.map(|json| serde_json::from_str(&json)).transpose();
-        receipt.map_err(|error| SwapError::at("busy")(error.to_string()))
+        let receipt = match self.shared.keyed(key) {
+            Some(known) => Some(known),
+            None => {
+                let json = Swaps::open(&self.database).and_then(|swaps| swaps.by_key(key));
+                let json = json.map_err(|error| SwapError::at("busy")(error.to_string()))?;
+                let receipt = json.map(|json| serde_json::from_str::<Receipt>(&json));
+                let receipt = receipt.transpose();
+                receipt.map_err(|error| SwapError::at("busy")(error.to_string()))?
+            }
+        };
+        match receipt {
+            Some(receipt) if receipt.request != Receipt::request(change, kind) => {
+                Err(SwapError::at("verify")(format!(
+                    "the key `{key}` was used for another request, which began generation {}; use a new one",
+                    receipt.generation
+                )))
+            }
+            receipt => Ok(receipt),
+        }
     }
 
     fn alone(&self) -> Result<std::sync::MutexGuard<'_, ()>, SwapError> {
         match self.busy.try_lock() {
+            Ok(_) | Err(TryLockError::Poisoned(_)) if self.shared.full.load(Ordering::Relaxed) => {
+                Err(SwapError::at("busy")(
+                    "there is no room on the disk or in the journal, so nothing can be kept"
+                        .to_owned(),
+                ))
+            }
             Ok(alone) => Ok(alone),
             Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) => Err(SwapError::at("busy")(
@@ -134,13 +190,12 @@ impl Swapper {
 
     fn go(
         &self,
+        (active, stage): (Active, Stage),
         composition: Composition,
         change: &Change,
-        kind: SwapKind,
-        asked: &Asked,
+        (kind, asked): (SwapKind, &Asked),
         began: Instant,
     ) -> Result<Receipt, SwapError> {
-        let active = self.shared.active();
         if composition.is_same(&active.composition) && change.discard_state.is_empty() {
             let problem = "nothing would change: this is what runs".to_owned();
             return Err(SwapError::at("verify")(problem));
@@ -153,7 +208,6 @@ impl Swapper {
             _ => self.loader.test(change),
         };
         let vectors = tested.map_err(|error| SwapError::at("vectors")(error.to_string()))?;
-        let stage = self.shared.stage();
         let staged = stage.prepare(generation, &change.discard_state);
         let staged = staged.map_err(|error| {
             let stage = match &error {
@@ -171,22 +225,46 @@ impl Swapper {
             return Ok(receipt);
         }
         let (reply, told) = channel();
-        let order = Order {
+        let claim = Claim::default();
+        let mut order = Work::Swap(Box::new(Order {
             staged,
             composition,
             receipt,
+            claim: claim.clone(),
             reply,
-        };
-        let gone = || SwapError::at("switch")("the server is ending".to_owned());
-        let sent = self.work.send(Work::Swap(Box::new(order)));
-        sent.map_err(|_| gone())?;
-        match told.recv_timeout(PATIENCE) {
-            Ok(done) => done.map_err(SwapError::at("switch")),
-            Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => Err(gone()),
-            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => Err(SwapError::at("switch")(
-                "it is not in the journal after 60 s; look at the status to see whether it came about"
+        }));
+        let at = SwapError::at("switch");
+        let gone = || at("the server is ending".to_owned());
+        let late = || {
+            at(
+                "it was not switched within 60 s, since no epoch ends: is there room on the disk?"
                     .to_owned(),
-            )),
+            )
+        };
+        let until = Instant::now() + PATIENCE;
+        loop {
+            order = match self.work.try_send(order) {
+                Ok(()) => break,
+                Err(TrySendError::Disconnected(_)) => return Err(gone()),
+                Err(TrySendError::Full(_)) if Instant::now() >= until => return Err(late()),
+                Err(TrySendError::Full(order)) => order,
+            };
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        match told.recv_timeout(left) {
+            Ok(done) => done.map_err(&at),
+            Err(RecvTimeoutError::Disconnected) => Err(gone()),
+            Err(RecvTimeoutError::Timeout) if claim.take() => Err(late()),
+            // It was switched, and waits for the journal.
+            Err(RecvTimeoutError::Timeout) => match told.recv_timeout(PATIENCE) {
+                Ok(done) => done.map_err(&at),
+                Err(_) => Err(SwapError::at("unknown")(
+                    "it was switched, and is not in the journal after two minutes: is there room on the \
+                     disk? `ctl swaps` lists it once it is"
+                        .to_owned(),
+                )),
+            },
         }
     }
 }

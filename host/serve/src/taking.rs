@@ -20,7 +20,7 @@ use crate::often::Often;
 use crate::receipt::{Receipt, SourceAt, SwapKind};
 use crate::record::{EpochRecord, Rows, SwapRecord};
 use crate::server::{ServeError, Tell, Told};
-use crate::swap::{Asked, Order, nanoseconds};
+use crate::swap::{Asked, Claim, Order, nanoseconds};
 
 /// How long nobody speaks before it is looked whether time has passed.
 const IDLE: Duration = Duration::from_millis(200);
@@ -121,7 +121,7 @@ impl Taking {
     }
 
     /// Shows what was done, not more often than somebody can look at it.
-    fn show(&mut self, at_once: bool) {
+    pub(crate) fn show(&mut self, at_once: bool) {
         if at_once || self.shown.elapsed() >= SHOWN {
             self.shown = Instant::now();
             self.shared.set_figures(Figures {
@@ -183,6 +183,7 @@ impl Taking {
         let began = Instant::now();
         let active = self.shared.active();
         let stage = self.engine.stage();
+        let discard = &stage.known(discard);
         let staged = stage.prepare(wanted.generation, discard)?;
         let asked = Asked {
             by: "configuration".to_owned(),
@@ -202,6 +203,7 @@ impl Taking {
                 staged_ns: nanoseconds(began.elapsed()),
                 ..receipt
             },
+            claim: Claim::default(),
             // Nobody waits for it.
             reply: channel().0,
         };
@@ -215,8 +217,13 @@ impl Taking {
             staged,
             composition,
             mut receipt,
+            claim,
             reply,
         } = order;
+        if !claim.take() {
+            // Whoever asked has given it up.
+            return Ok(true);
+        }
         let mut collect = Collect::default();
         let adopted = match self.engine.adopt(staged, &mut collect) {
             Ok(adopted) => adopted,
@@ -235,6 +242,7 @@ impl Taking {
         let positions = self.engine.positions();
         receipt.sources = positions.into_iter().map(SourceAt::from).collect();
         self.tell(collect.notices);
+        self.shared.remember(&receipt);
         (self.tell)(Told::Swapped(receipt.clone()));
         let record = SwapRecord {
             composition,

@@ -3,12 +3,14 @@
 //! A generator appends Zeek's DNS log to files at a set rate, on the same machine; beside it goes
 //! a log of numbered events, of which the puppet of `tests/` finds each once, so that a
 //! lost or repeated one shows. All first-party packs run. Arguments: `--seconds N` of each
-//! measurement (default 20), `--swaps N` (default 200), `--kills N` (default 10).
+//! measurement (default 20), `--swaps N` (default 200), `--kills N` (default 10). `--soak N`: nothing but
+//! N seconds at half of the rate `--rate N`, with a swap every 10 s, and whether anything grows.
 
 mod feed;
 mod http;
 mod measure;
 mod site;
+mod soak;
 
 use std::process::ExitCode;
 
@@ -24,8 +26,10 @@ fn main() -> ExitCode {
             ("--seconds", Some(value)) => plan.seconds = value,
             ("--swaps", Some(value)) => plan.swaps = value,
             ("--kills", Some(value)) => plan.kills = value,
+            ("--soak", Some(value)) => plan.soak = value,
+            ("--rate", Some(value)) => plan.rate = value,
             _ => {
-                eprintln!("write --seconds N, --swaps N or --kills N");
+                eprintln!("write --seconds, --swaps, --kills, --soak or --rate with a number");
                 return ExitCode::from(2);
             }
         }

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::feed::{Feed, Load, append};
 use crate::site::Site;
+use crate::soak;
 
 /// How long and how often.
 pub(crate) struct Plan {
@@ -20,6 +21,9 @@ pub(crate) struct Plan {
     pub(crate) seconds: u64,
     pub(crate) swaps: u64,
     pub(crate) kills: u64,
+    /// Seconds of a soak, and lines a second of which it has half; 0: measure everything else.
+    pub(crate) soak: u64,
+    pub(crate) rate: u64,
 }
 
 impl Default for Plan {
@@ -28,18 +32,20 @@ impl Default for Plan {
             seconds: 20,
             swaps: 200,
             kills: 10,
+            soak: 0,
+            rate: 200_000,
         }
     }
 }
 
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
-type Lines = Arc<Vec<Vec<u8>>>;
+pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
+pub(crate) type Lines = Arc<Vec<Vec<u8>>>;
 
 /// Lines of the log that is read at once.
 const AT_ONCE: usize = 400_000;
 
 #[expect(clippy::print_stdout, reason = "a benchmark speaks to who runs it")]
-fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     println!("{text}");
     let _ = std::io::stdout().flush();
 }
@@ -55,6 +61,9 @@ pub(crate) fn all(plan: &Plan) -> Result<()> {
         .split_inclusive(|byte| *byte == b'\n')
         .map(<[u8]>::to_vec);
     let lines: Lines = Arc::new(lines.collect());
+    if plan.soak > 0 {
+        return soak::soak(plan, &lines);
+    }
     let one = ["dns".to_owned()];
     let folder = Site::new(&one)?;
     say(&format!(
@@ -168,7 +177,7 @@ fn events(site: &Site) -> Result<u64> {
 }
 
 /// Waits until so many lines are evaluated, and all that is evaluated is kept.
-fn until_kept(site: &Site, lines: u64) -> Result<()> {
+pub(crate) fn until_kept(site: &Site, lines: u64) -> Result<()> {
     let began = Instant::now();
     loop {
         let lag = site.figures("palisade_commit_lag_epochs")?;
@@ -215,7 +224,7 @@ fn highest(plan: &Plan, lines: &Lines, throughput: f64) -> Result<f64> {
 }
 
 /// A numbered event, of which the puppet finds one.
-fn mark(number: u64) -> String {
+pub(crate) fn mark(number: u64) -> String {
     let [_, a, b, c] = (number as u32).to_be_bytes();
     let time = 1_700_000_000_000 + number * 7;
     let (seconds, milliseconds) = (time / 1000, time % 1000);
@@ -256,7 +265,7 @@ fn found(site: &Site) -> Result<BTreeMap<String, u64>> {
 }
 
 /// Waits until the numbered events are found; how many are lost, and how many are there more than once.
-fn counted(site: &Site, marks: u64) -> Result<(u64, u64)> {
+pub(crate) fn counted(site: &Site, marks: u64) -> Result<(u64, u64)> {
     let began = Instant::now();
     loop {
         let found = found(site)?;

@@ -104,6 +104,11 @@ impl Site {
         Ok(())
     }
 
+    /// The server's process.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
     pub(crate) fn socket(&self) -> PathBuf {
         self.path("data/control/palisade.sock")
     }

@@ -77,7 +77,7 @@ struct HostLine {
 /// With file, line and field.
 pub(crate) fn read(path: &Path) -> Result<(Config, HostOptions)> {
     // It says which code runs: nobody else may have written it.
-    let bytes = palisade_private::read_own(path, MAX_CONFIG)?;
+    let bytes = palisade_private::read_private(path, MAX_CONFIG)?;
     let text = String::from_utf8(bytes)
         .ok()
         .with_context(|| format!("{} is no text in UTF-8", path.display()))?;

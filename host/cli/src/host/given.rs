@@ -1,10 +1,11 @@
 //! What plugins are given: datasets, settings, and who owns which network.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use palisade_pipeline::memory::Memory;
 use palisade_runtime::manifest::Settings;
@@ -54,6 +55,8 @@ pub(crate) struct Kept {
     store: Arc<Store>,
     /// Of each dataset, by its name.
     pub(crate) datasets: BTreeMap<String, Digest>,
+    /// By name of a dataset, the pack that it came with.
+    pub(crate) packs: BTreeMap<String, String>,
     /// Of the networks.
     pub(crate) networks: Option<Digest>,
 }
@@ -64,6 +67,7 @@ impl Kept {
         Kept {
             store: Arc::clone(store),
             datasets: BTreeMap::new(),
+            packs: BTreeMap::new(),
             networks: None,
         }
     }
@@ -72,8 +76,13 @@ impl Kept {
     ///
     /// # Errors
     /// When it is larger than `limit`, or cannot be written.
-    pub(crate) fn keep(&self, content: impl std::io::Read, limit: u64) -> Result<Digest> {
-        Ok(self.store.put(content, limit)?.digest)
+    pub(crate) fn keep(&self, content: &[u8], limit: u64) -> Result<Digest> {
+        let digest = Digest::of(content);
+        // Where it is there already no room is needed.
+        if !self.store.has(&digest)? {
+            self.store.put(content, limit)?;
+        }
+        Ok(digest)
     }
 }
 
@@ -100,7 +109,11 @@ impl Given {
     /// # Errors
     /// When it cannot be read, makes no sense, or is larger than the datasets before it leave room
     /// for.
-    pub(crate) fn add_dataset(&mut self, name: &str, file: impl std::io::Read) -> Result<()> {
+    pub(crate) fn add_dataset(
+        &mut self,
+        name: &str,
+        mut file: impl std::io::Read,
+    ) -> Result<Arc<Dataset>> {
         let limits = DatasetLimits {
             held: self.room,
             ..DatasetLimits::default()
@@ -108,14 +121,35 @@ impl Given {
         let dataset = match &mut self.kept {
             None => Dataset::read(name, file, &limits)?,
             Some(kept) => {
-                let digest = kept.keep(file, MAX_DATASET)?;
-                let bytes = kept.store.get(&digest, MAX_DATASET)?;
+                let mut bytes = Vec::new();
+                let most = file.by_ref().take(MAX_DATASET + 1);
+                std::io::BufReader::new(most).read_to_end(&mut bytes)?;
+                ensure!(
+                    bytes.len() as u64 <= MAX_DATASET,
+                    "dataset `{name}` has more than {MAX_DATASET} bytes"
+                );
+                let digest = kept.keep(&bytes, MAX_DATASET)?;
                 kept.datasets.insert(name.to_owned(), digest);
                 Dataset::read(name, &bytes[..], &limits)?
             }
         };
-        self.room = self.room.saturating_sub(dataset.held());
-        self.datasets.push(Arc::new(dataset));
+        let dataset = Arc::new(dataset);
+        self.add_known(&dataset)?;
+        Ok(dataset)
+    }
+
+    /// Adds a dataset that was read before.
+    ///
+    /// # Errors
+    /// When it is larger than the datasets before it leave room for.
+    pub(crate) fn add_known(&mut self, dataset: &Arc<Dataset>) -> Result<()> {
+        ensure!(
+            dataset.held() <= self.room,
+            "the datasets before `{}` leave it no room; give more with --memory",
+            dataset.name()
+        );
+        self.room -= dataset.held();
+        self.datasets.push(Arc::clone(dataset));
         Ok(())
     }
 

@@ -38,8 +38,10 @@ pub(super) enum Read {
 pub(crate) struct Origin {
     /// A file, or a pack and its file.
     pub(crate) place: String,
-    /// What it is set to; the rest is left to defaults.
-    pub(crate) settings: Settings,
+    /// What its pack set; the rest is what the operator gives, and defaults.
+    pub(crate) pack_settings: Settings,
+    /// The pack that it came in, as `vendor/name@version`.
+    pub(crate) packed: Option<String>,
     /// What is linked.
     pub(crate) granted: Vec<Capability>,
 }
@@ -143,7 +145,8 @@ pub(super) fn read(
         compiled: code != palisade_runtime::CodeOrigin::Cached,
         origin: Origin {
             place: name.to_owned(),
-            settings,
+            pack_settings: Settings::new(),
+            packed: None,
             granted: granted.to_vec(),
         },
     })

@@ -136,6 +136,14 @@ impl HostOptions {
             .read_into(Given::within(&self.memory()).keeping(kept))
     }
 
+    /// Options that show in what comes out where plugins fault or limits are reached.
+    pub(crate) fn shown_options(&self) -> String {
+        format!(
+            "on_fault {:?}, deterministic {}, epoch {}",
+            self.on_fault, self.deterministic, self.epoch
+        )
+    }
+
     /// The packs that are named.
     pub(crate) fn packs(&self) -> &PackOptions {
         &self.packs

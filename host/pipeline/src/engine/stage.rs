@@ -86,6 +86,13 @@ impl Stage {
         &self.generation
     }
 
+    /// Those of these names of state that are of something which runs.
+    pub fn known(&self, discard: &BTreeSet<String>) -> BTreeSet<String> {
+        let unknown = Discard(discard).unknown(&self.generation);
+        let known = discard.iter().filter(|name| !unknown.contains(name));
+        known.cloned().collect()
+    }
+
     /// Makes a generation ready to be adopted: plugins that are in both with the same component
     /// and settings go on as they are, of the others instances are made and configured. State goes on by the names of plugin and
     /// table, save what is named in `discard`, as `PLUGIN` or `PLUGIN/TABLE`.

@@ -43,6 +43,7 @@ impl From<SwapError> for Refused {
             status: match error.stage {
                 "busy" => StatusCode::CONFLICT,
                 "switch" => StatusCode::SERVICE_UNAVAILABLE,
+                "unknown" => StatusCode::GATEWAY_TIMEOUT,
                 _ => StatusCode::UNPROCESSABLE_ENTITY,
             },
             stage: error.stage,

@@ -12,6 +12,8 @@ use tokio::sync::Semaphore;
 
 /// The most connections at a time; more wait until they are accepted.
 pub(crate) const MAX_CONNECTIONS: usize = 32;
+/// Of those, the most of users who may only look.
+const MAX_OTHERS: usize = 16;
 /// How long the head of a request may take.
 const HEAD: Duration = Duration::from_secs(5);
 /// How long a connection may last.
@@ -40,19 +42,24 @@ impl Peer {
     }
 }
 
-/// Accepts connections until it is dropped.
+/// Accepts connections until it is dropped. Those beyond the most are closed at once, and nobody who may
+/// only look keeps out who may change what runs.
 pub(crate) async fn accept(listener: UnixListener, routes: Router) {
-    let free = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let all = Arc::new(Semaphore::new(MAX_CONNECTIONS - MAX_OTHERS));
+    let others = Arc::new(Semaphore::new(MAX_OTHERS));
     loop {
-        let Ok(permit) = Arc::clone(&free).acquire_owned().await else {
-            return;
-        };
         let Ok((stream, _)) = listener.accept().await else {
             // No more files may be open, say: others close some.
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let routes = routes.clone();
+        let user = stream.peer_cred().ok().map(|credentials| credentials.uid());
+        let peer = Peer { user };
+        let free = if peer.may_change() { &all } else { &others };
+        let Ok(permit) = Arc::clone(free).try_acquire_owned() else {
+            continue;
+        };
+        let routes = routes.clone().layer(Extension(peer));
         tokio::spawn(async move {
             // A connection that breaks off concerns nobody else.
             let _ = tokio::time::timeout(LONGEST, answer(stream, routes)).await;
@@ -62,8 +69,6 @@ pub(crate) async fn accept(listener: UnixListener, routes: Router) {
 }
 
 async fn answer(stream: UnixStream, routes: Router) -> Result<(), hyper::Error> {
-    let user = stream.peer_cred().ok().map(|credentials| credentials.uid());
-    let routes = routes.layer(Extension(Peer { user }));
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)

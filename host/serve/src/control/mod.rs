@@ -51,18 +51,23 @@ pub(crate) struct Control {
 /// # Errors
 /// When the socket cannot be made.
 pub(crate) fn start(config: &Config, swapper: Swapper) -> Result<Control, ServeError> {
-    let socket = config.data.join(SOCKET);
+    let socket = config.socket();
     let error = |problem: String| ServeError::Control {
         path: socket.display().to_string(),
         problem,
     };
     let folder = socket.parent().unwrap_or(Path::new("."));
-    palisade_private::make_dir(folder).map_err(|e| error(e.to_string()))?;
+    match config.control_socket {
+        Some(_) => drop(palisade_private::open_dir(folder).map_err(|e| error(e.to_string()))?),
+        None => drop(palisade_private::make_dir(folder).map_err(|e| error(e.to_string()))?),
+    }
     let mode = |path: &Path, mode| {
         let set = std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode));
         set.map_err(|e| error(e.to_string()))
     };
-    mode(folder, 0o750)?;
+    if config.control_socket.is_none() {
+        mode(folder, 0o750)?;
+    }
     // That of a server before, which is gone: the data directory is locked.
     match std::fs::remove_file(&socket) {
         Ok(()) => {}

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{DefaultBodyLimit, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{DefaultBodyLimit, Query, Request, State};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Extension, Json, Router};
@@ -27,6 +29,8 @@ const MAX_BLOB: usize = 64 << 20;
 const MAX_REQUEST: usize = 1 << 20;
 /// The most receipts of an answer.
 const MAX_PAGE: u32 = 100;
+/// How long what is sent may take.
+const BODY: Duration = Duration::from_secs(60);
 /// The longest key of a request.
 const MAX_KEY: usize = 128;
 /// Records that may be evaluated and not kept before it is not ready.
@@ -46,8 +50,48 @@ pub(crate) fn router(swapper: Arc<Swapper>) -> Router {
         .route("/readyz", get(ready))
         .layer(DefaultBodyLimit::max(MAX_REQUEST))
         .route("/v1/blobs", blobs)
+        .layer(axum::middleware::from_fn(guard))
+        .method_not_allowed_fallback(|| async {
+            Refused::new(StatusCode::METHOD_NOT_ALLOWED, "it takes another method")
+        })
         .fallback(|| async { Refused::new(StatusCode::NOT_FOUND, "there is no such thing here") })
         .with_state(swapper)
+}
+
+/// Lets nobody change anything who may not, before a byte of what is sent is read, and takes what
+/// is sent within a time.
+async fn guard(request: Request, next: Next) -> Result<Response, Refused> {
+    if request.method() == Method::GET {
+        return Ok(next.run(request).await);
+    }
+    let peer = request.extensions().get::<Peer>();
+    if !peer.is_some_and(|peer| peer.may_change()) {
+        return Err(Refused::not_yours());
+    }
+    let (parts, body) = request.into_parts();
+    let most = match parts.uri.path() {
+        "/v1/blobs" => MAX_BLOB,
+        _ => MAX_REQUEST,
+    };
+    let too_large = || {
+        Refused::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("it has more than {most} bytes"),
+        )
+    };
+    let length = parts.headers.get("content-length");
+    let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if length.is_some_and(|length| length > most) {
+        return Err(too_large());
+    }
+    match tokio::time::timeout(BODY, axum::body::to_bytes(body, most)).await {
+        Ok(Ok(body)) => Ok(next.run(Request::from_parts(parts, body.into())).await),
+        Ok(Err(_)) => Err(too_large()),
+        Err(_) => Err(Refused::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "what is sent takes more than 60 s",
+        )),
+    }
 }
 
 async fn figures(State(swapper): Shown) -> Response {
@@ -122,14 +166,7 @@ async fn status(State(swapper): Shown) -> Json<Value> {
     }))
 }
 
-async fn blob(
-    State(swapper): Shown,
-    Extension(peer): Extension<Peer>,
-    body: Bytes,
-) -> Result<Json<Value>, Refused> {
-    if !peer.may_change() {
-        return Err(Refused::not_yours());
-    }
+async fn blob(State(swapper): Shown, body: Bytes) -> Result<Json<Value>, Refused> {
     let put = tokio::task::spawn_blocking(move || swapper.store.put(&body[..], MAX_BLOB as u64));
     let blob = put.await.map_err(Refused::inside)?;
     let blob = blob.map_err(Refused::inside)?;
@@ -200,9 +237,6 @@ async fn changed(
     headers: &HeaderMap,
     change: impl FnOnce(&Swapper, &Asked) -> Result<Receipt, SwapError> + Send + 'static,
 ) -> Result<Json<Value>, Refused> {
-    if !peer.may_change() {
-        return Err(Refused::not_yours());
-    }
     let asked = Asked {
         by: peer.name(),
         key: key(headers)?,

@@ -72,7 +72,7 @@ impl Client {
         }
         let error = &value["error"];
         match (error["stage"].as_str(), error["problem"].as_str()) {
-            (Some("request") | None, Some(problem)) => bail!("{problem}"),
+            (Some("request" | "unknown") | None, Some(problem)) => bail!("{problem}"),
             (Some(stage), Some(problem)) => {
                 bail!("nothing was swapped, and what ran goes on; {stage}: {problem}")
             }
@@ -106,14 +106,18 @@ impl Client {
         self.runtime.block_on(async {
             let stream = UnixStream::connect(&self.socket).await.with_context(|| {
                 format!(
-                    "reach the server at {}; is it running, and may you connect?",
+                    "reach the server at {}; is it running, has it done its journal again, and may you \
+                     connect?",
                     self.socket.display()
                 )
             })?;
             let (mut sender, connection) =
                 hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
             let connection = tokio::spawn(connection);
-            let answer = sender.send_request(request).await?;
+            let answer = sender.send_request(request).await.context(
+                "the server has ended, or takes no more; `ctl swaps` lists what was swapped, and a \
+                 request with --key can be repeated",
+            )?;
             let status = answer.status();
             let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
             let body = body.map_err(|error| anyhow!("read the answer: {error}"))?;

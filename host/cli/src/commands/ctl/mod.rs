@@ -18,16 +18,14 @@ use crate::exit::Exit;
 #[derive(Debug, Args)]
 pub(crate) struct Ctl {
     /// The server's data directory
-    #[arg(long, global = true, value_name = "DIR", env = "PALISADE_DATA")]
+    #[arg(long, global = true, value_name = "DIR", conflicts_with_all = ["config", "socket"])]
     data: Option<PathBuf>,
-    /// The server's configuration, which names its data directory
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        default_value = "palisade.toml"
-    )]
-    config: PathBuf,
+    /// The server's configuration, which names its data directory [default: palisade.toml]
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "socket")]
+    config: Option<PathBuf>,
+    /// The socket of its control interface
+    #[arg(long, global = true, value_name = "SOCKET")]
+    socket: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -56,19 +54,22 @@ impl Ctl {
     }
 
     fn socket(&self) -> Result<PathBuf> {
-        let data = match &self.data {
-            Some(data) => data.clone(),
-            None if self.config.exists() => {
-                let (config, _) = super::config::read(&self.config)
-                    .context("find the server's data directory; --data names it")?;
-                config.data
-            }
-            None => bail!(
-                "there is no {}; name the server's data directory with --data, or its \
-                 configuration with --config",
-                self.config.display()
-            ),
-        };
-        Ok(data.join(SOCKET))
+        if let Some(socket) = &self.socket {
+            return Ok(socket.clone());
+        }
+        if let Some(data) = &self.data {
+            return Ok(data.join(SOCKET));
+        }
+        let named = self.config.as_deref();
+        let config = named.unwrap_or(std::path::Path::new("palisade.toml"));
+        if named.is_none() && !config.exists() {
+            bail!(
+                "there is no palisade.toml here; name the server's data directory with --data, its \
+                 configuration with --config, or its socket with --socket"
+            );
+        }
+        let (config, _) = super::config::read(config)
+            .context("find the server's socket; --data or --socket names it")?;
+        Ok(config.socket())
     }
 }

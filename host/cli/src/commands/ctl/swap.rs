@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use clap::Args;
+use palisade_events::Timestamp;
 use palisade_serve::{Change, NewPlugin};
 use serde_json::Value;
 
@@ -76,7 +77,8 @@ pub(super) struct Swaps {
     #[arg(long, value_name = "GENERATION", default_value_t = 0)]
     after: u64,
     /// At most so many, up to 100
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100,
+        value_parser = clap::value_parser!(u32).range(1..=100))]
     limit: u32,
 }
 
@@ -113,7 +115,10 @@ impl Swap {
                 .filter(|(name, path)| !name.is_empty() && !path.is_empty())
                 .with_context(|| format!("`--dataset {option}`: write NAME=FILE"))?;
             let digest = sent(client, Path::new(path), MAX_SENT)?;
-            change.datasets.insert(name.to_owned(), digest);
+            ensure!(
+                change.datasets.insert(name.to_owned(), digest).is_none(),
+                "the dataset `{name}` is named twice"
+            );
         }
         if let Some(path) = &self.settings {
             let bytes = palisade_private::read(path, MAX_TEXT)?;
@@ -203,12 +208,21 @@ impl Swaps {
         if context.format == Format::Json {
             out.json(&page)?;
         } else {
-            let mut table =
-                Table::new(["GENERATION", "KIND", "BY", "FROM", "TO", "PAUSE", "CHANGES"]);
+            let mut table = Table::new([
+                "GENERATION",
+                "TIME",
+                "KIND",
+                "BY",
+                "FROM",
+                "TO",
+                "PAUSE",
+                "CHANGES",
+            ]);
             for receipt in page["swaps"].as_array().into_iter().flatten() {
                 let text = |key: &str| receipt[key].as_str().unwrap_or_default().to_owned();
                 table.row([
                     receipt["generation"].to_string(),
+                    Timestamp(receipt["time"].as_u64().unwrap_or_default()).to_string(),
                     text("kind"),
                     text("by"),
                     short(&receipt["from"]),
@@ -218,6 +232,9 @@ impl Swaps {
                 ]);
             }
             out.table(&table)?;
+            if let Some(next) = page["next"].as_u64() {
+                out.line(&format!("there may be more: --after {next}"))?;
+            }
         }
         out.finish()?;
         Ok(Exit::Done)

@@ -2,9 +2,12 @@
 //! store.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::process::Stdio;
+use std::io::{Read as _, Seek as _};
+use std::process::{Command, Output, Stdio};
 use std::str::FromStr as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use palisade_pipeline::engine::{Clock, Engine, EngineConfig, EngineError, Generation};
@@ -12,14 +15,21 @@ use palisade_runtime::manifest::{Capability, Manifest, Settings};
 use palisade_runtime::{Plugin, Runtime};
 use palisade_serve::{Change, Composition, Configured, Identity, LoadError, Loader, PluginRecord};
 use palisade_sources::enrich::Networks;
+use palisade_state::datasets::Dataset;
 use palisade_store::{Digest, Store};
 
 use crate::host::{
     Given, HostOptions, Kept, Loaded, MAX_COMPONENT, MAX_DATASET, MAX_TEXT, log_to_stderr,
 };
 
-/// The most different plugins that stay compiled in memory for those that run and may be gone back to.
-const MAX_COMPILED: usize = 4096;
+/// The most plugins, beside those that run, that stay compiled in memory to be gone back to.
+const MAX_COMPILED: usize = 64;
+/// The most datasets, beside those that are in use, that stay in memory to be gone back to.
+const MAX_DATASETS: usize = 4;
+/// How long the vectors of a pack may take.
+const MOST_VECTORS: Duration = Duration::from_secs(600);
+/// How much of what they say is told.
+const MAX_SAID: u64 = 64 << 10;
 
 /// Loads for a server.
 pub(super) struct HostLoader {
@@ -28,6 +38,10 @@ pub(super) struct HostLoader {
     runtime: Runtime,
     /// What was loaded, so that what stays, and what is gone back to, need not be again.
     compiled: Mutex<HashMap<PluginRecord, Arc<Plugin>>>,
+    /// The same of datasets, by name and digest.
+    datasets: Mutex<HashMap<(String, String), Arc<Dataset>>>,
+    /// Set when the server is to end.
+    stop: Arc<AtomicBool>,
 }
 
 fn error(error: anyhow::Error) -> LoadError {
@@ -39,7 +53,7 @@ impl HostLoader {
     ///
     /// # Errors
     /// When no runtime can be set up.
-    pub(super) fn new(host: HostOptions) -> Result<HostLoader> {
+    pub(super) fn new(host: HostOptions, stop: &Arc<AtomicBool>) -> Result<HostLoader> {
         let mut config = host.config()?;
         config.clock = Clock::System;
         Ok(HostLoader {
@@ -47,6 +61,8 @@ impl HostLoader {
             runtime: host.runtime()?,
             host,
             compiled: Mutex::default(),
+            datasets: Mutex::default(),
+            stop: Arc::clone(stop),
         })
     }
 
@@ -56,6 +72,7 @@ impl HostLoader {
             host: env!("CARGO_PKG_VERSION").to_owned(),
             partition_key: self.config.partition_key.identity(),
             state_bytes: self.host.memory().state,
+            options: self.host.shown_options(),
         }
     }
 
@@ -81,8 +98,8 @@ impl HostLoader {
 
     fn remember(&self, composition: &Composition, loaded: &Loaded) {
         let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
-        if compiled.len() > MAX_COMPILED {
-            compiled.clear();
+        if compiled.len() > composition.plugins.len() + MAX_COMPILED {
+            compiled.retain(|record, _| composition.plugins.contains(record));
         }
         for plugin in &loaded.plugins {
             let manifest = plugin.manifest();
@@ -99,12 +116,7 @@ impl HostLoader {
     /// A composition from the store.
     fn again(&self, composition: &Composition, store: &Arc<Store>) -> Result<Generation> {
         let mut given = Given::within(&self.host.memory());
-        for (name, digest) in &composition.datasets {
-            let bytes = blob(store, digest, MAX_DATASET)?;
-            given
-                .add_dataset(name, &bytes[..])
-                .with_context(|| format!("read the dataset `{name}`"))?;
-        }
+        self.add_datasets(&composition.datasets, store, &mut given)?;
         if let Some(digest) = &composition.networks {
             given.networks = Some(Arc::new(networks(store, digest)?));
         }
@@ -126,6 +138,31 @@ impl HostLoader {
         loaded.generation()
     }
 
+    /// Adds datasets from memory, or from the store.
+    fn add_datasets(
+        &self,
+        datasets: &BTreeMap<String, String>,
+        store: &Store,
+        given: &mut Given,
+    ) -> Result<()> {
+        let mut known = self.datasets.lock().unwrap_or_else(PoisonError::into_inner);
+        for (name, digest) in datasets {
+            let key = (name.clone(), digest.clone());
+            if let Some(dataset) = known.get(&key) {
+                given.add_known(dataset)?;
+                continue;
+            }
+            let bytes = blob(store, digest, MAX_DATASET)?;
+            let dataset = given.add_dataset(name, &bytes[..]);
+            let dataset = dataset.with_context(|| format!("read the dataset `{name}`"))?;
+            known.insert(key, dataset);
+        }
+        if known.len() > datasets.len() + MAX_DATASETS {
+            known.retain(|(name, digest), _| datasets.get(name) == Some(digest));
+        }
+        Ok(())
+    }
+
     fn load_one(
         &self,
         record: &PluginRecord,
@@ -133,8 +170,11 @@ impl HostLoader {
         loaded: &mut Loaded,
     ) -> Result<()> {
         let bytes = blob(store, &record.digest, MAX_COMPONENT)?;
-        let settings = settings(&record.settings)
-            .with_context(|| format!("read the settings of `{}`", record.title()))?;
+        let read = |json| {
+            settings(json).with_context(|| format!("read the settings of `{}`", record.title()))
+        };
+        let mut settings = read(&record.pack_settings)?;
+        settings.extend(read(&record.settings)?);
         let granted = crate::packs::named(&record.capabilities.iter().cloned().collect());
         let (runtime, place) = (&self.runtime, &record.origin);
         loaded.add_granted(runtime, &bytes, place, Some(settings), &granted)
@@ -152,7 +192,22 @@ impl HostLoader {
             let found = which(&next, wanted)?;
             next.plugins.remove(found);
         }
-        let mut loaded = Loaded::new(Given::within(&self.host.memory()).keeping(Kept::new(store)));
+        let mut given = Given::within(&self.host.memory()).keeping(Kept::new(store));
+        let replaced = |pack: &String| change.packs.iter().any(|title| names_pack(title, pack));
+        // A dataset that came with a pack goes with it; what the operator gives by a name stays.
+        next.dataset_packs.retain(|name, pack| {
+            let goes = replaced(pack);
+            if goes {
+                next.datasets.remove(name);
+            }
+            !goes
+        });
+        for (name, digest) in &change.datasets {
+            next.datasets.insert(name.clone(), digest.clone());
+            next.dataset_packs.remove(name);
+        }
+        self.add_datasets(&next.datasets, store, &mut given)?;
+        let mut loaded = Loaded::new(given);
         let memory = self.host.memory();
         let packs = self.host.packs();
         packs.load_named(&change.packs, &self.runtime, &memory, &mut loaded)?;
@@ -162,13 +217,23 @@ impl HostLoader {
         if !change.packs.is_empty() {
             let of_packs = composition(&loaded)?;
             let packs: BTreeSet<&String> = of_packs.plugins.iter().map(|p| &p.pack).collect();
+            let before = next.clone();
             next.plugins.retain(|plugin| !packs.contains(&plugin.pack));
-            next.plugins.extend(of_packs.plugins.iter().cloned());
-            // What the operator gave by a name stays.
-            for (name, digest) in of_packs.datasets {
-                next.datasets.entry(name).or_insert(digest);
+            for mut plugin in of_packs.plugins.iter().cloned() {
+                // What the operator set stays.
+                let known = before
+                    .plugins
+                    .iter()
+                    .find(|known| known.title() == plugin.title());
+                if let Some(known) = known {
+                    plugin.settings.clone_from(&known.settings);
+                }
+                next.plugins.push(plugin);
             }
+            next.datasets.extend(of_packs.datasets);
+            next.dataset_packs.extend(of_packs.dataset_packs);
         }
+        let mut seen = BTreeSet::new();
         for new in &change.plugins {
             packs.check_loose(&[std::path::PathBuf::from(&new.origin)])?;
             let bytes = blob(store, &new.digest, MAX_COMPONENT)?;
@@ -178,6 +243,18 @@ impl HostLoader {
             let same = |plugin: &PluginRecord| {
                 (&plugin.pack, &plugin.name) == (&manifest.pack, &manifest.name)
             };
+            let title = format!("{}/{}", manifest.pack, manifest.name);
+            ensure!(
+                seen.insert(title.clone()),
+                "two components are for the place of `{title}`; name one"
+            );
+            ensure!(
+                !change
+                    .remove
+                    .iter()
+                    .any(|name| *name == title || *name == manifest.name),
+                "`{title}` is to be removed and to have another version; say one of both"
+            );
             let before = next.plugins.iter().position(same);
             let settings = match before {
                 Some(at) => next.plugins.remove(at).settings,
@@ -188,6 +265,8 @@ impl HostLoader {
                 name: manifest.name,
                 digest: new.digest.clone(),
                 settings,
+                pack_settings: "{}".to_owned(),
+                packed: None,
                 capabilities: names(&Capability::ALL),
                 origin: new.origin.clone(),
             });
@@ -196,7 +275,6 @@ impl HostLoader {
             let found = which(&next, plugin)?;
             next.plugins[found].settings = serde_json::to_string(settings)?;
         }
-        next.datasets.extend(change.datasets.clone());
         if change.networks.is_some() {
             next.networks.clone_from(&change.networks);
         }
@@ -209,31 +287,108 @@ impl HostLoader {
         Ok(next)
     }
 
+    /// Whether all of a composition may run here now.
+    fn trusted(&self, composition: &Composition) -> Result<()> {
+        let packs = self.host.packs();
+        let loose = composition
+            .plugins
+            .iter()
+            .find(|plugin| plugin.packed.is_none());
+        if let Some(loose) = loose {
+            packs.check_loose(&[std::path::PathBuf::from(&loose.origin)])?;
+        }
+        let packed = composition
+            .plugins
+            .iter()
+            .filter_map(|plugin| plugin.packed.clone());
+        let packed: BTreeSet<String> = packed.collect();
+        for (title, granted) in packs.verified(&packed, &self.host.memory())? {
+            let of_pack = composition.plugins.iter();
+            let mut of_pack = of_pack.filter(|plugin| plugin.packed.as_ref() == Some(&title));
+            let over = of_pack.find_map(|plugin| {
+                let over = plugin
+                    .capabilities
+                    .iter()
+                    .find(|name| !granted.contains(*name));
+                Some((plugin.title(), over?.clone()))
+            });
+            if let Some((plugin, capability)) = over {
+                bail!("`{plugin}` of {title} is not granted `{capability}` any more");
+            }
+        }
+        Ok(())
+    }
+
     /// Runs the vectors of packs in a child, so that what they do wrong, and the time that they
     /// take, is not the server's.
     fn vectors(&self, change: &Change) -> Result<usize> {
         let mut passed = 0;
         for title in &change.packs {
             let program = std::env::current_exe().context("find this program's own file")?;
-            let mut child = std::process::Command::new("nice");
+            let mut child = Command::new("nice");
             child.arg("-n10").arg(program).args(["pack", "test", title]);
             child.args(self.host.packs().arguments());
-            let child = child.stdin(Stdio::null()).output();
-            let child = child.with_context(|| format!("run the vectors of {title}"))?;
-            let said = String::from_utf8_lossy(&child.stdout);
+            let ended = self
+                .bounded(child)
+                .with_context(|| format!("run the vectors of {title}"))?;
+            let said = String::from_utf8_lossy(&ended.stdout);
             ensure!(
-                child.status.success(),
+                ended.status.success(),
                 "the vectors of {title}: {}",
-                String::from_utf8_lossy(&child.stderr).trim()
+                String::from_utf8_lossy(&ended.stderr).trim()
             );
-            let count = said
-                .split_whitespace()
-                .next()
-                .and_then(|word| word.parse::<usize>().ok());
+            let count = said.split_whitespace().next();
+            let count = count.and_then(|word| word.parse::<usize>().ok());
             passed += count.context("count the vectors that passed")?;
         }
         Ok(passed)
     }
+}
+
+impl HostLoader {
+    /// Waits for a child, which is killed when it takes too long or the server ends.
+    fn bounded(&self, mut command: Command) -> Result<Output> {
+        // What it says goes to files, so that it never waits for somebody to read it.
+        let (stdout, stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
+        command.stdin(Stdio::null());
+        command
+            .stdout(stdout.try_clone()?)
+            .stderr(stderr.try_clone()?);
+        let mut child = command.spawn()?;
+        let until = Instant::now() + MOST_VECTORS;
+        let status = loop {
+            if let Some(status) = child.try_wait()? {
+                break status;
+            }
+            let stopped = self.stop.load(Ordering::Relaxed);
+            if stopped || Instant::now() >= until {
+                child.kill()?;
+                child.wait()?;
+                match stopped {
+                    true => bail!("the server is ending"),
+                    false => bail!("they take more than {} s", MOST_VECTORS.as_secs()),
+                }
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        let read = |mut file: std::fs::File| -> Result<Vec<u8>> {
+            let mut bytes = Vec::new();
+            file.rewind()?;
+            file.take(MAX_SAID).read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        Ok(Output {
+            status,
+            stdout: read(stdout)?,
+            stderr: read(stderr)?,
+        })
+    }
+}
+
+/// Whether a title, `vendor/name` with or without a version, is that of a pack.
+fn names_pack(title: &str, pack: &str) -> bool {
+    let bare = |title: &str| title.split('@').next().unwrap_or(title).to_owned();
+    bare(title) == bare(pack)
 }
 
 /// Where a plugin stands that is named by its name, or as `pack/name`.
@@ -283,11 +438,19 @@ fn composition(loaded: &Loaded) -> Result<Composition> {
     let mut plugins = Vec::with_capacity(loaded.places.len());
     for (plugin, origin) in &loaded.places {
         let manifest = plugin.manifest();
+        let given = loaded
+            .given
+            .settings
+            .get(&manifest.name)
+            .cloned()
+            .unwrap_or_default();
         plugins.push(PluginRecord {
             pack: manifest.pack.clone(),
             name: manifest.name.clone(),
             digest: plugin.digest().to_string(),
-            settings: serde_json::to_string(&origin.settings)?,
+            settings: serde_json::to_string(&given)?,
+            pack_settings: serde_json::to_string(&origin.pack_settings)?,
+            packed: origin.packed.clone(),
             capabilities: names(&origin.granted),
             origin: origin.place.clone(),
         });
@@ -295,12 +458,14 @@ fn composition(loaded: &Loaded) -> Result<Composition> {
     plugins.sort_by(|a, b| (&a.pack, &a.name).cmp(&(&b.pack, &b.name)));
     let kept = loaded.given.kept.as_ref();
     let datasets = kept.map(|kept| kept.datasets.clone()).unwrap_or_default();
+    let dataset_packs = kept.map(|kept| kept.packs.clone()).unwrap_or_default();
     Ok(Composition {
         plugins,
         datasets: datasets
             .into_iter()
             .map(|(name, digest)| (name, digest.to_string()))
             .collect(),
+        dataset_packs,
         networks: kept
             .and_then(|kept| kept.networks)
             .map(|digest| digest.to_string()),
@@ -323,6 +488,10 @@ impl Loader for HostLoader {
 
     fn load(&self, composition: &Composition, store: &Arc<Store>) -> Result<Generation, LoadError> {
         self.again(composition, store).map_err(error)
+    }
+
+    fn check(&self, composition: &Composition) -> Result<(), LoadError> {
+        self.trusted(composition).map_err(error)
     }
 
     fn test(&self, change: &Change) -> Result<usize, LoadError> {

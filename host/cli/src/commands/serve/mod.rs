@@ -33,9 +33,9 @@ pub(crate) struct Serve {
 impl Serve {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
         let (config, host) = config::read(&self.config)?;
-        let loader = HostLoader::new(host)?;
-        let identity = loader.identity();
         let stop = stop_on_signals()?;
+        let loader = HostLoader::new(host, &stop)?;
+        let identity = loader.identity();
         let quiet = context.quiet;
         let tell = Arc::new(move |told: Told| tell(told, quiet));
         let served = serve(&config, Arc::new(loader), &identity, &stop, &(tell as _))?;
