@@ -154,3 +154,68 @@ fn again(
         .collect::<Result<_, _>>()?;
     Ok(said == record.said)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use palisade_journal::{Folder, Limits};
+    use palisade_pipeline::engine::{EngineConfig, Generation};
+
+    use super::*;
+
+    #[test]
+    fn a_database_that_lacks_more_epochs_than_it_is_given_at_a_time_gets_all() {
+        let dir = tempfile::tempdir().unwrap();
+        let identity = Identity {
+            host: "0.1.0".to_owned(),
+            plugins: Vec::new(),
+            datasets: Vec::new(),
+            networks: None,
+            partition_key: String::new(),
+            state_bytes: 0,
+        };
+        let limits = Limits {
+            segment: 1 << 20,
+            total: 64 << 20,
+        };
+        let folder = Folder::new(dir.path()).unwrap();
+        let (mut journal, _) = Journal::open(folder, limits, 0).unwrap();
+        let mut append = |record: &Record| {
+            let bytes = postcard::to_stdvec(record).unwrap();
+            journal.append(&bytes).unwrap()
+        };
+        append(&Record::Begin(identity.clone()));
+        let epochs = 2 * MAX_TAKEN as u64 + 10;
+        let last = (1..=epochs)
+            .map(|now| {
+                let said = |kind: &str| SaidRecord::Decision {
+                    time: now,
+                    tenant: "t".to_owned(),
+                    request: now.to_string(),
+                    kind: kind.to_owned(),
+                    verdict: "deny".to_owned(),
+                    permitted: false,
+                    json: "{}".to_owned(),
+                };
+                append(&Record::Epoch(EpochRecord {
+                    now,
+                    rows: None,
+                    said: vec![said("a"), said("b")],
+                }))
+            })
+            .last();
+        journal.sync().unwrap();
+        let path = dir.path().join("findings.db");
+        let mut sqlite = Sqlite::open(&path).unwrap();
+        let generation = Generation::new(Vec::new(), Vec::new(), None).unwrap();
+        let log: palisade_pipeline::capabilities::LogSink = Arc::new(|_, _, _| ());
+        let mut engine = Engine::new(EngineConfig::default(), generation, &log).unwrap();
+        let redone = redo(&journal, &mut engine, &mut sqlite, &identity).unwrap();
+        assert_eq!((Some(redone.last), redone.differ), (last, epochs));
+        assert_eq!(Some(sqlite.epoch().unwrap()), last);
+        let rows = rusqlite::Connection::open(&path).unwrap();
+        let rows = rows.query_row("select count(*) from decisions", [], |row| row.get(0));
+        assert_eq!(rows, Ok(2 * epochs as i64));
+    }
+}
