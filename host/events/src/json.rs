@@ -67,18 +67,41 @@ impl Trail {
         }
     }
 
+    #[cold]
     fn push(&self, step: impl Into<Cow<'static, str>>) {
         // While missing fields are listed the steps are the reader's.
         if self.missing.is_none() {
-            self.steps.borrow_mut().push(step.into());
+            self.enter(step);
         }
     }
 
-    /// Reads what lies one step further in.
-    fn within<T>(&self, step: impl Into<Cow<'static, str>>, read: impl FnOnce() -> T) -> T {
+    #[cold]
+    fn enter(&self, step: impl Into<Cow<'static, str>>) {
         self.steps.borrow_mut().push(step.into());
-        let read = read();
+    }
+
+    #[cold]
+    fn leave(&self) {
         self.steps.borrow_mut().pop();
+    }
+
+    /// Reads what lies one step further in, and notes that step where it is needed. There is one
+    /// call of `read`, since what it calls becomes part of each caller.
+    fn within<T, E, S: Into<Cow<'static, str>>>(
+        &self,
+        step: impl Fn() -> S,
+        read: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        let lists = self.missing.is_some();
+        if lists {
+            self.enter(step());
+        }
+        let read = read();
+        if lists {
+            self.leave();
+        } else if read.is_err() {
+            self.push(step());
+        }
         read
     }
 
@@ -251,13 +274,8 @@ pub(crate) fn fill_value<'de, A: MapAccess<'de>, T: Json>(
     map: &mut A,
     cx: Cx<'_>,
 ) -> Result<(), A::Error> {
-    if cx.trail.missing.is_some() {
-        return cx
-            .trail
-            .within(name, || map.next_value_seed(Fill(value, cx)));
-    }
-    map.next_value_seed(Fill(value, cx))
-        .inspect_err(|_| cx.trail.push(name))
+    let read = || map.next_value_seed(Fill(value, cx));
+    cx.trail.within(|| name, read)
 }
 
 /// Writes a field, unless it is absent.

@@ -176,3 +176,54 @@ impl Drop for Clock {
 pub(crate) fn epochs(time: Duration) -> u64 {
     (time.as_nanos().div_ceil(EPOCH.as_nanos()) as u64).saturating_add(1)
 }
+
+#[cfg(test)]
+mod tests {
+    use wasmtime::{Instance, Module, PoolConcurrencyLimitError, Store};
+
+    use super::*;
+
+    #[test]
+    fn what_the_pool_keeps_is_an_eighth_of_what_guests_have_at_most() {
+        let places = |bytes: u64| pooled_instances(bytes);
+        assert_eq!((places(u64::MAX), places(8 * 256 * KEPT)), (256, 256));
+        assert_eq!(places(8 * 256 * KEPT - 1), 255);
+        assert_eq!((places(8 * KEPT), places(8 * KEPT - 1)), (1, 0));
+        let all = 10 * 8 * KEPT;
+        let engines = Engines::new(Mode::Live, &Limits::default(), all, true).unwrap();
+        let kept = engines.pooled.as_ref().map_or(0, |_| 10 * KEPT);
+        assert!(engines.account.draw(all - kept + 1).is_err());
+        engines.account.draw(all - kept).unwrap();
+    }
+
+    #[test]
+    fn beyond_the_places_of_the_pool_memory_is_ordinary() {
+        let limits = |memory| Limits {
+            memory,
+            ..Limits::default()
+        };
+        assert!(Engines::fits_pool(&limits(64 << 20)));
+        assert!(!Engines::fits_pool(&limits((64 << 20) + 1)));
+        let engines = Engines::new(Mode::Live, &Limits::default(), 1 << 30, true).unwrap();
+        let Some(pooled) = &engines.pooled else {
+            // A machine without the room for it.
+            return;
+        };
+        let code = wat::parse_str("(module (memory 1))").unwrap();
+        let instance = |engine: &Engine| {
+            let module = Module::new(engine, &code).unwrap();
+            let mut store = Store::new(engine, ());
+            Instance::new(&mut store, &module, &[]).map(|_| store)
+        };
+        let held: Vec<_> = (0..256).map(|_| instance(pooled).unwrap()).collect();
+        let error = instance(pooled).err().unwrap();
+        assert!(error.is::<PoolConcurrencyLimitError>(), "{error:#}");
+        instance(&engines.on_demand).unwrap();
+        drop(held);
+        instance(pooled).unwrap();
+        // One page beyond the largest memory of a place.
+        let code = wat::parse_str("(module (memory 1025))").unwrap();
+        assert!(Module::new(pooled, &code).is_err());
+        assert!(Module::new(&engines.on_demand, &code).is_ok());
+    }
+}

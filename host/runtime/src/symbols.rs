@@ -8,6 +8,8 @@
 
 mod held;
 mod inlined;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -412,38 +414,5 @@ impl<'a> Texts<'a, '_> {
         let long = path.chars().count().saturating_sub(MAX_NAME);
         let end: String = path.chars().skip(long).collect();
         Some(plain(&end, MAX_NAME))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn files_are_so_many_and_names_so_long() {
-        assert_eq!(
-            [1_024, 1_025].map(|length| short(&vec![b'x'; length]).len()),
-            [1_024; 2]
-        );
-        let mut table = Table::default();
-        for number in 0..65_536 {
-            assert_eq!(table.file(String::new()), number);
-        }
-        assert_eq!(table.file(String::new()), u32::MAX);
-        assert_eq!(table.files.len(), 65_536);
-    }
-
-    #[test]
-    fn of_names_32_mib_are_looked_at_however_often_one_is_named() {
-        let none = |_| gimli::Result::Ok(EndianSlice::new(&[], LittleEndian));
-        let dwarf = Dwarf::load(none).unwrap();
-        let mut texts = Texts {
-            dwarf: &dwarf,
-            left: MAX_TEXT,
-        };
-        let long = vec![b'x'; 1 << 20];
-        let mut take = || texts.take(Ok(EndianSlice::new(&long, LittleEndian)));
-        assert!((0..32).all(|_| take().is_some()));
-        assert_eq!(take(), None);
     }
 }

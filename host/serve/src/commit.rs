@@ -62,13 +62,7 @@ impl Committer {
     /// When the journal or the database cannot be written; nothing after that counts as kept.
     pub(crate) fn run(&mut self, commits: &Receiver<Commit>) -> Result<(), ServeError> {
         while let Ok(first) = commits.recv() {
-            let mut group = vec![first];
-            while group.len() < MAX_GROUP
-                && let Ok(more) = commits.try_recv()
-            {
-                group.push(more);
-            }
-            self.commit(group)?;
+            self.commit(group(first, commits))?;
         }
         Ok(())
     }
@@ -169,6 +163,12 @@ impl Committer {
     }
 }
 
+/// What is synced together: all that is there, up to a limit.
+fn group<T>(first: T, commits: &Receiver<T>) -> Vec<T> {
+    let rest = commits.try_iter().take(MAX_GROUP - 1);
+    std::iter::once(first).chain(rest).collect()
+}
+
 /// Whether room may be made, after which it goes on.
 fn is_full(error: &JournalError) -> bool {
     match error {
@@ -184,4 +184,24 @@ fn is_full_database(error: &SqliteError) -> bool {
     let text = error.to_string();
     // Somebody who looks at it may hold it for a while.
     text.contains("database or disk is full") || text.contains("database is locked")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn at_most_64_epochs_are_synced_together_and_none_is_lost() {
+        let (send, commits) = std::sync::mpsc::channel();
+        (0..150).for_each(|number| send.send(number).unwrap());
+        let mut groups = Vec::new();
+        while let Ok(first) = commits.try_recv() {
+            groups.push(group(first, &commits));
+        }
+        assert_eq!(
+            groups.iter().map(Vec::len).collect::<Vec<_>>(),
+            [64, 64, 22]
+        );
+        assert!(groups.concat().into_iter().eq(0..150));
+    }
 }

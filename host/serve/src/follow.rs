@@ -483,3 +483,21 @@ impl Read for Piped {
         Ok(read)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_files_that_were_read_the_latest_4096_are_remembered() {
+        let place = |inode| FilePlace {
+            device: 1,
+            inode,
+            offset: 0,
+            head: (0, 0),
+        };
+        let mut read = Vec::new();
+        (0..5_000).for_each(|inode| remember(&mut read, place(inode)));
+        assert!(read.iter().map(|place| place.inode).eq(904..5_000));
+    }
+}

@@ -157,6 +157,18 @@ mod tests {
     }
 
     #[test]
+    fn of_a_folder_of_many_names_65_536_are_looked_at() {
+        let dir = tempfile::tempdir().unwrap();
+        let count = || rotated(&dir.path().join("log")).len();
+        for (number, there) in [(65_536, 65_536), (65_540, 65_536)] {
+            for number in count()..number {
+                File::create(dir.path().join(format!("log.{number}"))).unwrap();
+            }
+            assert_eq!(count(), there);
+        }
+    }
+
+    #[test]
     fn each_file_comes_once_in_the_order_of_its_last_line_and_there_is_an_end() {
         let dir = tempfile::tempdir().unwrap();
         let log = dir.path().join("log");

@@ -279,6 +279,17 @@ mod tests {
     }
 
     #[test]
+    fn numbers_end_where_references_have_no_more() {
+        let mut sink = sink().starting_at(MAX_SEQ);
+        sink.push(&event(Kind::NetworkDns, 1), 10).unwrap();
+        for _ in 0..2 {
+            let refused = sink.push(&event(Kind::NetworkDns, 2), 10);
+            assert!(matches!(refused, Err(SinkError::Exhausted)), "{refused:?}");
+        }
+        assert_eq!(sink.finish().unwrap()[0].seqs(), [(1 << 40) - 1]);
+    }
+
+    #[test]
     fn large_records_close_a_batch() {
         let mut sink = sink();
         for _ in 0..3 {

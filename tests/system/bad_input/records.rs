@@ -36,7 +36,7 @@ fn bad_records_are_counted_reported_with_their_line_and_kept() {
             let mut line = EVENT.as_bytes().to_vec();
             line[30] = 0xff;
             line
-        }, "invalid unicode code point"),
+        }, "not UTF-8"),
         ("cut", b"{\"kind\":\"network.dns\",\n".to_vec(), "EOF while parsing"),
         ("zeek", ZEEK.into(), "field `kind`: the field is missing, and it is mandatory"),
         ("control", b"{\"kind\":\"control.timer\",\"time\":\"2025-06-01T10:00:00Z\",\"timer\":\"t\",\"key\":\"k\",\"due\":\"2025-06-01T10:00:00Z\",\"fired_at\":\"2025-06-01T10:00:00Z\"}\n".to_vec(),

@@ -128,3 +128,24 @@ fn arguments(table: &toml::Table) -> Result<Vec<String>> {
     }
     Ok(line)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_has_a_mebibyte_at_most() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("palisade.toml");
+        let good = "data = \"d\"\n[[source]]\nname = \"a\"\nkind = \"file\"\npath = \"x\"\n#";
+        let of = |bytes: usize| good.to_owned() + &"x".repeat(bytes - good.len());
+        std::fs::write(&path, of(1 << 20)).unwrap();
+        read(&path).unwrap();
+        std::fs::write(&path, of((1 << 20) + 1)).unwrap();
+        let error = format!("{:#}", read(&path).unwrap_err());
+        assert!(
+            error.contains("palisade.toml") && error.contains("1048576"),
+            "{error}"
+        );
+    }
+}

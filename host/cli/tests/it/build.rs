@@ -268,6 +268,15 @@ fn a_compiler_that_cannot_be_had_is_named() {
         .assert()
         .code(2)
         .stderr(contains("toolchain.json cannot be used").and(contains("format 7")));
+    let padded = |bytes: usize| r#"{"format":7}"#.to_owned() + &" ".repeat(bytes - 12);
+    command(&padded(1 << 20))
+        .assert()
+        .code(2)
+        .stderr(contains("format 7"));
+    command(&padded((1 << 20) + 1))
+        .assert()
+        .code(2)
+        .stderr(contains("toolchain.json").and(contains("1048576")));
 }
 
 #[test]

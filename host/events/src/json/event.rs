@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use super::{
@@ -77,7 +77,7 @@ const TIME: u64 = 1 << 1;
 ///
 /// Mandatory of the envelope are `kind` and `time`; `id` and `schema` are accepted and
 /// ignored, the rest is what the producer claims: the host stamps anew. Where
-/// `ingest_time` is absent it is the time of the event.
+/// `ingest_time` is absent it is the time of the event. The line is UTF-8 (RFC 8259, 8.1).
 ///
 /// # Errors
 /// With the field and what was expected there.
@@ -256,10 +256,22 @@ impl NewBodyVisitor for ReadBody<'_, '_> {
     type Error = serde_json::Error;
 
     fn visit<R: Record>(self, body: &mut R) -> Result<Envelope, serde_json::Error> {
-        let mut json = serde_json::Deserializer::from_slice(self.line);
-        let envelope = ReadEvent { body, cx: self.cx }.deserialize(&mut json)?;
-        json.end()?;
-        Ok(envelope)
+        // The line is checked at once, since to check its texts one by one takes longer.
+        let checked = std::str::from_utf8(self.line);
+        let valid = checked.map_or_else(|error| error.valid_up_to(), str::len);
+        let text = checked.or_else(|_| std::str::from_utf8(&self.line[..valid]));
+        let mut json = serde_json::Deserializer::from_str(text.unwrap_or_default());
+        let read = ReadEvent { body, cx: self.cx }.deserialize(&mut json);
+        let read = read.and_then(|envelope| json.end().map(|()| envelope));
+        match read {
+            // What comes before is sound, and leads to the field in which it is.
+            Err(error) if valid < self.line.len() && !error.is_eof() => Err(error),
+            _ if valid < self.line.len() => Err(serde_json::Error::custom(format_args!(
+                "the text is not UTF-8 at line 1 column {}",
+                valid + 1
+            ))),
+            read => read,
+        }
     }
 }
 

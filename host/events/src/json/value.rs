@@ -233,12 +233,8 @@ impl<T: Json> Json for Vec<T> {
                 let Self(list, cx) = self;
                 loop {
                     let mut item = T::default();
-                    let mut read = || seq.next_element_seed(Fill(&mut item, cx));
-                    let read = match cx.trail.missing {
-                        Some(_) => cx.trail.within(format!("[{}]", list.len()), read),
-                        None => read(),
-                    };
-                    let more = read.inspect_err(|_| cx.trail.push(format!("[{}]", list.len())))?;
+                    let read = || seq.next_element_seed(Fill(&mut item, cx));
+                    let more = cx.trail.within(|| format!("[{}]", list.len()), read)?;
                     if more.is_none() {
                         return Ok(());
                     }

@@ -57,10 +57,26 @@ const CIRCLE: [&str; 22] = [
 ];
 
 impl About {
-    pub(super) fn of(name: &str) -> About {
-        let name = compact(name);
+    pub(super) fn of(written: &str) -> About {
+        let name = compact(written);
         if let Some(about) = About::of_compact(&name) {
             return about;
+        }
+        // A path stands for fields in fields, of which the last decides: `indicator.marking.tlp`.
+        let sign = |c: char| !c.is_alphanumeric() && !"-_ ".contains(c);
+        if let Some(at) = written.rfind(sign)
+            && let Some(about) = About::of_compact(&compact(&written[at..]))
+        {
+            // Names of vocabularies, such as `rdfs:label`, are none.
+            let alone = [About::Colour, About::Hue, About::Embargo, About::Circle];
+            if written[at..].starts_with('.') || alone.contains(&about) {
+                return about;
+            }
+        }
+        // The protocol's name is about its colour wherever it is a word of its own: `event_tlp`.
+        let mut words = written.split(|c: char| !c.is_alphanumeric());
+        if name.contains("tlp") && words.any(|word| compact(word) == "tlp") {
+            return About::Colour;
         }
         // Only the names that alone decide; others are told by what they hold.
         let known = ["tlp", "notice", "derivedfrom", "embargo", "labels", "tags"];

@@ -7,7 +7,7 @@ use super::mention::Manner;
 use super::node::Node;
 use super::read::{Form, Reader};
 use super::views::{self, View};
-use super::{Carried, Labels, capture, picture, table};
+use super::{Carried, Labels, capture, lists, packed, picture, table};
 use crate::invisible::{is_leftward, is_override};
 
 /// The largest document that is taken apart at once, in bytes; lines are taken one by one.
@@ -20,9 +20,6 @@ const PROSE: [&str; 12] = [
 
 /// Forms of documents that are text by their bytes and show something else, by what they begin with.
 const SEALED: [(&str, &str); 3] = [("%PDF-", "PDF"), ("%!PS", "PostScript"), ("{\\rtf", "RTF")];
-/// What mail says whose text is not there to read.
-const PACKED: &str = "content-transfer-encoding: base64";
-
 /// What the entries of a dataset carry.
 ///
 /// # Errors
@@ -118,6 +115,7 @@ pub(crate) fn text(path: &str, text: &str) -> Carried {
 /// may be read.
 fn data(reader: &mut Reader<'_>, text: &str) {
     reader.text(text, Manner::Data);
+    reader.text(&lists::tables(text, false), Manner::Prose);
     keyed::read(reader, text);
     let problem = views::each(text, &mut |view| match view {
         View::Written(text) => reader.text(text, Manner::Data),
@@ -162,7 +160,13 @@ fn all_ways(reader: &mut Reader<'_>, text: &str) -> Option<&'static str> {
 fn seen(reader: &mut Reader<'_>, text: &str) {
     const SIGNS: [char; 4] = ['*', '`', '~', '\\'];
     reader.text(text, Manner::Prose);
-    reader.text(&table::tables(text), Manner::Prose);
+    for tables in [table::tables(text), lists::tables(text, true)] {
+        reader.text(&tables, Manner::Prose);
+    }
+    if let Some(shown) = lists::unlinked(text) {
+        reader.text(&shown.replace(SIGNS, ""), Manner::Prose);
+    }
+    reader.apart(lists::apart(text));
     if text.contains(SIGNS) {
         reader.text(&text.replace(SIGNS, ""), Manner::Prose);
     }
@@ -205,15 +209,9 @@ fn passing(reader: &mut Reader<'_>, bytes: &[u8]) {
 fn sealed(reader: &mut Reader<'_>, text: &str) {
     let begin = text.trim_start();
     let form = SEALED.iter().find(|(sign, _)| begin.starts_with(sign));
-    let packed = || {
-        let bytes = text.as_bytes().windows(PACKED.len());
-        bytes
-            .into_iter()
-            .any(|part| part.eq_ignore_ascii_case(PACKED.as_bytes()))
-    };
     let form = match form {
         Some((_, form)) => form,
-        None if packed() => "mail in base64",
+        None if packed::is_mail(text) => "mail in base64 or another encoding",
         None => return,
     };
     let what = format!("it is {form}, of which the text is not read; put it in as plain text");

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::mention::looks_like_colour;
+use super::read::is_about_marking;
 use super::tlp::{Tlp, compact, strip_protocol};
 
 /// What may stand behind the protocol's name at the head of a column.
@@ -17,20 +18,10 @@ const WHAT: [&str; 8] = [
     "rating",
 ];
 
-/// Heads of columns that may be about passing something on, without the protocol's name.
-const MARKINGS: [&str; 8] = [
-    "classification",
-    "dissemination",
-    "handling",
-    "marking",
-    "markings",
-    "protectivemarking",
-    "sharing",
-    "tlpmarking",
-];
-
 /// The longest text that is looked at as the name of the protocol, in bytes.
 const NAME_LENGTH: usize = 128;
+/// The longest head of a column that is about markings without the protocol's name, in bytes.
+const HEAD_LENGTH: usize = 48;
 
 /// Whether a cell holds the protocol's name, also as a link, and nothing else but what it is.
 pub(super) fn names_protocol(cell: &str) -> bool {
@@ -44,7 +35,7 @@ pub(super) fn names_protocol(cell: &str) -> bool {
 
 /// Whether a cell is the head of a column of markings.
 fn names_marking(cell: &str) -> bool {
-    cell.len() <= NAME_LENGTH && MARKINGS.contains(&compact(cell).as_str())
+    cell.len() <= HEAD_LENGTH && is_about_marking(cell) && Tlp::from_name(cell).is_none()
 }
 
 /// How sure it is that a cell says a colour.
@@ -127,6 +118,11 @@ pub(super) struct Columns {
 }
 
 impl Columns {
+    /// Whether a cell may say what those below or behind it are about.
+    pub(super) fn is_head(cell: &str) -> bool {
+        names_protocol(cell) || names_marking(cell)
+    }
+
     /// What a cell says that takes these columns. `beside`: the cell before it names the protocol.
     pub(super) fn cell(
         &mut self,

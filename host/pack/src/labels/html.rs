@@ -10,11 +10,14 @@ use html5gum::{Emitter, ForwardingEmitter, Span, Tokenizer};
 
 use super::grid::{Place, names_protocol, said};
 use super::html_table::Table;
+use super::read::is_about_marking;
 use super::tlp::Tlp;
 use tag::{BLOCKS, Tag};
 
 /// How much of a cell, block or attribute is looked at as a label, in bytes.
 const MAX_PART: usize = 512;
+/// How deep documents may stand in attributes and comments of others.
+const MAX_INNER: usize = 3;
 /// How deep tables may stand within one another.
 const MAX_TABLES: usize = 64;
 
@@ -41,8 +44,14 @@ pub(super) struct Page {
 /// Reads a text once, from its beginning to its end. What is open at the end, such as a tag without
 /// its `>`, is not shown.
 pub(super) fn read(text: &str, reading: Reading) -> Page {
+    read_within(text, reading, 0)
+}
+
+/// Reads a text that stands so deep within another.
+fn read_within(text: &str, reading: Reading, depth: usize) -> Page {
     let mut page = Writer::of(text);
     page.scripts = reading == Reading::Html;
+    page.depth = depth;
     let mut emitter = CallbackEmitter::new(|event: CallbackEvent<'_>, span: Span<usize>| {
         page.event(event, span.end);
         None::<Infallible>
@@ -86,6 +95,11 @@ struct Writer<'a> {
     /// Whether scripts and style sheets are known, of which nothing is shown.
     scripts: bool,
     hidden: bool,
+    /// How many documents it stands in.
+    depth: usize,
+    /// How many elements about markings are open, and the text of the innermost element.
+    marking: usize,
+    marked: String,
     /// How far lines of the text were counted, how many there were, and how many are written.
     counted: usize,
     lines: usize,
@@ -111,6 +125,9 @@ impl<'a> Writer<'a> {
             },
             scripts: false,
             hidden: false,
+            depth: 0,
+            marking: 0,
+            marked: String::new(),
             counted: 0,
             lines: 0,
             shown_lines: 0,
@@ -143,10 +160,15 @@ impl<'a> Writer<'a> {
             CallbackEvent::AttributeName { name } => {
                 self.tag.attribute = part(name);
             }
-            CallbackEvent::AttributeValue { value } => self.attribute(&part(value)),
-            CallbackEvent::CloseStartTag { .. } => {
+            CallbackEvent::AttributeValue { value } => {
+                if value.contains(&b'<') {
+                    self.inner(&String::from_utf8_lossy(value));
+                }
+                self.attribute(&part(value));
+            }
+            CallbackEvent::CloseStartTag { self_closing } => {
                 self.skip(end);
-                self.start();
+                self.start(self_closing);
             }
             CallbackEvent::EndTag { name } => {
                 self.skip(end);
@@ -154,12 +176,37 @@ impl<'a> Writer<'a> {
                 let name = name.to_vec();
                 self.end(&name);
             }
-            CallbackEvent::Comment { .. } | CallbackEvent::Doctype { .. } => self.skip(end),
+            CallbackEvent::Comment { value } => {
+                if value.contains(&b'<') {
+                    self.inner(&String::from_utf8_lossy(value));
+                }
+                self.skip(end);
+            }
+            CallbackEvent::Doctype { .. } => self.skip(end),
             CallbackEvent::Error(_) => {}
         }
     }
 
+    /// Reads a document that stands in an attribute, such as `srcdoc`, or in a comment.
+    fn inner(&mut self, text: &str) {
+        if self.depth == MAX_INNER {
+            self.page.tangled = true;
+            return;
+        }
+        let reading = match self.scripts {
+            true => Reading::Html,
+            false => Reading::Xml,
+        };
+        let page = read_within(text, reading, self.depth + 1);
+        self.page.tangled |= page.tangled;
+        self.aside(&page.shown);
+        self.aside(&page.aside);
+    }
+
     fn string(&mut self, text: &str) {
+        if self.marking > 0 {
+            add(&mut self.marked, text);
+        }
         self.shown_lines += line_feeds(text);
         self.page.shown.push_str(text);
         add(&mut self.block, text);
@@ -193,7 +240,14 @@ impl<'a> Writer<'a> {
             "colspan" => tag.columns = value.trim().parse().unwrap_or(1).clamp(1, 1000),
             "rowspan" => tag.rows = value.trim().parse().unwrap_or(1).min(65_534),
             "dir" => tag.rightward |= value.trim().eq_ignore_ascii_case("rtl"),
-            "content" | "value" => value.clone_into(&mut tag.value),
+            "alt" | "label" | "placeholder" | "value" => {
+                if name != "value" || tag.name == b"input" {
+                    tag.shown.push(' ');
+                    add(&mut tag.shown, value);
+                }
+                value.clone_into(&mut tag.value);
+            }
+            "content" => value.clone_into(&mut tag.value),
             "class" => {
                 // `tlp-red`, as style sheets for labels have it; a bare `red` is a colour of its own.
                 let named = |class: &str| {
@@ -211,12 +265,36 @@ impl<'a> Writer<'a> {
                     self.aside(&text);
                 }
             }
-            _ => tag.names |= names_protocol(value),
+            _ => {
+                tag.names |= names_protocol(value);
+            }
+        }
+        if let Some(text) = said(value, Place::Perhaps) {
+            match is_about_marking(&self.tag.attribute) {
+                true => self.aside(&text),
+                false => self.tag.hue = Some(text),
+            }
         }
     }
 
-    fn start(&mut self) {
+    /// Ends a piece of text within what is about markings: a colour alone in it is one.
+    fn marked_ends(&mut self) {
+        let text = std::mem::take(&mut self.marked);
+        if let Some(text) = said(&text, Place::Perhaps) {
+            self.aside(&text);
+        }
+    }
+
+    fn start(&mut self, self_closing: bool) {
         let tag = std::mem::take(&mut self.tag);
+        self.marked_ends();
+        let about = is_about_marking(&String::from_utf8_lossy(&tag.name));
+        if (about || self.marking > 0)
+            && let Some(text) = &tag.hue
+        {
+            self.aside(text);
+        }
+        self.marking += usize::from(about && !self_closing);
         if tag.names
             && let Some(text) = said(&tag.value, Place::Beside)
         {
@@ -269,9 +347,16 @@ impl<'a> Writer<'a> {
             self.page.shown.push('\u{202b}');
         }
         self.border(&tag.name);
+        if !tag.shown.is_empty() && !self.hidden {
+            self.string(&tag.shown.replace(['\n', '\r'], " "));
+        }
     }
 
     fn end(&mut self, name: &[u8]) {
+        self.marked_ends();
+        if is_about_marking(&String::from_utf8_lossy(name)) {
+            self.marking = self.marking.saturating_sub(1);
+        }
         match name {
             b"td" | b"th" => {
                 self.page.shown.push(':');

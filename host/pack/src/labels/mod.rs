@@ -3,7 +3,7 @@
 //! They are read from all data of a pack, in whatever spelling it has them (`file.rs` says which
 //! files, `field.rs` and `keyed.rs` which fields, `views.rs` in which ways a text
 //! is read, of which `coded.rs` has what stands for letters, `terminal.rs` and `html.rs` what is
-//! shown, `table.rs`, `html_table.rs` and `grid.rs` what tables say, `picture.rs` and
+//! shown, `packed.rs` what is packed in it, `table.rs`, `lists.rs`, `html_table.rs` and `grid.rs` what tables say, `picture.rs` and
 //! `capture.rs` what is no text, `ground.rs` where it stands, `tlp.rs` and
 //! `mention.rs` which colours). What speaks of passing it on and is
 //! not understood is [`Unread`], and keeps the pack where it is.
@@ -19,8 +19,10 @@ mod html;
 mod html_table;
 mod keyed;
 mod letters;
+mod lists;
 mod mention;
 mod node;
+mod packed;
 mod picture;
 mod read;
 mod table;

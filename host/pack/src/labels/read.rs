@@ -36,6 +36,8 @@ pub(super) struct Reader<'a> {
     pub(super) markings: usize,
     /// Fields of the record that are named a colour and hold one of TLP: name, text and line.
     pub(super) hues: Vec<(String, String, Option<usize>)>,
+    /// A colour that stands alone far from the protocol's name: what stands there, and its line.
+    apart: Option<(Tlp, String, usize)>,
     /// Marking definitions that are named, and those that were read, by id.
     named: BTreeSet<String>,
     defined: BTreeSet<String>,
@@ -54,6 +56,7 @@ impl<'a> Reader<'a> {
             marking: false,
             markings: 0,
             hues: Vec::new(),
+            apart: None,
             named: BTreeSet::new(),
             defined: BTreeSet::new(),
         }
@@ -109,6 +112,14 @@ impl<'a> Reader<'a> {
             .add(restriction, (self.file, self.line), name, text);
     }
 
+    /// Remembers a colour that stands far from the protocol's name: the file may be labelled so.
+    pub(super) fn apart(&mut self, found: Option<(Tlp, String, usize)>) {
+        let colour = |place: &Option<(Tlp, String, usize)>| place.as_ref().map(|(c, ..)| *c);
+        if colour(&found) > colour(&self.apart) {
+            self.apart = found;
+        }
+    }
+
     /// Ends a file: what was named must have been read, and what has no line gets one of
     /// `source`, the text of a document of several lines.
     pub(super) fn finish(mut self, source: Option<&str>) -> Carried {
@@ -116,6 +127,17 @@ impl<'a> Reader<'a> {
         self.line = None;
         for id in unknown {
             let what = format!("the marking `{}` is not one of TLP", shown(&id));
+            self.not_read("", &what);
+        }
+        if let Some((colour, text, line)) = self.apart.take()
+            && self.labels.tlp < Some(colour)
+        {
+            self.line = Some(line);
+            let what = format!(
+                "`{}` stands alone in it, and the name of TLP elsewhere, so that it may be its label; \
+                 write `{colour}` if it is, and put it into a sentence if it is not",
+                shown(&text)
+            );
             self.not_read("", &what);
         }
         for unread in &mut self.unread {

@@ -419,6 +419,38 @@ fn files_that_cannot_be_read_for_labels_are_told() {
 }
 
 #[test]
+fn what_is_too_large_to_be_understood_closes() {
+    let closes = |path: &str, text: &str| {
+        let pack = build("[labels]\ntlp = \"clear\"\n", &[(path, text.as_bytes())]).unwrap();
+        let told: Vec<_> = pack.unread().iter().map(ToString::to_string).collect();
+        told.join("\n")
+    };
+    // Over several lines, so that no line is a record by itself.
+    let document = |bytes: usize| {
+        let (begin, end) = ("{\n\"tlp\": \"clear\", \"a\": \"", "\"}");
+        format!(
+            "{begin}{}{end}",
+            "x".repeat(bytes - begin.len() - end.len())
+        )
+    };
+    assert_eq!(closes("docs/a.json", &document(32 << 20)), "");
+    let told = closes("docs/a.json", &document((32 << 20) + 1));
+    assert!(told.contains("more than 33554432 bytes"), "{told}");
+    for (field, says) in [
+        ("labels", "a label has more than 256 bytes"),
+        ("derived_from", "an id has more than 256 bytes"),
+    ] {
+        let of = |bytes: usize| {
+            let word = "x".repeat(bytes);
+            format!("{{\"tlp\":\"clear\",\"{field}\":[\"{word}\"]}}\n")
+        };
+        assert_eq!(closes("docs/a.ndjson", &of(256)), "");
+        let told = closes("docs/a.ndjson", &of(257));
+        assert!(told.contains(says), "{told}");
+    }
+}
+
+#[test]
 fn a_colour_is_read_from_what_a_text_shows() {
     for (path, bytes) in [
         (

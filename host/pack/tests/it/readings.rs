@@ -92,6 +92,8 @@ fn what_is_beyond_what_can_be_read_closes() {
         "<table><tr><td>".repeat(65),
         tangled,
         "&amp;amp;amp;amp;lt;".to_owned(),
+        // Documents in attributes and comments of one another.
+        r#"<!-- <i a='<i b="<i c=&amp;quot;x<y&amp;quot;>">'> -->"#.to_owned(),
     ] {
         assert!(closes("docs/a.html", text.as_bytes()), "{}", &text[..20]);
     }
@@ -110,7 +112,120 @@ fn what_is_beyond_what_can_be_read_closes() {
         assert!(closes(path, text.as_bytes()), "{path}");
     }
     let within = "<table><tr><td>".repeat(64) + "&amp;amp;lt;";
-    all_leave(&[("docs/a.html", &within)]);
+    let inner = r#"<!-- <i a='<i b="x<y">'> -->"#;
+    all_leave(&[("docs/a.html", &within), ("docs/a.html", inner)]);
+}
+
+#[test]
+fn what_is_called_a_marking_hides_no_colour() {
+    all_close(&[
+        ("docs/a.csv", "value,marking\n192.0.2.1,RED\n"),
+        ("docs/a.csv", "value,tlp,marking\na,TLP:CLEAR,red\n"),
+        ("docs/a.tsv", "v\tclassification\na\tAMBER+STRICT\nb\tRED\n"),
+        ("docs/a.xml", "<r><marking>RED</marking></r>"),
+        (
+            "docs/a.xml",
+            "<r><x:Marking><x:Color>RED</x:Color></x:Marking></r>",
+        ),
+        ("docs/a.xml", "<r><v classification=\"RED\">a</v></r>"),
+        ("docs/a.xml", "<r><handling color='RED'/></r>"),
+        ("docs/a.html", "<p data-marking=RED>a</p>"),
+        (
+            "docs/a.json",
+            r#"{"tlp":"clear","indicator.marking.tlp":"RED"}"#,
+        ),
+        ("docs/a.json", r#"{"tlp":"clear","x.marking.colour":"RED"}"#),
+        ("docs/a.json", r#"{"tlp":"clear","event_tlp":"red"}"#),
+        ("docs/a.json", r#"{"tlp":"clear","a/classification":"RED"}"#),
+    ]);
+    all_leave(&[
+        ("docs/a.csv", "LED,colour\ntlp:clear,red\n"),
+        ("docs/a.csv", "value,marking\ntlp:clear,red line\n"),
+        ("docs/a.xml", "<r><led colour='red'>red</led></r>"),
+        (
+            "docs/a.json",
+            r#"{"tlp":"clear","rdfs:label":"a thing","a.b":"red"}"#,
+        ),
+    ]);
+}
+
+#[test]
+fn links_directives_and_attributes_hide_no_colour() {
+    all_close(&[
+        ("docs/a.md", "[TLP](https://first.org/tlp): RED"),
+        ("docs/a.md", "[T](x)[LP][y]:RED"),
+        ("docs/a.adoc", "link:x[TLP]: RED"),
+        ("docs/a.rst", "`TLP <https://first.org/tlp>`_: RED"),
+        ("docs/a.rst", "T\\ *LP*\\ : RED"),
+        (
+            "docs/a.rst",
+            ".. csv-table::\n   :header: \"v\", \"TLP\"\n\n   \"a\", \"red\"\n",
+        ),
+        (
+            "docs/a.rst",
+            ".. list-table::\n\n   * - v\n     - TLP\n   * - a\n     - RED\n",
+        ),
+        ("docs/a.adoc", ",===\nv,TLP\n\na,RED\n,===\n"),
+        (
+            "docs/a.html",
+            "<iframe srcdoc='<table><tr><th>TLP<tr><td>RED</table>'></iframe>",
+        ),
+        ("docs/a.html", "<img alt=TLP><img alt=RED>"),
+        (
+            "docs/a.html",
+            "<table><tr><th>TLP<tr><td><img src=x alt=RED></table>",
+        ),
+        ("docs/a.html", "<b>TLP:</b> <input value=RED>"),
+        ("docs/a.html", "<!-- <dl><dt>TLP</dt><dd>RED</dd></dl> -->"),
+        ("docs/a.md", "# TLP\n\nWhoever reads this:\n\n**RED**\n"),
+    ]);
+    let pack = build(CLEAR, &[("docs/a.md", b"# TLP\n\nSee below.\n\nRED\n")]).unwrap();
+    assert_eq!(
+        pack.unread()[0].to_string(),
+        "docs/a.md, line 5: `RED` stands alone in it, and the name of TLP elsewhere, so that it may be \
+         its label; write `TLP:RED` if it is, and put it into a sentence if it is not"
+    );
+    all_leave(&[
+        (
+            "docs/a.md",
+            "# TLP\n\nThe colours are RED, AMBER, GREEN and CLEAR.\n",
+        ),
+        (
+            "docs/a.md",
+            "TLP, red, amber and so on: [TLP](https://first.org/tlp) has them.",
+        ),
+        (
+            "docs/a.html",
+            "<img alt='a red LED'><input value=red><!-- <b>red</b> -->",
+        ),
+    ]);
+}
+
+#[test]
+fn what_is_packed_in_a_text_hides_no_colour() {
+    all_close(&[
+        ("docs/a.txt", "VExQOlJFRA==\n"),
+        ("docs/a.txt", "VExQ\nOlJF\nRA==\n"),
+        ("docs/a.json", r#"{"tlp":"clear","a":"VExQOlJFRA"}"#),
+        (
+            "docs/a.html",
+            "<a href='data:text/plain;base64,VExQOlJFRA=='>a</a>",
+        ),
+        ("docs/a.eml", "Content-Transfer-Encoding:base64\n\nAAAA\n"),
+        (
+            "docs/a.eml",
+            "Content-Transfer-Encoding:\r\n\tbase64\r\n\r\nAAAA\r\n",
+        ),
+        ("docs/a.eml", "Subject: =?utf-8?B?AAAA?=\n"),
+        ("docs/a.txt", "begin 644 a\n#5$Q0\n`\nend\n"),
+    ]);
+    all_leave(&[
+        (
+            "docs/a.md",
+            "The digest is 2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824.",
+        ),
+        ("docs/a.md", "Content-Transfer-Encoding: 8bit"),
+    ]);
 }
 
 #[test]
@@ -275,6 +390,14 @@ fn ways_of_hostile_size_are_read_once() {
         ("docs/a.md", "+---+\n| TLP "),
         ("docs/a.md", "t l "),
         ("docs/a.md", "T.L.P "),
+        ("docs/a.md", "](a"),
+        ("docs/a.md", "`a <"),
+        ("docs/a.md", "TLP,"),
+        ("docs/a.md", "* - list-table TLP\n"),
+        ("docs/a.md", "VExQ"),
+        ("docs/a.md", "=?a?b?"),
+        ("docs/a.md", "Content-Transfer-Encoding:("),
+        ("docs/a.html", "<marking a='<b'>"),
         ("docs/a.txt", "a\u{8}\u{8}"),
         ("docs/a.txt", "\u{1b}[1m+AFQ\\x54"),
         ("docs/a.yaml", "x:\n "),

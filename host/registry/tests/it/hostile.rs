@@ -450,3 +450,55 @@ fn an_index_with_too_many_entries_or_none_that_can_be_read() {
     ));
     assert!(matches!(list(&deep), RegistryError::Manifest { .. }));
 }
+
+#[test]
+fn a_list_that_somebody_else_keeps_writing_is_written_five_times() {
+    static WRITTEN: AtomicU64 = AtomicU64::new(0);
+    // Takes everything, and lists nothing.
+    let forgetful = Hostile::start(|path, to| {
+        if path.contains("/manifests/sha256-") {
+            WRITTEN.fetch_add(1, Ordering::SeqCst);
+        }
+        let status = match path.contains("/manifests/") {
+            true => "201 Created",
+            false => "200 OK",
+        };
+        let list = r#"{"schemaVersion":2,"manifests":[]}"#;
+        head(to, status, &format!("Content-Length: {}\r\n", list.len()))?;
+        to.write_all(list.as_bytes())?;
+        to.shutdown(std::net::Shutdown::Write)?;
+        // What was sent and is not read would cut off the answer.
+        std::io::copy(to, &mut std::io::sink()).map(drop)
+    });
+    let registry = forgetful.connect(Credentials::Anonymous);
+    let to = reference(forgetful.port, "acme/pack:1.0");
+    let error = block_on(async {
+        let pack = artifact(Content::Bytes("a pack".into()));
+        let pack = registry.push(&to, pack, &silent).await.unwrap();
+        let signature = artifact(Content::Bytes("a signature".into()));
+        registry.attach((&to, &pack), signature, &silent).await
+    });
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("does not stay in it"), "{error}");
+    assert_eq!(WRITTEN.load(Ordering::SeqCst), 5);
+}
+
+#[test]
+fn a_registry_that_takes_no_connection_is_given_up() {
+    // A queue that nobody empties: beyond it the kernel leaves who calls without an answer.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&place, Duration::from_millis(300)) {
+        waiting.push(stream);
+    }
+    let limits = Limits {
+        retries: 0,
+        answer: Duration::from_secs(600),
+        ..Limits::default()
+    };
+    let from = reference(place.port(), "acme/pack:1.0");
+    let registry = Registry::new(&from, Credentials::Anonymous, false, Vec::new(), limits);
+    let error = block_on(registry.unwrap().pull_manifest(&from)).unwrap_err();
+    assert!(error.may_pass(), "{error}");
+}

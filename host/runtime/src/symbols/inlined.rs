@@ -23,19 +23,19 @@ const MAX_ORIGINS: usize = 4;
 #[derive(Default)]
 pub(super) struct Inlined {
     /// Code with the function that it is of and how deep that lies in others.
-    ranges: Vec<(Range<u64>, isize, u32)>,
-    functions: Vec<Function>,
+    pub(super) ranges: Vec<(Range<u64>, isize, u32)>,
+    pub(super) functions: Vec<Function>,
     /// Names by where in the debug file they are told, mangled.
-    names: HashMap<usize, String>,
+    pub(super) names: HashMap<usize, String>,
     /// Where to look for a name instead.
-    origins: HashMap<usize, usize>,
+    pub(super) origins: HashMap<usize, usize>,
 }
 
 /// A function, or where one was put into another.
-struct Function {
-    at: usize,
+pub(super) struct Function {
+    pub(super) at: usize,
     /// Where it was called, of one that was put into another.
-    called: Option<Place>,
+    pub(super) called: Option<Place>,
 }
 
 /// What is left to be looked at.
@@ -217,7 +217,7 @@ impl Inlined {
         functions.collect()
     }
 
-    fn name(&self, at: usize) -> Option<&str> {
+    pub(super) fn name(&self, at: usize) -> Option<&str> {
         let mut at = at;
         for _ in 0..MAX_ORIGINS {
             if let Some(name) = self.names.get(&at) {

@@ -2,6 +2,7 @@
 
 mod cache;
 mod contained;
+mod entries;
 mod preflight;
 
 use palisade_runtime::manifest::embed;

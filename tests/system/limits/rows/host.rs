@@ -127,7 +127,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "inputs of a run",
         "the run ends",
-        &[],
+        &["counts::sources_are_as_many_as_references_tell_apart"],
     );
     t.constant(
         "events/src/event.rs",
@@ -135,7 +135,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "events of an input",
         "the run ends",
-        &[],
+        &["sink::numbers_end_where_references_have_no_more"],
     );
     t.constant(
         "pipeline/src/engine/trickle.rs",
@@ -360,7 +360,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "requests of an epoch",
         "the next epoch begins",
-        &[],
+        &["counts::requests_of_an_epoch_are_1024_however_small_they_are"],
     );
     t.constant(
         "pipeline/src/engine/parse/worker.rs",

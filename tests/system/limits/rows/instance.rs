@@ -131,7 +131,7 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "memory of an instance that comes from the pool",
         "ordinary memory",
-        &[],
+        &["engine::beyond_the_places_of_the_pool_memory_is_ordinary"],
     );
     t.constant(
         "runtime/src/engine.rs",
@@ -139,7 +139,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "instances that the pool has room for",
         "ordinary memory",
-        &[],
+        &["engine::beyond_the_places_of_the_pool_memory_is_ordinary"],
     );
     t.constant(
         "runtime/src/engine.rs",
@@ -147,7 +147,7 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "of a place in the pool that stay for its next instance",
         "given back",
-        &[],
+        &["engine::what_the_pool_keeps_is_an_eighth_of_what_guests_have_at_most"],
     );
     let giant = &["findings::a_giant_finding_is_refused"];
     for (name, unit, what) in [
@@ -214,7 +214,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "entries of a dataset that a host call returns",
         fault,
-        &[],
+        &["entries::a_call_asks_for_1024_entries_at_most"],
     );
     t.constant(
         "state/src/datasets/mod.rs",

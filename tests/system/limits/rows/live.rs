@@ -41,7 +41,7 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "a server's configuration",
         "the server does not start",
-        &[],
+        &["config::a_configuration_has_a_mebibyte_at_most"],
     );
     t.constant(
         "serve/src/commit.rs",
@@ -57,7 +57,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "epochs that are synced together",
         "the next are synced after them",
-        &[],
+        &["commit::at_most_64_epochs_are_synced_together_and_none_is_lost"],
     );
     t.constant(
         "serve/src/redo.rs",
@@ -65,7 +65,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "epochs of the journal that the database is given at a time",
         "the next are given after them",
-        &[],
+        &["redo::a_database_that_lacks_more_epochs_than_it_is_given_at_a_time_gets_all"],
     );
     t.constant(
         "serve/src/follow.rs",
@@ -73,7 +73,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "files of a rotated log that are known to have been read",
         "the one read first is forgotten",
-        &[],
+        &["follow::of_files_that_were_read_the_latest_4096_are_remembered"],
     );
     t.constant(
         "serve/src/often.rs",
@@ -89,7 +89,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "names in the folder of a log that are looked at for rotated files",
         "what comes later is not looked at",
-        &[],
+        &["found::of_a_folder_of_many_names_65_536_are_looked_at"],
     );
     t.constant(
         "journal/src/segment.rs",

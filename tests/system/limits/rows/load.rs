@@ -281,7 +281,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "readings of an input by `plugin bench`",
         "it ends",
-        &[],
+        &["repeat::an_input_is_read_4000_times_however_small_it_is"],
     );
     let ShapeLimits {
         depth,
@@ -341,7 +341,7 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "the file that names compilers",
         REFUSED,
-        &[],
+        &["build::a_compiler_that_cannot_be_had_is_named"],
     );
     t.constant(
         "cli/src/host/load.rs",
@@ -400,7 +400,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "lines of a debug file",
         "what comes later is not looked at",
-        &[],
+        &["tests::lines_are_so_many_and_what_comes_later_is_left_out"],
     );
     t.constant(
         "runtime/src/symbols.rs",
@@ -408,7 +408,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "functions of it",
         "what comes later is not looked at",
-        &[],
+        &["tests::functions_are_named_up_to_131_072"],
     );
     t.constant(
         "runtime/src/symbols.rs",
@@ -416,7 +416,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "files that it names",
         "what comes later is not looked at",
-        &["symbols::files_are_so_many_and_names_so_long"],
+        &["tests::files_are_so_many_and_names_so_long"],
     );
     t.constant(
         "runtime/src/symbols.rs",
@@ -424,7 +424,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "functions that one frame stands for",
         "what comes later is not looked at",
-        &[],
+        &["tests::a_frame_stands_for_16_functions_and_a_name_is_four_steps_away"],
     );
     t.constant(
         "runtime/src/symbols.rs",
@@ -432,7 +432,7 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "a name of it",
         "what comes later is not looked at",
-        &["symbols::files_are_so_many_and_names_so_long"],
+        &["tests::files_are_so_many_and_names_so_long"],
     );
     t.constant(
         "runtime/src/symbols.rs",
@@ -440,7 +440,7 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "names of it that are looked at",
         "what comes later is not looked at",
-        &["symbols::of_names_32_mib_are_looked_at_however_often_one_is_named"],
+        &["tests::of_names_32_mib_are_looked_at_however_often_one_is_named"],
     );
     t.constant(
         "runtime/src/symbols/inlined.rs",
@@ -448,7 +448,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "units of a debug file",
         "what comes later is not looked at",
-        &[],
+        &["tests::units_functions_and_ranges_are_so_many"],
     );
     t.constant(
         "runtime/src/symbols/inlined.rs",
@@ -456,7 +456,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "abbreviations of it",
         "what comes later is not looked at",
-        &[],
+        &["tests::what_one_part_says_for_many_is_looked_at_so_often"],
     );
     t.constant(
         "runtime/src/symbols/inlined.rs",
@@ -464,7 +464,7 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "headers of its units",
         "what comes later is not looked at",
-        &[],
+        &["tests::what_one_part_says_for_many_is_looked_at_so_often"],
     );
     t.constant(
         "runtime/src/symbols/inlined.rs",
@@ -472,7 +472,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "attributes of it",
         "what comes later is not looked at",
-        &[],
+        &["tests::what_one_part_says_for_many_is_looked_at_so_often"],
     );
     t.constant(
         "runtime/src/symbols/inlined.rs",
@@ -480,7 +480,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "ranges of its code",
         "what comes later is not looked at",
-        &[],
+        &["tests::units_functions_and_ranges_are_so_many"],
     );
     t.constant(
         "runtime/src/symbols/inlined.rs",
@@ -488,7 +488,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "functions put into others",
         "what comes later is not looked at",
-        &[],
+        &["tests::units_functions_and_ranges_are_so_many"],
     );
     t.constant(
         "runtime/src/symbols/inlined.rs",
@@ -496,7 +496,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "steps to a name",
         "what comes later is not looked at",
-        &[],
+        &["tests::a_frame_stands_for_16_functions_and_a_name_is_four_steps_away"],
     );
     t.constant(
         "cli/src/host/load.rs",

@@ -152,7 +152,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "findings and decisions of a version that `pack diff` compares",
         "it is told that there are more",
-        &[],
+        &["behaviour::of_what_is_said_100_000_are_compared_and_more_is_told"],
     );
 
     let palisade_registry::Limits {
@@ -219,7 +219,7 @@ pub(super) fn fill(t: &mut Table) {
         Time,
         "to connect to a registry",
         "it fails",
-        &[],
+        &["hostile::a_registry_that_takes_no_connection_is_given_up"],
     );
     t.constant(
         "registry/src/registry.rs",
@@ -259,7 +259,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "times that a list of referrers is written",
         "it fails",
-        &[],
+        &["hostile::a_list_that_somebody_else_keeps_writing_is_written_five_times"],
     );
     t.constant(
         "cli/src/commands/pack/credentials.rs",
@@ -307,7 +307,7 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "a document that is read for labels",
         "not understood, which closes the gate",
-        &[],
+        &["labels::what_is_too_large_to_be_understood_closes"],
     );
     t.constant(
         "pack/src/labels/views.rs",
@@ -326,6 +326,14 @@ pub(super) fn fill(t: &mut Table) {
         &["readings::what_is_beyond_what_can_be_read_closes"],
     );
     t.constant(
+        "pack/src/labels/html.rs",
+        "MAX_INNER",
+        Count,
+        "documents in attributes and comments of one another",
+        "not understood, which closes the gate",
+        &["readings::what_is_beyond_what_can_be_read_closes"],
+    );
+    t.constant(
         "pack/src/labels/html_table.rs",
         "MAX_MOVES",
         Count,
@@ -339,7 +347,7 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "a mark, and an origin",
         "not understood, which closes the gate",
-        &[],
+        &["labels::what_is_too_large_to_be_understood_closes"],
     );
     t.constant(
         "pack/src/trust/files.rs",

@@ -350,3 +350,25 @@ fn without_digests(value: &mut Value) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_what_is_said_100_000_are_compared_and_more_is_told() {
+        let finding: Finding = serde_json::from_value(serde_json::json!({
+            "plugin": "p", "pack": "a", "digest": Digest::of(b""), "rule": "r", "requirements": [],
+            "severity": "low", "subject": "s", "summary": "t", "time": "2026-01-01T00:00:00Z",
+            "tenant": "t", "cited": [],
+        }))
+        .unwrap();
+        let mut collect = Collect::default();
+        for _ in 0..100_000 {
+            collect.finding(finding.clone());
+        }
+        assert_eq!((collect.findings.len(), collect.full), (100_000, false));
+        collect.finding(finding);
+        assert_eq!((collect.findings.len(), collect.full), (100_000, true));
+    }
+}

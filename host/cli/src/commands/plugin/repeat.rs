@@ -242,7 +242,34 @@ impl Output for Seen<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use palisade_pipeline::engine::{EngineConfig, Generation};
+
     use super::*;
+
+    #[test]
+    fn an_input_is_read_4000_times_however_small_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let event = "{\"kind\":\"network.flow\",\"time\":\"2026-01-01T00:00:00Z\"}\n";
+        let paths = ["a", "b", "c"].map(|name| dir.path().join(name));
+        for path in &paths {
+            std::fs::write(path, event).unwrap();
+        }
+        for (paths, rounds) in [(&paths[..1], 4_000), (&paths[..], 1_333)] {
+            let generation = Generation::new(Vec::new(), Vec::new(), None).unwrap();
+            let log: palisade_pipeline::capabilities::LogSink = Arc::new(|_, _, _| ());
+            let engine = Engine::new(EngineConfig::default(), generation, &log).unwrap();
+            let until = Until {
+                events: u64::MAX,
+                time: Duration::from_secs(3_600),
+                stop: Stop::default(),
+            };
+            let read = files(engine, paths, &until).unwrap();
+            assert_eq!((read.rounds, read.time_up), (rounds, false));
+            assert_eq!(read.done.total_events(), rounds * paths.len() as u64);
+        }
+    }
 
     #[test]
     fn a_capture_is_repeated_with_later_times() {

@@ -46,6 +46,9 @@ pub(super) struct Tag {
     /// Whether an attribute says that this is about the protocol, and the value beside it.
     pub(super) names: bool,
     pub(super) value: String,
+    /// What of its attributes is shown as text, and one that is a colour.
+    pub(super) shown: String,
+    pub(super) hue: Option<String>,
     pub(super) rightward: bool,
     pub(super) columns: usize,
     pub(super) rows: usize,

@@ -1,6 +1,7 @@
 //! Tests of the engine with plugins: those that `make plugins` and `make hostile` have built;
 //! without them these tests skip.
 
+mod counts;
 mod nets;
 mod taps;
 
