@@ -23,5 +23,7 @@ mod run;
 mod schemas;
 mod security;
 mod serve;
+mod site;
+mod snapshots;
 mod sources;
 mod splits;

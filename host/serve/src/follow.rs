@@ -16,7 +16,8 @@ use crate::found;
 use crate::often::Often;
 use crate::record::{FilePlace, Rows};
 use crate::server::{Tell, Told};
-use crate::stream::Stream;
+use crate::snapshot::SourceImage;
+use crate::stream::{Stream, StreamImage};
 use crate::tape::HEAD;
 
 /// How long a source that has nothing to say is left alone.
@@ -46,6 +47,8 @@ pub(crate) struct Filled {
     pub(crate) epoch: Epoch,
     pub(crate) now: u64,
     pub(crate) rows: Rows,
+    /// How the stream stands after it.
+    pub(crate) stream: StreamImage,
 }
 
 /// What is followed.
@@ -125,7 +128,14 @@ impl Follower {
                 if let Some(place) = rows.place.clone().filter(|_| progress.ended) {
                     remember(&mut self.read, place);
                 }
-                if filled.send(Filled { epoch, now, rows }).is_err() {
+                let stream = self.stream.image();
+                let next = Filled {
+                    epoch,
+                    now,
+                    rows,
+                    stream,
+                };
+                if filled.send(next).is_err() {
                     return;
                 }
             }
@@ -139,6 +149,17 @@ impl Follower {
             } else if idle {
                 std::thread::sleep(PAUSE);
             }
+        }
+    }
+
+    /// As a snapshot has it before anything was read.
+    pub(crate) fn image(&self) -> SourceImage {
+        SourceImage {
+            name: self.name.clone(),
+            tenant: self.stream.source.tenant.clone(),
+            resume: self.resume.clone(),
+            read: self.read.clone(),
+            stream: self.stream.image(),
         }
     }
 

@@ -3,11 +3,13 @@
 use palisade_journal::Journal;
 use palisade_pipeline::engine::{Engine, Terms};
 use palisade_sinks::Sqlite;
+use palisade_sources::CheckpointError;
 
 use crate::collect::Collect;
 use crate::follow::remember;
 use crate::record::{EpochRecord, FilePlace, Identity, Record, SaidRecord};
 use crate::server::ServeError;
+use crate::snapshot::SourceImage;
 use crate::stream::Stream;
 
 /// The most epochs whose findings the database is given at a time.
@@ -26,6 +28,16 @@ pub(crate) struct Known {
     pub(crate) offset: u64,
 }
 
+/// Where to begin: after a snapshot, or (by default) with nothing.
+#[derive(Default)]
+pub(crate) struct From {
+    /// The record that it stands for.
+    pub(crate) record: u64,
+    /// The version of Palisade that made it, if that is another.
+    pub(crate) host: Option<String>,
+    pub(crate) sources: Vec<Known>,
+}
+
 /// What was done again.
 #[derive(Default)]
 pub(crate) struct Redone {
@@ -36,7 +48,8 @@ pub(crate) struct Redone {
     pub(crate) differ: u64,
 }
 
-/// Takes an engine through the journal, and gives the database what it lacks.
+/// Takes an engine, which is where the snapshot left it, through the rest of the journal, and gives
+/// the database what it lacks.
 ///
 /// # Errors
 /// When the journal cannot be read, is of other plugins, or the engine cannot go on.
@@ -45,8 +58,13 @@ pub(crate) fn redo(
     engine: &mut Engine,
     sqlite: &mut Sqlite,
     identity: &Identity,
+    from: From,
 ) -> Result<Redone, ServeError> {
-    let mut redone = Redone::default();
+    let mut redone = Redone {
+        sources: from.sources,
+        last: from.record,
+        differ: 0,
+    };
     let there = sqlite.epoch()?;
     if journal.last() < there {
         return Err(ServeError::Behind {
@@ -54,11 +72,19 @@ pub(crate) fn redo(
             database: there,
         });
     }
+    if there + 1 < journal.first() {
+        return Err(ServeError::Database {
+            database: there,
+            first: journal.first(),
+        });
+    }
     let (mut missing, mut epochs) = (Vec::new(), 0);
-    for record in journal.read(1)? {
+    for record in journal.read(there.min(from.record) + 1)? {
         let record = record?;
         redone.last = record.number;
+        let evaluate = record.number > from.record;
         match postcard::from_bytes(&record.bytes)? {
+            Record::Begin(_) | Record::Source { .. } if !evaluate => {}
             Record::Begin(then) => {
                 if let Some(difference) = then.difference(identity) {
                     return Err(ServeError::Identity(difference));
@@ -68,7 +94,9 @@ pub(crate) fn redo(
                 redone.sources.push(known(engine, name, tenant)?);
             }
             Record::Epoch(epoch) => {
-                redone.differ += u64::from(!again(engine, &mut redone.sources, &epoch)?);
+                if evaluate {
+                    redone.differ += u64::from(!again(engine, &mut redone.sources, &epoch)?);
+                }
                 if record.number > there {
                     for (said, number) in epoch.said.into_iter().zip(0..) {
                         missing.push(said.said(record.number, number)?);
@@ -86,6 +114,22 @@ pub(crate) fn redo(
         sqlite.take(&missing, redone.last)?;
     }
     Ok(redone)
+}
+
+/// A source as a snapshot has it, which the engine knows from the same.
+///
+/// # Errors
+/// When its stream cannot be gone on with.
+pub(crate) fn restored(engine: &mut Engine, image: SourceImage) -> Result<Known, ServeError> {
+    let mut known = known(engine, image.name, image.tenant)?;
+    let name = known.name.clone();
+    let problem = |error: CheckpointError| ServeError::Stream {
+        name,
+        problem: error.to_string(),
+    };
+    known.offset = known.stream.go_on(image.stream).map_err(problem)?;
+    (known.resume, known.read) = (image.resume, image.read);
+    Ok(known)
 }
 
 /// A source that has said nothing yet.

@@ -8,9 +8,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use palisade_journal::{Cut, Folder, Journal, JournalError, Limits};
+use palisade_journal::{Cut, Folder, Journal, JournalError, SnapshotError};
 use palisade_pipeline::engine::{Clock, Engine, EngineError, Notice, Summary};
-use palisade_sinks::{Sqlite, SqliteError};
+use palisade_sinks::SqliteError;
 
 use crate::collect::Collect;
 use crate::commit::{Commit, Committer, MAX_AHEAD};
@@ -18,17 +18,24 @@ use crate::config::{Config, SourceKind};
 use crate::follow::{Filled, Follower, Input};
 use crate::often::Often;
 use crate::record::{Identity, Record};
-use crate::redo::{Redone, known, redo};
+use crate::recover::{Recovered, recover};
+use crate::redo::{Redone, known};
+use crate::snapshot::{MAX_WAITING, Saver, SourceImage, Writing, Written};
 
 /// How long nobody speaks before it is looked whether time has passed.
 const IDLE: Duration = Duration::from_millis(200);
 
+/// The same while a snapshot is being made, which goes on meanwhile.
+const BETWEEN: Duration = Duration::from_millis(2);
+
 /// Something that the operator should know.
 #[derive(Clone, Debug)]
 pub enum Told {
-    /// The journal was done again.
+    /// A snapshot was taken, and the journal after it done again.
     Recovered {
-        /// Records.
+        /// The record that the snapshot stands for, 0 where there was none.
+        snapshot: u64,
+        /// Records of the journal that were done again.
         records: u64,
         /// Epochs that made something else be said than they did at first.
         differ: u64,
@@ -48,6 +55,8 @@ pub enum Told {
     },
     /// Standard input has ended.
     Ended(String),
+    /// A snapshot cannot be written or taken.
+    Snapshot(String),
     /// There is no room; it goes on when there is.
     Full(String),
     /// What the engine tells.
@@ -112,6 +121,42 @@ pub enum ServeError {
         /// The last that the database knows.
         database: u64,
     },
+    /// The journal has fewer records than a snapshot stands for.
+    #[error(
+        "the journal ends with record {journal}, and there is a snapshot of what came of record \
+         {snapshot}: a part of the journal is lost; restore it, or start with a new data directory"
+    )]
+    BehindSnapshot {
+        /// The last record of the journal.
+        journal: u64,
+        /// The record of the snapshot.
+        snapshot: u64,
+    },
+    /// What the journal no longer has is in no snapshot that could be taken.
+    #[error(
+        "the journal begins with record {first}, and no snapshot of what came before is left that \
+         is whole: a part of the state is lost; restore `snapshots` from a backup, or start with a \
+         new data directory"
+    )]
+    LetGo {
+        /// The first record of the journal.
+        first: u64,
+    },
+    /// The database lacks what the journal no longer has.
+    #[error(
+        "the database ends with record {database}, and the journal begins with record {first}: \
+         what was found in between is lost; restore the database from a backup, or start with a new \
+         data directory"
+    )]
+    Database {
+        /// The last record that the database knows.
+        database: u64,
+        /// The first record of the journal.
+        first: u64,
+    },
+    /// The folder of snapshots.
+    #[error("snapshots: {0}")]
+    Snapshot(#[from] SnapshotError),
     /// The journal was written with something else.
     #[error(
         "the journal was written with {0}; what it holds cannot be done again so: start with what \
@@ -153,31 +198,48 @@ pub fn serve(
     stop: &Arc<AtomicBool>,
     tell: &Tell,
 ) -> Result<Served, ServeError> {
-    let began = Instant::now();
-    data(&config.data)?;
-    let locked = lock(config)?;
-    let mut sqlite = Sqlite::open(&config.data.join(DATABASE))?;
-    let (mut journal, cut) = journal(config, locked, sqlite.epoch()?)?;
-    let fresh = journal.last() == 0;
-    let redone = redo(&journal, &mut engine, &mut sqlite, identity)?;
-    if fresh {
+    let Recovered {
+        mut journal,
+        sqlite,
+        snapshots,
+        redone,
+        snapshot,
+    } = recover(config, &mut engine, identity, tell)?;
+    if journal.last() == 0 {
         journal.append(&postcard::to_stdvec(&Record::Begin(identity.clone()))?)?;
-    } else {
-        tell(Told::Recovered {
-            records: redone.last,
-            differ: redone.differ,
-            cut,
-            took: began.elapsed(),
-        });
     }
+    let mut images: Vec<SourceImage> = redone.sources.iter().map(SourceImage::of).collect();
+    let known = images.len() as u32;
     let followers = followers(config, redone, &mut engine, &mut journal, (stop, tell))?;
+    let new = followers.iter().filter(|follower| follower.number >= known);
+    images.extend(new.map(Follower::image));
     journal.sync()?;
     let next = journal.last() + 1;
     let committed = Arc::new(AtomicU64::new(journal.last()));
+    let covered = Arc::new(AtomicU64::new(snapshots.keep_newest()?));
+    let over = Arc::new(AtomicBool::new(false));
+    let writing = Writing {
+        snapshots,
+        committed: Arc::clone(&committed),
+        over: Arc::clone(&over),
+        covered: Arc::clone(&covered),
+        tell: Arc::clone(tell),
+    };
+    let (write, written) = sync_channel::<Written>(MAX_WAITING);
+    let saver = Saver::new(
+        config.snapshot.clone(),
+        identity.clone(),
+        images,
+        snapshot,
+        (write, Arc::clone(tell)),
+    );
     let mut committer = Committer {
         journal,
         sqlite,
         committed: Arc::clone(&committed),
+        covered: Arc::clone(&covered),
+        looked: 0,
+        keep: Duration::from_secs(config.journal.keep_hours.saturating_mul(3600)),
         tell: Arc::clone(tell),
         stop: Arc::clone(stop),
     };
@@ -187,6 +249,10 @@ pub fn serve(
     let committing = std::thread::Builder::new()
         .name("palisade-commit".to_owned())
         .spawn(move || committer.run(&commits))
+        .map_err(thread)?;
+    let writing = std::thread::Builder::new()
+        .name("palisade-snapshot".to_owned())
+        .spawn(move || writing.run(&written))
         .map_err(thread)?;
     for follower in followers {
         let fill = fill.clone();
@@ -201,27 +267,41 @@ pub fn serve(
         engine,
         next,
         commit: Some(commit),
+        saver,
         tell: Arc::clone(tell),
         often: Often::default(),
     };
-    let drained = taking.run(&filled, stop, config.drain(), &committing)?;
+    let run = taking.run(&filled, stop, config.drain(), &committing);
     drop(taking.commit.take());
-    let ended = committing
-        .join()
-        .map_err(|_| ServeError::Thread("panicked".to_owned()))?;
-    ended?;
+    let Taking {
+        mut engine,
+        next,
+        saver,
+        ..
+    } = taking;
+    if matches!(run, Ok(true)) && !committing.is_finished() {
+        saver.finish(&mut engine, next - 1, Instant::now() + config.drain())?;
+    } else {
+        drop(saver);
+    }
+    let ended = committing.join();
+    over.store(true, Ordering::Release);
+    // What it could not write was told.
+    let _ = writing.join();
+    let drained = run?;
+    ended.map_err(|_| ServeError::Thread("panicked".to_owned()))??;
     // Timers that are due later fire after the next start: nothing is ended here.
     Ok(Served {
-        summary: taking.engine.summary().clone(),
+        summary: engine.summary().clone(),
         committed: committed.load(Ordering::Acquire),
         drained,
     })
 }
 
 /// The database, in the data directory.
-const DATABASE: &str = "findings.sqlite";
+pub(crate) const DATABASE: &str = "findings.sqlite";
 
-fn data_error(path: &Path, problem: impl std::fmt::Display) -> ServeError {
+pub(crate) fn data_error(path: &Path, problem: impl std::fmt::Display) -> ServeError {
     ServeError::Data {
         path: path.display().to_string(),
         problem: problem.to_string(),
@@ -230,7 +310,7 @@ fn data_error(path: &Path, problem: impl std::fmt::Display) -> ServeError {
 
 /// Opens the data directory, which is made where it is not there: it and the database in it are
 /// nobody else's.
-fn data(path: &Path) -> Result<(), ServeError> {
+pub(crate) fn data(path: &Path) -> Result<(), ServeError> {
     let dir = palisade_private::make_dir(path).map_err(|error| data_error(path, error))?;
     for end in ["", "-wal", "-shm"] {
         let name = format!("{DATABASE}{end}");
@@ -244,7 +324,7 @@ fn data(path: &Path) -> Result<(), ServeError> {
 }
 
 /// Opens and locks the journal's folder in the data directory.
-fn lock(config: &Config) -> Result<Folder, ServeError> {
+pub(crate) fn lock(config: &Config) -> Result<Folder, ServeError> {
     let folder = config.data.join("journal");
     palisade_private::make_dir(&folder).map_err(|error| data_error(&folder, error))?;
     Folder::new(&folder).map_err(|error| match error.kind() {
@@ -253,20 +333,6 @@ fn lock(config: &Config) -> Result<Folder, ServeError> {
         }
         _ => data_error(&folder, error),
     })
-}
-
-/// Opens the journal, of which somebody was told that it is kept up to a record.
-fn journal(
-    config: &Config,
-    locked: Folder,
-    known: u64,
-) -> Result<(Journal, Option<Cut>), ServeError> {
-    let limits = Limits {
-        segment: config.journal.segment_bytes,
-        total: config.journal.max_bytes,
-    };
-    let (journal, recovered) = Journal::open(locked, limits, known)?;
-    Ok((journal, recovered.cut))
 }
 
 /// What follows each configured source; those that the journal does not know are added to it.
@@ -300,6 +366,8 @@ fn followers(
             (SourceKind::File, Some(path)) => Input::File(path.clone()),
             _ => Input::Stdin,
         };
+        // Those that there were before were told then.
+        let (bad, _) = known.stream.bad_records();
         followers.push(Follower {
             name: source.name.clone(),
             number,
@@ -311,7 +379,7 @@ fn followers(
             told_waiting: false,
             searched: None,
             offset: known.offset,
-            bad: 0,
+            bad,
             stop: Arc::clone(stop),
             tell: Arc::clone(tell),
             open: None,
@@ -327,6 +395,7 @@ struct Taking {
     /// The number of the next record.
     next: u64,
     commit: Option<SyncSender<Commit>>,
+    saver: Saver,
     tell: Tell,
     often: Often,
 }
@@ -362,14 +431,20 @@ impl Taking {
                     return Ok(false);
                 }
             }
-            match filled.recv_timeout(IDLE) {
+            let idle = match self.saver.is_saving() {
+                true => BETWEEN,
+                false => IDLE,
+            };
+            match filled.recv_timeout(idle) {
                 Ok(filled) => {
                     let mut collect = Collect::default();
                     self.engine.step(filled.epoch, &mut collect)?;
+                    self.saver.follow(&filled.rows, filled.stream);
                     let more = self.put(filled.now, Some(filled.rows), collect)?;
                     if !more {
                         return Ok(true);
                     }
+                    self.saver.step(&mut self.engine, self.next - 1)?;
                 }
                 Err(RecvTimeoutError::Timeout) if committing.is_finished() => return Ok(true),
                 Err(RecvTimeoutError::Timeout) if stopped.is_none() => {
@@ -378,6 +453,7 @@ impl Taking {
                     if self.engine.follow(now, &mut collect)? && !self.put(now, None, collect)? {
                         return Ok(true);
                     }
+                    self.saver.step(&mut self.engine, self.next - 1)?;
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(true),

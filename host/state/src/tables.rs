@@ -26,7 +26,7 @@ pub const LEAST_BYTES: u64 = 1 << 20;
 /// Most changes of a call, all tables together; they must be kept until it returns.
 const MAX_CHANGES: usize = 1 << 20;
 /// Most bytes of values that a call puts: what they replace must be kept until it returns.
-const MAX_WRITTEN: usize = 16 << 20;
+pub(super) const MAX_WRITTEN: usize = 16 << 20;
 /// Most keys of each tenant and table that one advance of the watermark takes out.
 const EXPIRED_AT_ONCE: usize = 4096;
 
@@ -53,19 +53,19 @@ fn present(values: &Column, row: u32) -> impl Iterator<Item = usize> {
 /// The tables of one plugin on one shard.
 #[derive(Debug)]
 pub struct Tables {
-    tables: Vec<AnyTable>,
-    ledger: Ledger,
+    pub(super) tables: Vec<AnyTable>,
+    pub(super) ledger: Ledger,
     /// Numbers of tenants, which stand for their names in keys.
-    tenants: HashMap<Arc<str>, u32>,
+    pub(super) tenants: HashMap<Arc<str>, u32>,
     current: Option<(Arc<str>, u32)>,
-    watermark: u64,
+    pub(super) watermark: u64,
     /// Keys of `value` tables that were put since the watermark advanced last, and how many
     /// of them the running call has not added.
-    undated: Vec<(usize, Box<[u8]>)>,
+    pub(super) undated: Vec<(usize, Box<[u8]>)>,
     undated_before: usize,
     /// Bytes of keys and values that the running call has put.
     written: usize,
-    ids: Ids,
+    pub(super) ids: Ids,
     secret: PartitionKey,
     key: Vec<u8>,
     keyed: Keyed,
@@ -89,9 +89,9 @@ impl Tables {
         secret: PartitionKey,
     ) -> Tables {
         let parts = by.parts();
-        let table = |spec| AnyTable::new(spec, parts);
+        let table = |(spec, number)| AnyTable::new(spec, parts, number);
         Tables {
-            tables: specs.into_iter().map(table).collect(),
+            tables: specs.into_iter().zip(0..).map(table).collect(),
             ledger: Ledger::new(bytes.max(LEAST_BYTES), parts),
             ids: Ids::new(by, secret),
             secret,
@@ -352,7 +352,7 @@ impl Tables {
             if let Some(AnyTable::Value(inner)) = self.tables.get_mut(table)
                 && let Some(at) = inner.find(self.ids.hasher.id(&key))
             {
-                inner.amend(at, |stored| stored.date(watermark));
+                inner.amend(&mut self.ledger, at, |stored| stored.date(watermark));
             }
         }
         for any in &mut self.tables {

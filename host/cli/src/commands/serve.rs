@@ -1,13 +1,13 @@
 //! `palisade serve`: detections that run around the clock.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
-use palisade_pipeline::engine::Clock;
-use palisade_serve::{Identity, Served, Told, serve};
+use palisade_pipeline::engine::{Clock, Engine};
+use palisade_serve::{Config, Identity, Served, Told, serve};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::config;
@@ -31,23 +31,8 @@ pub(crate) struct Serve {
 
 impl Serve {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
-        let (config, host) = config::read(&self.config)?;
-        let loaded = host.load(host.given()?)?;
-        for left_out in &loaded.left_out {
-            warn(&left_out.to_string());
-        }
-        ensure!(
-            !loaded.plugins.is_empty(),
-            "no plugin is left to evaluate anything; do what is said above of each, or name \
-             others in [host] of {}",
-            self.config.display()
-        );
-        let mut engine = host.config()?;
-        engine.clock = Clock::System;
-        let state = loaded.given.leaves(&host.memory()).state;
-        let identity = identity(&loaded, engine.partition_key.identity(), state);
+        let (config, engine, identity) = set_up(&self.config)?;
         let stop = stop_on_signals()?;
-        let engine = loaded.engine(engine, &crate::host::log_to_stderr())?;
         let quiet = context.quiet;
         let tell = Arc::new(move |told: Told| tell(told, quiet));
         let served = serve(&config, engine, &identity, &stop, &(tell as _))?;
@@ -56,6 +41,27 @@ impl Serve {
         }
         Ok(Exit::Done)
     }
+}
+
+/// A server's configuration, its engine, and what must be the same for its data.
+pub(super) fn set_up(path: &Path) -> Result<(Config, Engine, Identity)> {
+    let (config, host) = config::read(path)?;
+    let loaded = host.load(host.given()?)?;
+    for left_out in &loaded.left_out {
+        warn(&left_out.to_string());
+    }
+    ensure!(
+        !loaded.plugins.is_empty(),
+        "no plugin is left to evaluate anything; do what is said above of each, or name others in \
+         [host] of {}",
+        path.display()
+    );
+    let mut engine = host.config()?;
+    engine.clock = Clock::System;
+    let state = loaded.given.leaves(&host.memory()).state;
+    let identity = identity(&loaded, engine.partition_key.identity(), state);
+    let engine = loaded.engine(engine, &crate::host::log_to_stderr())?;
+    Ok((config, engine, identity))
 }
 
 /// Lets the first SIGINT or SIGTERM end the server in good order, the second at once.
@@ -99,9 +105,11 @@ fn identity(loaded: &Loaded, partition_key: String, state_bytes: u64) -> Identit
     }
 }
 
-fn tell(told: Told, quiet: bool) {
+pub(super) fn tell(told: Told, quiet: bool) {
     match told {
+        Told::Snapshot(problem) => warn(&problem),
         Told::Recovered {
+            snapshot,
             records,
             differ,
             cut,
@@ -121,8 +129,12 @@ fn tell(told: Told, quiet: bool) {
                 ));
             }
             if !quiet {
+                let first = match snapshot {
+                    0 => String::new(),
+                    record => format!("took the snapshot after record {record}, and "),
+                };
                 warn(&format!(
-                    "did {records} records of the journal again in {:.3} s",
+                    "{first}did {records} records of the journal again in {:.3} s",
                     took.as_secs_f64()
                 ));
             }
