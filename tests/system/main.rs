@@ -23,6 +23,8 @@ mod run;
 mod schemas;
 mod security;
 mod serve;
+mod site;
+mod snapshots;
 mod sources;
 mod splits;
 mod swaps;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::order::event;
-use crate::serve::{Chance, PATIENCE, Site, last, lines, stderr, stop};
+use crate::site::{Chance, PATIENCE, Site, last, lines, stderr, stop};
 
 impl Site {
     /// Asks the server for something.

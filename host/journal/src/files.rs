@@ -4,10 +4,11 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use rustix::fs::{FallocateFlags, FlockOperation};
 
-/// A folder of segments.
+/// A folder of segments, or of snapshots.
 pub trait Files: Send {
     /// The names of all files, in no order.
     ///
@@ -15,7 +16,8 @@ pub trait Files: Send {
     /// When the folder cannot be read.
     fn list(&self) -> io::Result<Vec<String>>;
 
-    /// Makes a new file of so many bytes, all zero, of which the disk has room for every one.
+    /// Makes a new file of so many bytes, all zero, of which the disk has room for every one; one
+    /// of none grows as it is written.
     ///
     /// # Errors
     /// When there is one of the name, or no room.
@@ -26,6 +28,18 @@ pub trait Files: Send {
     /// # Errors
     /// When it cannot be opened.
     fn open(&self, name: &str) -> io::Result<Box<dyn SegmentFile>>;
+
+    /// Gives a file another name, under which there may be one that it replaces.
+    ///
+    /// # Errors
+    /// When it cannot be renamed.
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+
+    /// When a file was written last.
+    ///
+    /// # Errors
+    /// When it cannot be told.
+    fn written(&self, name: &str) -> io::Result<SystemTime>;
 
     /// Removes a file.
     ///
@@ -40,7 +54,7 @@ pub trait Files: Send {
     fn sync(&self) -> io::Result<()>;
 }
 
-/// A segment's file.
+/// The file of a segment, or of a snapshot.
 pub trait SegmentFile: Send {
     /// Writes all bytes at an offset.
     ///
@@ -109,6 +123,9 @@ impl Files for Folder {
             .create_new(true)
             .mode(0o600)
             .open(&path)?;
+        if size == 0 {
+            return Ok(Box::new(file));
+        }
         let allocated = rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, size);
         if let Err(error) = allocated {
             // What is left would look like a segment.
@@ -123,6 +140,14 @@ impl Files for Folder {
         options.read(true).write(true);
         options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
         Ok(Box::new(options.open(self.path.join(name))?))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        std::fs::rename(self.path.join(from), self.path.join(to))
+    }
+
+    fn written(&self, name: &str) -> io::Result<SystemTime> {
+        std::fs::metadata(self.path.join(name))?.modified()
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {

@@ -11,17 +11,20 @@
 //! unusable: what is on disk is then not known, and only a new start can tell (the kernel may
 //! have dropped what it could not write, and says so once).
 //!
+//! [`Snapshots`] are whole files beside it, each of what stands after one record, so that what is up
+//! to there need not be done again and may in time be [let go](Journal::let_go).
+//!
 //! ```
 //! use palisade_journal::{Folder, Journal, Limits};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let dir = tempfile::tempdir()?;
-//! let (mut journal, _) = Journal::open(Folder::new(dir.path())?, Limits::default(), 0)?;
+//! let (mut journal, _) = Journal::open(Folder::new(dir.path())?, Limits::default(), 0, 0)?;
 //! let first = journal.append(b"what happened")?;
 //! journal.sync()?;
 //! drop(journal);
 //!
-//! let (journal, recovered) = Journal::open(Folder::new(dir.path())?, Limits::default(), 0)?;
+//! let (journal, recovered) = Journal::open(Folder::new(dir.path())?, Limits::default(), 0, 0)?;
 //! assert_eq!(recovered.last, first);
 //! let records: Vec<_> = journal.read(1)?.collect::<Result<_, _>>()?;
 //! assert_eq!(records[0].bytes, b"what happened");
@@ -33,9 +36,11 @@ mod error;
 mod files;
 mod read;
 mod segment;
+mod snapshots;
 mod write;
 
 pub use error::JournalError;
 pub use files::{Files, Folder, SegmentFile};
 pub use read::{Reader, Record};
+pub use snapshots::{Pieces, SnapshotError, SnapshotWriter, Snapshots};
 pub use write::{Cut, Journal, Limits, Recovered};

@@ -1,5 +1,7 @@
 //! Writes records, and finds where they end.
 
+use std::time::SystemTime;
+
 use crate::error::JournalError;
 use crate::files::{Files, SegmentFile};
 use crate::read::Reader;
@@ -67,6 +69,7 @@ struct Current {
 impl Journal {
     /// Opens a journal, or begins one where there is none. `known` is the last record of which
     /// somebody was told that it is kept, 0 where that is not known: up to it nothing is cut off.
+    /// Records up to `covered` are not needed: where they are gone, that is no loss.
     ///
     /// # Errors
     /// When files cannot be read, are none of a journal, or records are missing or damaged that
@@ -75,6 +78,7 @@ impl Journal {
         files: impl Files + 'static,
         limits: Limits,
         known: u64,
+        covered: u64,
     ) -> Result<(Journal, Recovered), JournalError> {
         let files: Box<dyn Files> = Box::new(files);
         let names = files
@@ -87,7 +91,10 @@ impl Journal {
             limits,
             segments: Vec::new(),
             current: None,
-            last: 0,
+            // Where earlier segments were let go, the first that is there tells.
+            last: firsts
+                .first()
+                .map_or(covered, |first| (first.saturating_sub(1)).min(covered)),
             spent: false,
         };
         let mut cut = None;
@@ -165,6 +172,35 @@ impl Journal {
         }
         self.segments.push((first, size));
         Ok(cut)
+    }
+
+    /// The number of the first record that is still there, or of the next where there is none.
+    pub fn first(&self) -> u64 {
+        self.segments
+            .first()
+            .map_or(self.last + 1, |(first, _)| *first)
+    }
+
+    /// Removes segments whose records are all up to `covered` and were written before `before`,
+    /// the oldest first; never the one that is being written. How many.
+    ///
+    /// # Errors
+    /// When one cannot be removed; what is there then is a journal all the same.
+    pub fn let_go(&mut self, covered: u64, before: SystemTime) -> Result<usize, JournalError> {
+        let mut gone = 0;
+        while let [(first, _), (next, _), ..] = self.segments[..] {
+            let name = segment::name(first);
+            let written = self.files.written(&name);
+            let written = written.map_err(JournalError::io("look at", &name))?;
+            if next > covered + 1 || written >= before {
+                break;
+            }
+            let removed = self.files.remove(&name).and_then(|()| self.files.sync());
+            removed.map_err(JournalError::io("remove", &name))?;
+            self.segments.remove(0);
+            gone += 1;
+        }
+        Ok(gone)
     }
 
     /// The number of the last record.

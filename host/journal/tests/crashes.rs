@@ -1,170 +1,13 @@
 //! A disk that fails and machines that stop: whatever happens, what was synced is there and is
 //! what was written, and nothing is there that was not.
 
-use std::collections::BTreeMap;
+mod disk;
+
 use std::io;
-use std::sync::{Arc, Mutex};
 
-use palisade_journal::{Files, Folder, Journal, JournalError, Limits, Record, SegmentFile};
+use disk::{Disk, Failure};
+use palisade_journal::{Folder, Journal, JournalError, Limits, Record};
 use proptest::prelude::*;
-
-/// A disk that can be stopped and made to fail.
-#[derive(Clone, Default)]
-struct Disk(Arc<Mutex<State>>);
-
-#[derive(Default)]
-struct State {
-    files: BTreeMap<String, File>,
-    /// Operations until one fails, and how; `None`: none does.
-    fails: Option<(u32, Failure)>,
-    /// Which files the folder is known to have.
-    known: Vec<String>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Failure {
-    /// No room.
-    Full,
-    /// The disk cannot.
-    Broken,
-    /// Half of a write is done, then the disk cannot.
-    Short,
-}
-
-#[derive(Clone, Default)]
-struct File {
-    /// What is on the disk for sure.
-    synced: Vec<u8>,
-    /// What a read sees.
-    seen: Vec<u8>,
-    /// Writes since the last sync.
-    writes: Vec<(usize, Vec<u8>)>,
-}
-
-impl State {
-    /// Counts an operation; the error when it is the one that fails.
-    fn operation(&mut self) -> Result<(), (Failure, io::Error)> {
-        let Some((left, failure)) = &mut self.fails else {
-            return Ok(());
-        };
-        if *left > 0 {
-            *left -= 1;
-            return Ok(());
-        }
-        let failure = *failure;
-        self.fails = None;
-        let number = match failure {
-            Failure::Full => 28,
-            Failure::Broken | Failure::Short => 5,
-        };
-        Err((failure, io::Error::from_raw_os_error(number)))
-    }
-}
-
-struct Handle(Disk, String);
-
-impl Disk {
-    /// Stops the machine: of what was not synced, each write is there, half there or lost, as
-    /// `chance` says.
-    fn stop(&self, mut chance: impl FnMut() -> u8) {
-        let mut state = self.0.lock().unwrap();
-        let known = state.known.clone();
-        state
-            .files
-            .retain(|name, _| known.contains(name) || chance().is_multiple_of(2));
-        for file in state.files.values_mut() {
-            let mut there = file.synced.clone();
-            for (at, bytes) in std::mem::take(&mut file.writes) {
-                let kept = match chance() % 3 {
-                    0 => bytes.len(),
-                    1 => bytes.len() / 2,
-                    _ => 0,
-                };
-                there[at..at + kept].copy_from_slice(&bytes[..kept]);
-            }
-            (file.synced, file.seen) = (there.clone(), there);
-        }
-        state.fails = None;
-        state.known = state.files.keys().cloned().collect();
-    }
-
-    fn fail_after(&self, operations: u32, failure: Failure) {
-        self.0.lock().unwrap().fails = Some((operations, failure));
-    }
-
-    fn bytes(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
-        let mut state = self.0.lock().unwrap();
-        let file = state.files.get_mut(name).expect("the file is there");
-        change(&mut file.synced);
-        file.seen = file.synced.clone();
-    }
-}
-
-impl Files for Disk {
-    fn list(&self) -> io::Result<Vec<String>> {
-        Ok(self.0.lock().unwrap().files.keys().cloned().collect())
-    }
-    fn create(&self, name: &str, size: u64) -> io::Result<Box<dyn SegmentFile>> {
-        let mut state = self.0.lock().unwrap();
-        state.operation().map_err(|(_, error)| error)?;
-        let zeros = vec![0; size as usize];
-        let file = File {
-            synced: zeros.clone(),
-            seen: zeros,
-            writes: Vec::new(),
-        };
-        state.files.insert(name.to_owned(), file);
-        Ok(Box::new(Handle(self.clone(), name.to_owned())))
-    }
-    fn open(&self, name: &str) -> io::Result<Box<dyn SegmentFile>> {
-        Ok(Box::new(Handle(self.clone(), name.to_owned())))
-    }
-    fn remove(&self, name: &str) -> io::Result<()> {
-        self.0.lock().unwrap().files.remove(name);
-        Ok(())
-    }
-    fn sync(&self) -> io::Result<()> {
-        let mut state = self.0.lock().unwrap();
-        state.operation().map_err(|(_, error)| error)?;
-        state.known = state.files.keys().cloned().collect();
-        Ok(())
-    }
-}
-
-impl SegmentFile for Handle {
-    fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        let mut state = self.0.0.lock().unwrap();
-        let (kept, result) = match state.operation() {
-            Ok(()) => (bytes.len(), Ok(())),
-            Err((Failure::Short, error)) => (bytes.len() / 2, Err(error)),
-            Err((_, error)) => (0, Err(error)),
-        };
-        let file = state.files.get_mut(&self.1).unwrap();
-        let at = offset as usize;
-        file.seen[at..at + kept].copy_from_slice(&bytes[..kept]);
-        file.writes.push((at, bytes[..kept].to_vec()));
-        result
-    }
-    fn read_at(&self, to: &mut [u8], offset: u64) -> io::Result<usize> {
-        let state = self.0.0.lock().unwrap();
-        let seen = &state.files[&self.1].seen;
-        let rest = &seen[(offset as usize).min(seen.len())..];
-        let read = rest.len().min(to.len());
-        to[..read].copy_from_slice(&rest[..read]);
-        Ok(read)
-    }
-    fn size(&self) -> io::Result<u64> {
-        Ok(self.0.0.lock().unwrap().files[&self.1].seen.len() as u64)
-    }
-    fn sync(&mut self) -> io::Result<()> {
-        let mut state = self.0.0.lock().unwrap();
-        state.operation().map_err(|(_, error)| error)?;
-        let file = state.files.get_mut(&self.1).unwrap();
-        file.synced = file.seen.clone();
-        file.writes.clear();
-        Ok(())
-    }
-}
 
 const LIMITS: Limits = Limits {
     segment: 4 << 10,
@@ -207,7 +50,7 @@ proptest! {
     #[test]
     fn what_was_synced_is_there_whatever_happens(acts in proptest::collection::vec(act(), 1..60)) {
         let disk = Disk::default();
-        let mut journal = Journal::open(disk.clone(), LIMITS, 0).unwrap().0;
+        let mut journal = Journal::open(disk.clone(), LIMITS, 0, 0).unwrap().0;
         // Of each record the length; and how many of them were promised to be kept.
         let (mut written, mut kept): (Vec<usize>, usize) = (Vec::new(), 0);
         for act in acts.into_iter().chain([Act::Stop(vec![1, 2])]) {
@@ -228,7 +71,7 @@ proptest! {
                 Act::Stop(chances) => {
                     let mut chances = chances.into_iter().cycle();
                     disk.stop(|| chances.next().unwrap_or(0));
-                    let (opened, recovered) = Journal::open(disk.clone(), LIMITS, 0).unwrap();
+                    let (opened, recovered) = Journal::open(disk.clone(), LIMITS, 0, 0).unwrap();
                     journal = opened;
                     let found = recovered.last as usize;
                     prop_assert!(found >= kept, "{found} of {kept}");
@@ -251,7 +94,7 @@ proptest! {
 #[test]
 fn a_failed_sync_ends_it() {
     let disk = Disk::default();
-    let mut journal = Journal::open(disk.clone(), LIMITS, 0).unwrap().0;
+    let mut journal = Journal::open(disk.clone(), LIMITS, 0, 0).unwrap().0;
     journal.append(b"first").unwrap();
     journal.sync().unwrap();
     journal.append(b"second").unwrap();
@@ -269,7 +112,7 @@ fn a_failed_sync_ends_it() {
 #[test]
 fn a_full_disk_is_told_before_a_record_is_begun_and_can_be_mended() {
     let disk = Disk::default();
-    let mut journal = Journal::open(disk.clone(), LIMITS, 0).unwrap().0;
+    let mut journal = Journal::open(disk.clone(), LIMITS, 0, 0).unwrap().0;
     disk.fail_after(0, Failure::Full);
     let error = journal.append(b"first").unwrap_err().to_string();
     assert!(error.contains("make room for"), "{error}");
@@ -293,14 +136,14 @@ fn a_full_disk_is_told_before_a_record_is_begun_and_can_be_mended() {
 #[test]
 fn a_record_that_is_damaged_is_told_and_not_passed_over() {
     let disk = Disk::default();
-    let mut journal = Journal::open(disk.clone(), LIMITS, 0).unwrap().0;
+    let mut journal = Journal::open(disk.clone(), LIMITS, 0, 0).unwrap().0;
     for number in 1..=12 {
         journal.append(&bytes(number, 900)).unwrap();
     }
     journal.sync().unwrap();
     drop(journal);
     disk.bytes("00000000000000000001.journal", |bytes| bytes[1000] ^= 1);
-    let Err(error) = Journal::open(disk.clone(), LIMITS, 0) else {
+    let Err(error) = Journal::open(disk.clone(), LIMITS, 0, 0) else {
         panic!("it is damaged");
     };
     assert!(
@@ -317,7 +160,7 @@ fn a_record_that_is_damaged_is_told_and_not_passed_over() {
     // At the end it is what a crash leaves, and is cut off for good.
     disk.bytes("00000000000000000001.journal", |bytes| bytes[1000] ^= 1);
     disk.bytes("00000000000000000009.journal", |bytes| bytes[1000] ^= 1);
-    let (mut journal, recovered) = Journal::open(disk.clone(), LIMITS, 0).unwrap();
+    let (mut journal, recovered) = Journal::open(disk.clone(), LIMITS, 0, 0).unwrap();
     assert_eq!(
         (recovered.last, recovered.cut.map(|cut| cut.at)),
         (9, Some(924))
@@ -325,7 +168,7 @@ fn a_record_that_is_damaged_is_told_and_not_passed_over() {
     assert_eq!(journal.append(b"anew").unwrap(), 10);
     journal.sync().unwrap();
     drop(journal);
-    let (journal, recovered) = Journal::open(disk, LIMITS, 0).unwrap();
+    let (journal, recovered) = Journal::open(disk, LIMITS, 0, 0).unwrap();
     assert_eq!((recovered.last, recovered.cut), (10, None));
     assert_eq!(records(&journal, 10)[0].bytes, b"anew");
 }
@@ -334,7 +177,7 @@ fn a_record_that_is_damaged_is_told_and_not_passed_over() {
 fn a_record_has_an_end() {
     let dir = tempfile::tempdir().unwrap();
     let folder = Folder::new(dir.path()).unwrap();
-    let mut journal = Journal::open(folder, Limits::default(), 0).unwrap().0;
+    let mut journal = Journal::open(folder, Limits::default(), 0, 0).unwrap().0;
     let most = 128 << 20;
     let error = journal.append(&vec![0; most + 1]).unwrap_err();
     assert!(
@@ -346,7 +189,7 @@ fn a_record_has_an_end() {
 #[test]
 fn what_is_no_segment_or_missing_is_told() {
     let disk = Disk::default();
-    let mut journal = Journal::open(disk.clone(), LIMITS, 0).unwrap().0;
+    let mut journal = Journal::open(disk.clone(), LIMITS, 0, 0).unwrap().0;
     for number in 1..=12 {
         journal.append(&bytes(number, 900)).unwrap();
     }
@@ -358,7 +201,7 @@ fn what_is_no_segment_or_missing_is_told() {
         .files
         .remove("00000000000000000005.journal");
     assert!(matches!(
-        Journal::open(disk.clone(), LIMITS, 0),
+        Journal::open(disk.clone(), LIMITS, 0, 0),
         Err(JournalError::Gap {
             wanted: 5,
             found: 9,
@@ -367,7 +210,7 @@ fn what_is_no_segment_or_missing_is_told() {
     ));
     disk.bytes("00000000000000000001.journal", |bytes| bytes[0] = b'X');
     assert!(matches!(
-        Journal::open(disk, LIMITS, 0),
+        Journal::open(disk, LIMITS, 0, 0),
         Err(JournalError::Foreign(_))
     ));
 }
@@ -376,7 +219,7 @@ fn what_is_no_segment_or_missing_is_told() {
 fn on_a_real_disk_records_come_back_and_nobody_else_may_write() {
     let dir = tempfile::tempdir().unwrap();
     let folder = || Folder::new(dir.path());
-    let mut journal = Journal::open(folder().unwrap(), LIMITS, 0).unwrap().0;
+    let mut journal = Journal::open(folder().unwrap(), LIMITS, 0, 0).unwrap().0;
     for number in 1..=20 {
         journal.append(&bytes(number, 700)).unwrap();
     }
@@ -385,7 +228,7 @@ fn on_a_real_disk_records_come_back_and_nobody_else_may_write() {
     journal.sync().unwrap();
     assert_eq!(folder().unwrap_err().kind(), io::ErrorKind::WouldBlock);
     drop(journal);
-    let (journal, recovered) = Journal::open(folder().unwrap(), LIMITS, 0).unwrap();
+    let (journal, recovered) = Journal::open(folder().unwrap(), LIMITS, 0, 0).unwrap();
     assert_eq!((recovered.last, recovered.cut), (21, None));
     let read = records(&journal, 15);
     assert_eq!(

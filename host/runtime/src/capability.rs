@@ -3,6 +3,7 @@
 //! The runtime checks what a guest hands over (rows, fields, tables) and keeps the books of a
 //! call; the pipeline, which owns state, timers and datasets, implements [`Capabilities`].
 
+use std::any::Any;
 use std::sync::Arc;
 
 use palisade_events::{AttributeValue, Column};
@@ -58,7 +59,9 @@ pub type Refusal = String;
 ///
 /// A panic in any of these is that plugin's fault: the call is rolled back and its instance
 /// thrown away.
-pub trait Capabilities: std::any::Any + Send {
+///
+/// Whoever made them may have them back as what they are by way of [`Any`].
+pub trait Capabilities: Any + Send {
     /// A call begins, on behalf of this tenant.
     fn begin(&mut self, tenant: &str);
     /// `configure` begins, for nobody; it is called again whenever an instance is made anew.

@@ -7,6 +7,8 @@ use std::time::Instant;
 
 use palisade_pipeline::engine::{Engine, SourcePosition, Stage, Summary, Terms};
 
+use serde::{Deserialize, Serialize};
+
 use crate::composition::Composition;
 use crate::histogram::Histogram;
 use crate::receipt::{Receipt, SwapKind};
@@ -17,7 +19,7 @@ pub const MAX_BEFORE: usize = 16;
 const MAX_KEYED: usize = 64;
 
 /// What runs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Active {
     /// The number of the generation; the first is 1.
     pub(crate) generation: u64,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use palisade_journal::{Journal, JournalError};
 use palisade_pipeline::engine::Clock;
@@ -51,6 +51,12 @@ pub(crate) struct Committer {
     /// Set while there is no room.
     pub(crate) full: Arc<AtomicBool>,
     pub(crate) tell: Tell,
+    /// Records up to this are in two snapshots.
+    pub(crate) covered: Arc<AtomicU64>,
+    /// Up to where segments were looked at.
+    pub(crate) looked: u64,
+    /// How long segments are kept all the same.
+    pub(crate) keep: Duration,
     /// Set when the server is to stop: it waits for no room any more.
     pub(crate) stop: Arc<AtomicBool>,
 }
@@ -113,7 +119,25 @@ impl Committer {
             // Whoever asked may have gone.
             let _ = reply.0.map(|reply| reply.send(Ok(receipt)));
         }
+        let covered = self.covered.load(Ordering::Acquire);
+        if covered > std::mem::replace(&mut self.looked, covered) {
+            self.let_go(covered, self.keep)?;
+        }
         Ok(())
+    }
+
+    /// Removes segments that nobody needs any more: what came of them is in snapshots, and in the
+    /// database and on the disk. How many.
+    fn let_go(&mut self, covered: u64, keep: Duration) -> Result<usize, ServeError> {
+        let before = SystemTime::now().checked_sub(keep);
+        let Some(before) = before.filter(|_| self.journal.first() <= covered) else {
+            return Ok(0);
+        };
+        // Whoever reads the database may hold it; then it is for another time.
+        match self.sqlite.checkpoint()? {
+            true => Ok(self.journal.let_go(covered, before)?),
+            false => Ok(0),
+        }
     }
 
     /// Appends a record. While the disk is full it waits: nothing is taken in meanwhile, since
@@ -123,6 +147,7 @@ impl Committer {
         let mut told = false;
         loop {
             match self.journal.append(&bytes) {
+                Err(JournalError::Full { .. }) if self.makes_room()? => {}
                 Err(error) if is_full(&error) && !self.is_to_stop() => {
                     self.full.store(true, Ordering::Relaxed);
                     if !std::mem::replace(&mut told, true) {
@@ -136,6 +161,12 @@ impl Committer {
                 }
             }
         }
+    }
+
+    /// Lets go of what need not be kept, however young it is; whether there was any.
+    fn makes_room(&mut self) -> Result<bool, ServeError> {
+        let covered = self.covered.load(Ordering::Acquire);
+        Ok(self.let_go(covered, Duration::ZERO)? > 0)
     }
 
     fn is_to_stop(&self) -> bool {

@@ -25,6 +25,9 @@ pub struct Config {
     /// How large the journal may become.
     #[serde(default)]
     pub journal: JournalConfig,
+    /// How often the state is saved.
+    #[serde(default)]
+    pub snapshot: SnapshotConfig,
     /// How long a stop may take, in seconds: what was read by then is evaluated and kept, the
     /// rest is read again.
     #[serde(default = "drain")]
@@ -52,8 +55,33 @@ fn drain() -> u64 {
 pub struct JournalConfig {
     /// Bytes of a segment, at least 1 MiB; each is allocated as a whole.
     pub segment_bytes: u64,
-    /// Bytes of all segments: when they are used up, nothing more is taken in.
+    /// Bytes of all segments: when they are used up, and none of them may go, nothing more is taken
+    /// in.
     pub max_bytes: u64,
+    /// For how many hours a segment is kept after it was written, although two snapshots and the
+    /// database have what came of it. Where `max_bytes` are used up it goes before that.
+    pub keep_hours: u64,
+}
+
+/// How often the state is saved: whatever comes first.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SnapshotConfig {
+    /// Seconds from one snapshot to the next, at least 1.
+    pub every_seconds: u64,
+    /// Bytes that sources say from one snapshot to the next, at least 1 MiB: what a start has to do
+    /// again.
+    pub every_bytes: u64,
+}
+
+impl Default for SnapshotConfig {
+    /// Every five minutes, or 256 MiB.
+    fn default() -> SnapshotConfig {
+        SnapshotConfig {
+            every_seconds: 300,
+            every_bytes: 256 << 20,
+        }
+    }
 }
 
 impl Default for JournalConfig {
@@ -62,6 +90,7 @@ impl Default for JournalConfig {
         JournalConfig {
             segment_bytes: limits.segment,
             max_bytes: limits.total,
+            keep_hours: 24,
         }
     }
 }
@@ -146,6 +175,12 @@ impl Config {
         }
         if config.journal.segment_bytes < 1 << 20 {
             return wrong("journal.segment_bytes".into(), "is less than 1048576");
+        }
+        if config.snapshot.every_seconds == 0 {
+            return wrong("snapshot.every_seconds".into(), "is less than 1");
+        }
+        if config.snapshot.every_bytes < 1 << 20 {
+            return wrong("snapshot.every_bytes".into(), "is less than 1048576");
         }
         if config.journal.max_bytes < config.journal.segment_bytes {
             return wrong(
@@ -247,6 +282,14 @@ mod tests {
             (
                 &(good.to_owned() + "[journal]\nmax_bytes = 5"),
                 "journal.max_bytes",
+            ),
+            (
+                &(good.to_owned() + "[snapshot]\nevery_seconds = 0"),
+                "snapshot.every_seconds: is less than 1",
+            ),
+            (
+                &(good.to_owned() + "[snapshot]\nevery_bytes = 5"),
+                "snapshot.every_bytes: is less than 1048576",
             ),
             (&many(MAX_SOURCES + 1), "there are more than 256"),
         ] {

@@ -17,7 +17,8 @@ use crate::found;
 use crate::often::Often;
 use crate::record::{FilePlace, Rows};
 use crate::server::{Tell, Told};
-use crate::stream::Stream;
+use crate::snapshot::SourceImage;
+use crate::stream::{Stream, StreamImage};
 use crate::taking::Work;
 use crate::tape::HEAD;
 
@@ -50,6 +51,8 @@ pub(crate) struct Filled {
     /// The number of the generation in whose terms it was read.
     pub(crate) generation: u64,
     pub(crate) rows: Rows,
+    /// How the stream stands after it.
+    pub(crate) stream: StreamImage,
 }
 
 /// What is followed.
@@ -139,6 +142,7 @@ impl Follower {
                     now,
                     generation,
                     rows,
+                    stream: self.stream.image(),
                 };
                 if work.send(Work::Filled(Box::new(filled))).is_err() {
                     return;
@@ -154,6 +158,17 @@ impl Follower {
             } else if idle {
                 std::thread::sleep(PAUSE);
             }
+        }
+    }
+
+    /// As a snapshot has it before anything was read.
+    pub(crate) fn image(&self) -> SourceImage {
+        SourceImage {
+            name: self.name.clone(),
+            tenant: self.stream.source.tenant.clone(),
+            resume: self.resume.clone(),
+            read: self.read.clone(),
+            stream: self.stream.image(),
         }
     }
 

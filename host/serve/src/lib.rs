@@ -6,9 +6,10 @@
 //! into the database. Evaluation never waits for a sync: it is ahead of the journal by
 //! [`MAX_AHEAD`] epochs at most.
 //!
-//! On start everything in the journal is done again, from the beginning, with the output off:
-//! the same bytes in the same epochs give the same state. What the database lacks comes from
-//! the journal. Then sources go on where the journal ends: a file is found again by its inode and
+//! Between epochs the state is saved a little at a time, as it was after one of them. On start the
+//! newest snapshot is taken, and what is in the journal after it done again with the output off: the
+//! same bytes in the same epochs give the same state. What the database lacks comes from the
+//! journal. Then sources go on where the journal ends: a file is found again by its inode and
 //! its first bytes, also after it was renamed.
 
 mod active;
@@ -24,8 +25,10 @@ mod loader;
 mod often;
 mod receipt;
 mod record;
+mod recover;
 mod redo;
 mod server;
+mod snapshot;
 mod stream;
 mod swap;
 mod taking;
@@ -34,9 +37,10 @@ mod tape;
 pub use active::MAX_BEFORE;
 pub use commit::MAX_AHEAD;
 pub use composition::{Change, Composition, NewPlugin, PluginRecord};
-pub use config::{Config, ConfigError, JournalConfig, SourceConfig, SourceKind};
+pub use config::{Config, ConfigError, JournalConfig, SnapshotConfig, SourceConfig, SourceKind};
 pub use control::SOCKET;
 pub use loader::{Configured, LoadError, Loader};
 pub use receipt::{Receipt, SourceAt, SwapKind};
 pub use record::Identity;
+pub use recover::export;
 pub use server::{ServeError, Served, Tell, Told, serve};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use palisade_journal::Journal;
 use palisade_pipeline::engine::{Engine, Epoch, Generation, Terms};
 use palisade_sinks::{Outcome, Said, Sqlite};
+use palisade_sources::CheckpointError;
 use palisade_store::Store;
 
 use crate::active::Active;
@@ -15,6 +16,7 @@ use crate::follow::remember;
 use crate::loader::{Configured, Loader};
 use crate::record::{EpochRecord, FilePlace, Identity, Record, Rows, SaidRecord, SwapRecord};
 use crate::server::ServeError;
+use crate::snapshot::SourceImage;
 use crate::stream::Stream;
 
 /// The most epochs whose findings the database is given at a time.
@@ -57,7 +59,19 @@ pub(crate) struct Means<'a> {
     pub(crate) sqlite: &'a mut Sqlite,
 }
 
-/// An engine that was taken through the journal; the database is given what it lacks.
+/// Where to begin: after a snapshot.
+pub(crate) struct From {
+    /// The record that it stands for.
+    pub(crate) record: u64,
+    /// The version of Palisade that made it, if that is another.
+    pub(crate) host: Option<String>,
+    pub(crate) engine: Engine,
+    pub(crate) active: Active,
+    pub(crate) sources: Vec<Known>,
+}
+
+/// An engine that was taken through the journal, or through what came after a snapshot; the
+/// database is given what it lacks.
 ///
 /// # Errors
 /// When the journal cannot be read, is of other plugins, or the engine cannot go on.
@@ -65,6 +79,7 @@ pub(crate) fn redo(
     journal: &Journal,
     configured: Configured,
     means: Means<'_>,
+    from: Option<From>,
 ) -> Result<Redone, ServeError> {
     let there = means.sqlite.epoch()?;
     if journal.last() < there {
@@ -73,8 +88,13 @@ pub(crate) fn redo(
             database: there,
         });
     }
-    let mut records = journal.read(1)?;
-    let Some(first) = records.next() else {
+    if there + 1 < journal.first() {
+        return Err(ServeError::Database {
+            database: there,
+            first: journal.first(),
+        });
+    }
+    if journal.last() == 0 && from.is_none() {
         return Ok(Redone {
             engine: means.loader.engine(configured.generation)?,
             active: Active::first(configured.composition),
@@ -83,30 +103,30 @@ pub(crate) fn redo(
             differ: 0,
             wanted: None,
         });
-    };
-    let first = first?;
-    let Record::Begin(then, composition) = postcard::from_bytes(&first.bytes)? else {
-        return Err(ServeError::Beginning);
-    };
-    if let Some(difference) = then.difference(means.identity) {
-        return Err(ServeError::Identity(difference));
     }
-    let engine = means.loader.engine(means.load(&composition)?)?;
-    let active = Active::first(composition);
-    let mut terms = BTreeMap::from([(active.generation, engine.terms())]);
-    let mut redone = Redone {
-        engine,
-        active,
-        sources: Vec::new(),
-        last: first.number,
-        differ: 0,
-        wanted: None,
+    let snapshot = from.as_ref().map_or(0, |from| from.record);
+    let mut records = journal.read(there.min(snapshot) + 1)?;
+    let mut redone = match from {
+        Some(from) => Redone {
+            engine: from.engine,
+            active: from.active,
+            sources: from.sources,
+            last: from.record,
+            differ: 0,
+            wanted: None,
+        },
+        None => first(records.next().transpose()?, &means)?,
     };
+    let generation = redone.active.generation;
+    let mut terms = BTreeMap::from([(generation, redone.engine.terms())]);
     let (mut missing, mut epochs) = (Vec::new(), 0);
     for record in records {
         let record = record?;
         redone.last = record.number;
+        // What the snapshot stands for is only given to the database.
+        let evaluate = record.number > snapshot;
         match postcard::from_bytes(&record.bytes)? {
+            Record::Begin(..) | Record::Source { .. } if !evaluate => {}
             Record::Begin(..) => return Err(ServeError::Beginning),
             Record::Source { name, tenant } => {
                 let terms = (redone.active.generation, redone.engine.terms());
@@ -114,10 +134,12 @@ pub(crate) fn redo(
                 redone.sources.push(known);
             }
             Record::Swap(swap) => {
-                redone.swap(&means, &swap)?;
-                terms.insert(redone.active.generation, redone.engine.terms());
-                if terms.len() > MAX_TERMS {
-                    terms.pop_first();
+                if evaluate {
+                    redone.swap(&means, &swap)?;
+                    terms.insert(redone.active.generation, redone.engine.terms());
+                    if terms.len() > MAX_TERMS {
+                        terms.pop_first();
+                    }
                 }
                 if record.number > there {
                     missing.push(Said {
@@ -129,7 +151,9 @@ pub(crate) fn redo(
                 }
             }
             Record::Epoch(epoch) => {
-                redone.differ += u64::from(!redone.again(&terms, &epoch)?);
+                if evaluate {
+                    redone.differ += u64::from(!redone.again(&terms, &epoch)?);
+                }
                 if record.number > there {
                     for (said, number) in epoch.said.into_iter().zip(0..) {
                         missing.push(said.said(record.number, number)?);
@@ -151,8 +175,52 @@ pub(crate) fn redo(
     Ok(redone)
 }
 
+/// Begins with the first record of a journal.
+fn first(
+    record: Option<palisade_journal::Record>,
+    means: &Means<'_>,
+) -> Result<Redone, ServeError> {
+    let record = record.ok_or(ServeError::Beginning)?;
+    let Record::Begin(then, composition) = postcard::from_bytes(&record.bytes)? else {
+        return Err(ServeError::Beginning);
+    };
+    if let Some(difference) = then.difference(means.identity) {
+        return Err(ServeError::Identity(difference));
+    }
+    let engine = means.loader.engine(means.load(&composition)?)?;
+    Ok(Redone {
+        engine,
+        active: Active::first(composition),
+        sources: Vec::new(),
+        last: record.number,
+        differ: 0,
+        wanted: None,
+    })
+}
+
+/// A source as a snapshot has it, which the engine knows from the same.
+///
+/// # Errors
+/// When its stream cannot be gone on with.
+pub(crate) fn restored(
+    engine: &mut Engine,
+    generation: u64,
+    image: SourceImage,
+) -> Result<Known, ServeError> {
+    let terms = (generation, engine.terms());
+    let mut known = known(engine, terms, image.name, image.tenant)?;
+    let name = known.name.clone();
+    let problem = |error: CheckpointError| ServeError::Stream {
+        name,
+        problem: error.to_string(),
+    };
+    known.offset = known.stream.go_on(image.stream).map_err(problem)?;
+    (known.resume, known.read) = (image.resume, image.read);
+    Ok(known)
+}
+
 impl Means<'_> {
-    fn load(&self, composition: &Composition) -> Result<Generation, ServeError> {
+    pub(crate) fn load(&self, composition: &Composition) -> Result<Generation, ServeError> {
         Ok(self.loader.load(composition, self.store)?)
     }
 }

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use palisade_journal::{Cut, Folder, Journal, JournalError, Limits};
+use palisade_journal::{Cut, Folder, Journal, JournalError, SnapshotError};
 use palisade_pipeline::engine::{Engine, EngineError, Notice, StageError, Summary};
-use palisade_sinks::{Sqlite, SqliteError};
+use palisade_sinks::SqliteError;
 use palisade_store::Store;
 
 use crate::active::Shared;
@@ -21,16 +21,20 @@ use crate::loader::{LoadError, Loader};
 use crate::often::Often;
 use crate::receipt::Receipt;
 use crate::record::{Identity, Record};
-use crate::redo::{Known, Means, Redone, known, redo};
+use crate::recover::{Recovered, recover};
+use crate::redo::{Known, Redone, known};
+use crate::snapshot::{MAX_WAITING, Saver, SourceImage, Writing, Written};
 use crate::swap::Swapper;
 use crate::taking::Taking;
 
 /// Something that the operator should know.
 #[derive(Clone, Debug)]
 pub enum Told {
-    /// The journal was done again.
+    /// A snapshot was taken, and the journal after it done again.
     Recovered {
-        /// Records.
+        /// The record that the snapshot stands for, 0 where there was none.
+        snapshot: u64,
+        /// Records of the journal that were done again.
         records: u64,
         /// Epochs that made something else be said than they did at first.
         differ: u64,
@@ -52,6 +56,8 @@ pub enum Told {
     Swapped(Receipt),
     /// Standard input has ended.
     Ended(String),
+    /// A snapshot cannot be written or taken.
+    Snapshot(String),
     /// There is no room; it goes on when there is.
     Full(String),
     /// What the engine tells.
@@ -116,6 +122,42 @@ pub enum ServeError {
         /// The last that the database knows.
         database: u64,
     },
+    /// The journal has fewer records than a snapshot stands for.
+    #[error(
+        "the journal ends with record {journal}, and there is a snapshot of what came of record \
+         {snapshot}: a part of the journal is lost; restore it, or start with a new data directory"
+    )]
+    BehindSnapshot {
+        /// The last record of the journal.
+        journal: u64,
+        /// The record of the snapshot.
+        snapshot: u64,
+    },
+    /// What the journal no longer has is in no snapshot that could be taken.
+    #[error(
+        "the journal begins with record {first}, and no snapshot of what came before is left that \
+         is whole: a part of the state is lost; restore `snapshots` from a backup, or start with a \
+         new data directory"
+    )]
+    LetGo {
+        /// The first record of the journal.
+        first: u64,
+    },
+    /// The database lacks what the journal no longer has.
+    #[error(
+        "the database ends with record {database}, and the journal begins with record {first}: \
+         what was found in between is lost; restore the database from a backup, or start with a new \
+         data directory"
+    )]
+    Database {
+        /// The last record that the database knows.
+        database: u64,
+        /// The first record of the journal.
+        first: u64,
+    },
+    /// The folder of snapshots.
+    #[error("snapshots: {0}")]
+    Snapshot(#[from] SnapshotError),
     /// The journal was written with something else.
     #[error(
         "the journal was written with {0}; what it holds cannot be done again so: start with what \
@@ -177,43 +219,30 @@ pub fn serve(
     stop: &Arc<AtomicBool>,
     tell: &Tell,
 ) -> Result<Served, ServeError> {
-    let began = Instant::now();
-    data(&config.data)?;
-    let locked = lock(config)?;
-    let store = Arc::new(store(config)?);
-    let mut sqlite = Sqlite::open(&config.data.join(DATABASE))?;
-    let (mut journal, cut) = journal(config, locked, sqlite.epoch()?)?;
-    let fresh = journal.last() == 0;
-    let configured = loader.configured(&store)?;
-    let means = Means {
-        loader: &*loader,
-        store: &store,
-        identity,
-        sqlite: &mut sqlite,
-    };
-    let mut redone = redo(&journal, configured, means)?;
-    if fresh {
-        let first = Record::Begin(identity.clone(), redone.active.composition.clone());
-        journal.append(&postcard::to_stdvec(&first)?)?;
-    } else {
-        tell(Told::Recovered {
-            records: redone.last,
-            differ: redone.differ,
-            cut,
-            took: began.elapsed(),
-        });
-    }
-    let wanted = redone.wanted.take();
-    if wanted.is_none() && !fresh {
-        // It was trusted when it was swapped in; that may have changed.
-        loader.check(&redone.active.composition)?;
-    }
+    let Recovered {
+        mut journal,
+        sqlite,
+        snapshots,
+        store,
+        redone,
+        snapshot,
+    } = recover(config, &*loader, identity, tell)?;
     let Redone {
         mut engine,
         active,
         sources,
+        wanted,
         ..
     } = redone;
+    if journal.last() == 0 {
+        let first = Record::Begin(identity.clone(), active.composition.clone());
+        journal.append(&postcard::to_stdvec(&first)?)?;
+    } else if wanted.is_none() {
+        // It was trusted when it was swapped in; that may have changed.
+        loader.check(&active.composition)?;
+    }
+    let mut images: Vec<SourceImage> = sources.iter().map(SourceImage::of).collect();
+    let known = images.len() as u32;
     let shared = Arc::new(Shared::new(&engine, active, 0));
     let followers = followers(
         config,
@@ -222,10 +251,29 @@ pub fn serve(
         &shared,
         (stop, tell),
     )?;
+    let new = followers.iter().filter(|follower| follower.number >= known);
+    images.extend(new.map(Follower::image));
     journal.sync()?;
     let next = journal.last() + 1;
     shared.committed.store(journal.last(), Ordering::Release);
     shared.evaluated.store(journal.last(), Ordering::Release);
+    let covered = Arc::new(AtomicU64::new(snapshots.keep_newest()?));
+    let over = Arc::new(AtomicBool::new(false));
+    let writing = Writing {
+        snapshots,
+        committed: Arc::clone(&shared.committed),
+        over: Arc::clone(&over),
+        covered: Arc::clone(&covered),
+        tell: Arc::clone(tell),
+    };
+    let (write, written) = sync_channel::<Written>(MAX_WAITING);
+    let saver = Saver::new(
+        config.snapshot.clone(),
+        (identity.clone(), &shared),
+        images,
+        snapshot,
+        (write, Arc::clone(tell)),
+    );
     let mut committer = Committer {
         journal,
         sqlite,
@@ -233,6 +281,9 @@ pub fn serve(
         full: Arc::clone(&shared.full),
         kept_after: Arc::clone(&shared.kept_after),
         synced_in: Arc::clone(&shared.synced_in),
+        covered: Arc::clone(&covered),
+        looked: 0,
+        keep: Duration::from_secs(config.journal.keep_hours.saturating_mul(3600)),
         tell: Arc::clone(tell),
         stop: Arc::clone(stop),
     };
@@ -243,10 +294,15 @@ pub fn serve(
         .name("palisade-commit".to_owned())
         .spawn(move || committer.run(&commits))
         .map_err(thread)?;
+    let writing = std::thread::Builder::new()
+        .name("palisade-snapshot".to_owned())
+        .spawn(move || writing.run(&written))
+        .map_err(thread)?;
     let mut taking = Taking {
         engine,
         next,
         commit: Some(commit),
+        saver,
         tell: Arc::clone(tell),
         often: Often::default(),
         shared: Arc::clone(&shared),
@@ -275,25 +331,38 @@ pub fn serve(
     let control = control::start(config, swapper)?;
     shared.ready.store(true, Ordering::Release);
     tell(Told::Ready);
-    let drained = taking.run(&works, stop, config.drain(), &committing)?;
+    let run = taking.run(&works, stop, config.drain(), &committing);
     drop(control);
     drop(taking.commit.take());
-    let ended = committing
-        .join()
-        .map_err(|_| ServeError::Thread("panicked".to_owned()))?;
-    ended?;
+    let Taking {
+        mut engine,
+        next,
+        saver,
+        ..
+    } = taking;
+    if matches!(run, Ok(true)) && !committing.is_finished() {
+        saver.finish(&mut engine, next - 1, Instant::now() + config.drain())?;
+    } else {
+        drop(saver);
+    }
+    let ended = committing.join();
+    over.store(true, Ordering::Release);
+    // What it could not write was told.
+    let _ = writing.join();
+    let drained = run?;
+    ended.map_err(|_| ServeError::Thread("panicked".to_owned()))??;
     // Timers that are due later fire after the next start: nothing is ended here.
     Ok(Served {
-        summary: taking.engine.summary().clone(),
+        summary: engine.summary().clone(),
         committed: shared.committed.load(Ordering::Acquire),
         drained,
     })
 }
 
 /// The database, in the data directory.
-const DATABASE: &str = "findings.sqlite";
+pub(crate) const DATABASE: &str = "findings.sqlite";
 
-fn data_error(path: &Path, problem: impl std::fmt::Display) -> ServeError {
+pub(crate) fn data_error(path: &Path, problem: impl std::fmt::Display) -> ServeError {
     ServeError::Data {
         path: path.display().to_string(),
         problem: problem.to_string(),
@@ -302,7 +371,7 @@ fn data_error(path: &Path, problem: impl std::fmt::Display) -> ServeError {
 
 /// Opens the data directory, which is made where it is not there: it and the database in it are
 /// nobody else's.
-fn data(path: &Path) -> Result<(), ServeError> {
+pub(crate) fn data(path: &Path) -> Result<(), ServeError> {
     let dir = palisade_private::make_dir(path).map_err(|error| data_error(path, error))?;
     for end in ["", "-wal", "-shm"] {
         let name = format!("{DATABASE}{end}");
@@ -316,7 +385,7 @@ fn data(path: &Path) -> Result<(), ServeError> {
 }
 
 /// Opens and locks the journal's folder in the data directory.
-fn lock(config: &Config) -> Result<Folder, ServeError> {
+pub(crate) fn lock(config: &Config) -> Result<Folder, ServeError> {
     let folder = config.data.join("journal");
     palisade_private::make_dir(&folder).map_err(|error| data_error(&folder, error))?;
     Folder::new(&folder).map_err(|error| match error.kind() {
@@ -327,22 +396,8 @@ fn lock(config: &Config) -> Result<Folder, ServeError> {
     })
 }
 
-/// Opens the journal, of which somebody was told that it is kept up to a record.
-fn journal(
-    config: &Config,
-    locked: Folder,
-    known: u64,
-) -> Result<(Journal, Option<Cut>), ServeError> {
-    let limits = Limits {
-        segment: config.journal.segment_bytes,
-        total: config.journal.max_bytes,
-    };
-    let (journal, recovered) = Journal::open(locked, limits, known)?;
-    Ok((journal, recovered.cut))
-}
-
 /// Opens the store of what runs and has run.
-fn store(config: &Config) -> Result<Store, ServeError> {
+pub(crate) fn store(config: &Config) -> Result<Store, ServeError> {
     let path = config.data.join("store");
     let dir = palisade_private::make_dir(&path).map_err(|error| data_error(&path, error))?;
     Store::open(dir).map_err(|error| data_error(&path, error))
@@ -378,6 +433,8 @@ fn followers(
                 )
             }
         };
+        // Those that there were before were told then.
+        let (bad, _) = known.stream.bad_records();
         let input = match (&source.kind, &source.path) {
             (SourceKind::File, Some(path)) => Input::File(path.clone()),
             _ => Input::Stdin,
@@ -393,7 +450,7 @@ fn followers(
             told_waiting: false,
             searched: None,
             offset: known.offset,
-            bad: 0,
+            bad,
             stop: Arc::clone(stop),
             tell: Arc::clone(tell),
             open: None,

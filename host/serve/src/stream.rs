@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use palisade_events::Source;
 use palisade_pipeline::engine::{EngineError, Epoch, Feed as _, LogFeed, Progress, Terms};
-use palisade_sources::{Limits, OpenError, SourcePolicy, open_live};
+use palisade_sources::{Checkpoint, CheckpointError, Limits, OpenError, SourcePolicy, open_live};
+use serde::{Deserialize, Serialize};
 
 use crate::tape::Tape;
 
@@ -42,6 +43,17 @@ pub(crate) struct Stream {
     pub(crate) generation: u64,
     limits: Limits,
     feed: Option<LogFeed>,
+    /// The number of the first event, where there is no feed yet.
+    first: u64,
+}
+
+/// A stream as it stands between two records.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct StreamImage {
+    /// The number of the next event.
+    next: u64,
+    /// Where reading stands, and the first bytes of the stream, if it has not ended.
+    open: Option<(Checkpoint, Vec<u8>)>,
 }
 
 impl Stream {
@@ -54,6 +66,7 @@ impl Stream {
             generation,
             limits: Limits::default(),
             feed: None,
+            first: 0,
         }
     }
 
@@ -63,6 +76,37 @@ impl Stream {
             feed.follow(&terms);
         }
         (self.generation, self.terms) = (generation, terms);
+    }
+
+    /// As it stands between two records.
+    pub(crate) fn image(&self) -> StreamImage {
+        let Some(feed) = &self.feed else {
+            let next = self.first;
+            return StreamImage { next, open: None };
+        };
+        StreamImage {
+            next: feed.next_seq(),
+            open: feed.checkpoint().map(|at| (at, self.tape.first_bytes())),
+        }
+    }
+
+    /// Goes on where another stood; where in the stream that is.
+    ///
+    /// # Errors
+    /// When none stands there.
+    pub(crate) fn go_on(&mut self, image: StreamImage) -> Result<u64, CheckpointError> {
+        self.first = image.next;
+        let Some((at, head)) = image.open else {
+            return Ok(0);
+        };
+        let offset = at.offset();
+        self.tape.go_on(offset, head);
+        let policy = SourcePolicy::new(Arc::clone(&self.source));
+        let feed = self
+            .terms
+            .going_on(self.tape.clone(), at, policy, image.next)?;
+        self.feed = Some(feed);
+        Ok(offset)
     }
 
     /// Begins to read what is on the tape, of which the first line is there, or all.
@@ -85,7 +129,7 @@ impl Stream {
             Some(feed) => feed.renew(input, &self.terms)?,
             None => {
                 let policy = SourcePolicy::new(Arc::clone(&self.source));
-                self.feed = Some(self.terms.log(input, policy, 0)?);
+                self.feed = Some(self.terms.log(input, policy, self.first)?);
             }
         }
         Ok(())

@@ -20,10 +20,13 @@ use crate::often::Often;
 use crate::receipt::{Receipt, SourceAt, SwapKind};
 use crate::record::{EpochRecord, Rows, SwapRecord};
 use crate::server::{ServeError, Tell, Told};
+use crate::snapshot::Saver;
 use crate::swap::{Asked, Claim, Order, nanoseconds};
 
 /// How long nobody speaks before it is looked whether time has passed.
 const IDLE: Duration = Duration::from_millis(200);
+/// The same while a snapshot is being made, which goes on meanwhile.
+const BETWEEN: Duration = Duration::from_millis(2);
 /// How often it is shown what was done.
 const SHOWN: Duration = Duration::from_millis(200);
 
@@ -43,6 +46,7 @@ pub(crate) struct Taking {
     /// The number of the next record.
     pub(crate) next: u64,
     pub(crate) commit: Option<SyncSender<Commit>>,
+    pub(crate) saver: Saver,
     pub(crate) tell: Tell,
     pub(crate) often: Often,
     pub(crate) shared: Arc<Shared>,
@@ -84,17 +88,25 @@ impl Taking {
                     return Ok(false);
                 }
             }
-            let more = match work.recv_timeout(IDLE) {
+            let idle = match self.saver.is_saving() {
+                true => BETWEEN,
+                false => IDLE,
+            };
+            let more = match work.recv_timeout(idle) {
                 Ok(Work::Filled(filled)) => {
                     let Filled {
                         epoch,
                         now,
                         generation,
                         rows,
+                        stream,
                     } = *filled;
                     let mut collect = Collect::default();
                     self.engine.step(epoch, &mut collect)?;
-                    self.put(now, generation, Some(rows), collect)?
+                    self.saver.follow(&rows, stream);
+                    let more = self.put(now, generation, Some(rows), collect)?;
+                    self.saver.step(&mut self.engine, self.next - 1)?;
+                    more
                 }
                 Ok(Work::Ended) => {
                     self.sources -= 1;
@@ -107,7 +119,12 @@ impl Taking {
                     let mut collect = Collect::default();
                     let moved = self.engine.follow(now, &mut collect)?;
                     let generation = self.shared.generation();
-                    !moved || self.put(now, generation, None, collect)?
+                    let more = !moved || self.put(now, generation, None, collect)?;
+                    if idle == IDLE {
+                        self.saver.settle();
+                    }
+                    self.saver.step(&mut self.engine, self.next - 1)?;
+                    more
                 }
                 Err(RecvTimeoutError::Timeout) => true,
                 Err(RecvTimeoutError::Disconnected) => false,
@@ -225,6 +242,7 @@ impl Taking {
             return Ok(true);
         }
         let mut collect = Collect::default();
+        self.saver.unsettle(&mut self.engine)?;
         let adopted = match self.engine.adopt(staged, &mut collect) {
             Ok(adopted) => adopted,
             Err(error @ EngineError::Superseded) => {

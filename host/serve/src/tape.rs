@@ -39,6 +39,21 @@ impl Tape {
         *self.state() = State::default();
     }
 
+    /// Goes on in the middle of a stream, which began with these bytes.
+    pub(crate) fn go_on(&self, at: u64, mut head: Vec<u8>) {
+        head.truncate(HEAD);
+        *self.state() = State {
+            base: at,
+            head,
+            ..State::default()
+        };
+    }
+
+    /// The first bytes of the stream, at most [`HEAD`].
+    pub(crate) fn first_bytes(&self) -> Vec<u8> {
+        self.state().head.clone()
+    }
+
     /// Adds bytes to what is read first.
     pub(crate) fn give(&self, bytes: &[u8]) {
         let mut state = self.state();

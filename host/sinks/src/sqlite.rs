@@ -189,6 +189,19 @@ impl Sqlite {
         Ok(epoch.map_err(self.error())?.try_into().unwrap_or(0))
     }
 
+    /// Makes everything that was taken durable in the database itself. `false`: somebody reads it,
+    /// so that it cannot be done now.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn checkpoint(&mut self) -> Result<bool, SqliteError> {
+        let checkpoint = "pragma wal_checkpoint(truncate)";
+        let busy = self
+            .connection
+            .query_row(checkpoint, [], |row| row.get::<_, i64>(0));
+        Ok(busy.map_err(self.error())? == 0)
+    }
+
     /// Takes everything that was said up to an epoch and is not here yet, in one transaction.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use super::records::Record;
 use super::recover::names::Sensor;
 use super::recover::{Candidate, Found, recover};
 use super::sink::{EventSink, SinkError};
-use super::zeek::Zeek;
+use super::zeek::{Header, Zeek};
 use crate::enrich::Networks;
 
 /// Turns records of one dialect into events.
@@ -41,6 +41,26 @@ impl Decoder {
             Self::Eve(eve) => eve.set_networks(networks),
             Self::Zeek(zeek) => zeek.set_networks(networks),
             Self::Palisade(_) => {}
+        }
+    }
+
+    /// What it was told by the input: whose records it reads, and the header of their columns.
+    pub(super) fn told(&self) -> (Dialect, Option<Header>) {
+        match self {
+            Self::Eve(_) => (Dialect::Eve, None),
+            Self::Zeek(zeek) => {
+                let guessed = zeek.guessed().map(str::to_owned);
+                (Dialect::Zeek(guessed), zeek.columns().cloned())
+            }
+            Self::Palisade(_) => (Dialect::Palisade, None),
+        }
+    }
+
+    /// Goes on below a header of columns; whether it can.
+    pub(super) fn go_on(&mut self, header: Option<Header>) -> bool {
+        match self {
+            Self::Zeek(zeek) => zeek.go_on(header),
+            Self::Eve(_) | Self::Palisade(_) => header.is_none(),
         }
     }
 

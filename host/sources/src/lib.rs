@@ -7,6 +7,7 @@
 //! the `README.md` beside this file.
 
 mod absent;
+mod checkpoint;
 mod columns;
 mod compact;
 mod counts;
@@ -32,6 +33,7 @@ mod text;
 mod time;
 mod zeek;
 
+pub use checkpoint::{Checkpoint, CheckpointError};
 pub(crate) use columns::mac as parse_mac;
 pub use counts::{Counts, TypeCount};
 pub use dead_letters::{DeadLetters, Letter, LetterCounts, MAX_LETTER, Place};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use palisade_events::counted;
 
+use super::checkpoint::{Checkpoint, CheckpointError};
 use super::counts::Counts;
 use super::dead_letters::DeadLetters;
 use super::decoder::Decoder;
@@ -142,6 +143,50 @@ impl LogReader {
             decoder,
             reports: Reports::new(input.name, limits.max_reports, dead_letters),
             events: 0,
+            ended: false,
+        })
+    }
+
+    /// Where it stands, between two calls of [`read`](EventReader::read); `None`: at its end.
+    pub fn checkpoint(&self) -> Option<Checkpoint> {
+        if self.ended {
+            return None;
+        }
+        let (dialect, header) = self.decoder.told();
+        Some(Checkpoint {
+            name: self.reports.name.clone(),
+            dialect,
+            framing: self.records.framing(),
+            header,
+            records: self.records.state(),
+            events: self.events,
+            bad: self.reports.bad,
+            mended: self.reports.mended,
+        })
+    }
+
+    /// Goes on where another stood, with an input of which the bytes before that are gone.
+    ///
+    /// # Errors
+    /// When no reader stands there.
+    pub fn going_on(
+        from: impl Read + Send + 'static,
+        at: Checkpoint,
+        limits: &Limits,
+        networks: Option<Arc<Networks>>,
+        dead_letters: DeadLetters,
+    ) -> Result<Self, CheckpointError> {
+        let mut decoder = Decoder::new(&at.dialect, &at.name, networks);
+        let from: Box<dyn Read + Send> = Box::new(from);
+        let records = Records::going_on(from, at.framing, limits.max_record, at.records);
+        let sound = decoder.go_on(at.header);
+        let mut reports = Reports::new(at.name, limits.max_reports, dead_letters);
+        (reports.bad, reports.mended) = (at.bad, at.mended);
+        Ok(Self {
+            records: records.filter(|_| sound).ok_or(CheckpointError)?,
+            decoder,
+            reports,
+            events: at.events,
             ended: false,
         })
     }

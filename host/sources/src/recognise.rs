@@ -3,6 +3,7 @@
 use std::fmt;
 
 use palisade_events::without_mark;
+use serde::{Deserialize, Serialize};
 
 use super::fault::{Fault, Stop};
 use super::keys::Keys;
@@ -40,7 +41,7 @@ impl fmt::Display for Compression {
 }
 
 /// Whose JSON it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Dialect {
     /// Suricata's EVE.
     Eve,

@@ -2,6 +2,7 @@
 
 mod documents;
 mod opening;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -13,13 +14,15 @@ use memchr::{memchr, memchr_iter};
 use palisade_events::MARK;
 
 pub(super) use opening::opening;
+use serde::{Deserialize, Serialize};
+pub(super) use state::RecordsState;
 
 /// How much is read first, and how much at most: reads double while the input lasts.
 const FIRST_READ: usize = 8 << 10;
 const MAX_READ: usize = 256 << 10;
 
 /// How records are told apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Framing {
     /// Each line is a record.
     Lines,
@@ -77,6 +80,8 @@ pub(super) struct Records<R> {
     ended: bool,
     error: Option<io::Error>,
     scan: Scan,
+    /// Where the scanner stood when bytes were dropped last of a record that is too long.
+    scan_of_long: Scan,
     /// Bytes that were dropped of a record that is too long, and where and on which line
     /// it began.
     long: Option<(u64, u64, u64)>,
@@ -108,6 +113,7 @@ impl<R: Read> Records<R> {
             ended: false,
             error: None,
             scan: Scan::default(),
+            scan_of_long: Scan::default(),
             long: None,
             kept: Vec::new(),
             zeros: 0,
@@ -147,6 +153,11 @@ impl<R: Read> Records<R> {
             _ => &self.buffer,
         };
         from.get(record.at.clone()).unwrap_or_default()
+    }
+
+    /// How records are told apart.
+    pub(super) fn framing(&self) -> Framing {
+        self.framing
     }
 
     /// How many bytes are done with.
@@ -226,6 +237,7 @@ impl<R: Read> Records<R> {
         if let Some((dropped, ..)) = &mut self.long {
             *dropped += record.len() as u64;
         }
+        self.scan_of_long = self.scan;
         self.start = self.scanned;
     }
 

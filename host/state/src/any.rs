@@ -30,13 +30,14 @@ macro_rules! each {
 }
 
 impl AnyTable {
-    pub(super) fn new(spec: TableSpec, parts: u32) -> AnyTable {
+    /// An empty table, the one with this number.
+    pub(super) fn new(spec: TableSpec, parts: u32, number: u32) -> AnyTable {
         match spec.holds {
-            Holds::Count => AnyTable::Count(Table::new(spec, parts)),
-            Holds::Sum => AnyTable::Sum(Table::new(spec, parts)),
-            Holds::Distinct => AnyTable::Distinct(Table::new(spec, parts)),
-            Holds::First => AnyTable::First(Table::new(spec, parts)),
-            Holds::Value => AnyTable::Value(Table::new(spec, parts)),
+            Holds::Count => AnyTable::Count(Table::new(spec, parts, number)),
+            Holds::Sum => AnyTable::Sum(Table::new(spec, parts, number)),
+            Holds::Distinct => AnyTable::Distinct(Table::new(spec, parts, number)),
+            Holds::First => AnyTable::First(Table::new(spec, parts, number)),
+            Holds::Value => AnyTable::Value(Table::new(spec, parts, number)),
         }
     }
 

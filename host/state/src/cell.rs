@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::citation::Citation;
 use super::distinct::{self, Distinct};
+use super::image::{Bytes, CellImage};
 use super::series::{self, Series, Weight};
 use super::spec::Span;
 
@@ -36,6 +37,14 @@ pub(super) trait Cell: Default + Debug + PartialEq + Send {
 
     /// Gives back space. There is nothing to undo.
     fn settle(&mut self) {}
+
+    /// The value as it is kept.
+    fn image(&self) -> CellImage;
+
+    /// The value that was kept; `None`: it is none of this kind.
+    fn of_image(image: CellImage, span: Span) -> Option<Self>
+    where
+        Self: Sized;
 }
 
 impl<W: Weight> Cell for Series<W> {
@@ -59,6 +68,14 @@ impl<W: Weight> Cell for Series<W> {
 
     fn undo(&mut self, step: Self::Undo) {
         Series::undo(self, step);
+    }
+
+    fn image(&self) -> CellImage {
+        Series::image(self)
+    }
+
+    fn of_image(image: CellImage, span: Span) -> Option<Self> {
+        Series::of_image(image, span)
     }
 }
 
@@ -85,6 +102,14 @@ impl Cell for Distinct {
 
     fn settle(&mut self) {
         Distinct::settle(self);
+    }
+
+    fn image(&self) -> CellImage {
+        Distinct::image(self)
+    }
+
+    fn of_image(image: CellImage, span: Span) -> Option<Self> {
+        Distinct::of_image(image, span)
     }
 }
 
@@ -130,6 +155,17 @@ impl Cell for Sighting {
 
     fn undo(&mut self, step: Sighting) {
         *self = step;
+    }
+
+    fn image(&self) -> CellImage {
+        CellImage::Seen(self.seen)
+    }
+
+    fn of_image(image: CellImage, _: Span) -> Option<Self> {
+        match image {
+            CellImage::Seen(seen) => Some(Sighting { seen }),
+            _ => None,
+        }
     }
 }
 
@@ -180,6 +216,11 @@ impl Stored {
         (age < span.ttl).then_some(&self.value)
     }
 
+    /// Whether it waits to be dated.
+    pub(super) fn is_undated(&self) -> bool {
+        self.put == Put::Undated
+    }
+
     /// Says how far time has come, if it was put since that was said last.
     pub(super) fn date(&mut self, watermark: u64) {
         if self.put == Put::Undated {
@@ -208,5 +249,24 @@ impl Cell for Stored {
 
     fn undo(&mut self, step: Stored) {
         *self = step;
+    }
+
+    fn image(&self) -> CellImage {
+        CellImage::Stored {
+            value: Bytes(self.value.to_vec()),
+            put: match self.put {
+                Put::By(put) => Some(put),
+                Put::Never | Put::Undated => None,
+            },
+        }
+    }
+
+    fn of_image(image: CellImage, _: Span) -> Option<Self> {
+        let CellImage::Stored { value, put } = image else {
+            return None;
+        };
+        let put = put.map_or(Put::Undated, Put::By);
+        let value = value.0.into();
+        Some(Stored { value, put })
     }
 }

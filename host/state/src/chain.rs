@@ -117,6 +117,17 @@ impl<T> Chain<T> {
         at
     }
 
+    /// Puts an item in that belongs to no list until it is [threaded](Self::thread).
+    pub(super) fn place(&mut self, item: T) -> u32 {
+        let mut ends = Ends::default();
+        self.insert(&mut ends, NIL, item)
+    }
+
+    /// Makes an item that belongs to no list the newest of one.
+    pub(super) fn thread(&mut self, ends: &mut Ends, at: u32) {
+        self.link(ends, at, ends.newest);
+    }
+
     /// Puts an item in as the newest.
     #[inline]
     pub(super) fn push(&mut self, ends: &mut Ends, item: T) -> u32 {

@@ -25,6 +25,21 @@ impl Recent {
         recent
     }
 
+    /// Time and event of each, in the order in which they came.
+    pub(super) fn image(&self) -> Vec<(u64, u64)> {
+        self.0.iter().map(|c| (c.time, c.event)).collect()
+    }
+
+    /// What was kept of one; `None`: it is none.
+    pub(super) fn of_image(image: &[(u64, u64)], latest: u64) -> Option<Recent> {
+        let sound = image.len() <= MAX_CITATIONS && image.iter().all(|(time, _)| *time <= latest);
+        let citation = |(time, event): &(u64, u64)| Citation {
+            time: *time,
+            event: *event,
+        };
+        sound.then(|| Recent::of(image.iter().map(citation)))
+    }
+
     /// Appends one; returns the one that it displaces.
     pub(super) fn push(&mut self, citation: Citation) -> Option<Citation> {
         self.0.push_back(citation);

@@ -6,9 +6,10 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
 
 use super::citation::{Citation, MAX_CITATIONS, Recent};
+use super::image::{Bytes, CellImage, FingerprintImage};
 use super::key::sketched;
 use super::series::EXACT_ENTRIES;
-use super::sketch::{REGISTERS, Registers, Sketch, place};
+use super::sketch::{MAX_RANK, REGISTERS, Registers, Sketch, place};
 use super::spec::Span;
 use super::values::{Value, Values};
 use crate::partition::PartitionKey;
@@ -27,6 +28,20 @@ pub(super) enum Fingerprint {
 }
 
 impl Fingerprint {
+    fn image(self) -> FingerprintImage {
+        match self {
+            Fingerprint::Number(number) => FingerprintImage::Number(number),
+            Fingerprint::Digest(low, high) => FingerprintImage::Digest(low, high),
+        }
+    }
+
+    fn of_image(image: FingerprintImage) -> Fingerprint {
+        match image {
+            FingerprintImage::Number(number) => Fingerprint::Number(number),
+            FingerprintImage::Digest(low, high) => Fingerprint::Digest(low, high),
+        }
+    }
+
     /// Where to look for it in a hash table. Differs from process to process, so that nobody
     /// can choose numbers that all end up in one place.
     #[inline]
@@ -257,6 +272,73 @@ impl Distinct {
         if let Form::Exact(values) = &mut self.form {
             values.settle();
         }
+    }
+
+    /// The window as it is kept.
+    pub(super) fn image(&self) -> CellImage {
+        let latest = self.latest;
+        match &self.form {
+            Form::Exact(values) => {
+                let value = |value: &Value| {
+                    let Citation { time, event } = value.seen;
+                    (value.fingerprint.image(), time, event)
+                };
+                let mut values: Vec<_> = values.newest_first().map(value).collect();
+                values.reverse();
+                CellImage::Distinct { latest, values }
+            }
+            Form::Sketch { parts, recent, .. } => CellImage::Sketch {
+                latest,
+                parts: parts
+                    .iter()
+                    .map(|part| (part.number, Bytes(part.registers.to_vec())))
+                    .collect(),
+                recent: recent.image(),
+            },
+        }
+    }
+
+    /// The window that was kept; `None`: it is none.
+    pub(super) fn of_image(image: CellImage, span: Span) -> Option<Self> {
+        let (latest, form) = match image {
+            CellImage::Distinct { latest, values } => {
+                let value = |(image, time, event): (FingerprintImage, u64, u64)| Value {
+                    fingerprint: Fingerprint::of_image(image),
+                    seen: Citation { time, event },
+                };
+                let sound = values.len() <= EXACT_ENTRIES
+                    && values.last().is_none_or(|(_, time, _)| *time <= latest);
+                let values = Values::of(values.into_iter().map(value).collect());
+                (latest, Form::Exact(values.filter(|_| sound)?))
+            }
+            CellImage::Sketch {
+                latest,
+                parts,
+                recent,
+            } => {
+                let number = |part: &(u64, Bytes)| part.0;
+                let last = latest / width(span);
+                let sound = (1..=SKETCH_PARTS as usize + 2).contains(&parts.len())
+                    && parts.is_sorted_by(|a, b| number(a) < number(b))
+                    && parts.last().is_none_or(|part| number(part) <= last);
+                let recent = Recent::of_image(&recent, latest).filter(|_| sound)?;
+                let part = |(number, Bytes(registers)): (u64, Bytes)| {
+                    let sound = registers.iter().all(|rank| usize::from(*rank) <= MAX_RANK);
+                    let registers: Box<Registers> = registers.into_boxed_slice().try_into().ok()?;
+                    sound.then_some(Part { number, registers })
+                };
+                let parts: Option<VecDeque<Part>> = parts.into_iter().map(part).collect();
+                let (parts, union) = (parts?, Union::default());
+                let form = Form::Sketch {
+                    parts,
+                    union,
+                    recent,
+                };
+                (latest, form)
+            }
+            _ => return None,
+        };
+        Some(Distinct { latest, form })
     }
 
     /// Takes one step back.

@@ -11,7 +11,7 @@ pub(super) type Id = [u64; 2];
 
 /// Keys of more bytes than this are replaced by their BLAKE3 digest, so that no event can
 /// make a table of long texts.
-const MAX_KEY: usize = 256;
+pub(super) const MAX_KEY: usize = 256;
 
 // What a value is led by. Values of different types never make equal keys; numbers of
 // different widths do.

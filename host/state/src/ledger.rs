@@ -1,5 +1,7 @@
 //! What the tables of a plugin hold together, and the clock of touches.
 
+use super::save::Walk;
+
 /// Bytes in use, and counters that order touches and calls.
 ///
 /// Keys are in lists, one for each tenant and part of the keys; list `tenant * parts + part`.
@@ -9,7 +11,7 @@ pub(super) struct Ledger {
     /// Most bytes of a part.
     limit: u64,
     /// A power of two.
-    parts: u32,
+    pub(super) parts: u32,
     by_part: Vec<u64>,
     by_list: Vec<u64>,
     /// Counts touches of keys; the larger, the later. Never shown.
@@ -18,6 +20,10 @@ pub(super) struct Ledger {
     pub(super) call: u64,
     /// Whose call it is.
     pub(super) tenant: u32,
+    /// What writes slots before they change; see `save`.
+    pub(super) walk: Option<Box<Walk>>,
+    /// What slots carry that need not be written.
+    pub(super) mark: u8,
 }
 
 impl Ledger {
@@ -30,6 +36,8 @@ impl Ledger {
             clock: 0,
             call: 0,
             tenant: 0,
+            walk: None,
+            mark: 0,
         }
     }
 
@@ -44,6 +52,11 @@ impl Ledger {
     pub(super) fn begin(&mut self, tenant: u32) {
         self.call += 1;
         self.tenant = tenant;
+        self.reserve(tenant);
+    }
+
+    /// Makes room for the lists of a tenant.
+    pub(super) fn reserve(&mut self, tenant: u32) {
         let lists = self.list(tenant, 0) as usize + self.parts as usize;
         self.by_list.resize(lists.max(self.by_list.len()), 0);
     }
@@ -65,6 +78,11 @@ impl Ledger {
     pub(super) fn tick(&mut self) -> u64 {
         self.clock += 1;
         self.clock
+    }
+
+    /// The clock is at least here.
+    pub(super) fn wind(&mut self, stamp: u64) {
+        self.clock = self.clock.max(stamp);
     }
 
     /// What a list uses goes from `before` to `after` bytes.

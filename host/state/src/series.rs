@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fmt::Debug;
 
 use super::citation::{Citation, MAX_CITATIONS, Recent};
+use super::image::CellImage;
 use super::spec::Span;
 
 /// How many entries of a window are held one by one.
@@ -14,6 +15,8 @@ pub const BUCKETS: u64 = 64;
 /// What an entry adds to the value.
 pub(super) trait Weight: Copy + Debug + PartialEq + Send {
     fn amount(self) -> u64;
+    /// The weight of this amount, if there is one.
+    fn of(amount: u64) -> Option<Self>;
 }
 
 /// The weight of an event that is only counted; takes no space.
@@ -24,11 +27,17 @@ impl Weight for One {
     fn amount(self) -> u64 {
         1
     }
+    fn of(amount: u64) -> Option<One> {
+        (amount == 1).then_some(One)
+    }
 }
 
 impl Weight for u64 {
     fn amount(self) -> u64 {
         self
+    }
+    fn of(amount: u64) -> Option<u64> {
+        Some(amount)
     }
 }
 
@@ -256,6 +265,65 @@ impl<W: Weight> Series<W> {
                     + (MAX_CITATIONS + 1) * size_of::<Citation>()
             }
         }
+    }
+
+    /// The window as it is kept.
+    pub(super) fn image(&self) -> CellImage {
+        let latest = self.latest;
+        match &self.form {
+            Form::Exact(entries) => {
+                let entry = |e: &Entry<W>| (e.time, e.event, e.weight.amount());
+                let entries = entries.iter().map(entry).collect();
+                CellImage::Entries { latest, entries }
+            }
+            Form::Coarse { buckets, recent } => CellImage::Buckets {
+                latest,
+                buckets: buckets.iter().map(|b| (b.number, b.amount)).collect(),
+                recent: recent.image(),
+            },
+        }
+    }
+
+    /// The window that was kept; `None`: it is none.
+    pub(super) fn of_image(image: CellImage, span: Span) -> Option<Self> {
+        let (latest, form) = match image {
+            CellImage::Entries { latest, entries } => {
+                let sound = entries.len() <= EXACT_ENTRIES
+                    && entries.is_sorted_by_key(|(time, ..)| *time)
+                    && entries.last().is_none_or(|(time, ..)| *time <= latest);
+                let entry = |(time, event, weight)| {
+                    let weight = W::of(weight)?;
+                    Some(Entry {
+                        time,
+                        event,
+                        weight,
+                    })
+                };
+                let entries: Option<VecDeque<_>> = entries.into_iter().map(entry).collect();
+                (latest, Form::Exact(entries.filter(|_| sound)?))
+            }
+            CellImage::Buckets {
+                latest,
+                buckets,
+                recent,
+            } => {
+                let number = |bucket: &(u64, u64)| bucket.0;
+                let last = latest / width(span);
+                let sound = (1..=BUCKETS as usize + 2).contains(&buckets.len())
+                    && buckets.is_sorted_by(|a, b| number(a) < number(b))
+                    && buckets.last().is_none_or(|bucket| number(bucket) <= last);
+                let recent = Recent::of_image(&recent, latest).filter(|_| sound)?;
+                let bucket = |(number, amount)| Bucket { number, amount };
+                let buckets = buckets.into_iter().map(bucket).collect();
+                (latest, Form::Coarse { buckets, recent })
+            }
+            _ => return None,
+        };
+        Some(Series {
+            latest,
+            total: form.total(),
+            form,
+        })
     }
 
     /// Takes one step back.

@@ -11,7 +11,7 @@ const PRECISION: u32 = 10;
 /// How many registers there are.
 pub(super) const REGISTERS: usize = 1 << PRECISION;
 /// The highest value of a register: the position of the first 1 in the remaining bits.
-const MAX_RANK: usize = 64 - PRECISION as usize + 1;
+pub(super) const MAX_RANK: usize = 64 - PRECISION as usize + 1;
 
 /// The registers of one sketch.
 pub(super) type Registers = [u8; REGISTERS];

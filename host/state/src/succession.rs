@@ -25,7 +25,10 @@ impl Tables {
             match found.filter(|_| !discard.contains(&table.spec().name)) {
                 Some(to) => {
                     let most = self.tables[to].spec().max_keys;
-                    each!(&mut table, table => table.allow(most));
+                    each!(&mut table, table => {
+                        table.allow(most);
+                        table.renumber(to);
+                    });
                     self.tables[to] = table;
                     positions.insert(from, to);
                 }

@@ -4,6 +4,7 @@ use hashbrown::HashTable;
 
 use super::cell::Cell;
 use super::chain::{Chain, Ends, NIL};
+use super::image::{Bytes, CellImage, ImageError, KeyImage};
 use super::key::Id;
 use super::ledger::Ledger;
 use super::spec::TableSpec;
@@ -18,6 +19,8 @@ struct Slot<C> {
     list: u32,
     /// Whether the call `call` put it in.
     born: bool,
+    /// The walk that has written it, or passes it over; see `save`.
+    mark: u8,
     /// The call that touched it last.
     call: u64,
     /// When that was, by the ledger's clock.
@@ -60,12 +63,16 @@ pub(super) struct Table<C: Cell> {
     most: u32,
     by_part: Vec<u32>,
     evicted: u64,
+    /// Its position among the tables of the plugin.
+    number: u32,
+    /// Positions that are still to be walked over: all that there were when the walk began.
+    to_walk: std::ops::Range<u32>,
     ops: Vec<Op<C>>,
     steps: Vec<C::Undo>,
 }
 
 impl<C: Cell> Table<C> {
-    pub(super) fn new(spec: TableSpec, parts: u32) -> Table<C> {
+    pub(super) fn new(spec: TableSpec, parts: u32, number: u32) -> Table<C> {
         Table {
             most: spec.max_keys.div_ceil(parts),
             by_part: vec![0; parts as usize],
@@ -76,6 +83,8 @@ impl<C: Cell> Table<C> {
             lists: Vec::new(),
             len: 0,
             evicted: 0,
+            number,
+            to_walk: 0..0,
             ops: Vec::new(),
             steps: Vec::new(),
         }
@@ -133,6 +142,7 @@ impl<C: Cell> Table<C> {
     /// Makes a key the one touched last.
     #[inline]
     pub(super) fn renew(&mut self, ledger: &mut Ledger, at: u32) {
+        self.keep(ledger, at);
         let older = self.slots.older(at);
         let slot = self.slots.get_mut(at);
         if slot.call != ledger.call {
@@ -169,6 +179,7 @@ impl<C: Cell> Table<C> {
             id,
             list,
             born: true,
+            mark: ledger.mark,
             call: ledger.call,
             stamp: ledger.tick(),
             cell: C::default(),
@@ -236,6 +247,7 @@ impl<C: Cell> Table<C> {
     }
 
     fn take(&mut self, ledger: &mut Ledger, at: u32) -> (Slot<C>, Box<[u8]>) {
+        self.keep(ledger, at);
         let Slot { id, list, .. } = *self.slots.get(at);
         if let Ok(entry) = self.index.find_entry(id[0], |other| *other == at) {
             entry.remove();
@@ -272,7 +284,8 @@ impl<C: Cell> Table<C> {
     }
 
     /// Changes a value outside of any call.
-    pub(super) fn amend(&mut self, at: u32, change: impl FnOnce(&mut C)) {
+    pub(super) fn amend(&mut self, ledger: &mut Ledger, at: u32, change: impl FnOnce(&mut C)) {
+        self.keep(ledger, at);
         change(&mut self.slots.get_mut(at).cell);
     }
 
@@ -360,6 +373,11 @@ impl<C: Cell> Table<C> {
         self.most = max_keys.div_ceil(self.by_part.len() as u32);
     }
 
+    /// Has another number among the tables of its plugin.
+    pub(super) fn renumber(&mut self, number: usize) {
+        self.number = number as u32;
+    }
+
     /// Takes every key out. Between calls only.
     pub(super) fn clear(&mut self, ledger: &mut Ledger) {
         for list in 0..self.lists.len() {
@@ -367,6 +385,134 @@ impl<C: Cell> Table<C> {
                 drop(self.take(ledger, self.lists[list].oldest));
             }
         }
+    }
+
+    /// Writes a slot that is about to change, where a walk has not come to it.
+    #[inline]
+    fn keep(&mut self, ledger: &mut Ledger, at: u32) {
+        if ledger.walk.is_some() {
+            self.write(ledger, at);
+        }
+    }
+
+    fn write(&mut self, ledger: &mut Ledger, at: u32) {
+        let (parts, mark) = (ledger.parts, ledger.mark);
+        let (Some(walk), Some(slot)) = (&mut ledger.walk, self.slots.try_get_mut(at)) else {
+            return;
+        };
+        if std::mem::replace(&mut slot.mark, mark) == mark {
+            return;
+        }
+        let key = self.keys[at as usize].get(4..).unwrap_or_default();
+        walk.write(&KeyImage {
+            table: self.number,
+            tenant: slot.list / parts,
+            // There are 64 at most.
+            part: (slot.list & (parts - 1)) as u8,
+            stamp: slot.stamp,
+            key: Bytes(key.to_vec()),
+            cell: slot.cell.image(),
+        });
+    }
+
+    /// Walks over so many slots at most; how many are left of that.
+    pub(super) fn walk(&mut self, ledger: &mut Ledger, most: usize) -> usize {
+        let count = self.to_walk.len().min(most);
+        for _ in 0..count {
+            if let Some(at) = self.to_walk.next() {
+                self.write(ledger, at);
+            }
+        }
+        most - count
+    }
+
+    /// Begins a walk.
+    pub(super) fn begin_walk(&mut self) {
+        self.to_walk = 0..self.slots.positions_taken() as u32;
+    }
+
+    /// Whether a walk is over all slots.
+    pub(super) fn is_walked(&self) -> bool {
+        self.to_walk.is_empty()
+    }
+
+    /// Makes as if all slots had been written.
+    pub(super) fn mark_all(&mut self, mark: u8) {
+        for at in 0..self.slots.positions_taken() as u32 {
+            if let Some(slot) = self.slots.try_get_mut(at) {
+                slot.mark = mark;
+            }
+        }
+    }
+
+    /// Puts a key back that was kept, in no list as yet.
+    pub(super) fn put_back(
+        &mut self,
+        ledger: &mut Ledger,
+        (id, list, stamp): (Id, u32, u64),
+        key: Box<[u8]>,
+        cell: CellImage,
+    ) -> Result<(), ImageError> {
+        let part = ledger.part(list);
+        if self.find(id).is_some() {
+            return Err(ImageError::Key);
+        }
+        if self.by_part[part as usize] >= self.most {
+            return Err(ImageError::Room);
+        }
+        let cell = C::of_image(cell, self.spec.span).ok_or(ImageError::Cell)?;
+        let slot = Slot {
+            id,
+            list,
+            born: false,
+            mark: ledger.mark,
+            call: 0,
+            stamp,
+            cell,
+        };
+        ledger.change(list, 0, footprint(&slot, &key));
+        ledger.wind(stamp);
+        let at = self.slots.place(slot);
+        self.enter(at, part, key);
+        Ok(())
+    }
+
+    /// Puts all keys into the lists that they belong to, in the order of their stamps.
+    pub(super) fn put_in_order(&mut self, ledger: &mut Ledger) {
+        let mut all: Vec<(u64, u32)> = Vec::with_capacity(self.len as usize);
+        for at in 0..self.slots.positions_taken() as u32 {
+            if let Some(slot) = self.slots.try_get(at) {
+                all.push((slot.stamp, at));
+            }
+        }
+        all.sort_unstable();
+        for (_, at) in all {
+            let list = self.slots.get(at).list as usize;
+            if self.lists.len() <= list {
+                self.lists.resize(list + 1, Ends::default());
+            }
+            self.slots.thread(&mut self.lists[list], at);
+        }
+        // Calls have numbers from 1, so that none seems to have touched what was put back.
+        debug_assert_eq!(ledger.call, 0);
+    }
+
+    /// The keys whose values are such.
+    pub(super) fn keys_of(&self, such: impl Fn(&C) -> bool) -> impl Iterator<Item = &[u8]> {
+        let all = 0..self.slots.positions_taken() as u32;
+        let found = all.filter(move |at| self.slots.try_get(*at).is_some_and(|s| such(&s.cell)));
+        found.map(|at| &*self.keys[at as usize])
+    }
+
+    /// List, rank from the one touched last, key and value of every key.
+    pub(super) fn ranked(&self) -> impl Iterator<Item = (u32, u32, &[u8], &C)> {
+        (0u32..).zip(&self.lists).flat_map(move |(list, ends)| {
+            let ranked = (0u32..).zip(self.slots.positions(ends));
+            ranked.map(move |(rank, at)| {
+                let slot = self.slots.get(at);
+                (list, rank, &*self.keys[at as usize], &slot.cell)
+            })
+        })
     }
 
     /// Keys and values of all lists, each list's in the order of touches, newest first.

@@ -26,7 +26,7 @@ pub const LEAST_BYTES: u64 = 1 << 20;
 /// Most changes of a call, all tables together; they must be kept until it returns.
 const MAX_CHANGES: usize = 1 << 20;
 /// Most bytes of values that a call puts: what they replace must be kept until it returns.
-const MAX_WRITTEN: usize = 16 << 20;
+pub(super) const MAX_WRITTEN: usize = 16 << 20;
 /// Most keys of each tenant and table that one advance of the watermark takes out.
 const EXPIRED_AT_ONCE: usize = 4096;
 
@@ -89,9 +89,9 @@ impl Tables {
         secret: PartitionKey,
     ) -> Tables {
         let parts = by.parts();
-        let table = |spec| AnyTable::new(spec, parts);
+        let table = |(spec, number)| AnyTable::new(spec, parts, number);
         Tables {
-            tables: specs.into_iter().map(table).collect(),
+            tables: specs.into_iter().zip(0..).map(table).collect(),
             ledger: Ledger::new(bytes.max(LEAST_BYTES), parts),
             ids: Ids::new(by, secret),
             secret,
@@ -352,7 +352,7 @@ impl Tables {
             if let Some(AnyTable::Value(inner)) = self.tables.get_mut(table)
                 && let Some(at) = inner.find(self.ids.hasher.id(&key))
             {
-                inner.amend(at, |stored| stored.date(watermark));
+                inner.amend(&mut self.ledger, at, |stored| stored.date(watermark));
             }
         }
         for any in &mut self.tables {

@@ -155,10 +155,31 @@ impl Values {
         let chain = &self.chain;
         let hash = |at: &u32| chain.get(*at).fingerprint.hash();
         for at in chain.positions(&self.ends) {
-            if let Entry::Vacant(place) = self.index.entry(hash(&at), |other| *other == at, hash) {
+            let same = |other: &u32| chain.get(*other).fingerprint == chain.get(at).fingerprint;
+            if let Entry::Vacant(place) = self.index.entry(hash(&at), same, hash) {
                 place.insert(at);
             }
         }
+    }
+
+    /// The values that were kept, oldest first, each with when it was last seen; `None`: they are
+    /// none.
+    pub(super) fn of(values: Vec<Value>) -> Option<Values> {
+        if !values.is_sorted_by_key(|value| value.seen.time) {
+            return None;
+        }
+        let (mut made, count) = (Values::default(), values.len());
+        for value in values {
+            made.chain.push(&mut made.ends, value);
+        }
+        if count > UNINDEXED {
+            made.reindex();
+            // A value that comes twice has one place in the index.
+            return (made.index.len() == count).then_some(made);
+        }
+        let all: Vec<Fingerprint> = made.newest_first().map(|v| v.fingerprint).collect();
+        let twice = (1..all.len()).any(|at| all[..at].contains(&all[at]));
+        (!twice).then_some(made)
     }
 
     /// Events of the values seen last, at most `most`, each once, oldest first.

@@ -11,6 +11,7 @@ pub(crate) mod plugin;
 mod policy;
 mod run;
 mod serve;
+mod state;
 pub(crate) mod store;
 pub(crate) mod trust;
 
@@ -41,6 +42,9 @@ enum Command {
     /// Look at the configuration of a server
     #[command(subcommand)]
     Config(config::Command),
+    /// Look at what a server remembers
+    #[command(subcommand)]
+    State(state::Command),
     /// Ask policies about disclosure requests
     #[command(subcommand)]
     Policy(Box<policy::Command>),
@@ -92,6 +96,7 @@ impl Cli {
             Command::Serve(command) => command.run(&self.context),
             Command::Ctl(command) => command.run(&self.context),
             Command::Config(command) => command.run(&self.context),
+            Command::State(command) => command.run(&self.context),
             Command::Policy(command) => command.run(&self.context),
             Command::Plugin(command) => command.run(&self.context),
             Command::Pack(command) => command.run(&self.context),

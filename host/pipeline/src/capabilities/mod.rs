@@ -1,6 +1,7 @@
 //! State, timers, datasets and log of one plugin on one shard, as the runtime asks for them.
 
 mod log;
+mod save;
 #[cfg(test)]
 mod tests;
 

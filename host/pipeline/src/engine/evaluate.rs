@@ -12,6 +12,7 @@ use super::defect::{self, Spot};
 use super::draft::{Draft, Occasion, attribution, draft};
 use super::generation::{Generation, Member};
 use super::graph::MAX_LEVELS;
+use super::image::Pending;
 use super::isolate::Budget;
 use super::place::{Cause, Place, Rank, TimerCause};
 use super::route::{Placement, Routed, Shown, Tick};
@@ -118,10 +119,12 @@ impl Spent {
 /// Evaluates the shard of one worker.
 pub(crate) struct EvaluateWorker {
     /// Its number, and how many there are.
-    share: (usize, usize),
+    pub(super) share: (usize, usize),
     key: PartitionKey,
     terms: Terms,
-    seats: Vec<Seat>,
+    pub(super) seats: Vec<Seat>,
+    /// What is being put back; see `image`.
+    pub(super) pending: Pending,
     /// Of each level, where its plugins were interrupted.
     paused: [Option<Paused>; MAX_LEVELS as usize + 1],
 }
@@ -152,6 +155,7 @@ impl EvaluateWorker {
             key,
             terms,
             seats,
+            pending: Pending::default(),
             paused: Default::default(),
         }
     }

@@ -57,6 +57,20 @@ impl Faults {
         self.recent = recent;
     }
 
+    /// Event times of the latest faults of a plugin.
+    pub(crate) fn recent(&self, plugin: usize) -> Vec<u64> {
+        self.recent[plugin].iter().copied().collect()
+    }
+
+    /// Goes on from these faults of a plugin.
+    pub(crate) fn restore(&mut self, plugin: usize, recent: Vec<u64>) {
+        let most = match self.mode {
+            OnFault::Quarantine { faults, .. } => faults.max(1) as usize,
+            OnFault::Skip | OnFault::Stop => 0,
+        };
+        self.recent[plugin] = recent.into_iter().take(most).collect();
+    }
+
     /// Books a fault at an event time. A plugin that is quarantined is told of once.
     pub(crate) fn book(&mut self, plugin: usize, time: u64) -> Consequence {
         let (faults, within) = match self.mode {

@@ -11,6 +11,7 @@ use palisade_events::{
 use super::config::MAX_INPUT_SLOT;
 use super::draft::{Draft, Traits};
 use super::graph::MAX_LEVELS;
+use super::image::Marking;
 use super::place::{Place, Rank};
 use super::route::Placed;
 
@@ -81,6 +82,50 @@ impl Findings {
                     self.remember(event_ref, Traits::of(batch, row));
                 }
             }
+        }
+    }
+
+    /// How many findings there were, by level from 1.
+    pub(crate) fn counts(&self) -> &[u64] {
+        &self.counts
+    }
+
+    /// What findings inherit from earlier events, oldest first.
+    pub(crate) fn image(&self) -> impl Iterator<Item = Marking> {
+        self.order.iter().filter_map(|event| {
+            let traits = self.traits.get(event)?;
+            Some(Marking {
+                event: *event,
+                tlp: traits.tlp,
+                labels: traits.labels.clone(),
+                depth: traits.depth,
+            })
+        })
+    }
+
+    /// Whether so much can be remembered.
+    pub(crate) fn can_hold(&self, markings: &[Marking]) -> bool {
+        let labels = markings.iter().flat_map(|marking| &marking.labels);
+        let bytes =
+            markings.len() * REMEMBERED + labels.map(|label| label.len() + 24).sum::<usize>();
+        markings.len() <= MAX_REMEMBERED && bytes <= self.most
+    }
+
+    /// Goes on after so many findings and with what was remembered.
+    pub(crate) fn restore(&mut self, counts: &[u64], markings: Vec<Marking>) {
+        self.counts
+            .iter_mut()
+            .zip(counts)
+            .for_each(|(count, of)| *count = *of);
+        for Marking {
+            event,
+            tlp,
+            labels,
+            depth,
+        } in markings
+        {
+            let traits = Traits { tlp, labels, depth };
+            self.remember(event, traits);
         }
     }
 

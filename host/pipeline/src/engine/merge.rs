@@ -73,6 +73,16 @@ impl Merge {
         self.next_seq
     }
 
+    /// Whether it holds nothing from one epoch to the next but the number of the next event.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.flows.is_empty() && self.waiting.is_empty() && self.waiting_recognised.is_empty()
+    }
+
+    /// Goes on with this number.
+    pub(crate) fn go_on_at(&mut self, next: u64) {
+        self.next_seq = next;
+    }
+
     /// Whether batches that are numbered already can be taken as they are: their numbers go on
     /// where those so far end. They count as made then.
     pub(crate) fn continues(&mut self, batches: &[Batch]) -> bool {

@@ -151,6 +151,17 @@ impl Engine {
         Ok(source)
     }
 
+    /// The sources that it knows, in no order.
+    pub(super) fn sources(&self) -> impl Iterator<Item = &Arc<Source>> {
+        self.sources.values()
+    }
+
+    /// Gets to know a source.
+    pub(super) fn know(&mut self, source: Arc<Source>) {
+        let identity = (source.tenant.clone(), source.name.clone());
+        self.sources.insert(identity, source);
+    }
+
     /// What it did so far.
     pub fn summary(&self) -> &Summary {
         &self.summary

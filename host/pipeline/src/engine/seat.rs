@@ -11,6 +11,7 @@ use palisade_runtime::{Capabilities, Effects, Fault, Fired, Instance, Peaks, Plu
 use super::allowance::Allowance;
 use super::evaluate::Terms;
 use super::generation::Member;
+use super::image::shard;
 use super::route::Placement;
 use crate::capabilities::Shard;
 
@@ -75,6 +76,8 @@ pub(crate) struct Seat {
     /// Where others come from when those can no longer be trusted.
     provide: Provide,
     said: u64,
+    /// Not all of what it remembered when saving began is saved.
+    pub(crate) saving: bool,
 }
 
 impl Seat {
@@ -95,6 +98,7 @@ impl Seat {
             instance: None,
             provide: Arc::clone(provide),
             said: 0,
+            saving: false,
         }
     }
 
@@ -141,6 +145,21 @@ impl Seat {
         &self.member.plugin
     }
 
+    /// State and timers, where there are any.
+    pub(crate) fn shard(&mut self) -> Option<&mut Shard> {
+        shard(&mut *self.capabilities)
+    }
+
+    /// Capabilities like the seat's, with nothing in them.
+    pub(crate) fn anew(&self) -> Box<dyn Capabilities> {
+        (self.provide)(&self.member)
+    }
+
+    /// Takes other capabilities, before anything was shown to the plugin.
+    pub(crate) fn replace(&mut self, capabilities: Box<dyn Capabilities>) {
+        self.capabilities = capabilities;
+    }
+
     /// Counts what the plugin says.
     pub(crate) fn part(&mut self) -> u64 {
         self.said += 1;
@@ -169,7 +188,8 @@ impl Seat {
     /// Makes everything that the plugin has on this worker anew.
     fn begin_anew(&mut self) {
         self.drop_instance();
-        let spent = std::mem::replace(&mut self.capabilities, (self.provide)(&self.member));
+        let anew = self.anew();
+        let spent = std::mem::replace(&mut self.capabilities, anew);
         let _ = contain(|| drop(spent));
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use palisade_events::Batch;
+use serde::{Deserialize, Serialize};
 
 use super::route::Tick;
 
@@ -34,6 +35,24 @@ pub(crate) struct Watermark {
     clamped: u64,
 }
 
+/// A watermark as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct WatermarkImage {
+    /// Slot, latest time and when it was heard of each source that is open.
+    pub(crate) sources: Vec<(u16, u64, u64)>,
+    pub(crate) latest: u64,
+    /// In whole seconds.
+    pub(crate) tick: u64,
+    pub(crate) clamped: u64,
+}
+
+impl WatermarkImage {
+    /// Whether a watermark can be there.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.tick <= u64::MAX / SECOND
+    }
+}
+
 /// How far a source has come.
 #[derive(Clone, Copy, Debug, Default)]
 struct Reach {
@@ -55,6 +74,29 @@ impl Watermark {
             tick: 0,
             clamped: 0,
         }
+    }
+
+    /// What is kept of it.
+    pub(crate) fn image(&self) -> WatermarkImage {
+        let sources = self.sources.iter();
+        WatermarkImage {
+            sources: sources
+                .map(|(slot, reach)| (*slot, reach.latest, reach.heard))
+                .collect(),
+            latest: self.latest,
+            tick: self.tick,
+            clamped: self.clamped,
+        }
+    }
+
+    /// Goes on where one was kept.
+    pub(crate) fn restore(&mut self, image: &WatermarkImage) {
+        let reach = |(slot, latest, heard): &(u16, u64, u64)| {
+            let (latest, heard) = (*latest, *heard);
+            (*slot, Reach { latest, heard })
+        };
+        self.sources = image.sources.iter().map(reach).collect();
+        (self.latest, self.tick, self.clamped) = (image.latest, image.tick, image.clamped);
     }
 
     /// The latest time of any event that is believed.

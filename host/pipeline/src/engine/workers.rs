@@ -15,16 +15,21 @@ use super::piece::Pieces;
 use super::route::Routed;
 use super::stage::Change;
 
+/// What is done with a worker between two epochs.
+type Visit = Box<dyn FnOnce(&mut ParseWorker, &mut EvaluateWorker) + Send>;
+
 enum Job {
     Parse(Pieces),
     Evaluate(Arc<Routed>),
     Adopt(Box<Change>, Arc<[AtomicBool]>),
+    Visit(Visit),
 }
 
 enum Done {
     Parsed(Box<ParseOutput>, Pieces),
     Evaluated(Box<EvaluateOutput>),
     Adopted(Changed),
+    Visited,
     Panicked(Panicked),
 }
 
@@ -100,6 +105,10 @@ impl Workers {
                         }
                         Job::Adopt(change, retired) => {
                             Done::Adopted(adopt(&mut parse, &mut evaluate, *change, retired))
+                        }
+                        Job::Visit(visit) => {
+                            visit(&mut parse, &mut evaluate);
+                            Done::Visited
                         }
                     });
                     let result = result.unwrap_or_else(Done::Panicked);
@@ -219,6 +228,37 @@ impl Workers {
             }
         }
         Ok(all)
+    }
+
+    /// Does something with every worker at once, while none of them evaluates, and waits for it;
+    /// what came of it, by worker.
+    pub(crate) fn visit<R: Send + 'static>(
+        &mut self,
+        visit: impl Fn(usize, &mut ParseWorker, &mut EvaluateWorker) -> R + Send + Sync + 'static,
+    ) -> Result<Vec<R>, WorkerError> {
+        debug_assert!(!self.evaluating);
+        let visit = Arc::new(visit);
+        let mut visited = Vec::with_capacity(self.workers.len());
+        for (number, worker) in self.workers.iter().enumerate() {
+            let (visit, (tell, told)) = (Arc::clone(&visit), sync_channel(1));
+            let job: Visit = Box::new(move |parse, evaluate| {
+                // Nobody hears it where the engine is gone.
+                let _ = tell.send(visit(number, parse, evaluate));
+            });
+            worker.send(number, Job::Visit(job))?;
+            visited.push(told);
+        }
+        let mut results = Vec::with_capacity(self.workers.len());
+        for (number, (worker, told)) in self.workers.iter().zip(visited).enumerate() {
+            match (worker.done.recv(), told.recv()) {
+                (Ok(Done::Visited), Ok(result)) => results.push(result),
+                (Ok(Done::Panicked(panicked)), _) => {
+                    return Err(WorkerError::Panicked(number, panicked));
+                }
+                _ => return Err(WorkerError::Gone(number)),
+            }
+        }
+        Ok(results)
     }
 
     /// Waits for the epoch that is being evaluated, if there is one.

@@ -3,12 +3,13 @@
 use std::io::Read;
 
 use memchr::{memchr_iter, memmem};
+use serde::{Deserialize, Serialize};
 
 use super::opening::opening;
 use super::{Fault, Record, Records};
 
 /// Where the scanner of documents stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Scan {
     depth: u32,
     in_string: bool,

@@ -3,7 +3,7 @@
 use memchr::memchr;
 
 /// Longest beginning by which a record is known again.
-const MAX_OPENING: usize = 256;
+pub(super) const MAX_OPENING: usize = 256;
 
 /// The bracket and the first key of an object. A text in JSON cannot hold them, for there the
 /// quotation mark has a backslash before it.

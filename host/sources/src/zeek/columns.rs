@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use escape::unescape;
 pub(super) use row::Row;
+use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
 use crate::recover::names::{Names, Sensor};
@@ -16,7 +17,7 @@ use crate::recover::names::{Names, Sensor};
 const MAX_COLUMNS: usize = 4096;
 
 /// What the values of a column are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Type {
     /// `count`, `int`, `double`, `port`, `interval` and `time`: a number in JSON as well.
     Number,
@@ -25,7 +26,7 @@ enum Type {
     Text,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Column {
     name: Box<str>,
     of: Type,
@@ -34,8 +35,8 @@ struct Column {
 }
 
 /// What the lines that begin with `#` say of the rows below them.
-#[derive(Clone, Debug)]
-pub(super) struct Header {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Header {
     separator: Box<str>,
     set_separator: Box<str>,
     empty: Box<str>,
@@ -61,6 +62,12 @@ impl Default for Header {
 }
 
 impl Header {
+    /// Whether one can have been read.
+    pub(super) fn is_sound(&self) -> bool {
+        let separators = [&self.separator, &self.set_separator];
+        self.columns.len() <= MAX_COLUMNS && separators.iter().all(|text| !text.is_empty())
+    }
+
     /// Takes in a line of the header. Those that it has no use for, such as `#open` and
     /// comments, change nothing.
     pub(super) fn line(&mut self, line: &str) -> Result<(), Fault> {

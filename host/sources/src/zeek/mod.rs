@@ -23,7 +23,8 @@ use super::recognise::path_of_name;
 use super::recover::Candidate;
 use super::sink::EventSink;
 use crate::enrich::Networks;
-use columns::{Header, Row};
+pub(super) use columns::Header;
+use columns::Row;
 
 pub(super) use table::is_known;
 
@@ -132,6 +133,23 @@ impl Zeek {
         event(&mut self.shared, &mut self.leaves, path, line, to)?;
         self.types.count(path, is_known(path));
         Ok(())
+    }
+
+    /// The log that lines belong to that say nothing of it.
+    pub(super) fn guessed(&self) -> Option<&str> {
+        self.guessed.as_deref()
+    }
+
+    /// The last header of columns.
+    pub(super) fn columns(&self) -> Option<&Header> {
+        self.header.as_ref()
+    }
+
+    /// Goes on below a header of columns; whether it is one.
+    pub(super) fn go_on(&mut self, header: Option<Header>) -> bool {
+        let sound = header.as_ref().is_none_or(Header::is_sound);
+        self.header = header;
+        sound
     }
 
     /// Takes in a line of a header of columns.

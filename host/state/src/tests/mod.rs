@@ -4,6 +4,7 @@ mod bounds;
 mod keys;
 mod models;
 mod rollback;
+mod save;
 mod semantics;
 
 use std::sync::Arc;

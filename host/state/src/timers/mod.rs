@@ -7,6 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +36,15 @@ pub enum TimerError {
     /// The call changes too many.
     #[error("the call sets and cancels timers more than {MAX_CHANGES} times")]
     Changes,
+}
+
+/// Pending timers as they are kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimersImage {
+    /// The watermark up to which they have fired.
+    pub watermark: Option<u64>,
+    /// Of each tenant name, key and due time of each.
+    pub tenants: Vec<(String, Vec<(Box<str>, Box<str>, u64)>)>,
 }
 
 /// A timer that has fired.
@@ -252,6 +263,35 @@ impl Timers {
         }
         self.tenants.retain(|_, pending| !pending.due.is_empty());
         firings
+    }
+
+    /// All timers as they are kept: tenant, name, key and due time of each, sorted.
+    pub fn image(&self) -> TimersImage {
+        let of = |(tenant, pending): (&Arc<str>, &Pending)| {
+            let timers = pending.due.iter();
+            let timers = timers.map(|(name, due)| (name.name.clone(), name.key.clone(), *due));
+            (tenant.to_string(), timers.collect())
+        };
+        TimersImage {
+            watermark: self.watermark,
+            tenants: self.tenants.iter().map(of).collect(),
+        }
+    }
+
+    /// Sets the timers that were kept, with the limits of those that are set by calls.
+    ///
+    /// # Errors
+    /// When they are more than may be pending.
+    pub fn restore(&mut self, image: &TimersImage) -> Result<(), TimerError> {
+        self.watermark = self.watermark.max(image.watermark);
+        for (tenant, timers) in &image.tenants {
+            self.begin(tenant);
+            for (name, key, due) in timers {
+                self.set(name, key, *due)?;
+            }
+            self.commit();
+        }
+        Ok(())
     }
 
     /// The earliest due time of all.

@@ -18,13 +18,14 @@ pub(super) fn fill(t: &mut Table) {
     let JournalConfig {
         segment_bytes,
         max_bytes,
+        keep_hours: _,
     } = JournalConfig::default();
     t.value(
         "journal.max_bytes",
         Bytes,
         max_bytes,
         "the journal",
-        "nothing more is taken in, until there is room",
+        "segments that snapshots cover go; where there are none nothing more is taken in, until there is room",
         &["crashes::a_full_disk_is_told_before_a_record_is_begun_and_can_be_mended"],
     );
     t.value(
@@ -98,5 +99,21 @@ pub(super) fn fill(t: &mut Table) {
         "a record of the journal",
         "the server ends",
         &["crashes::a_record_has_an_end"],
+    );
+    t.constant(
+        "journal/src/snapshots.rs",
+        "MAX_PIECE",
+        Bytes,
+        "a piece of a snapshot",
+        "the snapshot is not written, or not taken; those before are kept",
+        &["snapshots::a_piece_has_an_end"],
+    );
+    t.constant(
+        "serve/src/snapshot.rs",
+        "MAX_WAITING",
+        Count,
+        "pieces of a snapshot that wait for the disk before the walk over the tables stands still",
+        "what is touched meanwhile waits in memory, at most once what state may take",
+        &[],
     );
 }

@@ -67,7 +67,7 @@ impl HostLoader {
     }
 
     /// What must be the same for a journal to be done again.
-    pub(super) fn identity(&self) -> Identity {
+    pub(crate) fn identity(&self) -> Identity {
         Identity {
             host: env!("CARGO_PKG_VERSION").to_owned(),
             partition_key: self.config.partition_key.identity(),

@@ -2,13 +2,13 @@
 
 mod loader;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use palisade_serve::{Served, Told, serve};
+use palisade_serve::{Config, Served, Told, serve};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use self::loader::HostLoader;
@@ -32,9 +32,8 @@ pub(crate) struct Serve {
 
 impl Serve {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
-        let (config, host) = config::read(&self.config)?;
         let stop = stop_on_signals()?;
-        let loader = HostLoader::new(host, &stop)?;
+        let (config, loader) = set_up(&self.config, &stop)?;
         let identity = loader.identity();
         let quiet = context.quiet;
         let tell = Arc::new(move |told: Told| tell(told, quiet));
@@ -44,6 +43,12 @@ impl Serve {
         }
         Ok(Exit::Done)
     }
+}
+
+/// A server's configuration, and what loads what it runs, until `stop` is set.
+pub(super) fn set_up(path: &Path, stop: &Arc<AtomicBool>) -> Result<(Config, HostLoader)> {
+    let (config, host) = config::read(path)?;
+    Ok((config, HostLoader::new(host, stop)?))
 }
 
 /// Lets the first SIGINT or SIGTERM end the server in good order, the second at once.
@@ -57,9 +62,11 @@ fn stop_on_signals() -> Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-fn tell(told: Told, quiet: bool) {
+pub(super) fn tell(told: Told, quiet: bool) {
     match told {
+        Told::Snapshot(problem) => warn(&problem),
         Told::Recovered {
+            snapshot,
             records,
             differ,
             cut,
@@ -79,8 +86,12 @@ fn tell(told: Told, quiet: bool) {
                 ));
             }
             if !quiet {
+                let first = match snapshot {
+                    0 => String::new(),
+                    record => format!("took the snapshot after record {record}, and "),
+                };
                 warn(&format!(
-                    "did {records} records of the journal again in {:.3} s",
+                    "{first}did {records} records of the journal again in {:.3} s",
                     took.as_secs_f64()
                 ));
             }

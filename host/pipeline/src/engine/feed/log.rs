@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use palisade_events::{Batch, Source, counted};
 use palisade_sources::enrich::{EnrichError, Networks};
-use palisade_sources::{Consumed, Counts, EventReader as _, EventSink, Input, LogReader, Remarks};
+use palisade_sources::{
+    Checkpoint, Consumed, Counts, EventReader as _, EventSink, Input, LogReader, Remarks,
+};
 
 use super::{Epoch, Feed, Intake, Progress, Terms};
 use crate::engine::config::EngineError;
@@ -54,6 +56,16 @@ impl LogFeed {
     /// restart. Between two calls of [`fill`](Feed::fill) it lies between two records.
     pub fn offset(&self) -> u64 {
         self.reader.counts().bytes
+    }
+
+    /// The number of the next event.
+    pub fn next_seq(&self) -> u64 {
+        self.sink.next_seq()
+    }
+
+    /// Where reading stands, between two calls of [`fill`](Feed::fill); `None`: at the end.
+    pub fn checkpoint(&self) -> Option<Checkpoint> {
+        self.reader.checkpoint().filter(|_| !self.ended)
     }
 
     /// The latest of the bad records that are told one by one, with its place and what is wrong.

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use palisade_events::Source;
-use palisade_sources::{EventSink, Input, LogReader, SourcePolicy};
+use palisade_sources::{
+    Checkpoint, CheckpointError, Consumed, EventSink, Input, LogReader, Remarks, SourcePolicy,
+};
 
 use super::{Epoch, LogFeed};
 use crate::engine::config::{EngineConfig, EngineError};
@@ -56,6 +58,28 @@ impl Terms {
         );
         let reader = self.reader(input)?;
         let stop = self.config.stop.clone();
+        Ok(LogFeed::new(name, reader, sink, seen, stop))
+    }
+
+    /// A feed that goes on in the middle of a log, of which the bytes before are gone; its next
+    /// event gets this number.
+    ///
+    /// # Errors
+    /// When no reader stands there.
+    pub fn going_on(
+        &self,
+        from: impl std::io::Read + Send + 'static,
+        at: Checkpoint,
+        policy: SourcePolicy,
+        seq: u64,
+    ) -> Result<LogFeed, CheckpointError> {
+        let sink = EventSink::new(policy).with_max_rows(self.config.batch_rows);
+        let seen = (Consumed::default(), Remarks::default());
+        let (name, config) = (at.name().to_owned(), &self.config);
+        let networks = self.generation.networks.clone();
+        let letters = config.dead_letters.clone();
+        let reader = LogReader::going_on(from, at, &config.limits, networks, letters)?;
+        let (sink, stop) = (sink.starting_at(seq), config.stop.clone());
         Ok(LogFeed::new(name, reader, sink, seen, stop))
     }
 
