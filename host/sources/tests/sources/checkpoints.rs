@@ -82,6 +82,7 @@ fn wherever_it_pauses_the_next_reader_goes_on() {
     };
     let all: Vec<String> = (1..6).map(eve).collect();
     let long = format!("{{\"event_type\":\"dns\",\"x\":\"{}\n{{", "y".repeat(900));
+    let torn = format!("{{\"timestamp\":\"2025\",\"x\":\"{}\n", "y".repeat(400));
     let zeek = "#separator \\x09\n#path\tdns\n#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\t\
                 id.resp_p\tquery\n#types\ttime\tstring\taddr\tport\taddr\tport\tstring\n\
                 1748772000.5\tC1\t10.0.0.1\t53\t10.0.1.1\t53\tq1\nno row\n#separator \\x7c\n\
@@ -102,10 +103,14 @@ fn wherever_it_pauses_the_next_reader_goes_on() {
             ),
         ),
         ("eve.json", format!("[{}]", all.join(",\n"))),
-        // A document that does not end, and one that is too long.
+        // A document that is too long, and one that does not end where the next begins.
         (
             "eve.json",
             format!("[{},\n{long}{},\n{}]", all[0], all[1], all[2]),
+        ),
+        (
+            "eve.json",
+            format!("[{},\n{torn}{},\n{}]", all[0], all[1], all[2]),
         ),
         ("dns.log", zeek.to_owned()),
     ];
@@ -116,7 +121,7 @@ fn wherever_it_pauses_the_next_reader_goes_on() {
     for (name, text) in inputs {
         let bytes = text.as_bytes();
         let expected = whole(name, bytes, &limits);
-        assert!(expected.0.len() >= 2, "{expected:?}");
+        assert!(!expected.0.is_empty(), "nothing is read of {text}");
         let mut tried = 0;
         for pause in 1..bytes.len() {
             let Some(found) = in_two(name, bytes, pause, &limits) else {
