@@ -153,8 +153,8 @@ fn main() {
     tell("alone", &epochs(&mut tables_of_keys, &mut seed, |_| {}));
     let (send, receive) = sync_channel::<Option<TablesImage>>(16);
     let (mut sent, mut bytes) = (0u32, 0);
-    let took = std::thread::scope(|scope| {
-        scope.spawn(move || {
+    let (took, snapshots) = std::thread::scope(|scope| {
+        let writing = scope.spawn(move || {
             let mut record = 0;
             let mut open = None;
             while let Ok(next) = receive.recv() {
@@ -177,6 +177,8 @@ fn main() {
                 };
                 assert_eq!(done, Some(true), "a snapshot cannot be written");
             }
+            drop(open);
+            snapshots
         });
         let took = epochs(&mut tables_of_keys, &mut seed, |tables| {
             let mut left = WALKED_AT_ONCE;
@@ -195,7 +197,10 @@ fn main() {
             }
         });
         drop(send);
-        took
+        match writing.join() {
+            Ok(snapshots) => (took, snapshots),
+            Err(_) => panic!("snapshots cannot be written"),
+        }
     });
     tell("while snapshots are made", &took);
     println!("{sent} snapshots, {} MiB in all", bytes >> 20);

@@ -94,7 +94,7 @@ impl Journal {
             // Where earlier segments were let go, the first that is there tells.
             last: firsts
                 .first()
-                .map_or(covered, |first| (first.saturating_sub(1)).min(covered)),
+                .map_or(0, |first| (first.saturating_sub(1)).min(covered)),
             spent: false,
         };
         let mut cut = None;

@@ -209,7 +209,7 @@ impl Tables {
         *self.tenants.entry(Arc::from(name)).or_insert(next)
     }
 
-    /// Everything in the tables, each list from the key that was touched last. Between calls only.
+    /// Everything in the tables, by table, tenant, part and rank. Between calls only.
     pub fn export(&self) -> Vec<KeyExport> {
         let names = self.names();
         let mut all = Vec::new();
@@ -228,6 +228,8 @@ impl Tables {
                 }
             });
         }
+        let order = |key: &KeyExport| (key.table.clone(), key.tenant.clone(), key.part, key.rank);
+        all.sort_by_cached_key(order);
         all
     }
 

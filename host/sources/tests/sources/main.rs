@@ -1,6 +1,7 @@
 //! Inputs as files hold them, from the first byte to events.
 
 mod adversity;
+mod checkpoints;
 mod columns;
 mod enrichment;
 mod eve;

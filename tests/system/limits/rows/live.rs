@@ -1,6 +1,6 @@
 //! Limits of live operation.
 
-use palisade_serve::JournalConfig;
+use palisade_serve::{JournalConfig, SnapshotConfig};
 
 use crate::limits::Table;
 use crate::limits::Unit::{Bytes, Count};
@@ -20,6 +20,18 @@ pub(super) fn fill(t: &mut Table) {
         max_bytes,
         keep_hours: _,
     } = JournalConfig::default();
+    let SnapshotConfig {
+        every_seconds: _,
+        every_bytes,
+    } = SnapshotConfig::default();
+    t.value(
+        "snapshot.every_bytes",
+        Bytes,
+        every_bytes,
+        "what sources say from one snapshot to the next, and a start has to do again",
+        "the state is saved",
+        &[],
+    );
     t.value(
         "journal.max_bytes",
         Bytes,

@@ -32,7 +32,7 @@ const MOST_VECTORS: Duration = Duration::from_secs(600);
 const MAX_SAID: u64 = 64 << 10;
 
 /// Loads for a server.
-pub(super) struct HostLoader {
+pub(crate) struct HostLoader {
     host: HostOptions,
     config: EngineConfig,
     runtime: Runtime,
