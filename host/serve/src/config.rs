@@ -118,7 +118,7 @@ impl Config {
         let file = file.display().to_string();
         let config: Config = toml::from_str(text).map_err(|error| ConfigError::Text {
             file: file.clone(),
-            problem: error.to_string(),
+            problem: palisade_events::toml_words(&error.to_string(), error.message()),
         })?;
         let wrong = |field: String, problem: &str| {
             Err(ConfigError::Field {

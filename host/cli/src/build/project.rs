@@ -3,11 +3,13 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use palisade_runtime::manifest::{self, Capability, Manifest};
 
-use super::within;
+use super::{code, within};
 
+/// The most projects beside one that is not there that are looked at.
+const MAX_BESIDE: usize = 1000;
 /// How far down a folder is searched for plugins.
 const MAX_DEPTH: usize = 16;
 
@@ -42,9 +44,10 @@ impl Project {
     /// When there is no `plugin.toml` or it is wrong, or no code beside it.
     pub(crate) fn open(dir: &Path) -> Result<Self> {
         let given = dir;
-        let dir = dir
-            .canonicalize()
-            .with_context(|| format!("open the folder {}", given.display()))?;
+        let dir = dir.canonicalize().map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => missing(given),
+            _ => anyhow!(error).context(format!("open the folder {}", given.display())),
+        })?;
         ensure!(
             dir.is_dir(),
             "{} is a file; name the folder of a plugin, which has plugin.toml and code. What is in \
@@ -55,6 +58,9 @@ impl Project {
         let Some(text) = within::text(&file)? else {
             bail!("{} has no plugin.toml; {}", given.display(), advice(&dir));
         };
+        if let Some(problem) = code::of_another_kind(&dir, &text) {
+            bail!("{}, {problem}", given.join("plugin.toml").display());
+        }
         let manifest = Manifest::parse(&text)
             .with_context(|| format!("{} is not right", given.join("plugin.toml").display()))?;
         let Some(language) = language(&dir)? else {
@@ -144,6 +150,33 @@ pub(super) fn files_with(dir: &Path, extension: &str) -> Result<Vec<PathBuf>> {
     }
     files.sort();
     Ok(files)
+}
+
+/// That there is no such folder, and which project beside it was probably meant.
+fn missing(given: &Path) -> anyhow::Error {
+    let parent = match given.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let name = given.file_name().unwrap_or_default().to_string_lossy();
+    let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
+    let projects: Vec<String> = entries
+        .filter(|entry| entry.path().join("plugin.toml").is_file())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .take(MAX_BESIDE)
+        .collect();
+    let near = projects
+        .iter()
+        .filter(|_| name.len() <= 64)
+        .map(|other| (strsim::damerau_levenshtein(&name, other), other))
+        // Of a short name nearly every other is so near.
+        .filter(|(distance, _)| *distance <= name.len() / 4)
+        .min();
+    let meant = match near {
+        Some((_, near)) => format!("; did you mean {}?", parent.join(near).display()),
+        None => "; name a folder with plugin.toml, or make one with `palisade plugin new`".into(),
+    };
+    anyhow!("there is no folder {}{meant}", given.display())
 }
 
 /// What somebody probably meant who named a folder that is no project.
