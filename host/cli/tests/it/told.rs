@@ -275,7 +275,7 @@ fn plugins_are_named_by_components_and_what_else_is_named_is_told_as_what_it_is(
     );
     all(
         &said(dir, &["plugin", "build", "ruel"], 2),
-        &["there is no folder ruel; name a folder"],
+        &["there is no folder ruel; did you mean ./rule?"],
     );
     new(dir, "detector", "c", "telnet-login");
     all(
@@ -419,7 +419,7 @@ fn dead_letters_of_a_later_run_stand_below_those_of_an_earlier_one() {
     for number in ["1", "2"] {
         fs::write(
             dir.join("in.ndjson"),
-            format!("{{\"kind\":\"no.{number}\"}}\n"),
+            format!("{{\"kind\":\"no.{number}\",\"time\":\"2025-06-01T10:00:00Z\"}}\n"),
         )
         .unwrap();
         let run = [
