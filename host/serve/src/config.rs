@@ -208,13 +208,19 @@ mod tests {
         );
         for (text, says) in [
             ("data = 1", "line 1"),
-            ("data = \"d\"\nsorce = 1", "unknown field `sorce`"),
+            (
+                "data = \"d\"\nsorce = 1",
+                "there is no key `sorce` here; did you mean `source`?",
+            ),
             ("data = \"d\"", "write a table [[source]]"),
             (
                 &good.replace("path = \"x\"\n", ""),
                 "source 1 (`a`): path: is missing",
             ),
-            (&good.replace("file", "fifo"), "unknown variant `fifo`"),
+            (
+                &good.replace("\"file\"", "\"fifo\""),
+                "there is no `fifo` here; there are",
+            ),
             (
                 &(good.to_owned() + "[[source]]\nname = \"a\"\nkind = \"stdin\""),
                 "source 2 (`a`): name",

@@ -8,7 +8,7 @@ use palisade_runtime::manifest::{self, Capability, Manifest};
 
 use super::{code, within};
 
-/// The most projects beside one that is not there that are looked at.
+/// The most files beside a project that is not there that are looked at.
 const MAX_BESIDE: usize = 1000;
 /// How far down a folder is searched for plugins.
 const MAX_DEPTH: usize = 16;
@@ -159,12 +159,7 @@ fn missing(given: &Path) -> anyhow::Error {
         _ => Path::new("."),
     };
     let name = given.file_name().unwrap_or_default().to_string_lossy();
-    let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
-    let projects: Vec<String> = entries
-        .filter(|entry| entry.path().join("plugin.toml").is_file())
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .take(MAX_BESIDE)
-        .collect();
+    let projects = beside(parent);
     let near = projects
         .iter()
         .filter(|_| name.len() <= 64)
@@ -177,6 +172,16 @@ fn missing(given: &Path) -> anyhow::Error {
         None => "; name a folder with plugin.toml, or make one with `palisade plugin new`".into(),
     };
     anyhow!("there is no folder {}{meant}", given.display())
+}
+
+/// The names of the projects in a folder.
+fn beside(parent: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
+    entries
+        .take(MAX_BESIDE)
+        .filter(|entry| entry.path().join("plugin.toml").is_file())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect()
 }
 
 /// What somebody probably meant who named a folder that is no project.
@@ -240,5 +245,18 @@ mod tests {
             std::fs::write(at(depth).join("plugin.toml"), "").unwrap();
         }
         assert_eq!(find_all(dir.path()).unwrap(), [at(16)]);
+    }
+
+    #[test]
+    fn what_is_meant_is_looked_for_among_a_thousand_files() {
+        let dir = tempfile::tempdir().unwrap();
+        for (count, found) in [(1000, 1000), (1001, 1000)] {
+            for number in 0..count {
+                let project = dir.path().join(number.to_string());
+                std::fs::create_dir_all(&project).unwrap();
+                std::fs::write(project.join("plugin.toml"), "").unwrap();
+            }
+            assert_eq!(beside(dir.path()).len(), found);
+        }
     }
 }
