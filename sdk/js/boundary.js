@@ -60,20 +60,22 @@ function noError(thrown) {
 /** What was thrown, whatever it is. */
 export function told(thrown) {
   let message = "an exception that cannot be read";
+  // A getter or a `toString` of the exception, which run here, may throw too.
+  const last = lastThrown;
   let stack = [];
   try {
     if (thrown instanceof Error) {
-      message = `${thrown.name}: ${thrown.message}`;
       stack = frames(thrown.stack);
+      message = `${thrown.name}: ${thrown.message}`;
       if (thrown.cause !== undefined) message += `\nbecause of ${thrown.cause instanceof Error ? thrown.cause : described(thrown.cause)}`;
     } else {
-      stack = frames(lastThrown);
+      stack = frames(last);
       const unplaced = stack.length === 0 ? " and tells no place" : "";
       message = `${noError(thrown)} was thrown, which is no Error${unplaced}; throw an Error`;
     }
   } catch {
-    // A getter or a `toString` of the exception throws too; what is known so far counts.
-    if (stack.length === 0) stack = frames(lastThrown);
+    // What is known so far counts.
+    if (stack.length === 0) stack = frames(last);
   }
   const lines = [message.slice(0, MESSAGE), ...stack.map((frame) => `    at ${frame}`)];
   return { message: lines.join("\n").toWellFormed(), ...place(stack) };

@@ -157,7 +157,7 @@ fn a_wrong_project_is_refused_with_what_to_do() {
             &["unknown-key"],
             &[
                 "unknown-key/plugin.toml is not right",
-                "line 6, column 1",
+                "line 8, column 1",
                 "there is no key `descripton` here; did you mean `description`?",
             ],
         ),

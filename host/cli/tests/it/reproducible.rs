@@ -1,10 +1,10 @@
-//! The same pack from the same content, wherever and whenever it is built.
+//! The same component and pack from the same content, wherever and whenever it is built.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use crate::checkout;
+use crate::{checkout, palisade};
 
 /// Copies a folder without what is built in it, files in the order of their names or in the
 /// opposite one.
@@ -135,4 +135,34 @@ fn neither_place_nor_order_nor_time_nor_user_shows_in_a_pack() {
         std::fs::read(other.join("out.tar")).unwrap(),
         std::fs::read(other.join("changed.tar")).unwrap()
     );
+}
+
+#[test]
+fn a_plugin_of_this_checkout_has_one_digest_wherever_the_checkout_lies() {
+    let folder = tempfile::tempdir().unwrap();
+    let elsewhere = folder.path().join("another place, öde/deep/er");
+    std::fs::create_dir_all(elsewhere.join("target")).unwrap();
+    for name in ["plugins", "sdk", "wit"] {
+        // Links stay links.
+        let mut cp = Command::new("cp");
+        let cp = cp.arg("-a").arg(checkout().join(name)).arg(&elsewhere);
+        assert!(cp.status().unwrap().success());
+    }
+    let built = |root: &Path, out: &str| {
+        palisade(folder.path())
+            .env("PALISADE_WASM_TOOLCHAIN_FILE", toolchain())
+            .args(["plugin", "build", "--out", out])
+            .arg(root.join("plugins/examples/rows-rust"))
+            .assert()
+            .code(0);
+        std::fs::read(folder.path().join(out).join("examples/rows-rust.wasm")).unwrap()
+    };
+    let (here, there) = (built(&checkout(), "here"), built(&elsewhere, "there"));
+    assert!(here == there, "{} and {} bytes", here.len(), there.len());
+}
+
+/// Where it is written which compilers there are.
+fn toolchain() -> std::ffi::OsString {
+    std::env::var_os("PALISADE_WASM_TOOLCHAIN_FILE")
+        .unwrap_or_else(|| checkout().join("target/wasm-toolchain.json").into())
 }
