@@ -219,7 +219,7 @@ mod tests {
             ),
             (
                 &good.replace("\"file\"", "\"fifo\""),
-                "there is no `fifo` here; there are",
+                "there is no `fifo` here; did you mean `file`?",
             ),
             (
                 &(good.to_owned() + "[[source]]\nname = \"a\"\nkind = \"stdin\""),

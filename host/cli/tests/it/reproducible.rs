@@ -140,25 +140,26 @@ fn neither_place_nor_order_nor_time_nor_user_shows_in_a_pack() {
 #[test]
 fn a_plugin_of_this_checkout_has_one_digest_wherever_the_checkout_lies() {
     let folder = tempfile::tempdir().unwrap();
-    let elsewhere = folder.path().join("another place, öde/deep/er");
-    std::fs::create_dir_all(elsewhere.join("target")).unwrap();
-    for name in ["plugins", "sdk", "wit"] {
-        // Links stay links.
-        let mut cp = Command::new("cp");
-        let cp = cp.arg("-a").arg(checkout().join(name)).arg(&elsewhere);
-        assert!(cp.status().unwrap().success());
-    }
-    let built = |root: &Path, out: &str| {
+    // Both below one folder: settings of cargo in the folders above count, and are the same.
+    let built = |place: &str| {
+        let root = folder.path().join(place);
+        std::fs::create_dir_all(&root).unwrap();
+        for name in ["plugins", "sdk", "wit"] {
+            // Links stay links.
+            let mut cp = Command::new("cp");
+            let cp = cp.arg("-a").arg(checkout().join(name)).arg(&root);
+            assert!(cp.status().unwrap().success());
+        }
         palisade(folder.path())
             .env("PALISADE_WASM_TOOLCHAIN_FILE", toolchain())
-            .args(["plugin", "build", "--out", out])
+            .args(["plugin", "build"])
             .arg(root.join("plugins/examples/rows-rust"))
             .assert()
             .code(0);
-        std::fs::read(folder.path().join(out).join("examples/rows-rust.wasm")).unwrap()
+        std::fs::read(root.join("target/plugins/examples/rows-rust.wasm")).unwrap()
     };
-    let (here, there) = (built(&checkout(), "here"), built(&elsewhere, "there"));
-    assert!(here == there, "{} and {} bytes", here.len(), there.len());
+    let (one, other) = (built("plain"), built("another place, öde/deep/er"));
+    assert!(one == other, "{} and {} bytes", one.len(), other.len());
 }
 
 /// Where it is written which compilers there are.
