@@ -3,13 +3,16 @@
 // A column has an entry for every row; where the event lacks the field the entry is zero
 // or empty, and only `valid` tells. All of this throws when the manifest does not list the
 // field and when the column is of another type. A column of an attribute, whose type its
-// events decide, is copied.
+// events decide, is copied. A typed array gives `undefined` beyond its end, as everywhere in
+// JavaScript; `Addresses`, `Text` and `valid` throw for a row that is not there.
 
 import batch from "palisade:plugin/batch@0.1.0";
 import { columns } from "palisade-host/manifest.js";
 import { nameOf } from "./field.js";
 import { nearest } from "./known.js";
+import { rowsShown } from "./refused.js";
 import { addressText, decode } from "./text.js";
+import { described } from "./types.js";
 
 /** What to write in place of a function of `batch`. */
 const CALLS = { addresses: "new Addresses(…)", text: "new Text(…)" };
@@ -50,6 +53,20 @@ function view(Type, id, part) {
   return new Type(bytes.buffer, bytes.byteOffset, bytes.byteLength / Type.BYTES_PER_ELEMENT);
 }
 
+/**
+ * The row, which the column of a field must have. Where the field repeats, the column has values
+ * and not rows.
+ */
+function there(row, length, id, path) {
+  if (typeof row === "number" && row >>> 0 === row && row < length) return row;
+  const { name, repeats } = columns.get(id | 0);
+  const [one, many] = repeats ? ["value", "values"] : ["row", "rows"];
+  const has = length === 1 ? `1 ${one}` : `${length} ${many}`;
+  const given = typeof row === "number" ? row : described(row);
+  const problem = `\`${path}\`: the column of \`${name}\` has no ${one} ${given}; it has ${has}, counted from 0`;
+  throw typeof row === "number" ? new RangeError(problem) : new TypeError(problem);
+}
+
 /** A column of u8, of booleans (0 or 1), or of an enum (the case's position). */
 export const u8s = (id) => numbers(Uint8Array, id, "u8s");
 
@@ -67,26 +84,33 @@ export const f64s = (id) => numbers(Float64Array, id, "f64s");
 
 /** A column of addresses: 16 bytes each, an IPv4 address as `::ffff:a.b.c.d`. */
 export class Addresses {
+  #field;
+
   constructor(id) {
     isAttribute(id, "addresses");
+    this.#field = id;
     this.bytes = batch.raw(id, "values");
     this.length = this.bytes.length / 16;
   }
 
   /** The value as text. */
   text(row) {
-    return addressText(this.bytes, 16 * row);
+    return addressText(this.bytes, 16 * there(row, this.length, this.#field, "Addresses.text"));
   }
 
   /** The 16 bytes of the value. */
   octets(row) {
-    return this.bytes.subarray(16 * row, 16 * row + 16);
+    const start = 16 * there(row, this.length, this.#field, "Addresses.octets");
+    return this.bytes.subarray(start, start + 16);
   }
 }
 
 /** A column of text or of bytes, or of an attribute that holds text. */
 export class Text {
+  #field;
+
   constructor(id) {
+    this.#field = id;
     if (isAttribute(id, "text")) {
       const { offsets, bytes } = batch.text(id);
       this.offsets = Uint32Array.from(offsets);
@@ -100,20 +124,28 @@ export class Text {
 
   /** The value as text. */
   text(row) {
+    there(row, this.length, this.#field, "Text.text");
     return decode(this.data, this.offsets[row], this.offsets[row + 1]);
   }
 
   /** The value as bytes. */
   bytes(row) {
+    there(row, this.length, this.#field, "Text.bytes");
     return this.data.subarray(this.offsets[row], this.offsets[row + 1]);
   }
 }
 
-/** A function that tells whether a row has the field. */
+/** A function that tells whether a row has the field; of one that repeats, whether a value is there. */
 export function valid(id) {
-  listed(id, "valid");
+  const { repeats } = listed(id, "valid");
   const bytes = batch.raw(id, "valid");
-  return bytes.length === 0 ? () => true : (row) => bytes[row] !== 0;
+  let length = bytes.length;
+  if (length === 0) length = repeats ? offsets(id).at(-1) : rowsShown();
+  const all = bytes.length === 0;
+  return (row) => {
+    there(row, length, id, "valid");
+    return all || bytes[row] !== 0;
+  };
 }
 
 /** For a field that repeats: row `r` owns the values `offsets[r]` up to `offsets[r + 1]`. */

@@ -3,7 +3,7 @@
 // need not.
 
 import { abort } from "palisade-host/native-fault.js";
-import { begin, checkOf } from "./refused.js";
+import { begin, checkOf, countCall, rowsShown } from "./refused.js";
 import { checked, described } from "./types.js";
 
 /** Modules are loaded while the plugin is built, when there is no host to call. */
@@ -11,8 +11,8 @@ let running = false;
 
 const FRAMES = 32;
 const MESSAGE = 2048;
-/** Frames that every stack has, and that say nothing. */
-const GLUE = /palisade-(host\/|sdk\/(boundary|known|refused|types)\.js)/;
+/** Frames of what is not the author's, which say nothing to an author. */
+const GLUE = /palisade-(host|sdk)\//;
 
 function frames(stack) {
   const found = [];
@@ -27,33 +27,78 @@ function frames(stack) {
 
 /** `file`, `line` and `column` of the innermost frame of the author's. */
 function place(stack) {
-  const own = stack.find((frame) => !frame.includes("palisade-sdk/")) ?? stack[0] ?? "";
+  const own = stack[0] ?? "";
   const [, file, line, column] = /([^\s()]+?):(\d+)(?::(\d+))?\)?$/.exec(own) ?? [];
   return { file: file ?? "", line: Number(line ?? 0), column: Number(column ?? 0) };
+}
+
+/** The stack where something else than a new Error was last thrown. */
+let lastThrown = "";
+
+/** The build puts a call of this before what an author's module throws; see `globals.js`. */
+export function throws() {
+  lastThrown = new Error().stack;
+}
+
+const SHOWN = 120;
+
+/** What was thrown that is no Error, for a message. */
+function noError(thrown) {
+  if (thrown === undefined) return "undefined";
+  if (isRefusal(thrown)) return `a refusal of the setting \`${thrown.name}\` (only \`configure\` refuses settings)`;
+  const what = described(thrown);
+  if (typeof thrown !== "object" || thrown === null) return what;
+  let text = "";
+  try {
+    text = JSON.stringify(thrown) ?? "";
+  } catch {
+    // What it is says enough.
+  }
+  return text === "" || text === "{}" ? what : `${what}, ${text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text},`;
 }
 
 /** What was thrown, whatever it is. */
 export function told(thrown) {
   let message = "an exception that cannot be read";
+  // A getter or a `toString` of the exception, which run here, may throw too.
+  const last = lastThrown;
   let stack = [];
   try {
     if (thrown instanceof Error) {
-      message = `${thrown.name}: ${thrown.message}`;
       stack = frames(thrown.stack);
+      message = `${thrown.name}: ${thrown.message}`;
       if (thrown.cause !== undefined) message += `\nbecause of ${thrown.cause instanceof Error ? thrown.cause : described(thrown.cause)}`;
     } else {
-      message = `${described(thrown)} was thrown, which tells no place; throw an Error`;
+      stack = frames(last);
+      const unplaced = stack.length === 0 ? " and tells no place" : "";
+      message = `${noError(thrown)} was thrown, which is no Error${unplaced}; throw an Error`;
     }
   } catch {
-    // A getter or a `toString` of the exception throws too; what is known so far counts.
+    // What is known so far counts.
+    if (stack.length === 0) stack = frames(last);
   }
   const lines = [message.slice(0, MESSAGE), ...stack.map((frame) => `    at ${frame}`)];
   return { message: lines.join("\n").toWellFormed(), ...place(stack) };
 }
 
-function fail(thrown) {
+/** Ends the call of an author's function; where nothing tells a line, it is the function's own. */
+function fail(thrown, called) {
   const { message, file, line, column } = told(thrown);
-  abort(message, file.toWellFormed(), line, column);
+  if (file !== "") abort(message, file.toWellFormed(), line, column);
+  // QuickJS has both for functions of a script.
+  const own = String(called.fileName ?? "").replace(/^\/(node_modules\/)?/, "");
+  if (own === "" || GLUE.test(own)) abort(message, "", 0, 0);
+  abort(`${message}\n    at ${called.name} (${own}:${called.lineNumber})`, own.toWellFormed(), Number(called.lineNumber ?? 0), 0);
+}
+
+/** An argument, checked; where it should be rows, what is said has how many there are. */
+function argument(type, value) {
+  try {
+    return type(value);
+  } catch (thrown) {
+    if (thrown instanceof TypeError && rowsShown() > 0 && /\brows?\b/.test(thrown.message)) thrown.message += `; the batch has ${rowsShown()}, and the first is 0`;
+    throw thrown;
+  }
 }
 
 /** A function of the host, whose arguments are checked, so that a wrong one is told with its line. `params` are names and types. */
@@ -66,7 +111,8 @@ export function hosted(name, native, params) {
       throw new Error(`\`${name}\` is called while the module is loaded, which happens when the plugin is built; call it from \`configure\` or later`);
     }
     if (args.length !== types.length) throw new TypeError(`\`${name}\` is given ${args.length} arguments; it takes ${wanted}`);
-    const given = args.map((value, at) => types[at](value));
+    const given = args.map((value, at) => argument(types[at], value));
+    countCall(name);
     check(...given);
     return native(...given);
   };
@@ -85,6 +131,7 @@ function guarded(module, path, call, { result, refuses }) {
   const answer = result === null ? null : checked(result, `what \`${path}\` returned`);
   return (...args) => {
     running = true;
+    lastThrown = "";
     begin(path, args);
     try {
       const value = module[call](...args);
@@ -94,7 +141,7 @@ function guarded(module, path, call, { result, refuses }) {
       }
     } catch (thrown) {
       if (refuses && isRefusal(thrown)) throw { name: thrown.name.toWellFormed(), message: thrown.message.toWellFormed() };
-      fail(thrown);
+      fail(thrown, module[call]);
     }
   };
 }

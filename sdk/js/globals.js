@@ -1,6 +1,7 @@
 // Globals that authors know from elsewhere. The build calls this before a plugin's module is
 // loaded; plugins need not.
 
+import { throws } from "./boundary.js";
 import { clip } from "./text.js";
 
 /** The longest message that the host takes, in bytes. */
@@ -59,6 +60,8 @@ export function globals(write) {
   }
   globalThis.console = consoleOf(write);
   globalThis.Date = PluginDate;
+  // By this name the build calls it; see `thrown.rs` there.
+  Object.defineProperty(globalThis, "palisadeThrows", { value: throws });
   globalThis.performance = Object.freeze({
     now() {
       throw noClock("performance.now()");

@@ -120,7 +120,7 @@ export class Events {
 
   /** A u8, a truth value, or an enum by its case's position. */
   u8(id, value) {
-    return this.#set(id, "", "u8s", whole(id, Number(value), 255));
+    return this.#set(id, "", "u8s", whole(id, typeof value === "boolean" ? Number(value) : value, 255));
   }
   u16(id, value) {
     return this.#set(id, "", "u16s", whole(id, value, 65535));
@@ -133,13 +133,17 @@ export class Events {
     return this.#set(id, "", "u64s", whole(id, value, 2 ** 64));
   }
   text(id, value) {
+    if (typeof value !== "string") throw new TypeError(`${nameOf(id)} is set to ${described(value)}; it takes a text`);
     return this.#set(id, "", "text", encode(value));
   }
   /** Bytes, which need not be text. */
   bytes(id, value) {
+    if (!(value instanceof Uint8Array)) throw new TypeError(`${nameOf(id)} is set to ${described(value)}; it takes bytes, a Uint8Array`);
     return this.#set(id, "", "text", value);
   }
   attribute(of, value) {
+    if (typeof of?.name !== "string") throw new TypeError(`\`attribute\` takes what \`attribute(name)\` returned, and not ${described(of)}`);
+    if (typeof value !== "number" && typeof value !== "string") throw new TypeError(`\`${of.name}\` is set to ${described(value)}; it takes a text or a number`);
     return typeof value === "number"
       ? this.#set(of.field, of.name, "f64s", value)
       : this.#set(of.field, of.name, "text", encode(value));
@@ -161,6 +165,7 @@ export class Events {
 
 /** Text as UTF-8; half a surrogate pair becomes U+FFFD. */
 export function encode(text) {
+  if (typeof text !== "string") throw new TypeError(`\`encode\` takes a text, and not ${described(text)}`);
   const bytes = [];
   for (const character of text) {
     let code = character.codePointAt(0);

@@ -2,7 +2,7 @@
 // line, and a fault of the host has none. The host checks all of it again. The build imports
 // this; plugins need not.
 
-import { columns, datasets, enums, rules, subscriptions, tables } from "palisade-host/manifest.js";
+import { columns, datasets, enums, limits, rules, subscriptions, tables } from "palisade-host/manifest.js";
 import { nameOf } from "./field.js";
 import { meant, nearest } from "./known.js";
 import { byteLength } from "./text.js";
@@ -19,15 +19,39 @@ const MAX_DETAILS = 32;
 const MAX_DETAIL_BYTES = 4096;
 const MAX_ACTIONS = 16;
 
-/** The running call: its path, and where it has a batch, of which subscription and how many rows. */
-let call = { path: "", subscription: -1, rows: 0 };
+/**
+ * The running call: its path, where it has a batch, of which subscription and how many rows, and
+ * how many calls of the host and findings there were in it.
+ */
+let call = { path: "", subscription: -1, rows: 0, hostCalls: 0, findings: 0 };
 
 /** For the boundary alone: an export is called. */
 export function begin(path, args) {
   const [subscription, rows] = args;
-  if (path === "evaluate.evaluate" || path === "observe.observe") call = { path, subscription, rows };
-  else if (path === "decide.decide") call = { path, subscription, rows: 1 };
-  else call = { path, subscription: -1, rows: 0 };
+  const fresh = { path, subscription: -1, rows: 0, hostCalls: 0, findings: 0 };
+  if (path === "evaluate.evaluate" || path === "observe.observe") call = { ...fresh, subscription, rows };
+  else if (path === "decide.decide") call = { ...fresh, subscription, rows: 1 };
+  else call = fresh;
+}
+
+/** How many rows the batch of the running call has. */
+export const rowsShown = () => call.rows;
+
+/** By its name the host knows what it is. */
+class LimitExceeded extends RangeError {
+  name = "LimitExceeded";
+}
+
+/** One more of what a call may do only so often. */
+function count(name, what, key, advice) {
+  if (++call[what] <= limits[what].most) return;
+  const { most, raise } = limits[what];
+  throw new LimitExceeded(`\`${name}\`: more than ${most} ${key} in one call; ${raise}${advice}`);
+}
+
+/** For the boundary alone: a function of the host is called. */
+export function countCall(name) {
+  count(name, "hostCalls", "calls of the host", "hand over all rows in one list, and not each by itself");
 }
 
 function used(name) {
@@ -100,6 +124,7 @@ function rule(name, id) {
 function finding(found) {
   const name = "findings.emit";
   used(name);
+  count(name, "findings", "findings", "file one finding for what belongs together");
   rule(name, found.rule);
   if (found.rows.length === 0 && found.events.length === 0 && call.path !== "onTimer.onTimer") {
     throw new TypeError(`\`${name}\`: the finding cites neither a row nor an event; say in \`rows\` which it rests on`);
@@ -182,6 +207,7 @@ const CHECKS = {
   "findings.emit": finding,
   "findings.retract"(id, subject) {
     used("findings.retract");
+    count("findings.retract", "findings", "findings and retractions", "retract once a subject");
     rule("findings.retract", id);
     short("findings.retract", "subject", byteLength(subject), MAX_SUBJECT);
   },

@@ -1,5 +1,7 @@
 // The operator's settings.
 
+import { described } from "./types.js";
+
 /** What is asked of any object, without meaning a setting. */
 const OTHERS = ["toJSON", "then"];
 
@@ -20,4 +22,9 @@ export function settings(list) {
 }
 
 /** What `configure` throws to refuse a setting. */
-export const refuse = (name, message) => ({ name, message });
+export function refuse(name, message) {
+  for (const [what, given] of [["the name of a setting", name], ["what is wrong with it", message]]) {
+    if (typeof given !== "string") throw new TypeError(`\`refuse\` takes ${what} as a text, and not ${described(given)}`);
+  }
+  return { name, message };
+}

@@ -1,9 +1,19 @@
 // What QuickJS has no library for: UTF-8 and addresses.
 
+import { described } from "./types.js";
+
 const REPLACEMENT = "\ufffd";
 
-/** The text of bytes[start..end]; a byte that is not UTF-8 becomes U+FFFD. */
-export function decode(bytes, start = 0, end = bytes.length) {
+/** Refuses a part that the bytes do not have. */
+function part(bytes, start, end, path) {
+  if (!(bytes instanceof Uint8Array)) throw new TypeError(`\`${path}\` takes bytes, a Uint8Array, and not ${described(bytes)}`);
+  if (Number.isInteger(start) && Number.isInteger(end) && start >= 0 && start <= end && end <= bytes.length) return;
+  throw new RangeError(`\`${path}\`: there are ${bytes.length} bytes, of which none go from ${described(start)} up to ${described(end)}`);
+}
+
+/** The text of bytes[start..end]; a byte that is not UTF-8 becomes U+FFFD. Throws where there are no such bytes. */
+export function decode(bytes, start = 0, end = bytes?.length) {
+  part(bytes, start, end, "decode");
   let out = "";
   let at = start;
   while (at < end) {
@@ -35,6 +45,7 @@ const width = (code) => (code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3
 
 /** How many bytes the text has in UTF-8. */
 export function byteLength(text) {
+  if (typeof text !== "string") throw new TypeError(`\`byteLength\` takes a text, and not ${described(text)}`);
   let bytes = 0;
   for (const character of text) bytes += width(character.codePointAt(0));
   return bytes;
@@ -45,6 +56,8 @@ export function byteLength(text) {
  * adversary controls must not turn a finding into a trap.
  */
 export function clip(text, limit) {
+  if (typeof text !== "string") throw new TypeError(`\`clip\` takes a text, and not ${described(text)}`);
+  if (!Number.isInteger(limit) || limit < 0) throw new RangeError(`\`clip\` takes a limit in bytes, and not ${described(limit)}`);
   if (text.length * 3 <= limit) return text;
   let bytes = 0;
   let end = 0;
@@ -56,8 +69,9 @@ export function clip(text, limit) {
   return text;
 }
 
-/** An address of 16 bytes at `start`, as in RFC 5952; IPv4 dotted. */
+/** An address of 16 bytes at `start`, as in RFC 5952; IPv4 dotted. Throws where there are fewer. */
 export function addressText(bytes, start = 0) {
+  part(bytes, start, start + 16, "addressText");
   const group = (i) => (bytes[start + 2 * i] << 8) | bytes[start + 2 * i + 1];
   let zeros = 0;
   while (zeros < 5 && group(zeros) === 0) zeros++;

@@ -175,7 +175,7 @@ fn what_cannot_be_served_is_told() {
     for (wrong, says) in [
         (
             text.replace("kind = \"file\"", "kind = \"fiel\""),
-            "unknown variant `fiel`",
+            "there is no `fiel` here; did you mean `file`?",
         ),
         (
             text.replace("workers = 2", "workers = \"many\""),
@@ -187,7 +187,7 @@ fn what_cannot_be_served_is_told() {
         ),
         (
             text.replace("[[source]]", "[[sorce]]"),
-            "unknown field `sorce`",
+            "there is no key `sorce` here; did you mean `source`?",
         ),
     ] {
         std::fs::write(&config, wrong).expect("a configuration");

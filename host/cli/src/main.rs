@@ -2,7 +2,7 @@
 //!
 //! `commands` has one module a command, `build` makes components out of plugin projects,
 //! `output` is everything that a person or a program reads. Exit codes: 0 done, 1 done and
-//! something was found or denied, 2 error.
+//! something was found, denied or differs, 2 error.
 
 mod build;
 mod commands;

@@ -5,6 +5,8 @@ use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
+use palisade_events::toml_words;
+use serde::de::DeserializeOwned;
 
 /// Opens a file to read it; it may be a pipe.
 ///
@@ -45,6 +47,14 @@ pub(crate) fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
         path.display()
     );
     Ok(bytes)
+}
+
+/// Reads a text of TOML.
+///
+/// # Errors
+/// With the line, and in words of who wrote it.
+pub(crate) fn toml<T: DeserializeOwned>(text: &str) -> Result<T> {
+    toml::from_str(text).map_err(|error| anyhow!(toml_words(&error.to_string(), error.message())))
 }
 
 /// Says at once what would come out only when all work is done: that a file cannot be written

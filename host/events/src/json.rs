@@ -331,12 +331,27 @@ pub(crate) fn unknown<'a, E: serde::de::Error>(
     known: impl Iterator<Item = &'a str>,
     cx: Cx<'_>,
 ) -> E {
-    let suggestion = closest(&name, known).map(str::to_owned);
+    let known: Vec<&str> = known.collect();
+    let advice = match nested(&name, &known) {
+        Some(nested) => format!("; a dotted name is for plugin.toml, here it is nested: {nested}"),
+        None => {
+            let near = closest(&name, known.into_iter()).map(str::to_owned);
+            suggest(&near)
+        }
+    };
     cx.trail.push(name);
-    E::custom(format_args!(
-        "there is no such field{}",
-        suggest(&suggestion)
-    ))
+    E::custom(format_args!("there is no such field{advice}"))
+}
+
+/// How a dotted name such as `src.ip` is written as JSON, where its first part is a field.
+fn nested(name: &str, known: &[&str]) -> Option<String> {
+    let parts: Vec<&str> = name.split('.').collect();
+    // Fields lie four deep at most.
+    if !(2..=4).contains(&parts.len()) || !known.contains(&parts[0]) {
+        return None;
+    }
+    let open: String = parts.iter().map(|part| format!("{{\"{part}\": ")).collect();
+    Some(format!("`{open}…{}`", "}".repeat(parts.len())))
 }
 
 /// The error for a name that came before.

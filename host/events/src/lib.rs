@@ -31,6 +31,7 @@ mod scalar;
 mod segment;
 pub mod table;
 mod text_size;
+mod toml_words;
 mod types;
 
 pub use attributes::{
@@ -55,4 +56,5 @@ pub use mask::{Mask, UnknownField, field};
 pub use plain::{plain, plain_lines};
 pub use scalar::{Bytes, IpAddress, Timestamp, TimestampError};
 pub use segment::{Pick, Segment, batches};
+pub use toml_words::toml_words;
 pub use types::*;

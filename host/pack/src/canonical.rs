@@ -7,6 +7,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use palisade_events::toml_words;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +40,8 @@ pub(crate) fn toml<T: Serialize + DeserializeOwned>(
     bytes: &[u8],
 ) -> Result<T, Refusal> {
     let text = std::str::from_utf8(bytes).map_err(|e| malformed(what, e))?;
-    let value: T = toml::from_str(text).map_err(|e| malformed(what, e.to_string().trim_end()))?;
+    let value: T = toml::from_str(text)
+        .map_err(|e| malformed(what, toml_words(&e.to_string(), e.message())))?;
     match write_toml(&value) {
         Ok(again) if again == text => Ok(value),
         Ok(_) => Err(Refusal::NotCanonical {

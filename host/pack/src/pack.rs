@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use palisade_events::Digest;
-use palisade_runtime::manifest::WIT_VERSION;
+use palisade_runtime::manifest::{WIT_VERSION, hint};
 
 use crate::component::PackedPlugin;
 use crate::labelled::{carried, check_labels};
@@ -326,15 +326,19 @@ fn check_settings(
     for (name, values) in settings {
         let place = format!("settings.{name}");
         let Some(plugin) = plugins.iter().find(|p| p.manifest.name == *name) else {
-            return Err(wrong(place, "there is no such plugin"));
+            let known = plugins.iter().map(|p| p.manifest.name.as_str());
+            let problem = format!("the pack has no such plugin{}", hint(name, known));
+            return Err(wrong(place, problem));
         };
         for (key, value) in values {
             let place = format!("{place}.{key}");
             let Some(spec) = plugin.manifest.settings.iter().find(|s| s.name == *key) else {
-                return Err(wrong(place, "the plugin has no such setting"));
+                let known = plugin.manifest.settings.iter().map(|s| s.name.as_str());
+                let problem = format!("the plugin has no such setting{}", hint(key, known));
+                return Err(wrong(place, problem));
             };
             spec.accept(value)
-                .map_err(|problem| wrong(place, problem))?;
+                .map_err(|problem| wrong(place, format!("{problem} ({})", spec.kind())))?;
         }
     }
     Ok(())

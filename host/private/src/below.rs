@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use cap_fs_ext::{DirExt as _, FollowSymlinks, OpenOptionsFollowExt as _, OpenOptionsSyncExt as _};
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt as _};
-use rustix::fs::{FileType, fstat};
+use rustix::fs::{FileType, RenameFlags, fstat, renameat_with};
 use rustix::io::Errno;
 
 use crate::PrivateError;
@@ -110,6 +110,55 @@ impl Below {
                 Err(error) => return Err(PrivateError::io("lock", &self.path)(error)),
             }
         }
+    }
+
+    /// Removes the file of that name; a link is removed, and not what it leads to.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be removed.
+    pub fn remove_file(&self) -> Result<(), PrivateError> {
+        let removed = self.dir.remove_file(&self.name);
+        removed.map_err(refused("remove", &self.path))
+    }
+
+    /// Removes the file of that name if `is` says of its content, at most `most` bytes, that it is
+    /// the one; whether it was. It is first taken away from where others may put another one, and
+    /// looked at then; what is not removed is put back, unless something has its name meanwhile.
+    ///
+    /// # Errors
+    /// When there is none, it is no regular file or too large, or it cannot be removed.
+    pub fn remove_file_if(
+        &self,
+        most: u64,
+        is: impl FnOnce(&[u8]) -> bool,
+    ) -> Result<bool, PrivateError> {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let taken = format!(".palisade.{}.{number}", std::process::id());
+        // A crash may have left one of this name.
+        let _ = self.dir.remove_file(&taken);
+        self.dir
+            .rename(&self.name, &self.dir, &taken)
+            .map_err(refused("remove", &self.path))?;
+        let found = crate::read_within(&self.dir, Path::new(&taken), most);
+        if found.as_ref().is_ok_and(|bytes| is(bytes)) {
+            let removed = self.dir.remove_file(&taken);
+            return removed
+                .map(|()| true)
+                .map_err(refused("remove", &self.path));
+        }
+        let back = renameat_with(
+            &self.dir,
+            &taken,
+            &self.dir,
+            &self.name,
+            RenameFlags::NOREPLACE,
+        );
+        match back {
+            // What has the name now came later, and would have replaced it.
+            Err(Errno::EXIST) => drop(self.dir.remove_file(&taken)),
+            back => back.map_err(PrivateError::io("put back", &self.path))?,
+        }
+        found.map(|_| false)
     }
 
     /// Opens the folder of that name, made if it is missing.
@@ -234,6 +283,42 @@ mod tests {
             Below::make(&base, &outside).unwrap_err();
         }
         assert!(!dir.path().join("x").exists());
+    }
+
+    #[test]
+    fn a_file_is_removed_only_if_it_is_the_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a/file");
+        let below = Below::make(dir.path(), &file).unwrap();
+        let one = |bytes: &[u8]| bytes == b"one";
+        let names = || fs::read_dir(dir.path().join("a")).unwrap().count();
+        below.remove_file_if(9, one).unwrap_err();
+        below.write(0o644, b"two").unwrap();
+        assert!(!below.remove_file_if(9, one).unwrap());
+        assert_eq!(fs::read(&file).unwrap(), b"two");
+        below.remove_file_if(2, one).unwrap_err();
+        assert_eq!((fs::read(&file).unwrap(), names()), (b"two".to_vec(), 1));
+        // What came meanwhile stays.
+        let later = |_: &[u8]| {
+            fs::write(&file, "later").unwrap();
+            false
+        };
+        assert!(!below.remove_file_if(9, later).unwrap());
+        assert_eq!((fs::read(&file).unwrap(), names()), (b"later".to_vec(), 1));
+        below.write(0o644, b"one").unwrap();
+        assert!(below.remove_file_if(9, one).unwrap());
+        // A link is never the one, and neither it nor what it leads to is removed.
+        let precious = dir.path().join("precious");
+        fs::write(&precious, "one").unwrap();
+        symlink(&precious, &file).unwrap();
+        below.remove_file_if(9, one).unwrap_err();
+        assert_eq!(fs::read(&precious).unwrap(), b"one");
+        assert!(file.is_symlink());
+        below.remove_file().unwrap();
+        assert_eq!(
+            (fs::read(&precious).unwrap(), names()),
+            (b"one".to_vec(), 0)
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::Limits;
 use crate::symbols::Symbols;
 use palisade_events::Panicked;
 use palisade_events::plain;
@@ -25,19 +26,30 @@ pub enum FaultCause {
         column: u32,
     },
     /// It ran too long.
-    #[error("ran longer than {0:?}, the limit for one call (`limits.call-time`)")]
+    #[error(
+        "ran longer than {0:?}, the limit for one call ({raised}): do less in it, or look for a loop \
+         without an end",
+        raised = raised("call-time", *.0, Limits::default().call_time, |time| format!("{time:?}"))
+    )]
     Time(Duration),
     /// It used up its fuel, in deterministic mode.
-    #[error("used up its fuel of {0} units, the limit for one call")]
+    #[error(
+        "used up its fuel of {0} units, the limit for one call ({raised}): do less in it, or look for a \
+         loop without an end",
+        raised = raised("fuel", *.0, Limits::default().fuel, u64::to_string)
+    )]
     Fuel(u64),
     /// Its stack is exhausted.
-    #[error("used more than {0} bytes of stack, the limit for one call")]
+    #[error(
+        "used more than {0} bytes of stack, the limit for one call, which nothing raises: look for \
+         a recursion without an end, or write a loop in its place"
+    )]
     Stack(usize),
     /// It asked for too much memory.
     #[error(
         "asked for {wanted} bytes of memory, which is all its memories together; the limit of an \
-         instance is {limit} bytes: hold less, or state more with `limits.memory` in plugin.toml, as \
-         far as the host gives it"
+         instance is {limit} bytes ({raised}): hold less at a time",
+        raised = raised("memory", *limit, Limits::default().memory, u64::to_string)
     )]
     Memory {
         /// What all its memories would have held.
@@ -82,13 +94,23 @@ pub enum FaultCause {
     #[error("handed over more than {0} bytes in one host call or result")]
     Lifted(usize),
     /// It made too many host calls.
-    #[error("made more than {0} host calls, the limit for one call (`limits.host-calls`)")]
+    #[error(
+        "made more than {0} host calls, the limit for one call ({raised}): hand over all rows in one list, \
+         and not each by itself",
+        raised = raised("host-calls", *.0, Limits::default().host_calls, u64::to_string)
+    )]
     HostCalls(u64),
     /// It filed too many findings.
-    #[error("filed more than {0} findings, the limit for one call (`limits.findings`)")]
+    #[error(
+        "filed more than {0} findings, the limit for one call ({raised}): file one for what belongs together",
+        raised = raised("findings", *.0, Limits::default().findings, u32::to_string)
+    )]
     Findings(u32),
     /// Its findings are too large.
-    #[error("filed more than {0} bytes of findings, the limit for one call")]
+    #[error(
+        "filed more than {0} bytes of findings, the limit for one call, which nothing raises: write \
+         shorter details, or file one finding for what belongs together"
+    )]
     FindingBytes(usize),
     /// It handed over too much of one epoch of input.
     #[error("handed over more than {0} bytes of one epoch of input, the limit on one worker")]
@@ -183,6 +205,17 @@ pub enum FaultCause {
 /// How the message of the exception begins; see `refused.js` of the SDK.
 const UNDECLARED_RULE: &str = "UndeclaredRule: ";
 
+/// How to have more of a limit, where it is known.
+fn raised<T: PartialOrd>(key: &str, limit: T, host: T, shown: impl Fn(&T) -> String) -> String {
+    match limit < host {
+        true => format!(
+            "`limits.{key}` of plugin.toml may say up to {}",
+            shown(&host)
+        ),
+        false => format!("`limits.{key}` of plugin.toml cannot raise it"),
+    }
+}
+
 fn forgotten(lost: bool) -> &'static str {
     match lost {
         true => "; what the plugin remembered may be damaged, it begins anew without it",
@@ -268,7 +301,8 @@ pub struct Trace {
     /// file and line where a debug file tells them.
     pub frames: Vec<String>,
     /// How many frames of the SDK and of standard libraries a debug file told from those of the
-    /// author, so that they are not among `frames`.
+    /// author, so that they are not among `frames`; of a script those of its interpreter, which are
+    /// all that there are.
     pub left_out: usize,
 }
 
@@ -398,7 +432,7 @@ impl Fault {
     pub(crate) fn from_error(
         plugin: &str,
         export: &'static str,
-        limits: &crate::Limits,
+        limits: &Limits,
         symbols: Option<&Symbols>,
         error: &wasmtime::Error,
     ) -> Fault {
@@ -465,7 +499,9 @@ fn frames(trace: &[wasmtime::FrameInfo], symbols: Option<&Symbols>) -> Trace {
             (frame, own)
         }));
     }
-    let every = symbols.is_some_and(Symbols::shows_all) || !all.iter().any(|(_, own)| *own);
+    let scripted = symbols.is_some_and(Symbols::is_interpreter);
+    let every =
+        symbols.is_some_and(Symbols::shows_all) || !(scripted || all.iter().any(|(_, own)| *own));
     let before = all.len();
     all.retain(|(_, own)| *own || every);
     let left_out = before - all.len();

@@ -273,8 +273,35 @@ impl Instance {
         answer.map_err(|refusal| InstantiateError::Refused {
             plugin: self.manifest.name.clone(),
             name: crate::bindings::printable(&refusal.name),
-            message: plain(&refusal.message, 1024),
+            message: format!(
+                "{} ({})",
+                plain(&refusal.message, 1024),
+                self.declared(&refusal.name, settings)
+            ),
         })
+    }
+
+    /// What a setting is that was refused: how plugin.toml declares it, and what it is set to.
+    fn declared(&self, name: &str, settings: &[types::Setting]) -> String {
+        let declared = self.manifest.settings.iter();
+        let Some(spec) = declared.clone().find(|spec| spec.name == name) else {
+            let known = declared.map(|spec| spec.name.as_str());
+            let hint = crate::manifest::hint(name, known);
+            return format!("plugin.toml declares no such setting{hint}");
+        };
+        let given = settings.iter().find(|setting| setting.name == name);
+        let given = given.map_or_else(String::new, |setting| match &setting.value {
+            types::SettingValue::Text(text) => format!("{text:?}"),
+            types::SettingValue::Integer(number) => number.to_string(),
+            types::SettingValue::Number(number) => number.to_string(),
+            types::SettingValue::Boolean(truth) => truth.to_string(),
+            types::SettingValue::Texts(texts) => format!("{texts:?}"),
+        });
+        format!(
+            "it is {}; plugin.toml declares it as {}",
+            plain(&given, 100),
+            spec.kind()
+        )
     }
 
     /// Shows a detector what passed one of its subscriptions.

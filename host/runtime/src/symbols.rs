@@ -45,6 +45,7 @@ pub struct Symbols {
     read: Box<dyn Fn() -> Option<Vec<u8>> + Send + Sync>,
     table: OnceLock<Option<Table>>,
     all: bool,
+    interpreter: bool,
 }
 
 /// The code section of a core module in a component.
@@ -101,7 +102,24 @@ impl Symbols {
             read: Box::new(read),
             table: OnceLock::new(),
             all: false,
+            interpreter: false,
         }
+    }
+
+    /// For a component that says of itself, in its `producers` section, that it was written in
+    /// JavaScript: its frames are those of an interpreter, which say nothing of the script.
+    pub fn of_interpreter(component: &[u8]) -> Option<Symbols> {
+        is_script(component).then(|| Symbols {
+            modules: Vec::new(),
+            read: Box::new(|| None),
+            table: OnceLock::new(),
+            all: false,
+            interpreter: true,
+        })
+    }
+
+    pub(crate) fn is_interpreter(&self) -> bool {
+        self.interpreter
     }
 
     /// The same, and faults show every frame: also those of the SDK and of standard libraries,
@@ -135,6 +153,32 @@ impl std::fmt::Debug for Symbols {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Symbols").finish_non_exhaustive()
     }
+}
+
+/// Whether a `producers` section at the top names the language JavaScript.
+fn is_script(component: &[u8]) -> bool {
+    let mut depth = 0_u32;
+    for payload in Parser::new(0).parse_all(component).map_while(Result::ok) {
+        match payload {
+            Payload::Version { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::CustomSection(section) if depth == 1 => {
+                let KnownCustom::Producers(fields) = section.as_known() else {
+                    continue;
+                };
+                let languages = fields
+                    .into_iter()
+                    .map_while(Result::ok)
+                    .filter(|field| field.name == "language");
+                let mut values = languages.flat_map(|field| field.values.into_iter());
+                if values.any(|value| value.is_ok_and(|value| value.name == "JavaScript")) {
+                    return true;
+                }
+            }
+            _ => {}
+        }
+    }
+    false
 }
 
 /// The code sections of a component or a module; none of what cannot be parsed.

@@ -158,7 +158,7 @@ impl Config {
         let file = file.display().to_string();
         let config: Config = toml::from_str(text).map_err(|error| ConfigError::Text {
             file: file.clone(),
-            problem: error.to_string(),
+            problem: palisade_events::toml_words(&error.to_string(), error.message()),
         })?;
         let wrong = |field: String, problem: &str| {
             Err(ConfigError::Field {
@@ -260,13 +260,19 @@ mod tests {
         );
         for (text, says) in [
             ("data = 1", "line 1"),
-            ("data = \"d\"\nsorce = 1", "unknown field `sorce`"),
+            (
+                "data = \"d\"\nsorce = 1",
+                "there is no key `sorce` here; did you mean `source`?",
+            ),
             ("data = \"d\"", "write a table [[source]]"),
             (
                 &good.replace("path = \"x\"\n", ""),
                 "source 1 (`a`): path: is missing",
             ),
-            (&good.replace("file", "fifo"), "unknown variant `fifo`"),
+            (
+                &good.replace("\"file\"", "\"fifo\""),
+                "there is no `fifo` here; did you mean `file`?",
+            ),
             (
                 &(good.to_owned() + "[[source]]\nname = \"a\"\nkind = \"stdin\""),
                 "source 2 (`a`): name",

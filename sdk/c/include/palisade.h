@@ -88,6 +88,7 @@ void palisade_put_text(struct palisade_writer *to, guest_string_t text);
 void palisade_put_lossy(struct palisade_writer *to, const uint8_t *bytes, size_t length);
 /* In decimal. */
 void palisade_put_u64(struct palisade_writer *to, uint64_t value);
+void palisade_put_i64(struct palisade_writer *to, int64_t value);
 /* 16 bytes as in a column of addresses, written as in RFC 5952; IPv4 dotted. */
 void palisade_put_address(struct palisade_writer *to, const uint8_t address[16]);
 /* What was written, viewed in place. */
@@ -117,16 +118,21 @@ static inline bool palisade_has(const guest_list_u8_t *valid, size_t row) {
 }
 
 /* Copies a setting that is a whole number. When it is missing, of another type, or
- * outside of `least` to `most`, fills in `error` and answers false, which is what
- * configure then returns. */
+ * outside of `least` to `most`, fills in `error`, with file and line, and answers false, which is
+ * what configure then returns. */
 bool palisade_integer(const exports_palisade_plugin_plugin_list_setting_t *settings, const char *name, int64_t least,
-                      int64_t most, int64_t *value, exports_palisade_plugin_plugin_settings_error_t *error);
+                      int64_t most, int64_t *value, exports_palisade_plugin_plugin_settings_error_t *error,
+                      const char *file, unsigned line);
+#define palisade_integer(settings, name, least, most, value, error) \
+    palisade_integer((settings), (name), (least), (most), (value), (error), __FILE__, __LINE__)
 
 /* Finds a setting of any type; NULL when the manifest does not declare it. */
 const exports_palisade_plugin_plugin_setting_t *
 palisade_setting(const exports_palisade_plugin_plugin_list_setting_t *settings, const char *name);
 
-/* Fills in why a setting is refused; answers false, as configure then does. */
-bool palisade_refuse(exports_palisade_plugin_plugin_settings_error_t *error, const char *name, const char *message);
+/* Fills in why a setting is refused, with file and line; answers false, as configure then does. */
+bool palisade_refuse(exports_palisade_plugin_plugin_settings_error_t *error, const char *name, const char *message,
+                     const char *file, unsigned line);
+#define palisade_refuse(error, name, message) palisade_refuse((error), (name), (message), __FILE__, __LINE__)
 
 #endif

@@ -85,6 +85,13 @@ void palisade_put_u64(struct palisade_writer *to, uint64_t value) {
     put_bytes(to, digits + at, sizeof digits - at);
 }
 
+void palisade_put_i64(struct palisade_writer *to, int64_t value) {
+    if (value < 0) {
+        palisade_put(to, "-");
+    }
+    palisade_put_u64(to, value < 0 ? -(uint64_t)value : (uint64_t)value);
+}
+
 static void put_hex(struct palisade_writer *to, unsigned group) {
     uint8_t digits[4];
     size_t at = sizeof digits;
@@ -141,24 +148,43 @@ palisade_setting(const exports_palisade_plugin_plugin_list_setting_t *settings, 
     return NULL;
 }
 
-bool palisade_refuse(exports_palisade_plugin_plugin_settings_error_t *error, const char *name, const char *message) {
-    guest_string_dup(&error->name, name);
-    guest_string_dup(&error->message, message);
+bool(palisade_refuse)(exports_palisade_plugin_plugin_settings_error_t *error, const char *name, const char *message,
+                      const char *file, unsigned line) {
+    uint8_t text[512];
+    struct palisade_writer says = PALISADE_WRITER(text);
+    palisade_put(&says, palisade_given(message, "palisade_refuse is given NULL in place of a text", file, line));
+    palisade_put(&says, " (");
+    palisade_put(&says, file);
+    palisade_put(&says, ":");
+    palisade_put_u64(&says, line);
+    palisade_put(&says, ")");
+    guest_string_dup(&error->name, palisade_given(name, "palisade_refuse is given NULL in place of a name", file, line));
+    guest_string_dup_n(&error->message, (const char *)says.bytes, says.length);
     return false;
 }
 
-bool palisade_integer(const exports_palisade_plugin_plugin_list_setting_t *settings, const char *name, int64_t least,
-                      int64_t most, int64_t *value, exports_palisade_plugin_plugin_settings_error_t *error) {
+bool(palisade_integer)(const exports_palisade_plugin_plugin_list_setting_t *settings, const char *name, int64_t least,
+                       int64_t most, int64_t *value, exports_palisade_plugin_plugin_settings_error_t *error,
+                       const char *file, unsigned line) {
     const exports_palisade_plugin_plugin_setting_t *setting = palisade_setting(settings, name);
     if (setting == NULL) {
-        return palisade_refuse(error, name, "is not declared in plugin.toml");
+        return (palisade_refuse)(error, name, "is not declared in plugin.toml", file, line);
     }
     if (setting->value.tag != EXPORTS_PALISADE_PLUGIN_PLUGIN_SETTING_VALUE_INTEGER) {
-        return palisade_refuse(error, name, "is not a whole number; see its type in plugin.toml");
+        return (palisade_refuse)(error, name, "is not a whole number; see its type in plugin.toml", file, line);
     }
-    if (setting->value.val.integer < least || setting->value.val.integer > most) {
-        return palisade_refuse(error, name, "is out of range");
+    int64_t given = setting->value.val.integer;
+    if (given < least || given > most) {
+        char text[128];
+        struct palisade_writer says = {(uint8_t *)text, 0, sizeof text - 1};
+        palisade_put_i64(&says, given);
+        palisade_put(&says, " is out of range; the code takes ");
+        palisade_put_i64(&says, least);
+        palisade_put(&says, " to ");
+        palisade_put_i64(&says, most);
+        text[says.length] = '\0';
+        return (palisade_refuse)(error, name, text, file, line);
     }
-    *value = setting->value.val.integer;
+    *value = given;
     return true;
 }

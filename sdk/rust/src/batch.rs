@@ -1,6 +1,6 @@
 //! The current batch.
 
-use crate::column::{Addresses, Text};
+use crate::column::{Addresses, Text, beyond};
 use crate::{Envelope, Field, Kind, host};
 
 /// Events of one kind, at most 1,024, read column by column during a call.
@@ -180,9 +180,18 @@ pub struct Valid(Vec<u8>);
 
 impl Valid {
     /// Whether this row has it.
+    ///
+    /// # Panics
+    /// When there is no such row, as far as it is known: of a column of which every row has the field
+    /// there is no more to know.
+    #[track_caller]
     pub fn has(&self, row: usize) -> bool {
         // The host leaves the list empty where every row has the field.
-        self.0.is_empty() || self.0.get(row).is_some_and(|valid| *valid != 0)
+        match self.0.get(row) {
+            Some(valid) => *valid != 0,
+            None if self.0.is_empty() => true,
+            None => beyond("what is there", row, self.0.len()),
+        }
     }
 }
 

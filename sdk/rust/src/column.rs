@@ -24,15 +24,24 @@ impl Text {
         self.len() == 0
     }
 
-    /// The value as bytes; empty where the event lacks the field and beyond the end.
+    /// The value as bytes; empty where the event lacks the field.
+    ///
+    /// # Panics
+    /// When there is no such value: a rule that looks at it would pass unseen.
+    #[track_caller]
     pub fn bytes(&self, at: usize) -> &[u8] {
-        let (Some(&start), Some(&end)) = (self.offsets.get(at), self.offsets.get(at + 1)) else {
-            return &[];
+        let end = at.checked_add(1).and_then(|next| self.offsets.get(next));
+        let (Some(&start), Some(&end)) = (self.offsets.get(at), end) else {
+            beyond("text", at, self.len());
         };
         self.bytes.get(start as usize..end as usize).unwrap_or(&[])
     }
 
     /// The value as text; empty also where the bytes are not UTF-8.
+    ///
+    /// # Panics
+    /// As [`bytes`](Self::bytes).
+    #[track_caller]
     pub fn get(&self, at: usize) -> &str {
         std::str::from_utf8(self.bytes(at)).unwrap_or("")
     }
@@ -46,6 +55,13 @@ impl Text {
     pub fn iter_bytes(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         (0..self.len()).map(|at| self.bytes(at))
     }
+}
+
+/// Ends the call as a fault: there is no such value in a column.
+#[cold]
+#[track_caller]
+pub(crate) fn beyond(what: &str, at: usize, length: usize) -> ! {
+    panic!("there is no value {at} in this column of {what}; it has {length}, counted from 0")
 }
 
 /// A column of addresses, 16 bytes each.
@@ -68,13 +84,23 @@ impl Addresses {
     }
 
     /// The 16 bytes of a value, an IPv4 address as `::ffff:a.b.c.d`: cheap to compare and
-    /// to use as a key. All zero where the event lacks the field and beyond the end.
+    /// to use as a key. All zero where the event lacks the field.
+    ///
+    /// # Panics
+    /// When there is no such value: a rule that looks at it would pass unseen.
+    #[track_caller]
     pub fn octets(&self, at: usize) -> &[u8; 16] {
-        const NONE: &[u8; 16] = &[0; 16];
-        self.0.as_chunks::<16>().0.get(at).unwrap_or(NONE)
+        match self.0.as_chunks::<16>().0.get(at) {
+            Some(octets) => octets,
+            None => beyond("addresses", at, self.len()),
+        }
     }
 
-    /// The value; `::` where the event lacks the field and beyond the end.
+    /// The value; `::` where the event lacks the field.
+    ///
+    /// # Panics
+    /// As [`octets`](Self::octets).
+    #[track_caller]
     pub fn get(&self, at: usize) -> IpAddr {
         Ipv6Addr::from(*self.octets(at)).to_canonical()
     }
@@ -97,7 +123,6 @@ mod tests {
     fn text_is_cut_by_offsets() {
         let text = Text::new(vec![0, 2, 2, 5], "abxyz".into());
         assert_eq!(text.iter().collect::<Vec<_>>(), ["ab", "", "xyz"]);
-        assert_eq!(text.get(3), "");
         assert_eq!(Text::default().len(), 0);
         assert_eq!(Text::new(vec![0, 1], vec![0xff]).get(0), "");
         assert_eq!(Text::new(vec![0, 9], vec![1]).bytes(0), b"");
@@ -118,6 +143,17 @@ mod tests {
             .map(|address| address.to_string())
             .collect();
         assert_eq!(shown, ["10.0.0.1", "2001:db8::1"]);
-        assert_eq!(addresses.get(2).to_string(), "::");
+    }
+
+    #[test]
+    #[should_panic(expected = "there is no value 3 in this column of text; it has 3")]
+    fn a_text_that_is_not_there_is_a_fault() {
+        Text::new(vec![0, 2, 2, 5], "abxyz".into()).get(3);
+    }
+
+    #[test]
+    #[should_panic(expected = "there is no value 1 in this column of addresses; it has 1")]
+    fn an_address_that_is_not_there_is_a_fault() {
+        Addresses::new(vec![0; 16]).get(1);
     }
 }

@@ -19,6 +19,7 @@ fn bad_records_are_counted_reported_with_their_line_and_kept() {
     let wordy = EVENT.replace("53}", &format!("\"{}\"}}", "9".repeat(100_000)));
     // The second line of each file, and what is said of it.
     let cases: &[(&str, Vec<u8>, &str)] = &[
+        ("dotted", EVENT.replace("\"dst\"", "\"dst.port\"").into(), "field `dst.port`: there is no such field; a dotted name is for plugin.toml, here it is nested: `{\"dst\": {\"port\": …}}`"),
         ("field", EVENT.replace("qname", "qnam").into(), "field `qnam`: there is no such field; did you mean `qname`?"),
         ("type", EVENT.replace("53}", "\"x\"}").into(), "field `dst.port`: invalid type: string \"x\", expected a whole number from 0 to 65535"),
         ("range", EVENT.replace("53}", "65536}").into(), "expected a whole number from 0 to 65535"),

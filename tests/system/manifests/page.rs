@@ -195,7 +195,7 @@ fn what_is_mandatory_is_refused_when_it_is_absent_and_nothing_else() {
                 let mut remove = |table: &mut Table| table.remove(&key.name).is_some();
                 changes(&text, &section, &mut remove, &mut |without| {
                     let parsed = file.parse(&without);
-                    let missing = format!("missing field `{}`", key.name);
+                    let missing = format!("the key `{}` is missing; write it", key.name);
                     let told = parsed.as_ref().err().is_some_and(|e| e.contains(&missing));
                     assert_eq!(
                         told, key.mandatory,

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use palisade_store::Digest;
 
+use super::Orphan;
+
 /// A component that is up to date.
 #[derive(Debug)]
 pub(crate) struct Built {
@@ -17,8 +19,8 @@ pub(crate) struct Built {
     pub(crate) new: bool,
     /// What the compiler said all the same, such as warnings; nothing where it was not called.
     pub(crate) said: String,
-    /// Components of the same project under other names, which are gone now.
-    pub(crate) removed: Vec<PathBuf>,
+    /// Components beside it that had no project any more, which are gone now.
+    pub(crate) removed: Vec<Orphan>,
 }
 
 /// The most lines of what a compiler said that are told.
@@ -27,11 +29,8 @@ const TOLD_LINES: usize = 200;
 impl Built {
     /// Tells what was removed, and what the compiler said of the plugin, if it did.
     pub(crate) fn tell(&self, title: &str) {
-        for path in &self.removed {
-            crate::output::warn(&format!(
-                "removed {}, which was built of {title} before it was called so",
-                path.display()
-            ));
+        for orphan in &self.removed {
+            crate::output::warn(&format!("removed {orphan}"));
         }
         let mut lines = self.said.lines();
         let Some(first) = lines.next() else {

@@ -10,7 +10,9 @@ use wit_bindgen_core::Files;
 use super::project::files_with;
 use super::rust::listed;
 use super::toolchain::{ADVICE, Toolchain};
-use super::{Checkout, Compiled, Places, Project, beside, compiler, componentize, world};
+use super::{
+    Checkout, Compiled, Places, Project, beside, c_library, compiler, componentize, world,
+};
 
 /// One unit of link-time optimised C17 without an operating system; dead code is left out.
 const FLAGS: [&str; 12] = [
@@ -152,7 +154,10 @@ fn explain(error: anyhow::Error, project: &Project, generated: &Files) -> anyhow
         said.contains("undeclared function") && said.contains(&called)
     }) {
         Some(asked) => error.context(project.how_to_ask_for(*asked)),
-        None => error,
+        None => match c_library::explain(&said, &project.dir) {
+            Some(told) => error.context(told),
+            None => error,
+        },
     }
 }
 

@@ -8,14 +8,16 @@
 mod beside;
 mod built;
 mod c;
+mod c_library;
 mod checkout;
+mod code;
 mod compiler;
 mod crates;
 mod debug;
 mod javascript;
 mod origin;
+mod orphaned;
 mod project;
-mod renamed;
 mod rust;
 mod shared;
 mod stale;
@@ -25,8 +27,8 @@ mod toolchain;
 mod within;
 mod world;
 
-use std::cell::OnceCell;
-use std::collections::BTreeMap;
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -41,6 +43,7 @@ pub(crate) use beside::FOLDER as SDK_FOLDER;
 pub(crate) use built::Built;
 pub(crate) use checkout::Checkout;
 pub(crate) use debug::{debug_file, is_debug_file};
+pub(crate) use orphaned::{Orphan, among as orphans_among};
 pub(crate) use project::{Language, Project, find_all};
 use shared::Shared;
 pub(crate) use stale::{Freshness, freshness};
@@ -63,6 +66,9 @@ pub(crate) struct Builder {
     runtime: OnceCell<Runtime>,
     /// What stamps of this user are known by.
     key: OnceCell<Option<StampKey>>,
+    /// Where it has been looked for components without a project: folders of components, and of
+    /// what is remembered of builds.
+    looked_at: RefCell<BTreeSet<(PathBuf, PathBuf)>>,
 }
 
 /// Directories of one plugin.
@@ -99,6 +105,7 @@ impl Builder {
             toolchain,
             runtime: OnceCell::new(),
             key: OnceCell::new(),
+            looked_at: RefCell::default(),
         })
     }
 
@@ -181,6 +188,7 @@ impl Builder {
         let _lock = lock(&places.root, &places.stamp.with_file_name("lock"))?;
         beside::refresh(project, &self.checkout)?;
         if let Some((digest, size)) = self.fresh(project, &places) {
+            let removed = self.remove_orphans(&places)?;
             let path = places.component;
             return Ok(Built {
                 path,
@@ -188,7 +196,7 @@ impl Builder {
                 size,
                 new: false,
                 said: String::new(),
-                removed: Vec::new(),
+                removed,
             });
         }
         // What cannot be read to its end, a compiler would not read to its end either.
@@ -249,7 +257,7 @@ impl Builder {
             write(&places.root, &places.stamp, &stamp.sealed(key)?)?;
         }
         work.remove().ok();
-        let removed = renamed::remove(project, &places)?;
+        let removed = self.remove_orphans(&places)?;
         let path = places.component;
         let size = component.len();
         Ok(Built {
@@ -260,6 +268,15 @@ impl Builder {
             said: compiled.said,
             removed,
         })
+    }
+
+    /// Removes what would be loaded beside a component and has no project any more; once a folder.
+    fn remove_orphans(&self, places: &Places) -> Result<Vec<Orphan>> {
+        let folders = (places.out.clone(), places.scratch.clone());
+        match self.looked_at.borrow_mut().insert(folders) {
+            true => orphaned::remove(places),
+            false => Ok(Vec::new()),
+        }
     }
 
     /// Refuses a component that this host would refuse, while its author is there to be told.

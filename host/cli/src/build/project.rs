@@ -3,11 +3,13 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use palisade_runtime::manifest::{self, Capability, Manifest};
 
-use super::within;
+use super::{code, within};
 
+/// The most files beside a project that is not there that are looked at.
+const MAX_BESIDE: usize = 1000;
 /// How far down a folder is searched for plugins.
 const MAX_DEPTH: usize = 16;
 
@@ -42,9 +44,10 @@ impl Project {
     /// When there is no `plugin.toml` or it is wrong, or no code beside it.
     pub(crate) fn open(dir: &Path) -> Result<Self> {
         let given = dir;
-        let dir = dir
-            .canonicalize()
-            .with_context(|| format!("open the folder {}", given.display()))?;
+        let dir = dir.canonicalize().map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => missing(given),
+            _ => anyhow!(error).context(format!("open the folder {}", given.display())),
+        })?;
         ensure!(
             dir.is_dir(),
             "{} is a file; name the folder of a plugin, which has plugin.toml and code. What is in \
@@ -55,6 +58,9 @@ impl Project {
         let Some(text) = within::text(&file)? else {
             bail!("{} has no plugin.toml; {}", given.display(), advice(&dir));
         };
+        if let Some(problem) = code::of_another_kind(&dir, &text) {
+            bail!("{}, {problem}", given.join("plugin.toml").display());
+        }
         let manifest = Manifest::parse(&text)
             .with_context(|| format!("{} is not right", given.join("plugin.toml").display()))?;
         let Some(language) = language(&dir)? else {
@@ -146,6 +152,38 @@ pub(super) fn files_with(dir: &Path, extension: &str) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// That there is no such folder, and which project beside it was probably meant.
+fn missing(given: &Path) -> anyhow::Error {
+    let parent = match given.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let name = given.file_name().unwrap_or_default().to_string_lossy();
+    let projects = beside(parent);
+    let near = projects
+        .iter()
+        .filter(|_| name.len() <= 64)
+        .map(|other| (strsim::damerau_levenshtein(&name, other), other))
+        // Of a short name nearly every other is so near.
+        .filter(|(distance, _)| *distance <= name.len() / 4)
+        .min();
+    let meant = match near {
+        Some((_, near)) => format!("; did you mean {}?", parent.join(near).display()),
+        None => "; name a folder with plugin.toml, or make one with `palisade plugin new`".into(),
+    };
+    anyhow!("there is no folder {}{meant}", given.display())
+}
+
+/// The names of the projects in a folder.
+fn beside(parent: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
+    entries
+        .take(MAX_BESIDE)
+        .filter(|entry| entry.path().join("plugin.toml").is_file())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect()
+}
+
 /// What somebody probably meant who named a folder that is no project.
 fn advice(dir: &Path) -> String {
     match find_all(dir).unwrap_or_default().as_slice() {
@@ -207,5 +245,18 @@ mod tests {
             std::fs::write(at(depth).join("plugin.toml"), "").unwrap();
         }
         assert_eq!(find_all(dir.path()).unwrap(), [at(16)]);
+    }
+
+    #[test]
+    fn what_is_meant_is_looked_for_among_a_thousand_files() {
+        let dir = tempfile::tempdir().unwrap();
+        for (count, found) in [(1000, 1000), (1001, 1000)] {
+            for number in 0..count {
+                let project = dir.path().join(number.to_string());
+                std::fs::create_dir_all(&project).unwrap();
+                std::fs::write(project.join("plugin.toml"), "").unwrap();
+            }
+            assert_eq!(beside(dir.path()).len(), found);
+        }
     }
 }

@@ -21,6 +21,9 @@ use super::{
 };
 use crate::host::MAX_TEXT;
 
+/// The link by which the workspace of the first-party plugins has the SDK.
+const LINKED: &str = "plugins/sdk";
+
 /// Compiles the library beside `plugin.toml`.
 ///
 /// # Errors
@@ -170,7 +173,11 @@ fn cargo_build(
     // same for all plugins of one target directory, or everything would be compiled again.
     let mut flags = Vec::new();
     let (sdk, built) = match beside::named_by_cargo(&project.dir).is_empty() {
-        true => ((checkout.root.clone(), "palisade"), None),
+        // Of two that fit, the last counts.
+        true => (
+            (checkout.root.clone(), "palisade"),
+            Some((checkout.root.join(LINKED), "palisade/sdk")),
+        ),
         // The checkout is then not among the flags, and several can use one target directory.
         false => (
             (beside::FOLDER.into(), "palisade/sdk"),

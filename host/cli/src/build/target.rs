@@ -4,9 +4,9 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use palisade_pack::PACK_TOML;
-use palisade_runtime::manifest::Manifest;
+use palisade_runtime::manifest::{Manifest, line_of};
 
-use super::checkout;
+use super::{checkout, within};
 
 /// The `target` folder for what is built of a project (an absolute path): that of the checkout of
 /// Palisade that the project lies in; else of its pack, which is the nearest folder at or above
@@ -15,6 +15,26 @@ pub(crate) fn target(project: &Path) -> PathBuf {
     let pack = || above(project).find(|dir| dir.join(PACK_TOML).is_file() && same(dir, PACK_TOML));
     let root = checkout_of(project).or_else(pack);
     root.unwrap_or(project).join("target")
+}
+
+/// What is wrong with `pack` of a plugin.toml, of this text, whose project lies in the folder of a pack
+/// of another name: `pack build` refuses that.
+pub(crate) fn other_pack(project: &Path, manifest: &Manifest, text: &str) -> Option<String> {
+    let mut folders = above(project).map(|dir| (dir, dir.join(PACK_TOML)));
+    let (dir, file) = folders.find(|(dir, file)| file.is_file() && same(dir, PACK_TOML))?;
+    let pack: toml::Table = toml::from_str(&within::text(&file).ok()??).ok()?;
+    let name = pack.get("name")?.as_str()?;
+    let line = line_of(text, "plugin.pack").unwrap_or(1);
+    (name != manifest.pack).then(|| {
+        format!(
+            "{}, line {line}: `pack = {:?}`, and {} calls the pack that it lies in `{name}`; write \
+             `pack = {name:?}`, or move the plugin out of {}, since `pack build` refuses it there",
+            project.join("plugin.toml").display(),
+            manifest.pack,
+            file.display(),
+            dir.display()
+        )
+    })
 }
 
 /// The root of the checkout that a project lies in.

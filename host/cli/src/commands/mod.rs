@@ -72,7 +72,8 @@ enum Command {
 impl Cli {
     /// The command line as a person meets it: every command offers the formats that it writes.
     pub(crate) fn command_line() -> clap::Command {
-        formats::narrowed(Cli::command())
+        let line = formats::narrowed(Cli::command());
+        line.mut_subcommands(with_exit_codes)
     }
 
     /// Reads the command line; what is wrong with it ends the program with code 2, as `--help`
@@ -106,5 +107,16 @@ impl Cli {
             Command::Completions(command) => command.run(),
             Command::CompileComponent(command) => command.run(),
         }
+    }
+}
+
+/// The command, and those below it, each with where its exit codes are told if it does not say more
+/// of them itself.
+fn with_exit_codes(command: clap::Command) -> clap::Command {
+    let command = command.mut_subcommands(with_exit_codes);
+    let about = command.get_long_about().map(ToString::to_string);
+    match about.is_some_and(|about| about.contains("Exit code")) {
+        true => command,
+        false => command.after_help("Exit codes: `palisade --help` tells them for all commands."),
     }
 }

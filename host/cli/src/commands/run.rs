@@ -57,7 +57,8 @@ pub(crate) struct Run {
     #[arg(long, default_value = "default")]
     tenant: String,
 
-    /// Keep what could not be read, or what a plugin faulted on, in this file
+    /// Keep what could not be read, or what a plugin faulted on, in this file; what an earlier run
+    /// wrote there stays above
     #[arg(long, value_name = "FILE")]
     dead_letters: Option<PathBuf>,
 

@@ -190,7 +190,7 @@ impl GivenOptions {
         }
         if let Some(path) = &self.settings {
             let text = text(path)?;
-            given.settings = toml::from_str(&text).with_context(|| {
+            given.settings = crate::named::toml(&text).with_context(|| {
                 format!(
                     "{}: a table for each plugin is expected, such as `[name-of-the-plugin]` with \
                      its settings below (those of a vector are for its plugin alone, and stand \

@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use palisade_events::without_mark;
+use palisade_pack::PACK_TOML;
 use palisade_runtime::manifest::{Capability, Settings};
 use palisade_runtime::{MAX_DEBUG_FILE, Plugin, Runtime, Symbols};
 
 use super::Given;
-use crate::build::{SCRATCH, SDK_FOLDER, debug_file, is_debug_file};
+use crate::build::{SCRATCH, SDK_FOLDER, debug_file, is_debug_file, target};
 use crate::output::{BACKTRACE, FULL};
 
 /// The largest component, settings file and networks file that is read.
@@ -158,11 +159,47 @@ pub(super) fn read(
 /// When a folder cannot be read, is a link in another folder, or there is more than is looked at.
 pub(crate) fn components(path: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     if !path.is_dir() {
+        ensure!(
+            path.extension().is_none_or(|end| end != "tar") || !path.exists(),
+            "{} is a pack and no component; install it with `palisade pack install {}`, and run it \
+             with `--pack VENDOR/NAME`",
+            path.display(),
+            path.display()
+        );
         found.push(path.to_path_buf());
         return Ok(());
     }
     let mut entries = 0;
-    search(path, 0, &mut entries, found)
+    let before = found.len();
+    search(path, 0, &mut entries, found)?;
+    if found.len() == before {
+        no_components(path)?;
+    }
+    Ok(())
+}
+
+/// Refuses a folder in which something else is than components.
+fn no_components(path: &Path) -> Result<()> {
+    let dir = path.display();
+    if path.join("plugin.toml").is_file() {
+        let target = path.canonicalize().map(|dir| target::target(&dir));
+        let there = target.map_or_else(
+            |_| String::new(),
+            |target| format!(" (in {})", target::plugins(&target).display()),
+        );
+        bail!(
+            "{dir} is the project of a plugin, and has no component in it; build it with `palisade \
+             plugin build {dir}`, and name the component that this writes{there}"
+        );
+    }
+    if path.join(PACK_TOML).is_file() {
+        bail!(
+            "{dir} is the folder of a pack, and has no component in it; build its plugins with \
+             `palisade plugin build --all {dir}`, and name the folder that they are written to; or \
+             build the pack with `palisade pack build {dir}`, install it, and run it with `--pack`"
+        );
+    }
+    Ok(())
 }
 
 fn search(path: &Path, depth: usize, seen: &mut usize, found: &mut Vec<PathBuf>) -> Result<()> {
@@ -209,19 +246,22 @@ fn search(path: &Path, depth: usize, seen: &mut usize, found: &mut Vec<PathBuf>)
     Ok(())
 }
 
-/// What names the frames of faults, where a debug file lies beside the component. It is read
-/// when there is a fault.
+/// What names the frames of faults, where a debug file lies beside the component, or leaves out those
+/// of an interpreter. The file is read when there is a fault.
 fn symbols(component: &[u8], path: &Path) -> Option<Symbols> {
     let file = debug_file(path);
-    file.is_file().then(|| {
-        let symbols = Symbols::new(component, move || {
+    let symbols = match file.is_file() {
+        true => Symbols::new(component, move || {
             palisade_private::read(&file, MAX_DEBUG_FILE).ok()
-        });
+        }),
+        false => Symbols::of_interpreter(component)?,
+    };
+    Some(
         match std::env::var_os(BACKTRACE).is_some_and(|value| value == FULL) {
             true => symbols.with_all_frames(),
             false => symbols,
-        }
-    })
+        },
+    )
 }
 
 /// Reads a text that was named; it may come through a pipe.

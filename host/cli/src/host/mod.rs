@@ -22,6 +22,7 @@ pub(crate) use self::given::{Given, GivenOptions, Kept, MAX_DATASET};
 use self::load::{LeftOut, Origin, Read, read, read_all};
 pub(crate) use self::load::{MAX_COMPONENT, MAX_TEXT, components, told};
 pub(crate) use self::session::Session;
+use crate::build::orphans_among;
 use crate::packs::PackOptions;
 use crate::partition_key::partition_key;
 use crate::places::{Places, open_private};
@@ -192,6 +193,11 @@ impl HostOptions {
             }
         );
         self.packs.check_loose(&files)?;
+        for orphan in orphans_among(&files) {
+            crate::output::warn(&format!(
+                "runs {orphan}; if it is another version of a plugin, remove it"
+            ));
+        }
         let mut loaded = Loaded::new(given);
         self.packs.load(runtime, &self.memory(), &mut loaded)?;
         loaded.add_files(runtime, &files)?;

@@ -12,9 +12,18 @@ pub(crate) const FULL: &str = "full";
 pub(crate) fn frames(backtrace: &Trace) -> impl Iterator<Item = String> {
     let frames = backtrace.frames.iter().map(|frame| format!("in {frame}"));
     let left_out = Some(backtrace.left_out).filter(|count| *count > 0);
+    let none = backtrace.frames.is_empty();
     let others = left_out.map(|count| {
         let frames = counted(count, "frame");
-        format!("and {frames} of the SDK and of libraries ({BACKTRACE}={FULL} shows all)")
+        match none {
+            true => format!(
+                "in a line of the script that is not known; {frames} of its interpreter left out \
+                 ({BACKTRACE}={FULL} shows them)"
+            ),
+            false => {
+                format!("and {frames} of the SDK and of libraries ({BACKTRACE}={FULL} shows all)")
+            }
+        }
     });
     frames.chain(others)
 }
@@ -35,5 +44,16 @@ mod tests {
         assert_eq!(lines(0), ["in evaluate at src/lib.rs:3"]);
         let told = "and 20 frames of the SDK and of libraries (PALISADE_BACKTRACE=full shows all)";
         assert_eq!(lines(20), ["in evaluate at src/lib.rs:3", told]);
+        let left_out = 1;
+        let script = frames_of(Trace {
+            frames: Vec::new(),
+            left_out,
+        });
+        assert_eq!(
+            script,
+            [
+                "in a line of the script that is not known; 1 frame of its interpreter left out (PALISADE_BACKTRACE=full shows them)"
+            ]
+        );
     }
 }

@@ -204,7 +204,7 @@ fn toml_file<T: DeserializeOwned + Default>(path: &Path) -> Result<T> {
     match text(path)? {
         None => Ok(T::default()),
         Some(text) => {
-            toml::from_str(&text).with_context(|| format!("{} is not right", path.display()))
+            crate::named::toml(&text).with_context(|| format!("{} is not right", path.display()))
         }
     }
 }

@@ -157,7 +157,8 @@ fn a_wrong_project_is_refused_with_what_to_do() {
             &["unknown-key"],
             &[
                 "unknown-key/plugin.toml is not right",
-                "unknown field `descripton`",
+                "line 8, column 1",
+                "there is no key `descripton` here; did you mean `description`?",
             ],
         ),
         (

@@ -178,7 +178,7 @@ fn what_is_no_plugin_is_refused() {
         (
             "unknown.wasm",
             component(&unknown),
-            "unknown field `severeness`",
+            "there is no key `severeness` here; there are `id`, `title`, `severity`",
         ),
     ] {
         fs::write(path.join(name), bytes).unwrap();

@@ -30,6 +30,7 @@ mod site;
 mod stale;
 mod store;
 mod token;
+mod told;
 mod vectors;
 mod windows;
 mod wrong_input;

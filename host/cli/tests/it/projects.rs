@@ -71,9 +71,7 @@ fn a_component_of_a_former_name_is_removed() {
         fs::write(&file, renamed).unwrap();
     };
     rename("before", "after");
-    build().stderr(contains(
-        "before.wasm, which was built of local/after before it was called so",
-    ));
+    build().stderr(contains("removed ").and(contains("which is called local/after now")));
     for gone in ["before.wasm", "before.debug.wasm"] {
         assert!(!plugins.join(gone).exists(), "{gone}");
     }
@@ -83,6 +81,65 @@ fn a_component_of_a_former_name_is_removed() {
     rename("after", "later");
     build().stderr(contains("removed").not());
     assert!(plugins.join("after.wasm").exists());
+}
+
+/// Folders of a pack are moved, renamed and deleted; what was built of them would run on.
+#[test]
+fn a_component_whose_project_was_moved_or_deleted_is_removed_and_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    fs::write(dir.join("pack.toml"), "").unwrap();
+    for name in ["first", "second", "third"] {
+        new(dir, "detector", "c", name);
+    }
+    let build = |what: &[&str]| {
+        let mut command = palisade(dir);
+        let assert = command.args(["plugin", "build"]).args(what).assert();
+        String::from_utf8(assert.code(0).get_output().stderr.clone()).unwrap()
+    };
+    build(&["--all", "."]);
+    let plugins = dir.join("target/plugins/local");
+    // Moved and renamed: the folder and the name are new.
+    fs::create_dir(dir.join("rules")).unwrap();
+    fs::rename(dir.join("first"), dir.join("rules/other")).unwrap();
+    let file = dir.join("rules/other/plugin.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("name = \"first\"", "name = \"other\"")).unwrap();
+    let run = || {
+        let run = ["run", "-", "--plugins", "target/plugins"];
+        let assert = palisade(dir).args(run).write_stdin("{}").assert();
+        String::from_utf8(assert.get_output().stderr.clone()).unwrap()
+    };
+    let said = run();
+    all(
+        &said,
+        &["runs target/plugins/local/first.wasm", "no plugin any more"],
+    );
+    assert!(!said.contains("second.wasm"), "{said}");
+    let said = build(&["rules/other"]);
+    all(
+        &said,
+        &["removed ", "local/first.wasm", "no plugin any more"],
+    );
+    for (name, there) in [("first", false), ("second", true), ("other", true)] {
+        assert_eq!(
+            plugins.join(format!("{name}.wasm")).exists(),
+            there,
+            "{name}"
+        );
+    }
+    // Deleted; what is built is unchanged.
+    fs::remove_dir_all(dir.join("second")).unwrap();
+    all(&build(&["third"]), &["removed ", "local/second.wasm"]);
+    assert!(!plugins.join("second.wasm").exists());
+    assert!(!run().contains("runs target"));
+    // A stamp that came with the project has nothing removed.
+    fs::remove_dir_all(dir.join("rules")).unwrap();
+    let stamp = dir.join("target/plugin-build/local/other/stamp.json");
+    let text = fs::read_to_string(&stamp).unwrap();
+    fs::write(&stamp, text.replacen("\"mac\":\"", "\"mac\":\"0", 1)).unwrap();
+    assert!(!build(&["third"]).contains("removed"));
+    assert!(plugins.join("other.wasm").exists());
 }
 
 #[test]

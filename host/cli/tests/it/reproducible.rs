@@ -1,10 +1,10 @@
-//! The same pack from the same content, wherever and whenever it is built.
+//! The same component and pack from the same content, wherever and whenever it is built.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use crate::checkout;
+use crate::{checkout, palisade};
 
 /// Copies a folder without what is built in it, files in the order of their names or in the
 /// opposite one.
@@ -135,4 +135,35 @@ fn neither_place_nor_order_nor_time_nor_user_shows_in_a_pack() {
         std::fs::read(other.join("out.tar")).unwrap(),
         std::fs::read(other.join("changed.tar")).unwrap()
     );
+}
+
+#[test]
+fn a_plugin_of_this_checkout_has_one_digest_wherever_the_checkout_lies() {
+    let folder = tempfile::tempdir().unwrap();
+    // Both below one folder: settings of cargo in the folders above count, and are the same.
+    let built = |place: &str| {
+        let root = folder.path().join(place);
+        std::fs::create_dir_all(&root).unwrap();
+        for name in ["plugins", "sdk", "wit"] {
+            // Links stay links.
+            let mut cp = Command::new("cp");
+            let cp = cp.arg("-a").arg(checkout().join(name)).arg(&root);
+            assert!(cp.status().unwrap().success());
+        }
+        palisade(folder.path())
+            .env("PALISADE_WASM_TOOLCHAIN_FILE", toolchain())
+            .args(["plugin", "build"])
+            .arg(root.join("plugins/examples/rows-rust"))
+            .assert()
+            .code(0);
+        std::fs::read(root.join("target/plugins/examples/rows-rust.wasm")).unwrap()
+    };
+    let (one, other) = (built("plain"), built("another place, öde/deep/er"));
+    assert!(one == other, "{} and {} bytes", one.len(), other.len());
+}
+
+/// Where it is written which compilers there are.
+fn toolchain() -> std::ffi::OsString {
+    std::env::var_os("PALISADE_WASM_TOOLCHAIN_FILE")
+        .unwrap_or_else(|| checkout().join("target/wasm-toolchain.json").into())
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use palisade_events::toml_words;
 use serde::{Deserialize, Serialize};
 
 use super::root::expect_type;
@@ -100,7 +101,7 @@ impl Policy {
         let what = "trust.toml";
         let text = std::str::from_utf8(bytes).map_err(|e| canonical::malformed(what, e))?;
         let policy: Self = toml::from_str(text)
-            .map_err(|e| canonical::malformed(what, e.to_string().trim_end()))?;
+            .map_err(|e| canonical::malformed(what, toml_words(&e.to_string(), e.message())))?;
         for rule in &policy.packs {
             let halves = rule.pattern.split_once('/');
             let plain =

@@ -4,8 +4,8 @@
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
     /// Not TOML, an unknown key, a missing key or a value of the wrong type.
-    #[error("plugin.toml: {}", palisade_events::plain_lines(&.0.to_string(), 4096))]
-    Syntax(#[from] toml::de::Error),
+    #[error("plugin.toml: {}", palisade_events::toml_words(&.0.to_string(), .0.message()))]
+    Syntax(Box<toml::de::Error>),
     /// A value that makes no sense.
     #[error("plugin.toml, {}{place}: {problem}", in_line(*.line))]
     Value {
@@ -15,6 +15,18 @@ pub enum ManifestError {
         place: String,
         /// What is wrong and what to write instead.
         problem: String,
+    },
+    /// Two tables have one name.
+    #[error("plugin.toml, {}{place}: `{name}` is there already, {}{first}; give each one of its own", in_line(.lines.map(|(line, _)| line)), in_line(.lines.map(|(_, first)| first)))]
+    Twice {
+        /// The lines, from 1, of the later and of the first, where the places can be found.
+        lines: Option<(usize, usize)>,
+        /// The name.
+        name: String,
+        /// The table and key, such as `rule[1].id`.
+        place: String,
+        /// Those of the first.
+        first: String,
     },
     /// The host has panicked over it.
     #[error("plugin.toml: the host panicked while it read it: {0}")]
@@ -62,6 +74,17 @@ impl ManifestError {
                 line: super::place::line(text, &place),
                 place,
                 problem,
+            },
+            ManifestError::Twice {
+                lines: None,
+                name,
+                place,
+                first,
+            } => ManifestError::Twice {
+                lines: super::place::line(text, &place).zip(super::place::line(text, &first)),
+                name,
+                place,
+                first,
             },
             other => other,
         }

@@ -29,7 +29,7 @@ pub use predicate::{Predicate, Test, Value};
 pub use schema::schema;
 pub use section::{MAX_SECTION_BYTES, SECTION, embed, extract};
 pub use settings::{SettingSpec, SettingType, SettingValue, Settings, SettingsError};
-pub(crate) use validate::hint;
+pub use validate::hint;
 
 /// The WIT package version that this host offers, as manifests write it.
 pub const WIT_VERSION: &str = "0.1";

@@ -9,7 +9,7 @@ use super::validate::{DEFAULT_MAX_KEYS, MAX_FIELDS, MAX_ITEMS, MAX_KEYS, MAX_OFF
 use super::{ManifestError, Ordering, schema};
 
 pub(super) fn parse(text: &str) -> Result<RawManifest, ManifestError> {
-    Ok(toml::from_str(text)?)
+    toml::from_str(text).map_err(|error| ManifestError::Syntax(Box::new(error)))
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -237,8 +237,8 @@ pub(super) struct RawSetting {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct RawLimits {
     /// All linear memories of an instance together, such as `16MiB`. Units are `B`, `KiB`, `MiB` and
-    /// `GiB` of 1,024, and `kB`, `MB` and `GB` of 1,000; without one it is bytes. A memory grows by
-    /// pages of 64 KiB, so less than one lets no instance begin.
+    /// `GiB` of 1,024, and `kB`, `MB` and `GB` of 1,000; without one it is bytes. At least `64KiB`:
+    /// a memory grows by pages of so many. What is above the operator's 64 MiB changes nothing.
     pub memory: Option<String>,
     /// Time of one call, such as `50ms`.
     pub call_time: Option<String>,

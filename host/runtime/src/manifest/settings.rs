@@ -123,6 +123,17 @@ impl SettingSpec {
         Ok(spec)
     }
 
+    /// Its type and bounds, such as `integer, from 1 to 65535`.
+    pub fn kind(&self) -> String {
+        let ty = self.ty.name();
+        match (self.min, self.max) {
+            (Some(min), Some(max)) => format!("{ty}, from {min} to {max}"),
+            (Some(min), None) => format!("{ty}, at least {min}"),
+            (None, Some(max)) => format!("{ty}, at most {max}"),
+            (None, None) => ty.to_owned(),
+        }
+    }
+
     /// The value in the setting's type, within its bounds.
     ///
     /// # Errors

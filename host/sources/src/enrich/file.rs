@@ -23,7 +23,7 @@ const MAX_PROBLEMS: usize = 50;
 #[derive(Debug, thiserror::Error)]
 pub enum NetworksError {
     /// It is not TOML, or has other keys than it may have.
-    #[error("networks.toml: {0}")]
+    #[error("networks.toml: {}", palisade_events::toml_words(&.0.to_string(), .0.message()))]
     Syntax(Box<toml::de::Error>),
     /// It is too large.
     #[error("networks.toml has {0} bytes; at most {MAX_BYTES} are read")]

@@ -232,11 +232,11 @@ mac = "00:11"
          \n  line 19, network 6: `00:11` is no hardware address; write 00:0c:29:ab:cd:ef"
     );
     let unknown = Networks::parse("[[network]]\ncidr = \"10.0.0.0/8\"\ndevise = \"d\"\n");
+    let unknown = unknown.unwrap_err().to_string();
     assert!(
-        unknown
-            .unwrap_err()
-            .to_string()
-            .contains("unknown field `devise`")
+        unknown.starts_with("networks.toml: line 3, column 1\n")
+            && unknown.ends_with("there is no key `devise` here; did you mean `device`?"),
+        "{unknown}"
     );
     assert!(Networks::parse("").is_ok());
 }

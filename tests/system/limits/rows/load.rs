@@ -244,6 +244,14 @@ pub(super) fn fill(t: &mut Table) {
         &["project::plugins_are_looked_for_sixteen_folders_deep"],
     );
     t.constant(
+        "cli/src/build/project.rs",
+        "MAX_BESIDE",
+        Count,
+        "files beside a project that is not there, among which the one that was meant is looked for",
+        "not looked at",
+        &["project::what_is_meant_is_looked_for_among_a_thousand_files"],
+    );
+    t.constant(
         "cli/src/build/stamp.rs",
         "MAX_INPUT_BYTES",
         Bytes,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use palisade_events::table::is_stamped;
 use palisade_events::{FieldId, Kind};
+use palisade_runtime::Limits;
 use palisade_runtime::manifest::{Manifest, World};
 use serde_json::{Value, json};
 
@@ -32,6 +33,7 @@ pub(super) fn module(manifest: &Manifest) -> String {
             "datasets",
             Value::from(manifest.datasets.clone()).to_string(),
         ),
+        ("limits", limits(manifest).to_string()),
         ("names", names(manifest).to_string()),
     ]
     .map(|(name, value)| format!("export const {name} = {value};\n"))
@@ -61,17 +63,20 @@ fn columns(manifest: &Manifest) -> Value {
             Some(Some(column)) => read_by(column),
             _ => "attribute",
         };
-        let (_, by_kind) = listed_columns
+        let repeats = info.is_some_and(|info| info.repeated);
+        let (_, _, by_kind) = listed_columns
             .entry(id.0.cast_signed())
-            .or_insert_with(|| (name.to_owned(), BTreeMap::new()));
+            .or_insert_with(|| (name.to_owned(), repeats, BTreeMap::new()));
         by_kind.insert(named(kind), read_by);
     }
-    let entries = listed_columns.into_iter().map(|(id, (name, by_kind))| {
-        let mut all = by_kind.values();
-        let first = all.next();
-        let only = first.filter(|first| all.all(|other| other == *first));
-        json!([id, { "name": name, "only": only, "as": by_kind }])
-    });
+    let entries = listed_columns
+        .into_iter()
+        .map(|(id, (name, repeats, by_kind))| {
+            let mut all = by_kind.values();
+            let first = all.next();
+            let only = first.filter(|first| all.all(|other| other == *first));
+            json!([id, { "name": name, "repeats": repeats, "only": only, "as": by_kind }])
+        });
     entries.collect()
 }
 
@@ -92,6 +97,24 @@ fn subscriptions(manifest: &Manifest) -> Value {
         json!({ "kind": named(subscription.kind), "fields": fields })
     });
     all.collect()
+}
+
+/// What the host counts in a call, as far as it is the same wherever the plugin runs, and how more
+/// is had.
+fn limits(manifest: &Manifest) -> Value {
+    let host = Limits::default();
+    let here = host.lowered(&manifest.limits);
+    let limit = |key: &str, here: u64, host: u64| {
+        let raise = match here < host {
+            true => format!("`limits.{key}` of plugin.toml says so, and may say {host}; or "),
+            false => "the host allows no more; ".to_owned(),
+        };
+        json!({ "most": here, "raise": raise })
+    };
+    json!({
+        "findings": limit("findings", here.findings.into(), host.findings.into()),
+        "hostCalls": limit("host-calls", here.host_calls, host.host_calls),
+    })
 }
 
 /// What the SDK learns of names; see `learn` in `known.js`.

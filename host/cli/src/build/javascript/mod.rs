@@ -3,8 +3,10 @@
 mod boundary;
 mod declare;
 mod declared;
+mod thrown;
 mod unresolved;
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -52,8 +54,9 @@ pub(super) fn compile(
     let modules = places.work.join("js");
     let package = modules.join(PACKAGE);
     std::fs::create_dir_all(&package).with_context(|| format!("make {}", package.display()))?;
-    copy(&files_with(&project.dir, "js")?, &modules)?;
-    copy(&sdk_files(checkout)?, &package)?;
+    let own_files = files_with(&project.dir, "js")?;
+    copy(&own_files, &modules, thrown::remembering)?;
+    copy(&sdk_files(checkout)?, &package, str::to_owned)?;
     let own = modules.join(boundary::PACKAGE);
     boundary::write(&project.manifest, &resolve, guest, &own)?;
     let out = places.work.join("component.wasm");
@@ -83,7 +86,7 @@ pub(super) fn compile(
         files: Vec::new(),
         crates: None,
         // It speaks of its own work alone.
-        said: String::new(),
+        said: unawaited(&own_files)?,
     })
 }
 
@@ -114,7 +117,7 @@ fn explain(error: anyhow::Error, project: &Project, checkout: &Checkout) -> anyh
     };
     let lines: Vec<String> = said
         .lines()
-        .filter(|line| !line.contains("/palisade-host/") && !line.contains("/boundary.js"))
+        .filter(|line| !line.contains("/palisade-host/") && !line.contains("/palisade-sdk/"))
         // Modules lie below one root for the engine.
         .map(|line| line.replace("(/", "(").replace("at /", "at "))
         .collect();
@@ -122,13 +125,32 @@ fn explain(error: anyhow::Error, project: &Project, checkout: &Checkout) -> anyh
         .context("the modules cannot be loaded")
 }
 
-/// Copies modules, which then import the host's interfaces by their checked functions.
-fn copy(files: &[PathBuf], to: &Path) -> Result<()> {
+/// A line for each function of the author's that returns a promise.
+fn unawaited(files: &[PathBuf]) -> Result<String> {
+    let mut said = String::new();
+    for file in files {
+        let text = palisade_private::read(file, MAX_COMPONENT)?;
+        for line in thrown::async_lines(&String::from_utf8_lossy(&text)) {
+            // Writing to a `String` does not fail.
+            let _ = writeln!(
+                said,
+                "{}:{line}: `async`: nobody waits for a promise, so what comes after an `await` runs \
+                 too late or never, and what is thrown is lost; write a plain function",
+                file.file_name().unwrap_or_default().display()
+            );
+        }
+    }
+    Ok(said)
+}
+
+/// Copies modules, which then import the host's interfaces by their checked functions, and changes
+/// scripts as told.
+fn copy(files: &[PathBuf], to: &Path, change: impl Fn(&str) -> String) -> Result<()> {
     for file in files {
         let to = to.join(file.file_name().unwrap_or_default());
         let bytes = palisade_private::read(file, MAX_COMPONENT)?;
         let bytes = match String::from_utf8(bytes) {
-            Ok(text) => boundary::checked_imports(&text).into_bytes(),
+            Ok(text) => change(&boundary::checked_imports(&text)).into_bytes(),
             Err(_) if file.extension().is_some_and(|e| e == "js") => {
                 bail!("{} is not UTF-8 text", file.display())
             }

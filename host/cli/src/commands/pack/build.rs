@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use clap::Args;
 use palisade_events::{Digest, counted};
 use palisade_pack::{Content, PACK_TOML, Pack, PackSource};
-use palisade_runtime::manifest::Manifest;
+use palisade_runtime::manifest::{Manifest, line_of};
 use serde_json::json;
 
 use super::open::{Taken, write_archive};
@@ -16,6 +16,7 @@ use crate::build::{Freshness, find_all, freshness, target};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{Format, size, warn};
+use crate::vector::{self, Vector};
 
 /// The largest file that goes into a pack.
 const MAX_FILE_BYTES: u64 = palisade_pack::content::MAX_FILE_BYTES;
@@ -121,13 +122,42 @@ impl Build {
                 .with_context(|| format!("read {}", manifest.display()))?;
             let manifest =
                 Manifest::parse(&text).with_context(|| format!("read {}", manifest.display()))?;
-            let component = self.component(project, &manifest)?;
             let name = &manifest.name;
-            let built = bytes(&component).with_context(|| {
-                format!(
+            if manifest.pack != source.name {
+                let line = line_of(&text, "plugin.pack").unwrap_or(1);
+                bail!(
+                    "{}, line {line}: `pack = {:?}`, and this is a plugin in the folder of the pack \
+                     `{}`; write `pack = {:?}`, or move the plugin elsewhere",
+                    project.join("plugin.toml").display(),
+                    manifest.pack,
+                    source.name,
+                    source.name
+                );
+            }
+            let vectors = vector::find_all(project)?;
+            if vectors.is_empty() {
+                warn(&format!(
+                    "plugin `{name}` has no vectors in {}; without any a pack cannot be certified",
+                    project.join("vectors").display()
+                ));
+            }
+            for dir in &vectors {
+                Vector::read(dir).with_context(|| format!("read a vector of plugin `{name}`"))?;
+            }
+            let component = self.component(project, &manifest)?;
+            let built = bytes(&component).with_context(|| match &self.components {
+                Some(folder) => format!(
+                    "there is no component of plugin `{name}` in {}, which --components names; \
+                     leave that out, or build it there with `palisade plugin build {} --out DIR` \
+                     and name DIR/{}",
+                    folder.display(),
+                    project.display(),
+                    manifest.pack
+                ),
+                None => format!(
                     "plugin `{name}` is not built; build it with `palisade plugin build {}`",
                     project.display()
-                )
+                ),
             })?;
             let how = format!("`palisade plugin build {}`", project.display());
             match freshness(project, &manifest, Digest::of(&built))

@@ -72,7 +72,13 @@ impl Certify {
                 } else {
                     "FAILED"
                 };
-                let mut details = check.details.lines();
+                let none = "there is no vector, and without one nothing is shown of it: add some to \
+                            `vectors/` of each plugin and build the pack anew";
+                let details = match check.passed && check.cases == 0 {
+                    true => none,
+                    false => check.details.as_str(),
+                };
+                let mut details = details.lines();
                 out.line(&format!(
                     "{sign}  {:<13} {:>12}  {}",
                     check.name,

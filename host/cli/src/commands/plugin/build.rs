@@ -8,10 +8,10 @@ use clap::Args;
 use palisade_store::Digest;
 use serde::Serialize;
 
-use crate::build::{Builder, Built, Checkout, Project, find_all};
+use crate::build::{Builder, Built, Checkout, Project, find_all, target};
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::output::{Format, Output, report, size};
+use crate::output::{Format, Output, report, size, warn};
 
 /// Make components of plugin projects
 ///
@@ -64,6 +64,11 @@ impl Build {
         let mut out = context.output();
         for project in &projects {
             progress.doing(&title(project));
+            if let Some(problem) =
+                target::other_pack(&project.dir, &project.manifest, &project.text)
+            {
+                progress.above(|| warn(&problem));
+            }
             match builder.build(project, self.out.as_deref()) {
                 Ok(built) => {
                     progress.above(|| built.tell(&title(project)));

@@ -3,6 +3,7 @@
 mod bench;
 mod beside;
 mod build;
+mod held_back;
 mod inspect;
 mod new;
 pub(crate) mod outcome;

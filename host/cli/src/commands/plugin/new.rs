@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use clap::{Args, ValueEnum};
 use include_dir::{Dir, File, include_dir};
 use palisade_pack::PACK_TOML;
-use palisade_runtime::manifest::Manifest;
+use palisade_runtime::manifest::{Manifest, ManifestError};
 
 use super::build::Sdk;
 use crate::build::{Builder, Checkout, Project, SDK_FOLDER, text};
@@ -338,7 +338,17 @@ fn check(files: &[(PathBuf, Vec<u8>)]) -> Result<()> {
         .find(|(path, _)| path == Path::new("plugin.toml"))
         .and_then(|(_, text)| std::str::from_utf8(text).ok())
         .context("the template has no plugin.toml")?;
-    Manifest::parse(manifest).context("choose another name")?;
+    // The template is right, so what is wrong is what was put into it.
+    Manifest::parse(manifest).map_err(|error| match error {
+        ManifestError::Value { place, problem, .. } => {
+            let what = match place.as_str() {
+                "plugin.pack" => "the name of the pack",
+                _ => "the name",
+            };
+            anyhow!("{what}: {problem}; choose another")
+        }
+        other => anyhow!(other),
+    })?;
     Ok(())
 }
 

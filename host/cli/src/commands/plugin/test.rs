@@ -14,6 +14,7 @@ use quick_junit::{Report, TestSuite};
 
 use super::beside::Beside;
 use super::build::{Sdk, title};
+use super::held_back::held_back;
 use super::outcome::{Outcome, Tally, bless, case, not_built, tell};
 use super::seen::{Log, Seen};
 use super::trial::{self, Component};
@@ -67,6 +68,8 @@ pub(super) const BLESS: &str = "PALISADE_BLESS";
 /// `palisade run`, at batch sizes 1, 7 and 1,024 and epochs of 1, 3, 5 and 16,384 packets or
 /// events, with long-lived instances and with a new instance for every call; all must give what
 /// `expected.ndjson` says. PALISADE_BLESS=1 writes that file anew.
+///
+/// Exit codes: 0 every vector passed, 1 one did not, 2 an error, such as a plugin that cannot be built.
 #[derive(Debug, Args)]
 pub(crate) struct Test {
     /// Folders of plugins
@@ -267,6 +270,7 @@ impl Bench<'_> {
         let beside = (self.beside)(&vector)?;
         let mut first: Option<Vec<String>> = None;
         let mut said = Log::default();
+        let mut unshown = String::new();
         for cut in CUTS {
             let log = Log::default();
             let (lines, _, done) = self.logged(subject, &vector, &beside, cut, &log)?;
@@ -274,6 +278,9 @@ impl Bench<'_> {
                 // Before anything is written down as what must come out.
                 if let Some(nothing) = trial::unshown(&subject.component, &vector, &done)? {
                     return Ok(Outcome::Differs(log.below(&nothing)));
+                }
+                if let Some(why) = held_back(&subject.component, &vector, &done)? {
+                    unshown = format!("{why}\n");
                 }
                 first = Some(lines);
                 said = log;
@@ -322,14 +329,14 @@ impl Bench<'_> {
         let hints = vector::hints(&vector.expected, subject.world);
         if !hints.is_empty() {
             return Ok(Outcome::Differs(
-                said.below(&format!("{}\n{difference}", hints.join("\n"))),
+                said.below(&format!("{unshown}{}\n{difference}", hints.join("\n"))),
             ));
         }
         let at = vector::first_difference(expected, &lines).unwrap_or_default();
         let line = vector.expected.line(at);
         let how = self.how("; if it is right, write it there with");
         Ok(Outcome::Differs(said.below(&format!(
-            "{}, line {line}: what comes out differs{how}\n{difference}",
+            "{unshown}{}, line {line}: what comes out differs{how}\n{difference}",
             vector.expected.path.display()
         ))))
     }

@@ -1,6 +1,6 @@
 //! Checks that several parts of a manifest share, and what they say.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use palisade_events::{Kind, Severity};
 
@@ -42,17 +42,21 @@ pub(super) fn name(place: &str, name: &str) -> Result<(), ManifestError> {
     ))
 }
 
+/// Refuses two tables of an array `place` whose `key` says the same.
 pub(super) fn unique<'a>(
     place: &str,
+    key: &str,
     names: impl Iterator<Item = &'a str>,
 ) -> Result<(), ManifestError> {
-    let mut seen = HashSet::new();
-    for name in names {
-        if !seen.insert(name) {
-            return Err(ManifestError::value(
-                place,
-                format!("`{name}` is there twice"),
-            ));
+    let mut seen = HashMap::new();
+    for (at, name) in names.enumerate() {
+        if let Some(first) = seen.insert(name, at) {
+            return Err(ManifestError::Twice {
+                lines: None,
+                name: name.to_owned(),
+                place: format!("{place}[{at}].{key}"),
+                first: format!("{place}[{first}].{key}"),
+            });
         }
     }
     Ok(())
@@ -109,7 +113,7 @@ pub(super) fn bounded(place: &str, count: usize) -> Result<(), ManifestError> {
 
 /// `; did you mean …?`, when something known is near, and what else there is, as far as it is
 /// not too much to read.
-pub(crate) fn hint<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+pub fn hint<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.collect();
     let near = known
         .iter()

@@ -10,7 +10,7 @@ mod tests;
 use super::duration::{duration, size};
 use super::raw::RawManifest;
 use super::*;
-pub(crate) use check::hint;
+pub use check::hint;
 pub(super) use check::{MAX_VALUES, case};
 use check::{name, named, severity, unique};
 pub(super) use parser::MAX_OFFSET;
@@ -19,6 +19,9 @@ pub(super) use subscription::MAX_FIELDS;
 use subscription::subscription;
 use table::table;
 pub(super) use table::{DEFAULT_MAX_KEYS, MAX_KEYS};
+
+/// Bytes of a page of linear memory.
+const PAGE: u64 = 64 << 10;
 
 /// The most subscriptions, rules, tables, datasets and settings, each.
 pub(super) const MAX_ITEMS: usize = 1024;
@@ -115,16 +118,12 @@ pub(super) fn manifest(raw: RawManifest) -> Result<Manifest, ManifestError> {
         .enumerate()
         .map(|(i, s)| SettingSpec::from_raw(&format!("setting[{i}]"), s))
         .collect::<Result<Vec<_>, _>>()?;
-    unique("rule", rules.iter().map(|r| r.id.as_str()))?;
-    unique("table", tables.iter().map(|t| t.name.as_str()))?;
-    unique("dataset", datasets.iter().map(String::as_str))?;
-    unique("setting", settings.iter().map(|s| s.name.as_str()))?;
+    unique("rule", "id", rules.iter().map(|r| r.id.as_str()))?;
+    unique("table", "name", tables.iter().map(|t| t.name.as_str()))?;
+    unique("dataset", "name", datasets.iter().map(String::as_str))?;
+    unique("setting", "name", settings.iter().map(|s| s.name.as_str()))?;
     let limits = RequestedLimits {
-        memory: raw
-            .limits
-            .memory
-            .map(|text| size(&text).map_err(|p| ManifestError::value("limits.memory", p)))
-            .transpose()?,
+        memory: raw.limits.memory.map(|text| memory(&text)).transpose()?,
         call_time: raw
             .limits
             .call_time
@@ -153,6 +152,23 @@ pub(super) fn manifest(raw: RawManifest) -> Result<Manifest, ManifestError> {
     };
     coherent(&manifest)?;
     Ok(manifest)
+}
+
+/// Bytes of memory, of which an instance needs a page at least.
+fn memory(text: &str) -> Result<u64, ManifestError> {
+    let wrong = |problem| ManifestError::value("limits.memory", problem);
+    let bytes = size(text).map_err(wrong)?;
+    if bytes >= PAGE {
+        return Ok(bytes);
+    }
+    let meant = match text.trim().parse::<u64>() {
+        Ok(number) => format!("; a number without a unit is bytes: did you mean `{number}MiB`?"),
+        Err(_) => String::new(),
+    };
+    Err(wrong(format!(
+        "`{text}` is {bytes} bytes, and no instance begins with less than a page of 64KiB; write \
+         `64KiB` up to the host's 64MiB, beyond which it changes nothing{meant}"
+    )))
 }
 
 /// What no single key can tell.
