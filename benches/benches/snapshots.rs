@@ -10,6 +10,8 @@
 //! over all keys goes to a snapshot on disk; then 512 MiB of state, written and put back.
 //! `PALISADE_BENCH_DIR` says on which disk.
 
+#![expect(clippy::print_stdout, reason = "a benchmark speaks to who runs it")]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;

@@ -117,7 +117,9 @@ impl Committer {
         }
         for (reply, receipt) in waiting {
             // Whoever asked may have gone.
-            let _ = reply.0.map(|reply| reply.send(Ok(receipt)));
+            if let Some(reply) = reply.0 {
+                let _ = reply.send(Ok(receipt));
+            }
         }
         let covered = self.covered.load(Ordering::Acquire);
         if covered > std::mem::replace(&mut self.looked, covered) {

@@ -319,3 +319,114 @@ pub(crate) fn known(
         offset: 0,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use palisade_journal::{Folder, Limits};
+    use palisade_pipeline::engine::{EngineConfig, EngineError};
+
+    use super::*;
+    use crate::composition::Change;
+    use crate::loader::LoadError;
+
+    /// Runs nothing.
+    struct NoPlugins;
+
+    impl Loader for NoPlugins {
+        fn configured(&self, store: &Arc<Store>) -> Result<Configured, LoadError> {
+            let composition = Composition::default();
+            Ok(Configured {
+                generation: self.load(&composition, store)?,
+                composition,
+            })
+        }
+
+        fn changed(
+            &self,
+            active: &Composition,
+            _: &Change,
+            _: &Arc<Store>,
+        ) -> Result<Composition, LoadError> {
+            Ok(active.clone())
+        }
+
+        fn load(&self, _: &Composition, _: &Arc<Store>) -> Result<Generation, LoadError> {
+            let made = Generation::new(Vec::new(), Vec::new(), None);
+            made.map_err(|error| LoadError(error.to_string()))
+        }
+
+        fn check(&self, _: &Composition) -> Result<(), LoadError> {
+            Ok(())
+        }
+
+        fn test(&self, _: &Change) -> Result<usize, LoadError> {
+            Ok(0)
+        }
+
+        fn engine(&self, generation: Generation) -> Result<Engine, EngineError> {
+            let log: palisade_pipeline::capabilities::LogSink = Arc::new(|_, _, _| ());
+            Engine::new(EngineConfig::default(), generation, &log)
+        }
+    }
+
+    #[test]
+    fn a_database_that_lacks_more_epochs_than_it_is_given_at_a_time_gets_all() {
+        let dir = tempfile::tempdir().unwrap();
+        let identity = Identity {
+            host: "0.1.0".to_owned(),
+            partition_key: String::new(),
+            state_bytes: 0,
+            options: String::new(),
+        };
+        let limits = Limits {
+            segment: 1 << 20,
+            total: 64 << 20,
+        };
+        let folder = Folder::new(dir.path()).unwrap();
+        let (mut journal, _) = Journal::open(folder, limits, 0, 0).unwrap();
+        let mut append = |record: &Record| {
+            let bytes = postcard::to_stdvec(record).unwrap();
+            journal.append(&bytes).unwrap()
+        };
+        append(&Record::Begin(identity.clone(), Composition::default()));
+        let epochs = 2 * MAX_TAKEN as u64 + 10;
+        let last = (1..=epochs)
+            .map(|now| {
+                let said = |kind: &str| SaidRecord::Decision {
+                    time: now,
+                    tenant: "t".to_owned(),
+                    request: now.to_string(),
+                    kind: kind.to_owned(),
+                    verdict: "deny".to_owned(),
+                    permitted: false,
+                    json: "{}".to_owned(),
+                };
+                append(&Record::Epoch(EpochRecord {
+                    now,
+                    generation: 1,
+                    rows: None,
+                    said: vec![said("a"), said("b")],
+                }))
+            })
+            .last();
+        journal.sync().unwrap();
+        let path = dir.path().join("findings.db");
+        let mut sqlite = Sqlite::open(&path).unwrap();
+        let store = dir.path().join("store");
+        let store = palisade_private::make_dir(&store).unwrap();
+        let store = Arc::new(Store::open(store).unwrap());
+        let means = Means {
+            loader: &NoPlugins,
+            store: &store,
+            identity: &identity,
+            sqlite: &mut sqlite,
+        };
+        let configured = NoPlugins.configured(&store).unwrap();
+        let redone = redo(&journal, configured, means, None).unwrap();
+        assert_eq!((Some(redone.last), redone.differ), (last, epochs));
+        assert_eq!(Some(sqlite.epoch().unwrap()), last);
+        let rows = rusqlite::Connection::open(&path).unwrap();
+        let rows = rows.query_row("select count(*) from decisions", [], |row| row.get(0));
+        assert_eq!(rows, Ok(2 * epochs as i64));
+    }
+}

@@ -12,7 +12,10 @@ use super::source;
 
 /// A live input of which so many bytes are there.
 #[derive(Clone)]
-struct Live(Arc<Mutex<(Cursor<Vec<u8>>, u64, bool)>>);
+struct Live(Arc<Mutex<Granted>>);
+
+/// What there is, how far it may be read, and whether that is all.
+type Granted = (Cursor<Vec<u8>>, u64, bool);
 
 impl Read for Live {
     fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {

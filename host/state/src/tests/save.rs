@@ -320,7 +320,7 @@ fn what_no_table_can_hold_is_refused() {
     let much: Vec<KeyImage> = (0..11).map(stored).collect();
     assert_eq!(refused(&much), Some(ImageError::Room));
     // Bytes that are none, or are not as many as is said.
-    let mut cut = image(&[sound.clone()]);
+    let mut cut = image(std::slice::from_ref(&sound));
     cut.keys.0.pop();
     assert!(made(false).restore(&cut, |_| true).is_err());
     let mut fewer = image(&[sound.clone(), key(1, entries(9, Vec::new()))]);

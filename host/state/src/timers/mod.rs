@@ -38,13 +38,16 @@ pub enum TimerError {
     Changes,
 }
 
+/// Name, key and due time of a timer that is pending.
+pub type PendingTimer = (Box<str>, Box<str>, u64);
+
 /// Pending timers as they are kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimersImage {
     /// The watermark up to which they have fired.
     pub watermark: Option<u64>,
     /// Of each tenant name, key and due time of each.
-    pub tenants: Vec<(String, Vec<(Box<str>, Box<str>, u64)>)>,
+    pub tenants: Vec<(String, Vec<PendingTimer>)>,
 }
 
 /// A timer that has fired.
