@@ -128,4 +128,132 @@ pub(super) fn fill(t: &mut Table) {
         "what is touched meanwhile waits in memory, at most once what state may take",
         &[],
     );
+    t.constant(
+        "serve/src/active.rs",
+        "MAX_BEFORE",
+        Count,
+        "compositions that can be gone back to",
+        "the oldest cannot any more",
+        &[],
+    );
+    t.constant(
+        "serve/src/active.rs",
+        "MAX_KEYED",
+        Count,
+        "receipts with a key that are in memory beside the database",
+        "the oldest is looked up there",
+        &[],
+    );
+    t.constant(
+        "serve/src/redo.rs",
+        "MAX_TERMS",
+        Count,
+        "generations in whose terms epochs of a journal may have been read",
+        "an epoch of an earlier one is read in those of its source",
+        &[],
+    );
+    t.constant(
+        "serve/src/control/connection.rs",
+        "MAX_CONNECTIONS",
+        Count,
+        "connections of the control interface",
+        "more are closed at once",
+        &[],
+    );
+    t.constant(
+        "serve/src/control/connection.rs",
+        "MAX_OTHERS",
+        Count,
+        "of those, connections of users who may only look",
+        "more are closed at once",
+        &[],
+    );
+    t.constant(
+        "serve/src/control/routes.rs",
+        "MAX_BLOB",
+        Bytes,
+        "a component, dataset or networks file that is sent",
+        "it is refused",
+        &[],
+    );
+    t.constant(
+        "serve/src/control/routes.rs",
+        "MAX_REQUEST",
+        Bytes,
+        "another request",
+        "it is refused",
+        &["swaps::the_control_interface_takes_nothing_but_requests"],
+    );
+    t.constant(
+        "serve/src/control/routes.rs",
+        "MAX_PAGE",
+        Count,
+        "receipts of an answer",
+        "the rest is asked for with `after`",
+        &[],
+    );
+    t.constant(
+        "serve/src/control/routes.rs",
+        "MAX_KEY",
+        Bytes,
+        "the key of a request",
+        "it is refused",
+        &[],
+    );
+    t.constant(
+        "serve/src/control/routes.rs",
+        "MAX_LAG",
+        Count,
+        "records that are evaluated and not kept",
+        "the server is not ready",
+        &[],
+    );
+    t.constant(
+        "cli/src/commands/serve/loader.rs",
+        "MAX_COMPILED",
+        Count,
+        "plugins, beside those that run, that stay compiled to be gone back to",
+        "those that do not run are loaded again when they are wanted",
+        &[],
+    );
+    t.constant(
+        "cli/src/commands/serve/loader.rs",
+        "MAX_DATASETS",
+        Count,
+        "datasets, beside those in use, that stay in memory to be gone back to",
+        "those that are not in use are read again when they are wanted",
+        &[],
+    );
+    t.constant(
+        "cli/src/commands/serve/loader.rs",
+        "MAX_SAID",
+        Bytes,
+        "what is told of what the vectors of a pack say",
+        "the rest is not told",
+        &[],
+    );
+    t.constant(
+        "cli/src/host/given.rs",
+        "MAX_DATASET",
+        Bytes,
+        "a dataset of a server, as a file",
+        "it is refused",
+        &[],
+    );
+    t.constant(
+        "cli/src/commands/ctl/swap.rs",
+        "MAX_SENT",
+        Bytes,
+        "a dataset that is sent to a server",
+        "it is refused; the configuration can name a larger one",
+        &[],
+    );
+    t.constant(
+        "cli/src/commands/ctl/client.rs",
+        "MAX_ANSWER",
+        Bytes,
+        "an answer of a server that is read",
+        "the command fails",
+        &[],
+    );
 }
