@@ -440,3 +440,67 @@ fn the_control_interface_takes_nothing_but_requests() {
     drop(held);
     stop(server, "-TERM");
 }
+
+#[test]
+fn who_may_only_look_changes_nothing() {
+    let Some(site) = Site::new(&["app.log"]) else {
+        return;
+    };
+    let user = std::os::unix::fs::MetadataExt::uid(
+        &std::fs::metadata("/proc/self").expect("there is /proc"),
+    );
+    if user != 0 {
+        return palisade_tests::skip("only root can become somebody else");
+    }
+    // Where the group of root may go, and nobody else.
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mode = std::fs::Permissions::from_mode(0o750);
+    std::fs::set_permissions(folder.path(), mode).expect("a mode");
+    let socket = folder.path().join("sock");
+    let config = site.path("palisade.toml");
+    let text = std::fs::read_to_string(&config).expect("the configuration");
+    let text = format!("control_socket = \"{}\"\n{text}", socket.display());
+    std::fs::write(&config, text).expect("a configuration");
+    // The program may lie where nobody else may go.
+    let program = folder.path().join("palisade");
+    std::fs::copy(&site.program, &program).expect("a copy");
+    let version = folder.path().join("puppet.wasm");
+    std::fs::copy(site.version(1), &version).expect("a copy");
+    let server = site.start();
+    let other = |arguments: &[&str]| -> Output {
+        Command::new("setpriv")
+            .args(["--reuid", "65534", "--regid", "0", "--clear-groups"])
+            .arg(&program)
+            .args(["--quiet", "ctl", "--socket"])
+            .arg(&socket)
+            .args(arguments)
+            .output()
+            .expect("setpriv runs")
+    };
+    let began = Instant::now();
+    while !other(&["status"]).status.success() {
+        assert!(
+            began.elapsed() < PATIENCE,
+            "{}",
+            stderr(&other(&["status"]))
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let version = version.display().to_string();
+    for arguments in [
+        &["swap", "--plugin", &version][..],
+        &["rollback"],
+        &["swap", "--remove", "puppet"],
+    ] {
+        let output = other(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(
+            stderr(&output).contains("you may look"),
+            "{}",
+            stderr(&output)
+        );
+    }
+    let output = stop(server, "-TERM");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(!socket.exists());
+}
