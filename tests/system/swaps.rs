@@ -171,10 +171,15 @@ fn a_kill_in_the_middle_of_swaps_loses_none_that_was_told() {
     };
     let versions = [site.version(1), site.version(2)];
     let mut chance = Chance(23);
+    // A snapshot every second, so that starts begin from some, and swaps come in the middle of others.
+    let config = site.path("palisade.toml");
+    let text = std::fs::read_to_string(&config).expect("the configuration");
+    let text = text + "[snapshot]\nevery_seconds = 1\n";
+    std::fs::write(&config, text).expect("a configuration");
     let mut whole = String::new();
     let mut number = 0;
     let mut told = 1;
-    for kill in 0..6 {
+    for kill in 0..8 {
         let server = site.start();
         site.wait_until_ready();
         let status = site.asked(&["status"]);
@@ -198,7 +203,7 @@ fn a_kill_in_the_middle_of_swaps_loses_none_that_was_told() {
                 told
             });
             let began = Instant::now();
-            let lives = Duration::from_millis(100 + chance.below(600));
+            let lives = Duration::from_millis(100 + chance.below(2000));
             while began.elapsed() < lives {
                 let count = 1 + chance.below(40);
                 let text = lines(&mut chance, number % 20_000, count);

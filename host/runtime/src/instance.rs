@@ -275,8 +275,8 @@ impl Instance {
             name: crate::bindings::printable(&refusal.name),
             message: format!(
                 "{} ({})",
-                plain(&refusal.message, 1024),
-                self.declared(&refusal.name, settings)
+                plain(&refusal.message, 700),
+                plain(&self.declared(&refusal.name, settings), 300)
             ),
         })
     }

@@ -137,7 +137,7 @@ fn a_wrong_project_is_refused_with_what_to_do() {
     project(&path.join("no-code"), MANIFEST, CODE);
     fs::remove_file(path.join("no-code/plugin.c")).unwrap();
     for (arguments, parts) in [
-        (&["missing"][..], &["open the folder missing"][..]),
+        (&["missing"][..], &["there is no folder missing"][..]),
         (
             &["one/plugin.c"],
             &["one/plugin.c is a file", "name the folder of a plugin"],

@@ -506,11 +506,11 @@ fn files_that_are_larger_than_any_of_their_kind_are_not_read() {
             "large.wasm has more than 64.0 MiB",
         ),
         (
-            "guard/telnet/vectors/plain/input.bin",
+            "guard/telnet/vectors/plain/input.pcap",
             256 * mib,
             "pack build guard --out g.tar",
             "",
-            "input.bin: it has more than 268435456 bytes",
+            "input.pcap: it has more than 268435456 bytes",
         ),
     ] {
         let path = dir.join(file);
