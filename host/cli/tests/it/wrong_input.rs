@@ -507,10 +507,10 @@ fn files_that_are_larger_than_any_of_their_kind_are_not_read() {
         ),
         (
             "guard/telnet/vectors/plain/input.pcap",
-            256 * mib,
+            64 * mib,
             "pack build guard --out g.tar",
             "",
-            "input.pcap: it has more than 268435456 bytes",
+            "input.pcap: it has more than 67108864 bytes",
         ),
     ] {
         let path = dir.join(file);
