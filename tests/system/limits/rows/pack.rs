@@ -127,7 +127,7 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "a file that goes into a pack",
         REFUSED,
-        &["wrong_input::files_that_are_larger_than_any_of_their_kind_are_not_read"],
+        &[],
     );
     t.constant(
         "cli/src/commands/pack/pull.rs",
