@@ -10,15 +10,22 @@
 //! | `GET /metrics` | figures for Prometheus |
 //! | `GET /healthz`, `GET /readyz` | whether it lives, and whether it follows its sources and keeps up |
 //!
-//! The folder of the socket has mode 0750 and the socket 0660, so that the group of the folder may
-//! connect. Who connects is known by the credentials of the process: root, and the user whose
-//! server it is, may change what runs; everybody else may look. A request that changes something
-//! may have an `Idempotency-Key` (1 to 128 visible characters); the receipt of an earlier one with the
-//! same is given again.
+//! What is posted is JSON with `content-type: application/json`. A swap names blobs by their digests
+//! and packs by title: `{"plugins": [{"digest": "…", "origin": "new.wasm"}], "packs":
+//! ["vendor/name@1.0.0"], "dry_run": true}`; every field of a [`Change`](crate::Change) may be left
+//! out. A rollback takes `discard_state` and `dry_run` of it, or `{}`. `next` of a list of receipts
+//! is what to give as `after` for those that follow, if there may be more.
 //!
-//! What is wrong comes as `{"error": {"stage": …, "problem": …}}`, with status 400 (the request is
-//! none), 403 (not yours), 404, 409 (another swap is under way), 413 (too large), 422 (a stage
-//! failed, and what ran goes on) or 503 (the server is ending).
+//! The folder of the socket has mode 0750 and the socket 0660, unless the configuration names
+//! another place. Who connects is known by the credentials of the process: root, and the user whose
+//! server it is, may change what runs; everybody else may look, and what they send is not read. A
+//! request that changes something may have an `Idempotency-Key` (1 to 128 visible characters): the
+//! same request with the same key gets the receipt of the first, another is refused.
+//!
+//! What is wrong comes as `{"error": {"stage": …, "problem": …}}`, with status 400, 415 or 422 (the
+//! request is none), 403 (not yours), 404, 405, 408 (what is sent takes more than 60 s), 409
+//! (another swap is under way, or there is no room), 413 (too large), 422 (a stage failed, and what
+//! ran goes on), 503 (it was not switched) or 504 (it was, and is not in the journal yet).
 
 mod answer;
 mod connection;
