@@ -9,6 +9,7 @@ use palisade_pipeline::engine::{Engine, SourcePosition, Stage, Summary, Terms};
 
 use serde::{Deserialize, Serialize};
 
+use crate::act::ActReceipt;
 use crate::composition::Composition;
 use crate::histogram::Histogram;
 use crate::receipt::{Receipt, SwapKind};
@@ -69,6 +70,8 @@ pub(crate) struct Shared {
     now: Mutex<(Active, Stage)>,
     /// Receipts of swaps that have a key and came about, the latest last: they may not be in the database yet.
     keyed: Mutex<VecDeque<Receipt>>,
+    /// The same of other acts.
+    acts: Mutex<VecDeque<ActReceipt>>,
     terms: Mutex<(u64, Terms)>,
     /// The number of the generation in `terms`.
     generation: AtomicU64,
@@ -82,6 +85,9 @@ pub(crate) struct Shared {
     pub(crate) synced_in: Arc<Histogram>,
     /// Sources are followed.
     pub(crate) ready: AtomicBool,
+    /// What was left out and is kept, and what found no room.
+    pub(crate) letters: AtomicU64,
+    pub(crate) letters_dropped: AtomicU64,
     /// No room on the disk: nothing more is taken in.
     pub(crate) full: Arc<AtomicBool>,
     pub(crate) began: Instant,
@@ -99,6 +105,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Remembers one more, and forgets the oldest where there are too many.
+fn push<T>(to: &Mutex<VecDeque<T>>, receipt: T) {
+    let mut keyed = lock(to);
+    if keyed.len() == MAX_KEYED {
+        keyed.pop_front();
+    }
+    keyed.push_back(receipt);
+}
+
 impl Shared {
     pub(crate) fn new(engine: &Engine, active: Active, committed: u64) -> Shared {
         Shared {
@@ -106,12 +121,15 @@ impl Shared {
             generation: AtomicU64::new(active.generation),
             now: Mutex::new((active, engine.stage())),
             keyed: Mutex::default(),
+            acts: Mutex::default(),
             figures: Mutex::default(),
             committed: Arc::new(AtomicU64::new(committed)),
             evaluated: AtomicU64::new(committed),
             kept_after: Arc::default(),
             synced_in: Arc::default(),
             ready: AtomicBool::new(false),
+            letters: AtomicU64::new(0),
+            letters_dropped: AtomicU64::new(0),
             full: Arc::default(),
             began: Instant::now(),
         }
@@ -133,14 +151,24 @@ impl Shared {
         found.cloned()
     }
 
+    /// The receipt of another act with this key that was done lately.
+    pub(crate) fn keyed_act(&self, key: &str) -> Option<ActReceipt> {
+        let acts = lock(&self.acts);
+        let found = acts.iter().find(|known| known.key.as_deref() == Some(key));
+        found.cloned()
+    }
+
     /// A swap came about.
     pub(crate) fn remember(&self, receipt: &Receipt) {
         if receipt.key.is_some() {
-            let mut keyed = lock(&self.keyed);
-            if keyed.len() == MAX_KEYED {
-                keyed.pop_front();
-            }
-            keyed.push_back(receipt.clone());
+            push(&self.keyed, receipt.clone());
+        }
+    }
+
+    /// Something else was done.
+    pub(crate) fn remember_act(&self, receipt: &ActReceipt) {
+        if receipt.key.is_some() {
+            push(&self.acts, receipt.clone());
         }
     }
 

@@ -1,15 +1,37 @@
 //! What an epoch makes be said, gathered until it is over.
 
 use palisade_events::{Decision, Event, Finding, Verdict};
-use palisade_pipeline::engine::{Notice, Output, Poison};
-use palisade_sinks::{DecisionRow, Outcome};
+use palisade_pipeline::engine::{Left, Notice, Output, Poison};
+use palisade_sinks::{DecisionRow, LetterRow, Outcome};
 use serde_json::json;
+
+use crate::letters::Gathered;
 
 /// Takes what the engine puts out.
 #[derive(Default)]
 pub(crate) struct Collect {
     pub(crate) said: Vec<Outcome>,
     pub(crate) notices: Vec<Notice>,
+    /// What was left out; it comes behind what was said.
+    pub(crate) letters: Gathered,
+}
+
+impl Collect {
+    /// What is taken from an epoch that has these letters already.
+    pub(crate) fn with(letters: (Vec<LetterRow>, u64)) -> Collect {
+        Collect {
+            letters: Gathered::from(letters),
+            ..Collect::default()
+        }
+    }
+
+    /// What is kept of it: letters last.
+    pub(crate) fn outcomes(&mut self) -> Vec<Outcome> {
+        let mut outcomes = std::mem::take(&mut self.said);
+        let letters = std::mem::take(&mut self.letters.letters).into_iter();
+        outcomes.extend(letters.map(|letter| Outcome::Letter(Box::new(letter))));
+        outcomes
+    }
 }
 
 impl Output for Collect {
@@ -38,11 +60,16 @@ impl Output for Collect {
     }
 
     fn poison(&mut self, plugin: &str, poison: &Poison) {
+        self.letters.poison(poison);
         self.notices.push(Notice::Fault {
             plugin: plugin.to_owned(),
             problem: poison.fault.to_string(),
             backtrace: poison.fault.backtrace.clone(),
         });
+    }
+
+    fn left_out(&mut self, _: &str, left: &Left) {
+        self.letters.left(left);
     }
 
     fn notice(&mut self, notice: Notice) {

@@ -9,6 +9,7 @@ use palisade_journal::{Journal, JournalError};
 use palisade_pipeline::engine::Clock;
 use palisade_sinks::{Outcome, Said, Sqlite, SqliteError};
 
+use crate::act::{ActReceipt, ActRecord};
 use crate::histogram::Histogram;
 use crate::receipt::Receipt;
 use crate::record::{EpochRecord, Record, SaidRecord, SwapRecord};
@@ -32,11 +33,22 @@ pub(crate) enum Kept {
     /// An epoch, and what it made be said.
     Epoch(EpochRecord, Vec<Outcome>),
     /// A swap, and who waits for it.
-    Swap(Box<SwapRecord>, Reply),
+    Swap(Box<SwapRecord>, Reply<Receipt>),
+    /// Something else that was done, what it made be said, and who waits for it.
+    Act(Box<ActRecord>, Vec<Outcome>, Reply<ActReceipt>),
 }
 
-/// Who waits for a swap to be kept, once.
-pub(crate) struct Reply(pub(crate) Option<Sender<Result<Receipt, String>>>);
+/// Who waits for something to be kept, once.
+pub(crate) struct Reply<T>(pub(crate) Option<Sender<Result<T, String>>>);
+
+impl<T: Send + 'static> Reply<T> {
+    /// Tells whoever waits, who may have gone.
+    fn told(self, receipt: T) -> Box<dyn FnOnce() + Send> {
+        Box::new(move || {
+            let _ = self.0.map(|reply| reply.send(Ok(receipt)));
+        })
+    }
+}
 
 /// Writes epochs where they stay.
 pub(crate) struct Committer {
@@ -74,7 +86,8 @@ impl Committer {
     }
 
     fn commit(&mut self, group: Vec<Commit>) -> Result<(), ServeError> {
-        let (mut said, mut waiting, mut reads) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut said, mut reads) = (Vec::new(), Vec::new());
+        let mut waiting: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
         let mut last = 0;
         for Commit { number, kept } in group {
             let (record, outcomes) = match kept {
@@ -86,8 +99,15 @@ impl Committer {
                 }
                 Kept::Swap(swap, reply) => {
                     let outcome = Outcome::Swap(swap.receipt.row()?);
-                    waiting.push((reply, swap.receipt.clone()));
+                    waiting.push(reply.told(swap.receipt.clone()));
                     (Record::Swap(*swap), vec![outcome])
+                }
+                Kept::Act(mut act, mut outcomes, reply) => {
+                    let records = outcomes.iter().filter_map(SaidRecord::of);
+                    act.said = records.collect::<Result<_, _>>()?;
+                    outcomes.extend(act.done()?);
+                    waiting.push(reply.told(act.receipt.clone()));
+                    (Record::Act(act), outcomes)
                 }
             };
             let appended = self.append(&record)?;
@@ -115,12 +135,7 @@ impl Committer {
             let time = Duration::from_nanos(now.saturating_sub(read));
             self.kept_after.count(time, 1);
         }
-        for (reply, receipt) in waiting {
-            // Whoever asked may have gone.
-            if let Some(reply) = reply.0 {
-                let _ = reply.send(Ok(receipt));
-            }
-        }
+        waiting.into_iter().for_each(|tell| tell());
         let covered = self.covered.load(Ordering::Acquire);
         if covered > std::mem::replace(&mut self.looked, covered) {
             self.let_go(covered, self.keep)?;

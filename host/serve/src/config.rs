@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use palisade_journal::Limits;
+use palisade_sinks::LetterLimits;
 use serde::{Deserialize, Serialize};
 
 use crate::control::SOCKET;
+use crate::own::OWN;
 
 /// The most sources.
 const MAX_SOURCES: usize = 256;
@@ -28,6 +30,9 @@ pub struct Config {
     /// How often the state is saved.
     #[serde(default)]
     pub snapshot: SnapshotConfig,
+    /// How many dead letters are kept.
+    #[serde(default)]
+    pub dead_letters: DeadLetterConfig,
     /// How long a stop may take, in seconds: what was read by then is evaluated and kept, the
     /// rest is read again.
     #[serde(default = "drain")]
@@ -72,6 +77,38 @@ pub struct SnapshotConfig {
     /// Bytes that sources say from one snapshot to the next, at least 1 MiB: what a start has to do
     /// again.
     pub every_bytes: u64,
+}
+
+/// How many dead letters are kept: events that a plugin could not be shown, and records that could
+/// not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeadLetterConfig {
+    /// Bytes of all of them, at least 1 MiB: beyond that the oldest go.
+    pub max_bytes: u64,
+    /// For how many hours each is kept, at least 1.
+    pub keep_hours: u64,
+}
+
+impl DeadLetterConfig {
+    /// As the database keeps to it.
+    pub(crate) fn limits(&self) -> LetterLimits {
+        LetterLimits {
+            bytes: self.max_bytes,
+            age: Duration::from_secs(self.keep_hours.saturating_mul(3600)),
+        }
+    }
+}
+
+impl Default for DeadLetterConfig {
+    /// 256 MiB, for 30 days.
+    fn default() -> DeadLetterConfig {
+        let limits = LetterLimits::default();
+        DeadLetterConfig {
+            max_bytes: limits.bytes,
+            keep_hours: limits.age.as_secs() / 3600,
+        }
+    }
 }
 
 impl Default for SnapshotConfig {
@@ -182,6 +219,12 @@ impl Config {
         if config.snapshot.every_bytes < 1 << 20 {
             return wrong("snapshot.every_bytes".into(), "is less than 1048576");
         }
+        if config.dead_letters.max_bytes < 1 << 20 {
+            return wrong("dead_letters.max_bytes".into(), "is less than 1048576");
+        }
+        if config.dead_letters.keep_hours == 0 {
+            return wrong("dead_letters.keep_hours".into(), "is less than 1");
+        }
         if config.journal.max_bytes < config.journal.segment_bytes {
             return wrong(
                 "journal.max_bytes".into(),
@@ -192,6 +235,12 @@ impl Config {
             let field = |name: &str| format!("source {} (`{}`): {name}", at + 1, source.name);
             if source.name.is_empty() || source.name.len() > 256 {
                 return wrong(field("name"), "must have 1 to 256 bytes");
+            }
+            if source.name == OWN {
+                return wrong(
+                    field("name"),
+                    "is that of the server's own events; choose another",
+                );
             }
             if config.sources[..at]
                 .iter()
@@ -296,6 +345,18 @@ mod tests {
             (
                 &(good.to_owned() + "[snapshot]\nevery_bytes = 5"),
                 "snapshot.every_bytes: is less than 1048576",
+            ),
+            (
+                &(good.to_owned() + "[dead_letters]\nmax_bytes = 5"),
+                "dead_letters.max_bytes: is less than 1048576",
+            ),
+            (
+                &(good.to_owned() + "[dead_letters]\nkeep_hours = 0"),
+                "dead_letters.keep_hours: is less than 1",
+            ),
+            (
+                &good.replace("\"a\"", "\"palisade\""),
+                "is that of the server's own events",
             ),
             (&many(MAX_SOURCES + 1), "there are more than 256"),
         ] {

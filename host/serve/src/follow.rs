@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use palisade_events::contain;
 use palisade_pipeline::engine::{Clock, Epoch};
+use palisade_sinks::LetterRow;
 
 use crate::active::Shared;
 use crate::found;
@@ -18,7 +19,7 @@ use crate::often::Often;
 use crate::record::{FilePlace, Rows};
 use crate::server::{Tell, Told};
 use crate::snapshot::SourceImage;
-use crate::stream::{Stream, StreamImage};
+use crate::stream::{Filling, Stream, StreamImage};
 use crate::taking::Work;
 use crate::tape::HEAD;
 
@@ -51,6 +52,8 @@ pub(crate) struct Filled {
     /// The number of the generation in whose terms it was read.
     pub(crate) generation: u64,
     pub(crate) rows: Rows,
+    /// Records that could not be read, and how many more there were.
+    pub(crate) letters: (Vec<LetterRow>, u64),
     /// How the stream stands after it.
     pub(crate) stream: StreamImage,
 }
@@ -129,7 +132,13 @@ impl Follower {
             let generation = self.stream.generation;
             let now = Clock::System.now().unwrap_or_default();
             let mut epoch = self.stream.epoch(now);
-            let (progress, bytes, offset) = self.stream.fill(&mut epoch);
+            let Filling {
+                progress,
+                bytes,
+                offset,
+                letters,
+                dropped,
+            } = self.stream.fill(&mut epoch, now);
             let idle = (bytes.is_empty() || progress.paused) && !self.stream.tape.is_spent();
             self.offset = offset;
             if !bytes.is_empty() || progress.ended {
@@ -142,6 +151,7 @@ impl Follower {
                     now,
                     generation,
                     rows,
+                    letters: (letters, dropped),
                     stream: self.stream.image(),
                 };
                 if work.send(Work::Filled(Box::new(filled))).is_err() {

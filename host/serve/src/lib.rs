@@ -12,7 +12,9 @@
 //! journal. Then sources go on where the journal ends: a file is found again by its inode and
 //! its first bytes, also after it was renamed.
 
+mod act;
 mod active;
+mod asking;
 mod collect;
 mod commit;
 mod composition;
@@ -21,8 +23,10 @@ mod control;
 mod follow;
 mod found;
 mod histogram;
+mod letters;
 mod loader;
 mod often;
+mod own;
 mod receipt;
 mod record;
 mod recover;
@@ -34,11 +38,13 @@ mod swap;
 mod taking;
 mod tape;
 
+pub use act::ActReceipt;
 pub use active::MAX_BEFORE;
 pub use commit::MAX_AHEAD;
 pub use composition::{Change, Composition, NewPlugin, PluginRecord};
-pub use config::{Config, ConfigError, JournalConfig, SnapshotConfig, SourceConfig, SourceKind};
+pub use config::{Config, ConfigError, DeadLetterConfig, JournalConfig, SnapshotConfig, SourceConfig, SourceKind};
 pub use control::SOCKET;
+pub use letters::{MAX_EVENT, MAX_LETTERS, MAX_LETTERS_BYTES};
 pub use loader::{Configured, LoadError, Loader};
 pub use receipt::{Receipt, SourceAt, SwapKind};
 pub use record::Identity;

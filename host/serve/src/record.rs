@@ -1,8 +1,9 @@
 //! What the journal holds.
 
-use palisade_sinks::{DecisionRow, Outcome, Said};
+use palisade_sinks::{DecisionRow, LetterRow, Outcome, Said};
 use serde::{Deserialize, Serialize};
 
+use crate::act::ActRecord;
 use crate::composition::Composition;
 use crate::receipt::Receipt;
 
@@ -58,6 +59,8 @@ pub(crate) enum Record {
     },
     /// An epoch.
     Epoch(EpochRecord),
+    /// Something that an operator had done.
+    Act(Box<ActRecord>),
 }
 
 /// A swap as it is kept.
@@ -80,6 +83,8 @@ pub(crate) struct EpochRecord {
     pub(crate) rows: Option<Rows>,
     /// What it made be said.
     pub(crate) said: Vec<SaidRecord>,
+    /// The plugins that came into quarantine by it, by pack and name.
+    pub(crate) quarantined: Vec<(String, String)>,
 }
 
 /// Bytes that a source said.
@@ -108,7 +113,7 @@ pub(crate) struct FilePlace {
     pub(crate) head: (u32, u32),
 }
 
-/// A finding or a decision, as JSON.
+/// A finding, a decision, or what was left out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum SaidRecord {
     Finding(String),
@@ -121,13 +126,15 @@ pub(crate) enum SaidRecord {
         permitted: bool,
         json: String,
     },
+    Letter(Box<LetterRow>),
 }
 
 impl SaidRecord {
-    /// What plugins said, as it is kept; a swap, which they do not say, is kept in a record of its own.
+    /// What plugins said, as it is kept; what they do not say is kept in records of its own.
     pub(crate) fn of(outcome: &Outcome) -> Option<Result<SaidRecord, serde_json::Error>> {
         Some(Ok(match outcome {
-            Outcome::Swap(_) => return None,
+            Outcome::Swap(_) | Outcome::Act(_) | Outcome::Redriven(..) => return None,
+            Outcome::Letter(letter) => SaidRecord::Letter(letter.clone()),
             Outcome::Finding(finding) => match serde_json::to_string(finding) {
                 Ok(json) => SaidRecord::Finding(json),
                 Err(error) => return Some(Err(error)),
@@ -147,6 +154,7 @@ impl SaidRecord {
     /// What it was, as number `number` of an epoch.
     pub(crate) fn said(self, epoch: u64, number: u32) -> Result<Said, serde_json::Error> {
         let outcome = match self {
+            SaidRecord::Letter(letter) => Outcome::Letter(letter),
             SaidRecord::Finding(json) => Outcome::Finding(Box::new(serde_json::from_str(&json)?)),
             SaidRecord::Decision {
                 time,

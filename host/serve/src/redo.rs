@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use palisade_journal::Journal;
-use palisade_pipeline::engine::{Engine, Epoch, Generation, Terms};
-use palisade_sinks::{Outcome, Said, Sqlite};
+use palisade_pipeline::engine::{Engine, Epoch, Generation, PluginKey, Terms};
+use palisade_sinks::{LetterRow, Outcome, Said, Sqlite};
 use palisade_sources::CheckpointError;
 use palisade_store::Store;
 
+use crate::act::{self, ActError, ActRecord};
 use crate::active::Active;
 use crate::collect::Collect;
 use crate::composition::Composition;
@@ -18,6 +19,7 @@ use crate::record::{EpochRecord, FilePlace, Identity, Record, Rows, SaidRecord, 
 use crate::server::ServeError;
 use crate::snapshot::SourceImage;
 use crate::stream::Stream;
+use crate::swap::Asked;
 
 /// The most epochs whose findings the database is given at a time.
 const MAX_TAKEN: usize = 256;
@@ -117,6 +119,7 @@ pub(crate) fn redo(
         },
         None => first(records.next().transpose()?, &means)?,
     };
+    redone.engine.quarantine_by_faults(false);
     let generation = redone.active.generation;
     let mut terms = BTreeMap::from([(generation, redone.engine.terms())]);
     let (mut missing, mut epochs) = (Vec::new(), 0);
@@ -150,6 +153,23 @@ pub(crate) fn redo(
                     epochs += 1;
                 }
             }
+            Record::Act(act) => {
+                if evaluate {
+                    redone.differ += u64::from(!redone.act_again(&act)?);
+                }
+                if record.number > there {
+                    let done = act.done()?;
+                    let said = act.said.into_iter().zip(0..);
+                    let said = said.map(|(said, number)| said.said(record.number, number));
+                    missing.extend(said.collect::<Result<Vec<_>, _>>()?);
+                    missing.extend(done.into_iter().map(|outcome| Said {
+                        epoch: record.number,
+                        number: 0,
+                        outcome,
+                    }));
+                    epochs += 1;
+                }
+            }
             Record::Epoch(epoch) => {
                 if evaluate {
                     redone.differ += u64::from(!redone.again(&terms, &epoch)?);
@@ -170,6 +190,7 @@ pub(crate) fn redo(
     if redone.last > there {
         means.sqlite.take(&missing, redone.last)?;
     }
+    redone.engine.quarantine_by_faults(true);
     let heeded = configured.composition.is_same(&redone.active.configured);
     redone.wanted = Some(configured).filter(|_| !heeded);
     Ok(redone)
@@ -249,17 +270,40 @@ impl Redone {
                 self.engine.follow(record.now, &mut collect)?;
             }
             Some(rows) => {
-                let epoch = self.fill(terms, record, rows)?;
+                let (epoch, letters) = self.fill(terms, record, rows)?;
+                collect = Collect::with(letters);
                 self.engine.step(epoch, &mut collect)?;
             }
         }
         self.engine.collect(&mut collect)?;
-        let said: Vec<SaidRecord> = collect
-            .said
-            .iter()
-            .filter_map(SaidRecord::of)
-            .collect::<Result<_, _>>()?;
-        Ok(said == record.said)
+        self.quarantine(&record.quarantined);
+        Ok(said(collect)? == record.said)
+    }
+
+    /// Does again what an operator had done; whether it made the same be said as at first.
+    fn act_again(&mut self, record: &ActRecord) -> Result<bool, ServeError> {
+        let mut collect = Collect::default();
+        let asked = Asked {
+            by: String::new(),
+            key: None,
+        };
+        let done = act::apply(&mut self.engine, &record.what, (&asked, 0), &mut collect);
+        self.quarantine(&record.quarantined);
+        match done {
+            Ok(_) => Ok(said(collect)? == record.said),
+            Err(ActError::Refused(_)) => Ok(false),
+            Err(ActError::Engine(error)) => Err(error.into()),
+        }
+    }
+
+    /// Puts plugins into quarantine that came into it then.
+    fn quarantine(&mut self, plugins: &[(String, String)]) {
+        for (pack, name) in plugins {
+            self.engine.quarantine(&PluginKey {
+                pack: pack.as_str().into(),
+                name: name.as_str().into(),
+            });
+        }
     }
 
     /// Reads what a source said.
@@ -268,7 +312,7 @@ impl Redone {
         terms: &BTreeMap<u64, Terms>,
         record: &EpochRecord,
         rows: &Rows,
-    ) -> Result<Epoch, ServeError> {
+    ) -> Result<(Epoch, (Vec<LetterRow>, u64)), ServeError> {
         let known = self
             .sources
             .get_mut(rows.source as usize)
@@ -293,13 +337,20 @@ impl Redone {
             })?;
         }
         let mut epoch = known.stream.epoch(record.now).whole();
-        known.offset = known.stream.fill(&mut epoch).2;
+        let filling = known.stream.fill(&mut epoch, record.now);
+        known.offset = filling.offset;
         known.resume = rows.place.clone().filter(|_| !rows.ended);
         if let Some(place) = rows.place.clone().filter(|_| rows.ended) {
             remember(&mut known.read, place);
         }
-        Ok(epoch)
+        Ok((epoch, (filling.letters, filling.dropped)))
     }
+}
+
+/// What was said, as it is kept.
+fn said(mut collect: Collect) -> Result<Vec<SaidRecord>, serde_json::Error> {
+    let outcomes = collect.outcomes();
+    outcomes.iter().filter_map(SaidRecord::of).collect()
 }
 
 /// A source that has said nothing yet.
@@ -406,6 +457,7 @@ mod tests {
                     generation: 1,
                     rows: None,
                     said: vec![said("a"), said("b")],
+                    quarantined: Vec::new(),
                 }))
             })
             .last();

@@ -1,6 +1,6 @@
 //! A server: recovers, follows its sources, and stops when it is told to.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
@@ -12,6 +12,7 @@ use palisade_pipeline::engine::{Engine, EngineError, Notice, StageError, Summary
 use palisade_sinks::SqliteError;
 use palisade_store::Store;
 
+use crate::act::ActReceipt;
 use crate::active::Shared;
 use crate::commit::{Commit, Committer, MAX_AHEAD};
 use crate::config::{Config, SourceKind};
@@ -19,6 +20,7 @@ use crate::control;
 use crate::follow::{Follower, Input};
 use crate::loader::{LoadError, Loader};
 use crate::often::Often;
+use crate::own::{OWN, OWN_TENANT, Own};
 use crate::receipt::Receipt;
 use crate::record::{Identity, Record};
 use crate::recover::{Recovered, recover};
@@ -54,6 +56,8 @@ pub enum Told {
     },
     /// Something else runs from here on.
     Swapped(Receipt),
+    /// Something else was done that an operator asked for.
+    Acted(ActReceipt),
     /// Standard input has ended.
     Ended(String),
     /// A snapshot cannot be written or taken.
@@ -221,7 +225,7 @@ pub fn serve(
 ) -> Result<Served, ServeError> {
     let Recovered {
         mut journal,
-        sqlite,
+        mut sqlite,
         snapshots,
         store,
         redone,
@@ -244,13 +248,16 @@ pub fn serve(
     let mut images: Vec<SourceImage> = sources.iter().map(SourceImage::of).collect();
     let known = images.len() as u32;
     let shared = Arc::new(Shared::new(&engine, active, 0));
-    let followers = followers(
+    let (own, followers) = followers(
         config,
         sources,
         (&mut engine, &mut journal),
         &shared,
         (stop, tell),
     )?;
+    if own.number >= known {
+        images.push(own.image());
+    }
     let new = followers.iter().filter(|follower| follower.number >= known);
     images.extend(new.map(Follower::image));
     journal.sync()?;
@@ -274,6 +281,7 @@ pub fn serve(
         snapshot,
         (write, Arc::clone(tell)),
     );
+    sqlite.keep_letters(config.dead_letters.limits())?;
     let mut committer = Committer {
         journal,
         sqlite,
@@ -308,6 +316,8 @@ pub fn serve(
         shared: Arc::clone(&shared),
         sources: followers.len(),
         shown: Instant::now(),
+        own,
+        ops: VecDeque::new(),
     };
     if let Some(wanted) = wanted {
         taking.configure(wanted, &config.discard_state)?;
@@ -410,29 +420,35 @@ fn followers(
     (engine, journal): (&mut Engine, &mut Journal),
     shared: &Arc<Shared>,
     (stop, tell): (&Arc<AtomicBool>, &Tell),
-) -> Result<Vec<Follower>, ServeError> {
+) -> Result<(Own, Vec<Follower>), ServeError> {
+    let mut next = u32::try_from(known_sources.len()).unwrap_or(u32::MAX);
     let mut sources: HashMap<(String, String), (u32, _)> = HashMap::new();
     for (source, number) in known_sources.into_iter().zip(0..) {
         let identity = (source.name.clone(), source.tenant.clone());
         sources.insert(identity, (number, source));
     }
+    let mut numbered = |identity: (String, String)| -> Result<(u32, Known), ServeError> {
+        if let Some(known) = sources.remove(&identity) {
+            return Ok(known);
+        }
+        let (name, tenant) = identity.clone();
+        let record = Record::Source { name, tenant };
+        journal.append(&postcard::to_stdvec(&record)?)?;
+        let number = next;
+        next += 1;
+        Ok((
+            number,
+            known(engine, shared.terms(), identity.0, identity.1)?,
+        ))
+    };
+    let (number, own) = numbered((OWN.to_owned(), OWN_TENANT.to_owned()))?;
+    let own = Own {
+        number,
+        stream: own.stream,
+    };
     let mut followers = Vec::new();
     for source in &config.sources {
-        let count = sources.len() + followers.len();
-        let identity = (source.name.clone(), source.tenant.clone());
-        let (number, known) = match sources.remove(&identity) {
-            Some(known) => known,
-            None => {
-                let (name, tenant) = identity.clone();
-                let record = Record::Source { name, tenant };
-                journal.append(&postcard::to_stdvec(&record)?)?;
-                let number = u32::try_from(count).unwrap_or(u32::MAX);
-                (
-                    number,
-                    known(engine, shared.terms(), identity.0, identity.1)?,
-                )
-            }
-        };
+        let (number, known) = numbered((source.name.clone(), source.tenant.clone()))?;
         // Those that there were before were told then.
         let (bad, _) = known.stream.bad_records();
         let input = match (&source.kind, &source.path) {
@@ -458,5 +474,5 @@ fn followers(
             shared: Arc::clone(shared),
         });
     }
-    Ok(followers)
+    Ok((own, followers))
 }

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use palisade_events::Source;
+use palisade_events::{Kind, Source};
 use palisade_pipeline::engine::{EngineError, Epoch, Feed as _, LogFeed, Progress, Terms};
+use palisade_sinks::LetterRow;
 use palisade_sources::{Checkpoint, CheckpointError, Limits, OpenError, SourcePolicy, open_live};
 use serde::{Deserialize, Serialize};
 
+use crate::letters::Unread;
+use crate::own::OWN;
 use crate::tape::Tape;
 
 /// Bytes that are read to recognise a stream.
@@ -45,6 +48,20 @@ pub(crate) struct Stream {
     feed: Option<LogFeed>,
     /// The number of the first event, where there is no feed yet.
     first: u64,
+    /// Records that cannot be read.
+    unread: Unread,
+}
+
+/// What an epoch was filled with.
+pub(crate) struct Filling {
+    pub(crate) progress: Progress,
+    /// The bytes of the whole records that were read.
+    pub(crate) bytes: Vec<u8>,
+    /// Where in the stream they end.
+    pub(crate) offset: u64,
+    /// Those that could not be read, and how many more there were.
+    pub(crate) letters: Vec<LetterRow>,
+    pub(crate) dropped: u64,
 }
 
 /// A stream as it stands between two records.
@@ -59,19 +76,22 @@ pub(crate) struct StreamImage {
 impl Stream {
     /// No stream yet.
     pub(crate) fn new(source: Arc<Source>, (generation, terms): (u64, Terms)) -> Stream {
+        let unread = Unread::default();
         Stream {
             source,
             tape: Tape::default(),
-            terms,
+            terms: terms.with_letters(unread.letters()),
             generation,
             limits: Limits::default(),
             feed: None,
             first: 0,
+            unread,
         }
     }
 
     /// Reads on in the terms of another generation.
     pub(crate) fn follow(&mut self, (generation, terms): (u64, Terms)) {
+        let terms = terms.with_letters(self.unread.letters());
         if let Some(feed) = &mut self.feed {
             feed.follow(&terms);
         }
@@ -101,7 +121,7 @@ impl Stream {
         };
         let offset = at.offset();
         self.tape.go_on(offset, head);
-        let policy = SourcePolicy::new(Arc::clone(&self.source));
+        let policy = self.policy();
         let feed = self
             .terms
             .going_on(self.tape.clone(), at, policy, image.next)?;
@@ -128,30 +148,61 @@ impl Stream {
         match &mut self.feed {
             Some(feed) => feed.renew(input, &self.terms)?,
             None => {
-                let policy = SourcePolicy::new(Arc::clone(&self.source));
+                let policy = self.policy();
                 self.feed = Some(self.terms.log(input, policy, self.first)?);
             }
         }
         Ok(())
     }
 
-    /// An empty epoch that is read at this time.
-    pub(crate) fn epoch(&self, now: u64) -> Epoch {
-        self.terms.epoch(&self.source, Some(now))
+    /// What its events may be: the server's own are those that nobody else may send.
+    fn policy(&self) -> SourcePolicy {
+        let mut policy = SourcePolicy::new(Arc::clone(&self.source));
+        if self.is_own() {
+            policy.kinds = [Kind::ControlOps].into_iter().collect();
+        }
+        policy
     }
 
-    /// Reads into an epoch; also the bytes of the whole records that were read, and where in the
-    /// stream they end.
-    pub(crate) fn fill(&mut self, epoch: &mut Epoch) -> (Progress, Vec<u8>, u64) {
+    fn is_own(&self) -> bool {
+        self.source.name == OWN
+    }
+
+    /// An empty epoch that is read at this time.
+    pub(crate) fn epoch(&self, now: u64) -> Epoch {
+        let epoch = self.terms.epoch(&self.source, Some(now));
+        match self.is_own() {
+            // The server's clock says nothing of how far the logs have come.
+            true => epoch.backfill(),
+            false => epoch,
+        }
+    }
+
+    /// Reads into an epoch that is read at this time.
+    pub(crate) fn fill(&mut self, epoch: &mut Epoch, now: u64) -> Filling {
         let Some(feed) = &mut self.feed else {
-            return (Progress::default(), Vec::new(), 0);
+            return Filling {
+                progress: Progress::default(),
+                bytes: Vec::new(),
+                offset: 0,
+                letters: Vec::new(),
+                dropped: 0,
+            };
         };
         let progress = feed.fill(epoch);
-        let offset = match progress.ended {
+        let end = match progress.ended {
             true => u64::MAX,
             false => feed.offset(),
         };
-        (progress, self.tape.cut(offset), feed.offset())
+        let from = (&*self.source.name, &*self.source.tenant);
+        let (letters, dropped) = self.unread.take(from, now);
+        Filling {
+            progress,
+            bytes: self.tape.cut(end),
+            offset: feed.offset(),
+            letters,
+            dropped,
+        }
     }
 
     /// How many records of the stream could not be read, and the first that are told of, the

@@ -24,15 +24,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{stage}: {problem}")]
 pub(crate) struct SwapError {
-    /// What it came to: `busy`, `verify`, `load`, `vectors`, `state`, `warm`, `switch`, or `unknown`
-    /// where it came about and may yet be lost.
+    /// What it came to: `busy`, `verify`, `load`, `vectors`, `state`, `warm`, `switch`, `act` for what
+    /// is no swap, or `unknown` where it came about and may yet be lost.
     pub(crate) stage: &'static str,
     /// What is wrong, and what to do.
     pub(crate) problem: String,
 }
 
 impl SwapError {
-    fn at(stage: &'static str) -> impl Fn(String) -> SwapError {
+    pub(crate) fn at(stage: &'static str) -> impl Fn(String) -> SwapError {
         move |problem| SwapError { stage, problem }
     }
 }
@@ -172,7 +172,7 @@ impl Swapper {
         }
     }
 
-    fn alone(&self) -> Result<std::sync::MutexGuard<'_, ()>, SwapError> {
+    pub(crate) fn alone(&self) -> Result<std::sync::MutexGuard<'_, ()>, SwapError> {
         match self.busy.try_lock() {
             Ok(_) | Err(TryLockError::Poisoned(_)) if self.shared.full.load(Ordering::Relaxed) => {
                 Err(SwapError::at("busy")(
@@ -224,20 +224,33 @@ impl Swapper {
         if change.dry_run {
             return Ok(receipt);
         }
+        self.hand_over(|claim, reply| {
+            Work::Swap(Box::new(Order {
+                staged,
+                composition,
+                receipt,
+                claim,
+                reply,
+            }))
+        })
+    }
+
+    /// Has something done between two epochs, and waits until it is kept.
+    ///
+    /// # Errors
+    /// When it cannot be done, or is not within the time for it.
+    pub(crate) fn hand_over<T>(
+        &self,
+        order: impl FnOnce(Claim, Sender<Result<T, String>>) -> Work,
+    ) -> Result<T, SwapError> {
         let (reply, told) = channel();
         let claim = Claim::default();
-        let mut order = Work::Swap(Box::new(Order {
-            staged,
-            composition,
-            receipt,
-            claim: claim.clone(),
-            reply,
-        }));
+        let mut order = order(claim.clone(), reply);
         let at = SwapError::at("switch");
         let gone = || at("the server is ending".to_owned());
         let late = || {
             at(
-                "it was not switched within 60 s, since no epoch ends: is there room on the disk?"
+                "it was not done within 60 s, since no epoch ends: is there room on the disk?"
                     .to_owned(),
             )
         };
@@ -256,12 +269,12 @@ impl Swapper {
             Ok(done) => done.map_err(&at),
             Err(RecvTimeoutError::Disconnected) => Err(gone()),
             Err(RecvTimeoutError::Timeout) if claim.take() => Err(late()),
-            // It was switched, and waits for the journal.
+            // It was done, and waits for the journal.
             Err(RecvTimeoutError::Timeout) => match told.recv_timeout(PATIENCE) {
                 Ok(done) => done.map_err(&at),
                 Err(_) => Err(SwapError::at("unknown")(
-                    "it was switched, and is not in the journal after two minutes: is there room on the \
-                     disk? `ctl swaps` lists it once it is"
+                    "it was done, and is not in the journal after two minutes: is there room on the \
+                     disk? `ctl swaps` lists a swap once it is"
                         .to_owned(),
                 )),
             },

@@ -1,15 +1,16 @@
 //! The thread that takes epochs through the engine, and goes from one generation to the next
 //! between two of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use palisade_pipeline::engine::{Clock, Engine, EngineError, Notice};
 
+use crate::act::{self, ActError, ActRecord};
 use crate::active::{Figures, Shared};
 use crate::collect::Collect;
 use crate::commit::{Commit, Kept, Reply};
@@ -17,6 +18,7 @@ use crate::composition::Change;
 use crate::follow::Filled;
 use crate::loader::Configured;
 use crate::often::Often;
+use crate::own::{Op, Own};
 use crate::receipt::{Receipt, SourceAt, SwapKind};
 use crate::record::{EpochRecord, Rows, SwapRecord};
 use crate::server::{ServeError, Tell, Told};
@@ -38,6 +40,8 @@ pub(crate) enum Work {
     Ended,
     /// Another generation is to run.
     Swap(Box<Order>),
+    /// Something else is to be done between two epochs.
+    Act(Box<act::Order>),
 }
 
 /// Takes epochs through the engine.
@@ -54,6 +58,9 @@ pub(crate) struct Taking {
     pub(crate) sources: usize,
     /// When it was last shown what was done.
     pub(crate) shown: Instant,
+    /// The server's own events, and what is to be told by them.
+    pub(crate) own: Own,
+    pub(crate) ops: VecDeque<Op>,
 }
 
 /// What notices are alike.
@@ -99,9 +106,10 @@ impl Taking {
                         now,
                         generation,
                         rows,
+                        letters,
                         stream,
                     } = *filled;
-                    let mut collect = Collect::default();
+                    let mut collect = Collect::with(letters);
                     self.engine.step(epoch, &mut collect)?;
                     self.saver.follow(&rows, stream);
                     let more = self.put(now, generation, Some(rows), collect)?;
@@ -113,6 +121,7 @@ impl Taking {
                     true
                 }
                 Ok(Work::Swap(order)) => self.swap(*order)?,
+                Ok(Work::Act(order)) => self.act(*order)?,
                 Err(RecvTimeoutError::Timeout) if committing.is_finished() => false,
                 Err(RecvTimeoutError::Timeout) if stopped.is_none() => {
                     let now = Clock::System.now().unwrap_or_default();
@@ -129,7 +138,7 @@ impl Taking {
                 Err(RecvTimeoutError::Timeout) => true,
                 Err(RecvTimeoutError::Disconnected) => false,
             };
-            if !more {
+            if !more || !self.tell_plugins()? {
                 return Ok(true);
             }
             self.show(false);
@@ -158,13 +167,96 @@ impl Taking {
     ) -> Result<bool, ServeError> {
         self.engine.collect(&mut collect)?;
         self.tell(std::mem::take(&mut collect.notices));
+        let quarantined = self.engine.take_quarantined();
+        self.ops.extend(quarantined.iter().map(Op::quarantined));
+        let named = quarantined.iter();
         let record = EpochRecord {
             now,
             generation,
             rows,
             said: Vec::new(),
+            quarantined: named
+                .map(|key| (key.pack.to_string(), key.name.to_string()))
+                .collect(),
         };
-        Ok(self.send(Kept::Epoch(record, collect.said)))
+        self.count(&collect);
+        Ok(self.send(Kept::Epoch(record, collect.outcomes())))
+    }
+
+    /// Counts what was left out.
+    fn count(&self, collect: &Collect) {
+        let letters = &collect.letters;
+        let count = |counter: &AtomicU64, by| {
+            counter.fetch_add(by, Ordering::Relaxed);
+        };
+        count(&self.shared.letters, letters.letters.len() as u64);
+        count(&self.shared.letters_dropped, letters.dropped);
+    }
+
+    /// Tells plugins what was done, by events of the server; `false`: the commit thread has ended.
+    fn tell_plugins(&mut self) -> Result<bool, ServeError> {
+        while let Some(op) = self.ops.pop_front() {
+            if self.own.stream.generation != self.shared.generation() {
+                self.own.stream.follow(self.shared.terms());
+            }
+            let Some(own) = self.own.epoch(&op, self.engine.generation()) else {
+                continue;
+            };
+            let mut collect = Collect::default();
+            self.engine.step(own.epoch, &mut collect)?;
+            self.saver.follow(&own.rows, own.stream);
+            let generation = self.own.stream.generation;
+            if !self.put(own.now, generation, Some(own.rows), collect)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Does something between two epochs; `false`: the commit thread has ended.
+    fn act(&mut self, order: act::Order) -> Result<bool, ServeError> {
+        if !order.claim.take() {
+            return Ok(true);
+        }
+        let (what, asked) = (order.what, order.asked);
+        let mut collect = Collect::default();
+        let now = Clock::System.now().unwrap_or_default();
+        let done = act::apply(&mut self.engine, &what, (&asked, now), &mut collect);
+        let mut receipt = match done {
+            Ok(receipt) => receipt,
+            Err(ActError::Refused(problem)) => {
+                let _ = order.reply.send(Err(problem));
+                return Ok(true);
+            }
+            Err(ActError::Engine(error)) => return Err(error.into()),
+        };
+        receipt.record = self.next;
+        self.tell(std::mem::take(&mut collect.notices));
+        let quarantined = self.engine.take_quarantined();
+        self.ops.extend(quarantined.iter().map(Op::quarantined));
+        self.ops
+            .push_back(Op::act(&receipt.act, &receipt.by, &receipt.object));
+        self.shared.remember_act(&receipt);
+        (self.tell)(Told::Acted(receipt.clone()));
+        self.count(&collect);
+        let record = ActRecord {
+            what,
+            receipt,
+            said: Vec::new(),
+            quarantined: quarantined
+                .iter()
+                .map(|key| (key.pack.to_string(), key.name.to_string()))
+                .collect(),
+        };
+        let kept = Kept::Act(
+            Box::new(record),
+            collect.outcomes(),
+            Reply(Some(order.reply)),
+        );
+        let sent = self.send(kept);
+        self.saver.step(&mut self.engine, self.next - 1)?;
+        self.show(true);
+        Ok(sent)
     }
 
     fn tell(&mut self, notices: Vec<Notice>) {
@@ -262,6 +354,7 @@ impl Taking {
         self.tell(collect.notices);
         self.shared.remember(&receipt);
         (self.tell)(Told::Swapped(receipt.clone()));
+        self.ops.push_back(Op::swapped(&receipt));
         let record = SwapRecord {
             composition,
             receipt,

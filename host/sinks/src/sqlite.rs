@@ -6,24 +6,28 @@
 //! | `findings` | a finding, or the withdrawal of findings (`retracted` = 1) | `epoch` and `number` (where it comes in the order of everything), `time` (nanoseconds since 1970), `tenant`, `severity` (0 info to 4 critical), `pack`, `plugin`, `digest` (of the component), `rule`, `subject`, `summary`, `retracted`, `event_ref`, `json` (all of it, as `palisade run --format ndjson` writes it) |
 //! | `decisions` | the answer to a request | `epoch`, `number`, `time`, `tenant`, `request` (its id), `kind`, `verdict`, `permitted` (0 or 1), `json` |
 //! | `swaps` | a swap of what decides | `generation` (the number of the one that it began), `epoch`, `time`, `kind` (`swap`, `rollback` or `configuration`), `asked_by`, `request_key` (of whoever asked, if any), `before` and `after` (digests of the compositions), `json` (the receipt) |
+//! | `acts` | what else an operator did | `epoch`, `time`, `act` (`release` or `redrive`), `asked_by`, `request_key`, `object` (a plugin, or a letter), `json` (the receipt) |
+//! | `dead_letters` | an event that a plugin could not be shown, or a record that could not be read | `epoch` and `number` (together its id, written `EPOCH-NUMBER`), `kept` (when, in nanoseconds since 1970), `time`, `tenant`, `source`, `pack`, `plugin`, `digest` (of the component) and `export` (all four empty for a record), `event_ref`, `reason`, `backtrace`, `json` (the event, or where the record stood and how it begins), `whole` (1: `json` is all of it), `redriven` (the epoch in which it was shown once more) |
 //! | `progress` | one row | `epoch`: everything up to it is here |
 //!
 //! Indexes: findings by `time`; by `rule`, `subject`, `tenant` and `severity`, each with `time`;
-//! decisions by `time`, by `tenant` and `time`, and by `request`. What an epoch made be said comes
+//! decisions by `time`, by `tenant` and `time`, and by `request`; letters by `plugin` and `pack`. What an epoch made be said comes
 //! in one transaction with `progress`, so that nothing is there twice or by halves; rows are
 //! inserted and never replaced, so that a repeat would be an error and not be hidden. Texts are as
 //! plugins wrote them: whoever shows them escapes them.
 
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use palisade_events::{Finding, Severity};
 use rusqlite::{Connection, Transaction, params};
 
-use crate::said::{DecisionRow, Outcome, Said, SwapRow};
+use crate::letters::{self, LetterLimits};
+use crate::said::{ActRow, DecisionRow, Outcome, Said, SwapRow};
 
 /// The version of the schema, as `PRAGMA user_version` gives it.
-const SCHEMA: i64 = 2;
+const SCHEMA: i64 = 3;
 
 const TABLES: &str = "
 create table findings (
@@ -75,6 +79,36 @@ create table swaps (
     json text not null
 ) strict;
 create index swaps_by_key on swaps (request_key);
+create table acts (
+    epoch integer primary key,
+    time integer not null,
+    act text not null,
+    asked_by text not null,
+    request_key text,
+    object text not null,
+    json text not null
+) strict;
+create index acts_by_key on acts (request_key);
+create table dead_letters (
+    epoch integer not null,
+    number integer not null,
+    kept integer not null,
+    time integer not null,
+    tenant text not null,
+    source text not null,
+    pack text not null,
+    plugin text not null,
+    digest text not null,
+    export text not null,
+    event_ref integer,
+    reason text not null,
+    backtrace text not null,
+    json text not null,
+    whole integer not null,
+    redriven integer,
+    primary key (epoch, number)
+) strict;
+create index dead_letters_by_plugin on dead_letters (plugin, pack);
 create table progress (epoch integer not null) strict;
 insert into progress values (0);
 ";
@@ -118,6 +152,13 @@ pub enum SqliteError {
 pub struct Sqlite {
     file: String,
     connection: Connection,
+    letters: LetterLimits,
+    /// Bytes of letters that were taken since it was looked how many there are, which is done once
+    /// there may be too many.
+    letter_bytes: u64,
+    /// When old letters were last looked for, in nanoseconds since 1970.
+    looked: i64,
+    letters_let_go: u64,
 }
 
 impl Sqlite {
@@ -138,7 +179,14 @@ impl Sqlite {
             file: file.clone(),
             source,
         })?;
-        let mut sqlite = Sqlite { file, connection };
+        let mut sqlite = Sqlite {
+            file,
+            connection,
+            letters: LetterLimits::default(),
+            letter_bytes: 0,
+            looked: 0,
+            letters_let_go: 0,
+        };
         // What a power failure takes from it the journal gives back.
         let settings = "pragma journal_mode = wal; pragma synchronous = normal;";
         sqlite
@@ -208,6 +256,8 @@ impl Sqlite {
     /// When it cannot be written, or is here already; then nothing of it is taken.
     pub fn take(&mut self, said: &[Said], epoch: u64) -> Result<(), SqliteError> {
         let error = self.error();
+        let now = now();
+        let mut letter_bytes = 0;
         let transaction = self.connection.transaction().map_err(&error)?;
         for said in said {
             let (epoch, number) = (signed(said.epoch), said.number);
@@ -220,14 +270,58 @@ impl Sqlite {
                     self::decision(&transaction, (epoch, number), decision)
                 }
                 Outcome::Swap(swap) => self::swap(&transaction, epoch, swap),
+                Outcome::Act(row) => act(&transaction, epoch, row),
+                Outcome::Letter(letter) => {
+                    let text = letter.json.len() + letter.backtrace.len() + letter.reason.len();
+                    letter_bytes += text as u64 + 256;
+                    letters::insert(&transaction, (epoch, number), letter, now)
+                }
+                Outcome::Redriven(of, at) => letters::redriven(&transaction, (*of, *at), epoch),
             }
             .map_err(&error)?;
         }
         transaction
             .execute("update progress set epoch = ?1", [signed(epoch)])
             .map_err(&error)?;
-        transaction.commit().map_err(&error)
+        transaction.commit().map_err(&error)?;
+        self.letter_bytes += letter_bytes;
+        if self.letter_bytes > self.letters.bytes || now.saturating_sub(self.looked) > LOOK {
+            self.let_letters_go(now)?;
+        }
+        Ok(())
     }
+
+    /// Keeps letters within these limits from here on.
+    ///
+    /// # Errors
+    /// When it cannot be read or written.
+    pub fn keep_letters(&mut self, limits: LetterLimits) -> Result<(), SqliteError> {
+        self.letters = limits;
+        self.let_letters_go(now())
+    }
+
+    /// How many letters were let go because they were too many or too old.
+    pub fn letters_let_go(&self) -> u64 {
+        self.letters_let_go
+    }
+
+    fn let_letters_go(&mut self, now: i64) -> Result<(), SqliteError> {
+        let error = self.error();
+        let gone = letters::let_go(&mut self.connection, self.letters, now);
+        self.letters_let_go += gone.map_err(&error)?;
+        self.letter_bytes = letters::bytes(&self.connection).map_err(&error)?;
+        self.looked = now;
+        Ok(())
+    }
+}
+
+/// How often letters are looked for that are too old, in nanoseconds.
+const LOOK: i64 = 60 * 1_000_000_000;
+
+/// The time, in nanoseconds since 1970.
+fn now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |now| i64::try_from(now.as_nanos()).unwrap_or(i64::MAX))
 }
 
 /// SQLite's integers have a sign; times and numbers beyond that are as large as can be.
@@ -280,6 +374,19 @@ fn swap(transaction: &Transaction<'_>, epoch: i64, swap: &SwapRow) -> rusqlite::
         swap.from,
         swap.to,
         swap.json,
+    ])
+}
+
+fn act(transaction: &Transaction<'_>, epoch: i64, act: &ActRow) -> rusqlite::Result<usize> {
+    let insert = "insert into acts values (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    transaction.prepare_cached(insert)?.execute(params![
+        epoch,
+        signed(act.time),
+        act.act,
+        act.by,
+        act.key,
+        act.object,
+        act.json,
     ])
 }
 

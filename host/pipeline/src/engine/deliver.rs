@@ -1,7 +1,6 @@
 //! What an epoch made the plugins say: through all levels, then out in one order.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use palisade_events::{Batch, Event, Finding, Judgement, compose};
 use palisade_runtime::Fault;
@@ -111,8 +110,20 @@ impl Engine {
         let (Some(outputs), Some(routed)) = (outputs, self.epoch.take()) else {
             return Ok(());
         };
+        self.say(outputs, &routed, false, out)
+    }
+
+    /// Takes an epoch through the levels from its own on, and puts it out. Those above are shown
+    /// the epoch as well, unless it is said that they are shown findings only.
+    pub(super) fn say(
+        &mut self,
+        outputs: Vec<EvaluateOutput>,
+        routed: &Arc<Routed>,
+        findings_only: bool,
+        out: &mut dyn Output,
+    ) -> Result<(), EngineError> {
         let mut said = Gathered::default();
-        self.level(outputs, &routed, &mut said, out)?;
+        self.level(outputs, routed, findings_only, &mut said, out)?;
         said.decide();
         self.put_out(&mut said, out)
     }
@@ -120,16 +131,17 @@ impl Engine {
     /// Takes an epoch through a level, whose plugins have said their part, and those above it.
     ///
     /// Where they had more to say than may be held at once, what they have said goes on its way,
-    /// and they say the rest after that: the epoch is cut. Decisions wait until it is over.
+    /// and they say the rest after that: the epoch is cut. Decisions wait until it is over. Where
+    /// those above were shown the epoch before (`more`), they are shown the findings alone.
     fn level(
         &mut self,
         mut outputs: Vec<EvaluateOutput>,
         routed: &Arc<Routed>,
+        mut more: bool,
         said: &mut Gathered,
         out: &mut dyn Output,
     ) -> Result<(), EngineError> {
         let level = routed.level();
-        let mut more = false;
         loop {
             let unfinished = outputs.iter().any(|output| output.unfinished);
             let findings = self.gather(level, outputs, said)?;
@@ -138,7 +150,7 @@ impl Engine {
                 if !next.is_empty() {
                     self.workers.evaluate(&next)?;
                     let outputs = self.workers.collect()?.unwrap_or_default();
-                    self.level(outputs, &next, said, out)?;
+                    self.level(outputs, &next, false, said, out)?;
                 }
             }
             if !unfinished {
@@ -292,18 +304,12 @@ impl Engine {
             Consequence::None => {}
             Consequence::Stop => return Err(EngineError::Fault(fault.to_string())),
             Consequence::Quarantine => {
-                match evaluated {
-                    None => self.retired[plugin].store(true, Ordering::Relaxed),
-                    Some(at) => {
-                        let mut levels = self.levels.to_vec();
-                        levels[at] = 0;
-                        self.levels = levels.into();
-                    }
-                }
-                let summary = &mut self.summary.plugins[plugin];
-                summary.quarantined = true;
+                self.set_quarantine(plugin, true);
+                let member = self.generation.members().nth(plugin);
+                self.newly_quarantined
+                    .extend(member.map(|member| member.key.clone()));
                 out.notice(Notice::Quarantined {
-                    plugin: summary.title.clone(),
+                    plugin: self.summary.plugins[plugin].title.clone(),
                 });
             }
         }

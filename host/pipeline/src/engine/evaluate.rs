@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use palisade_events::{Batch, Judgement, Panicked, Verdict, contain};
+use palisade_events::{Batch, Digest, Judgement, Panicked, Verdict, contain};
 use palisade_runtime::manifest::{OptionalExport, Role, World};
 use palisade_runtime::{Effects, Fault, Fired, View};
 
 use super::defect::{self, Spot};
 use super::draft::{Draft, Occasion, attribution, draft};
-use super::generation::{Generation, Member};
+use super::generation::{Generation, Member, PluginKey};
 use super::graph::MAX_LEVELS;
 use super::image::Pending;
 use super::isolate::Budget;
@@ -31,6 +31,10 @@ pub struct Poison {
     pub batch: Batch,
     /// Row of the batch.
     pub row: usize,
+    /// The plugin.
+    pub plugin: PluginKey,
+    /// Its component.
+    pub digest: Digest,
     /// What happened.
     pub fault: Arc<Fault>,
 }
@@ -40,6 +44,10 @@ pub struct Poison {
 pub struct Left {
     /// The events.
     pub view: View,
+    /// The plugin.
+    pub plugin: PluginKey,
+    /// Its component.
+    pub digest: Digest,
     /// What it used up.
     pub fault: Arc<Fault>,
 }
@@ -485,6 +493,8 @@ impl Call<'_> {
         let poison = Poison {
             batch: shown.view.batch().clone(),
             row: shown.view.batch_row(row),
+            plugin: self.seat.member.key.clone(),
+            digest: self.seat.plugin().digest(),
             fault: Arc::clone(fault),
         };
         self.book(fault);
@@ -504,7 +514,13 @@ impl Call<'_> {
         let rank = self.rank(place, &Cause::Row(shown.subscription));
         self.out.bytes += HELD;
         let view = shown.view.clone();
-        self.out.left.push((rank, Left { view, fault }));
+        let left = Left {
+            view,
+            plugin: self.seat.member.key.clone(),
+            digest: self.seat.plugin().digest(),
+            fault,
+        };
+        self.out.left.push((rank, left));
     }
 
     /// Counts what the plugin is not shown, and says once why.

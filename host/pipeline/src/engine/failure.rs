@@ -34,6 +34,8 @@ pub(crate) enum Consequence {
 #[derive(Debug)]
 pub(crate) struct Faults {
     mode: OnFault,
+    /// Whether faults have consequences, or somebody else says what becomes of plugins.
+    decides: bool,
     /// Event times of the latest faults of each, in nanoseconds.
     recent: Vec<VecDeque<u64>>,
 }
@@ -42,6 +44,7 @@ impl Faults {
     pub(crate) fn new(mode: OnFault, plugins: usize) -> Faults {
         Faults {
             mode,
+            decides: true,
             recent: vec![VecDeque::new(); plugins],
         }
     }
@@ -55,6 +58,16 @@ impl Faults {
             }
         }
         self.recent = recent;
+    }
+
+    /// Whether faults have consequences from here on.
+    pub(crate) fn decides(&mut self, decides: bool) {
+        self.decides = decides;
+    }
+
+    /// Counts the faults of a plugin anew.
+    pub(crate) fn forget(&mut self, plugin: usize) {
+        self.recent[plugin].clear();
     }
 
     /// Event times of the latest faults of a plugin.
@@ -75,18 +88,22 @@ impl Faults {
     pub(crate) fn book(&mut self, plugin: usize, time: u64) -> Consequence {
         let (faults, within) = match self.mode {
             OnFault::Skip => return Consequence::None,
-            OnFault::Stop => return Consequence::Stop,
+            OnFault::Stop if self.decides => return Consequence::Stop,
+            OnFault::Stop => return Consequence::None,
             OnFault::Quarantine { faults, within } => (faults.max(1) as usize, within),
         };
         let recent = &mut self.recent[plugin];
         if recent.len() == faults {
-            return Consequence::None;
+            match self.decides {
+                true => return Consequence::None,
+                false => drop(recent.pop_front()),
+            }
         }
         recent.push_back(time);
         let latest = recent.iter().copied().max().unwrap_or(time);
         let earliest = u128::from(latest).saturating_sub(within.as_nanos());
         recent.retain(|time| u128::from(*time) >= earliest);
-        if recent.len() == faults {
+        if self.decides && recent.len() == faults {
             Consequence::Quarantine
         } else {
             Consequence::None
@@ -116,6 +133,27 @@ mod tests {
         assert_eq!(faults.book(0, 150 * SECOND), Consequence::None);
         assert_eq!(faults.book(1, 152 * SECOND), Consequence::None);
         assert_eq!(faults.book(1, 153 * SECOND), Consequence::Quarantine);
+    }
+
+    #[test]
+    fn faults_of_one_that_does_not_decide_count_for_when_it_does() {
+        let mode = OnFault::Quarantine {
+            faults: 2,
+            within: Duration::from_secs(60),
+        };
+        let mut faults = Faults::new(mode, 1);
+        faults.decides(false);
+        for time in [1, 2, 3] {
+            assert_eq!(faults.book(0, time * SECOND), Consequence::None);
+        }
+        // What somebody else said of those is forgotten with them.
+        faults.forget(0);
+        assert_eq!(faults.book(0, 4 * SECOND), Consequence::None);
+        faults.decides(true);
+        assert_eq!(faults.book(0, 5 * SECOND), Consequence::Quarantine);
+        let mut stops = Faults::new(OnFault::Stop, 1);
+        stops.decides(false);
+        assert_eq!(stops.book(0, 1), Consequence::None);
     }
 
     #[test]

@@ -89,6 +89,13 @@ pub struct Generation {
 }
 
 impl Generation {
+    /// Whether a detector or policy is shown events of a kind.
+    pub fn is_shown(&self, kind: Kind) -> bool {
+        let manifests = self.plugins.iter().map(|member| member.plugin.manifest());
+        let mut subscriptions = manifests.flat_map(|manifest| &manifest.subscriptions);
+        subscriptions.any(|subscription| subscription.kind == kind)
+    }
+
     /// A generation of these plugins, parsers among them, which find datasets by name.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use super::config::{EngineConfig, EngineError, MAX_INPUT_SLOT, MAX_WORKERS};
 use super::evaluate::EvaluateWorker;
 use super::failure::Faults;
 use super::findings::Findings;
-use super::generation::Generation;
+use super::generation::{Generation, PluginKey};
 use super::ground::Ground;
 use super::merge::Merge;
 use super::output::Output;
@@ -37,6 +37,8 @@ pub struct Engine {
     /// The epoch that is being evaluated.
     pub(super) epoch: Option<Arc<Routed>>,
     pub(super) faults: Faults,
+    /// Plugins that came into quarantine and were not asked for yet.
+    pub(super) newly_quarantined: Vec<PluginKey>,
     /// Of each parser, whether it is in quarantine; changed between epochs only.
     pub(super) retired: Arc<[AtomicBool]>,
     pub(super) watermark: Watermark,
@@ -110,6 +112,7 @@ impl Engine {
         Ok(Engine {
             ground,
             faults: Faults::new(config.on_fault, summary.plugins.len()),
+            newly_quarantined: Vec::new(),
             retired,
             watermark: Watermark::new(config.lateness, config.max_skew),
             workers: Workers::start(shards, held)?,

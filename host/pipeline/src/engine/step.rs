@@ -50,9 +50,10 @@ impl Engine {
             news,
             batches,
             captured,
+            backfill,
             ..
         } = epoch;
-        let slot = source.slot;
+        let slot = (!backfill).then_some(source.slot);
         if pieces.is_empty() {
             pieces = self.workers.pieces();
         }
@@ -125,7 +126,7 @@ impl Engine {
     /// Begins to evaluate batches of a source.
     fn evaluate(
         &mut self,
-        slot: u16,
+        slot: Option<u16>,
         now: Option<u64>,
         batches: Vec<Batch>,
         out: &mut dyn Output,
@@ -134,7 +135,11 @@ impl Engine {
             *self.summary.events.entry(batch.kind()).or_default() += batch.len() as u64;
         }
         let began = Instant::now();
-        let ticks = self.watermark.advance(slot, now, &batches);
+        // What is outside of the watermark neither moves it nor holds it back.
+        let ticks = match slot {
+            Some(slot) => self.watermark.advance(slot, now, &batches),
+            None => Vec::new(),
+        };
         self.findings.note(&batches);
         self.summary.ingest += began.elapsed();
         if batches.is_empty() {

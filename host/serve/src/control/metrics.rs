@@ -134,6 +134,17 @@ pub(crate) fn text(shared: &Shared) -> String {
         "What was not evaluated, by cause.",
         drops.into(),
     );
+    let letters = [
+        ("kept", shared.letters.load(Ordering::Relaxed)),
+        ("dropped", shared.letters_dropped.load(Ordering::Relaxed)),
+    ];
+    let letters = letters.map(|(what, count)| (format!("{{what=\"{what}\"}}"), count as f64));
+    family(
+        "dead_letters_total",
+        "counter",
+        "Dead letters since the start, by whether there was room in their epoch.",
+        letters.into(),
+    );
     family(
         "clamped_total",
         "counter",

@@ -7,6 +7,10 @@
 //! | `POST /v1/swaps` | changes what runs, a [`Change`](crate::Change) as JSON; the receipt |
 //! | `POST /v1/rollback` | goes back to what ran before; the receipt |
 //! | `GET /v1/swaps?after=N&limit=N` | receipts by generation, those after `after` first, at most 100 |
+//! | `GET /v1/dead-letters?after=ID&limit=N&plugin=NAME&open=true` | dead letters by id, those after `after` first, at most 100, without their events; `open`: those that were not shown once more |
+//! | `GET /v1/dead-letters/ID` | one of them, with its event and where the guest was |
+//! | `POST /v1/dead-letters/ID/redrive` | shows the event to its plugin once more; the receipt |
+//! | `POST /v1/quarantine/release` | shows a plugin, `{"pack": …, "name": …}`, events again; the receipt |
 //! | `GET /metrics` | figures for Prometheus |
 //! | `GET /healthz`, `GET /readyz` | whether it lives, and whether it follows its sources and keeps up |
 //!
@@ -29,6 +33,7 @@
 
 mod answer;
 mod connection;
+mod letters;
 mod metrics;
 mod routes;
 

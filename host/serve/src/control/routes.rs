@@ -13,22 +13,21 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Extension, Json, Router};
 use palisade_sinks::Swaps;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::answer::Refused;
 use super::connection::Peer;
-use super::metrics;
+use super::{letters, metrics};
 use crate::composition::Change;
-use crate::receipt::Receipt;
 use crate::swap::{Asked, SwapError, Swapper};
 
 /// The largest blob.
 const MAX_BLOB: usize = 64 << 20;
 /// The largest request that is not a blob.
 const MAX_REQUEST: usize = 1 << 20;
-/// The most receipts of an answer.
-const MAX_PAGE: u32 = 100;
+/// The most receipts, or letters, of an answer.
+pub(super) const MAX_PAGE: u32 = 100;
 /// How long what is sent may take.
 const BODY: Duration = Duration::from_secs(60);
 /// The longest key of a request.
@@ -45,6 +44,10 @@ pub(crate) fn router(swapper: Arc<Swapper>) -> Router {
         .route("/v1/status", get(status))
         .route("/v1/swaps", get(swaps).post(swap))
         .route("/v1/rollback", post(roll_back))
+        .route("/v1/dead-letters", get(letters::list))
+        .route("/v1/dead-letters/{id}", get(letters::show))
+        .route("/v1/dead-letters/{id}/redrive", post(letters::redrive))
+        .route("/v1/quarantine/release", post(letters::release))
         .route("/metrics", get(figures))
         .route("/healthz", get(|| async { "lives\n" }))
         .route("/readyz", get(ready))
@@ -161,6 +164,10 @@ async fn status(State(swapper): Shown) -> Json<Value> {
         "findings": figures.summary.findings,
         "decisions": figures.summary.decisions,
         "faults": figures.summary.faults,
+        "dead_letters": {
+            "kept": shared.letters.load(Ordering::Relaxed),
+            "dropped": shared.letters_dropped.load(Ordering::Relaxed),
+        },
         "evaluated": shared.evaluated.load(Ordering::Acquire),
         "committed": shared.committed.load(Ordering::Acquire),
     }))
@@ -231,11 +238,11 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, Refused> {
 }
 
 /// Changes what runs, unless the same request was done before.
-async fn changed(
+pub(super) async fn changed<R: Serialize>(
     swapper: Arc<Swapper>,
     peer: Peer,
     headers: &HeaderMap,
-    change: impl FnOnce(&Swapper, &Asked) -> Result<Receipt, SwapError> + Send + 'static,
+    change: impl FnOnce(&Swapper, &Asked) -> Result<R, SwapError> + Send + 'static,
 ) -> Result<Json<Value>, Refused> {
     let asked = Asked {
         by: peer.name(),

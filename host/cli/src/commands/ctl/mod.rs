@@ -1,6 +1,8 @@
 //! `palisade ctl`: looks at a server and changes what it runs, through its control interface.
 
 mod client;
+mod letters;
+mod quarantine;
 mod status;
 mod swap;
 
@@ -37,6 +39,10 @@ enum Command {
     Swap(Box<swap::Swap>),
     Rollback(swap::Rollback),
     Swaps(swap::Swaps),
+    #[command(subcommand)]
+    DeadLetters(letters::DeadLetters),
+    #[command(subcommand)]
+    Quarantine(quarantine::Quarantine),
     /// Figures, as Prometheus reads them
     Metrics,
 }
@@ -49,6 +55,8 @@ impl Ctl {
             Command::Swap(swap) => swap.run(&client, context),
             Command::Rollback(back) => back.run(&client, context),
             Command::Swaps(swaps) => swaps.run(&client, context),
+            Command::DeadLetters(letters) => letters.run(&client, context),
+            Command::Quarantine(quarantine) => quarantine.run(&client, context),
             Command::Metrics => status::metrics(&client, context),
         }
     }

@@ -104,6 +104,10 @@ pub(super) fn tell(told: Told, quiet: bool) {
             receipt.changes.join(", "),
             receipt.pause_ns as f64 / 1e6
         )),
+        Told::Acted(receipt) => warn(&format!(
+            "{} of {} (plugin {}, asked for by {})",
+            receipt.act, receipt.object, receipt.plugin, receipt.by
+        )),
         Told::Ready if !quiet => warn("ready"),
         Told::Ready => {}
         Told::Source { source, problem } => warn(&format!("source `{source}`: {problem}")),

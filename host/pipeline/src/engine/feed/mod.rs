@@ -92,6 +92,8 @@ pub struct Epoch {
     pub(crate) key: PartitionKey,
     /// It is of a capture: what its flows yield is told.
     pub(crate) captured: bool,
+    /// Its events say nothing of how far time has come.
+    pub(crate) backfill: bool,
     /// Bytes of flows, for each worker; empty: there are none.
     pub(crate) pieces: Vec<Pieces>,
     /// News of flows.
@@ -105,6 +107,14 @@ impl Epoch {
     #[must_use]
     pub fn whole(mut self) -> Epoch {
         (self.records, self.bytes) = (usize::MAX, usize::MAX);
+        self
+    }
+
+    /// The same epoch, whose events say nothing of how far time has come: they neither move the
+    /// watermark nor hold it back, and those before it are late.
+    #[must_use]
+    pub fn backfill(mut self) -> Epoch {
+        self.backfill = true;
         self
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use palisade_events::Source;
 use palisade_sources::{
-    Checkpoint, CheckpointError, Consumed, EventSink, Input, LogReader, Remarks, SourcePolicy,
+    Checkpoint, CheckpointError, Consumed, DeadLetters, EventSink, Input, LogReader, Remarks, SourcePolicy,
 };
 
 use super::{Epoch, LogFeed};
@@ -22,6 +22,13 @@ pub struct Terms {
 }
 
 impl Terms {
+    /// The same, with other dead letters for records that cannot be read.
+    #[must_use]
+    pub fn with_letters(mut self, letters: DeadLetters) -> Terms {
+        self.config.dead_letters = letters;
+        self
+    }
+
     /// An empty epoch of a source, read at this time in nanoseconds (`None`: every event's time
     /// is believed).
     pub fn epoch(&self, source: &Arc<Source>, now: Option<u64>) -> Epoch {
@@ -34,6 +41,7 @@ impl Terms {
             workers: self.workers,
             key: self.config.partition_key,
             captured: false,
+            backfill: false,
             pieces: Vec::new(),
             news: Vec::new(),
             batches: Vec::new(),

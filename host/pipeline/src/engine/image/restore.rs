@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use palisade_events::{Kind, MAX_SEQ, Source};
 
@@ -105,15 +104,7 @@ impl Read {
             engine.faults.restore(position, plugin.faults);
             engine.summary.plugins[position].yielded = plugin.yielded;
             if plugin.quarantined {
-                engine.summary.plugins[position].quarantined = true;
-                match position.checked_sub(engine.generation.parsers.len()) {
-                    None => engine.retired[position].store(true, Ordering::Relaxed),
-                    Some(at) => {
-                        let mut levels = engine.levels.to_vec();
-                        levels[at] = 0;
-                        engine.levels = levels.into();
-                    }
-                }
+                engine.set_quarantine(position, true);
             }
         }
         for (name, count) in image.events {
