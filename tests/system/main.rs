@@ -1,5 +1,6 @@
 //! Tests of the whole system.
 
+mod audit;
 mod bad_input;
 mod captures;
 mod connections;
@@ -10,6 +11,7 @@ mod floods;
 mod handover;
 mod icsnpp;
 mod invariants;
+mod letters;
 mod limits;
 mod manifests;
 mod order;

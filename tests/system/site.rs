@@ -64,6 +64,42 @@ impl Site {
         self.command().spawn().expect("palisade runs")
     }
 
+    /// Asks the server for something.
+    pub(crate) fn ctl(&self, arguments: &[&str]) -> Output {
+        Command::new(&self.program)
+            .args(["--quiet", "ctl", "--data"])
+            .arg(self.path("data"))
+            .args(arguments)
+            .output()
+            .expect("palisade runs")
+    }
+
+    /// The same, which must succeed, as JSON.
+    pub(crate) fn asked(&self, arguments: &[&str]) -> Value {
+        let output = self.ctl(&[arguments, &["--format", "json"]].concat());
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            stderr(&output)
+        );
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    }
+
+    /// What the server says of a request that it refuses.
+    pub(crate) fn refused(&self, arguments: &[&str]) -> String {
+        let output = self.ctl(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        stderr(&output)
+    }
+
+    pub(crate) fn wait_until_ready(&self) {
+        let began = Instant::now();
+        while !self.ctl(&["status"]).status.success() {
+            assert!(began.elapsed() < PATIENCE, "the server does not come up");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     pub(crate) fn append(&self, name: &str, text: &str) {
         let file = OpenOptions::new()
             .append(true)

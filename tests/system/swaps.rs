@@ -13,42 +13,6 @@ use crate::order::event;
 use crate::site::{Chance, PATIENCE, Site, last, lines, stderr, stop};
 
 impl Site {
-    /// Asks the server for something.
-    fn ctl(&self, arguments: &[&str]) -> Output {
-        Command::new(&self.program)
-            .args(["--quiet", "ctl", "--data"])
-            .arg(self.path("data"))
-            .args(arguments)
-            .output()
-            .expect("palisade runs")
-    }
-
-    /// The same, which must succeed, as JSON.
-    fn asked(&self, arguments: &[&str]) -> Value {
-        let output = self.ctl(&[arguments, &["--format", "json"]].concat());
-        assert!(
-            output.status.success(),
-            "{arguments:?}: {}",
-            stderr(&output)
-        );
-        serde_json::from_slice(&output.stdout).expect("JSON")
-    }
-
-    /// What the server says of a request that it refuses.
-    fn refused(&self, arguments: &[&str]) -> String {
-        let output = self.ctl(arguments);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        stderr(&output)
-    }
-
-    fn wait_until_ready(&self) {
-        let began = Instant::now();
-        while !self.ctl(&["status"]).status.success() {
-            assert!(began.elapsed() < PATIENCE, "the server does not come up");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
     /// A copy of the puppet that is another version of it: a section more, which nobody reads.
     fn version(&self, number: u8) -> PathBuf {
         let (_, plugins) = crate::order::built().expect("the program was there a moment ago");

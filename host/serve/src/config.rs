@@ -30,6 +30,9 @@ pub struct Config {
     /// How often the state is saved.
     #[serde(default)]
     pub snapshot: SnapshotConfig,
+    /// How the log is written.
+    #[serde(default)]
+    pub log: LogConfig,
     /// How many dead letters are kept.
     #[serde(default)]
     pub dead_letters: DeadLetterConfig,
@@ -77,6 +80,25 @@ pub struct SnapshotConfig {
     /// Bytes that sources say from one snapshot to the next, at least 1 MiB: what a start has to do
     /// again.
     pub every_bytes: u64,
+}
+
+/// How the log is written, which goes to standard error.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// Lines of text, or of JSON with `timestamp`, `level`, `event`, `message` and what belongs to the event.
+    pub format: LogFormat,
+}
+
+/// What the lines of a log are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// Text.
+    #[default]
+    Text,
+    /// JSON.
+    Json,
 }
 
 /// How many dead letters are kept: events that a plugin could not be shown, and records that could

@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use std::mem::take;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use palisade_events::{Batch, Digest};
 use palisade_events::json::EventJson;
+use palisade_events::{Batch, Digest};
 use palisade_pipeline::engine::{Left, PluginKey, Poison};
 use palisade_runtime::Fault;
 use palisade_sinks::{LetterPlugin, LetterRow};

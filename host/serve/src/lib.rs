@@ -15,6 +15,7 @@
 mod act;
 mod active;
 mod asking;
+mod audit;
 mod collect;
 mod commit;
 mod composition;
@@ -40,9 +41,13 @@ mod tape;
 
 pub use act::ActReceipt;
 pub use active::MAX_BEFORE;
+pub use audit::{AUDIT, AuditError, Chain, Entry, MAX_LINE, verify};
 pub use commit::MAX_AHEAD;
 pub use composition::{Change, Composition, NewPlugin, PluginRecord};
-pub use config::{Config, ConfigError, DeadLetterConfig, JournalConfig, SnapshotConfig, SourceConfig, SourceKind};
+pub use config::{
+    Config, ConfigError, DeadLetterConfig, JournalConfig, LogConfig, LogFormat, SnapshotConfig,
+    SourceConfig, SourceKind,
+};
 pub use control::SOCKET;
 pub use letters::{MAX_EVENT, MAX_LETTERS, MAX_LETTERS_BYTES};
 pub use loader::{Configured, LoadError, Loader};

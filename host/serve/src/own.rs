@@ -1,11 +1,15 @@
 //! Events that a server makes itself: `control.ops`, for plugins that are shown those.
 
-use palisade_events::Kind;
+use palisade_events::json::EventJson;
+use palisade_events::{
+    ActorRole, Body, ControlOps, Envelope, Event, Kind, OpKind, Outcome, Timestamp,
+};
 use palisade_pipeline::engine::{Clock, Epoch, Generation, PluginKey};
-use serde_json::json;
+use palisade_sinks::LetterRow;
 
 use crate::receipt::Receipt;
 use crate::record::Rows;
+use crate::server::ServeError;
 use crate::snapshot::SourceImage;
 use crate::stream::{Stream, StreamImage};
 
@@ -15,67 +19,60 @@ pub(crate) const OWN: &str = "palisade";
 pub(crate) const OWN_TENANT: &str = "default";
 
 /// What was done, to be told to plugins.
-pub(crate) struct Op {
-    op: &'static str,
-    actor: String,
-    role: &'static str,
-    object: String,
-    digest: Option<String>,
-    reason: String,
-}
+pub(crate) struct Op(ControlOps);
 
 impl Op {
+    fn of(op: OpKind, (actor, role): (&str, ActorRole), object: String, reason: String) -> Op {
+        Op(ControlOps {
+            op,
+            actor: actor.to_owned(),
+            actor_role: role,
+            object,
+            outcome: Outcome::Success,
+            reason: Some(reason),
+            ..ControlOps::default()
+        })
+    }
+
     /// Something else runs.
     pub(crate) fn swapped(receipt: &Receipt) -> Op {
-        Op {
-            op: "pack-swap",
-            actor: receipt.by.clone(),
-            role: "staff",
-            object: format!("generation {}", receipt.generation),
-            digest: Some(receipt.to.clone()),
-            reason: receipt.changes.join(", "),
-        }
+        let by = (&*receipt.by, ActorRole::Staff);
+        let object = format!("generation {}", receipt.generation);
+        let mut op = Op::of(OpKind::PackSwap, by, object, receipt.changes.join(", "));
+        op.0.object_digest = Some(receipt.to.clone());
+        op
     }
 
     /// A plugin is shown nothing any more.
     pub(crate) fn quarantined(key: &PluginKey) -> Op {
-        Op {
-            op: "key-operation",
-            actor: OWN.to_owned(),
-            role: "platform",
-            object: format!("plugin {}/{}", key.pack, key.name),
-            digest: None,
-            reason: "quarantined, since it faulted too often".to_owned(),
-        }
+        let object = format!("plugin {}/{}", key.pack, key.name);
+        let reason = "quarantined, since it faulted too often".to_owned();
+        let by = (OWN, ActorRole::Platform);
+        Op::of(OpKind::KeyOperation, by, object, reason)
     }
 
     /// An operator had something done.
     pub(crate) fn act(act: &str, by: &str, object: &str) -> Op {
-        Op {
-            op: "key-operation",
-            actor: by.to_owned(),
-            role: "staff",
-            object: object.to_owned(),
-            digest: None,
-            reason: act.to_owned(),
-        }
+        let by = (by, ActorRole::Staff);
+        Op::of(OpKind::KeyOperation, by, object.to_owned(), act.to_owned())
     }
 
     /// The event, as a line of JSON.
-    fn line(&self, time: u64) -> Vec<u8> {
-        let event = json!({
-            "kind": Kind::ControlOps.name(),
-            "time": time,
-            "op": self.op,
-            "actor": self.actor,
-            "actor_role": self.role,
-            "object": self.object,
-            "object_digest": self.digest,
-            "outcome": "success",
-            "reason": self.reason,
-            "grounds": [],
-        });
-        format!("{event}\n").into_bytes()
+    fn line(&self, time: u64) -> Result<Vec<u8>, serde_json::Error> {
+        let event = Event {
+            envelope: Envelope {
+                time: Timestamp(time),
+                ..Envelope::default()
+            },
+            body: Body::ControlOps(self.0.clone()),
+        };
+        let event = EventJson {
+            event: &event,
+            id: None,
+        };
+        let mut line = serde_json::to_vec(&event)?;
+        line.push(b'\n');
+        Ok(line)
     }
 }
 
@@ -91,6 +88,7 @@ pub(crate) struct OwnEpoch {
     pub(crate) epoch: Epoch,
     pub(crate) now: u64,
     pub(crate) rows: Rows,
+    pub(crate) letters: (Vec<LetterRow>, u64),
     pub(crate) stream: StreamImage,
 }
 
@@ -107,20 +105,30 @@ impl Own {
     }
 
     /// An epoch with this event; `None`: no plugin is shown such.
-    pub(crate) fn epoch(&mut self, op: &Op, generation: &Generation) -> Option<OwnEpoch> {
+    ///
+    /// # Errors
+    /// When the event cannot be written or read, which is a defect.
+    pub(crate) fn epoch(
+        &mut self,
+        op: &Op,
+        generation: &Generation,
+    ) -> Result<Option<OwnEpoch>, ServeError> {
         if !generation.is_shown(Kind::ControlOps) {
-            return None;
+            return Ok(None);
         }
         let now = Clock::System.now().unwrap_or_default();
-        let bytes = op.line(now);
+        let bytes = op.line(now)?;
         let tape = &self.stream.tape;
         tape.begin();
         tape.give(&bytes);
         tape.end();
-        // It was written above, and is what can be read.
-        self.stream.begin(OWN).ok()?;
+        let begun = self.stream.begin(OWN);
+        begun.map_err(|error| ServeError::Stream {
+            name: OWN.to_owned(),
+            problem: error.to_string(),
+        })?;
         let mut epoch = self.stream.epoch(now).whole();
-        self.stream.fill(&mut epoch, now);
+        let filling = self.stream.fill(&mut epoch, now);
         let rows = Rows {
             source: self.number,
             begins: Some(OWN.to_owned()),
@@ -128,11 +136,12 @@ impl Own {
             ended: true,
             place: None,
         };
-        Some(OwnEpoch {
+        Ok(Some(OwnEpoch {
             epoch,
             now,
             rows,
+            letters: (filling.letters, filling.dropped),
             stream: self.stream.image(),
-        })
+        }))
     }
 }

@@ -14,6 +14,7 @@ use palisade_store::Store;
 
 use crate::act::ActReceipt;
 use crate::active::Shared;
+use crate::audit::{Act, Audit, AuditError, Books};
 use crate::commit::{Commit, Committer, MAX_AHEAD};
 use crate::config::{Config, SourceKind};
 use crate::control;
@@ -56,6 +57,19 @@ pub enum Told {
     },
     /// Something else runs from here on.
     Swapped(Receipt),
+    /// An entry was made in the audit log.
+    Audited {
+        /// Its number.
+        number: u64,
+        /// Who did something.
+        by: String,
+        /// What.
+        act: String,
+        /// `asked`, `done` or `refused`.
+        outcome: String,
+        /// Its hash, which is worth keeping elsewhere.
+        head: String,
+    },
     /// Something else was done that an operator asked for.
     Acted(ActReceipt),
     /// Standard input has ended.
@@ -199,6 +213,11 @@ pub enum ServeError {
         /// What is wrong.
         problem: String,
     },
+    /// The audit log.
+    #[error(
+        "the audit log cannot be gone on with: {0}; look at it, and move it away to begin another"
+    )]
+    Audit(#[from] AuditError),
     /// Records and epochs are out of step.
     #[error("epoch {epoch} became record {record}; this is a defect of Palisade, please report it")]
     Order {
@@ -245,6 +264,20 @@ pub fn serve(
         // It was trusted when it was swapped in; that may have changed.
         loader.check(&active.composition)?;
     }
+    let (audit, cut) = Audit::open(&config.data)?;
+    cut.into_iter().for_each(|cut| tell(Told::Snapshot(cut)));
+    let audit = Arc::new(Books::new(audit, tell));
+    let running = |act: &str, detail: &str| {
+        audit.enter(&Act {
+            by: "server",
+            act,
+            object: &identity.host,
+            outcome: "done",
+            detail,
+            ..Act::default()
+        })
+    };
+    running("start", &active.composition.digest())?;
     let mut images: Vec<SourceImage> = sources.iter().map(SourceImage::of).collect();
     let known = images.len() as u32;
     let shared = Arc::new(Shared::new(&engine, active, 0));
@@ -255,11 +288,11 @@ pub fn serve(
         &shared,
         (stop, tell),
     )?;
+    let new = followers.iter().filter(|follower| follower.number >= known);
+    images.extend(new.map(Follower::image));
     if own.number >= known {
         images.push(own.image());
     }
-    let new = followers.iter().filter(|follower| follower.number >= known);
-    images.extend(new.map(Follower::image));
     journal.sync()?;
     let next = journal.last() + 1;
     shared.committed.store(journal.last(), Ordering::Release);
@@ -336,6 +369,7 @@ pub fn serve(
         work,
         database: config.data.join(DATABASE),
         busy: Mutex::default(),
+        audit: Arc::clone(&audit),
     };
     taking.show(true);
     let control = control::start(config, swapper)?;
@@ -361,6 +395,7 @@ pub fn serve(
     let _ = writing.join();
     let drained = run?;
     ended.map_err(|_| ServeError::Thread("panicked".to_owned()))??;
+    running("stop", &shared.active().composition.digest())?;
     // Timers that are due later fire after the next start: nothing is ended here.
     Ok(Served {
         summary: engine.summary().clone(),
@@ -441,11 +476,6 @@ fn followers(
             known(engine, shared.terms(), identity.0, identity.1)?,
         ))
     };
-    let (number, own) = numbered((OWN.to_owned(), OWN_TENANT.to_owned()))?;
-    let own = Own {
-        number,
-        stream: own.stream,
-    };
     let mut followers = Vec::new();
     for source in &config.sources {
         let (number, known) = numbered((source.name.clone(), source.tenant.clone()))?;
@@ -474,5 +504,11 @@ fn followers(
             shared: Arc::clone(shared),
         });
     }
+    // Behind the others, so that those have the numbers that a run would give them.
+    let (number, own) = numbered((OWN.to_owned(), OWN_TENANT.to_owned()))?;
+    let own = Own {
+        number,
+        stream: own.stream,
+    };
     Ok((own, followers))
 }

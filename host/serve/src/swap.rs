@@ -11,6 +11,7 @@ use palisade_sinks::Swaps;
 use palisade_store::Store;
 
 use crate::active::{Active, Shared};
+use crate::audit::Books;
 use crate::composition::{Change, Composition};
 use crate::loader::Loader;
 use crate::receipt::{Receipt, SwapKind};
@@ -78,6 +79,8 @@ pub(crate) struct Swapper {
     /// Where receipts are.
     pub(crate) database: PathBuf,
     pub(crate) busy: Mutex<()>,
+    /// What operators did.
+    pub(crate) audit: Arc<Books>,
 }
 
 impl Swapper {

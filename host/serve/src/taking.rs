@@ -199,10 +199,10 @@ impl Taking {
             if self.own.stream.generation != self.shared.generation() {
                 self.own.stream.follow(self.shared.terms());
             }
-            let Some(own) = self.own.epoch(&op, self.engine.generation()) else {
+            let Some(own) = self.own.epoch(&op, self.engine.generation())? else {
                 continue;
             };
-            let mut collect = Collect::default();
+            let mut collect = Collect::with(own.letters);
             self.engine.step(own.epoch, &mut collect)?;
             self.saver.follow(&own.rows, own.stream);
             let generation = self.own.stream.generation;

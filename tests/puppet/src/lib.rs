@@ -11,11 +11,14 @@ const SEEN: Table = Table(0);
 const SECOND: u64 = 1_000_000_000;
 
 /// The plugin.
-pub struct Puppet;
+pub struct Puppet {
+    traps: bool,
+}
 
 impl Detector for Puppet {
-    fn configure(_: &Settings) -> Result<Self, SettingsError> {
-        Ok(Puppet)
+    fn configure(settings: &Settings) -> Result<Self, SettingsError> {
+        let traps = settings.boolean("traps")?;
+        Ok(Puppet { traps })
     }
 
     fn evaluate(&mut self, batch: &Batch) {
@@ -37,7 +40,7 @@ impl Detector for Puppet {
             }
             return;
         }
-        assert_eq!(of("trap").len(), 0, "an event says so");
+        assert!(!self.traps || of("trap").is_empty(), "an event says so");
         SEEN.first(&batch.all());
         for row in of("retract") {
             retract("told", &subject(row));
@@ -52,7 +55,7 @@ impl Detector for Puppet {
         for row in of("arm") {
             timers::set("armed", &subject(row), times[row] + SECOND);
         }
-        for operation in ["twice", "find"] {
+        for operation in ["twice", "find", "trap"] {
             for row in of(operation) {
                 let finding = Finding::new("told")
                     .subject(subject(row))

@@ -8,6 +8,7 @@ use clap_complete::Shell;
 
 use super::Cli;
 use crate::exit::Exit;
+use crate::output::Stdout;
 
 /// Write a script that completes commands and options in a shell
 ///
@@ -29,10 +30,8 @@ impl Completions {
             &mut script,
         );
         // Not through `Output`: a script has control characters of its own.
-        std::io::stdout()
-            .lock()
-            .write_all(&script)
-            .context("write the script")?;
+        let mut out = Stdout(std::io::stdout().lock());
+        out.write_all(&script).context("write the script")?;
         Ok(Exit::Done)
     }
 }

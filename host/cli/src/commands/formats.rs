@@ -16,7 +16,9 @@ fn offered(command: &[&str]) -> &'static [Format] {
     match command {
         ["run"] => Format::value_variants(),
         ["policy", "check"] | ["store", "list"] => LINES,
-        ["ctl", "status" | "swap" | "rollback" | "swaps"] => JSON,
+        ["ctl", "status" | "swap" | "rollback" | "swaps"]
+        | ["ctl", "dead-letters" | "quarantine", _] => JSON,
+        ["audit", "verify"] => JSON,
         ["plugin", "build"] => &[Format::Table, Format::Ndjson],
         ["key", _]
         | ["plugin", "bench" | "inspect" | "schema"]

@@ -1,5 +1,6 @@
 //! The commands, one module each.
 
+mod audit;
 mod compile_component;
 mod completions;
 mod config;
@@ -45,6 +46,9 @@ enum Command {
     /// Look at what a server remembers
     #[command(subcommand)]
     State(state::Command),
+    /// Look at what operators did to a server
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Ask policies about disclosure requests
     #[command(subcommand)]
     Policy(Box<policy::Command>),
@@ -98,6 +102,7 @@ impl Cli {
             Command::Ctl(command) => command.run(&self.context),
             Command::Config(command) => command.run(&self.context),
             Command::State(command) => command.run(&self.context),
+            Command::Audit(command) => command.run(&self.context),
             Command::Policy(command) => command.run(&self.context),
             Command::Plugin(command) => command.run(&self.context),
             Command::Pack(command) => command.run(&self.context),

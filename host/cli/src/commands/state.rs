@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use palisade_serve::{Told, export};
+use palisade_serve::export;
 
-use super::serve::{set_up, tell};
+use super::serve::{log, set_up};
 use crate::context::Context;
 use crate::exit::Exit;
 
@@ -34,9 +34,8 @@ impl Command {
         let Command::Export(Export { config }) = self;
         let (config, loader) = set_up(&config, &Arc::default())?;
         let identity = loader.identity();
-        let quiet = context.quiet;
-        let tell = Arc::new(move |told: Told| tell(told, quiet));
-        let lines = export(&config, &loader, &identity, &(tell as _))?;
+        log::start(&config.log, context.quiet);
+        let lines = export(&config, &loader, &identity, &(Arc::new(log::tell) as _))?;
         let mut out = context.output();
         lines.iter().try_for_each(|line| out.line(line))?;
         out.finish()?;

@@ -10,12 +10,39 @@ pub(crate) fn report(error: &anyhow::Error) {
     let _ = io::stderr().lock().write_all(text(error).as_bytes());
 }
 
+/// That the reader of standard output went away. Pipes to others break as well, and that is an
+/// error.
+#[derive(Debug, thiserror::Error)]
+#[error("whoever read standard output went away")]
+pub(crate) struct ReaderGone;
+
+/// Standard output, whose closed pipe is told from other broken pipes.
+pub(crate) struct Stdout<W>(pub(crate) W);
+
+impl<W: io::Write> io::Write for Stdout<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes).map_err(gone)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush().map_err(gone)
+    }
+}
+
+fn gone(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => io::Error::new(io::ErrorKind::BrokenPipe, ReaderGone),
+        _ => error,
+    }
+}
+
 /// Whether the reader of standard output went away, as `head` does: no error of ours.
 pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause
             .downcast_ref::<io::Error>()
-            .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+            .and_then(io::Error::get_ref)
+            .is_some_and(|inner| inner.is::<ReaderGone>())
     })
 }
 
@@ -64,9 +91,11 @@ mod tests {
 
     #[test]
     fn a_closed_pipe_is_told_from_other_errors() {
-        let closed =
-            anyhow::Error::new(io::Error::from(io::ErrorKind::BrokenPipe)).context("write");
+        let broken = || io::Error::from(io::ErrorKind::BrokenPipe);
+        let closed = anyhow::Error::new(gone(broken())).context("write");
         assert!(is_broken_pipe(&closed));
+        // As where a server goes away that was asked for something.
+        assert!(!is_broken_pipe(&anyhow::Error::new(broken())));
         assert!(!is_broken_pipe(&anyhow!("broken pipe")));
     }
 }

@@ -16,6 +16,7 @@ mod table;
 use std::io::{self, BufWriter, StdoutLock, Write};
 
 pub(crate) use backtrace::{BACKTRACE, FULL, frames};
+pub(crate) use error::Stdout;
 pub(crate) use error::{is_broken_pipe, report};
 pub(crate) use format::Format;
 pub(crate) use progress::Progress;
@@ -29,14 +30,14 @@ use serde::Serialize;
 /// Standard output. What is buffered is written when it is dropped, or by
 /// [`Output::finish`], which tells whether that worked.
 pub(crate) struct Output {
-    to: BufWriter<StdoutLock<'static>>,
+    to: BufWriter<Stdout<StdoutLock<'static>>>,
 }
 
 impl Output {
     /// Standard output, locked as long as this lives.
     pub(crate) fn stdout() -> Self {
         Self {
-            to: BufWriter::new(io::stdout().lock()),
+            to: BufWriter::new(Stdout(io::stdout().lock())),
         }
     }
 

@@ -7,6 +7,10 @@ use serde_json::json;
 
 use crate::swap::SwapError;
 
+/// Why a request was not done, beside its answer, for the audit log.
+#[derive(Clone)]
+pub(super) struct Why(pub(super) String);
+
 /// Why a request is not done.
 #[derive(Debug)]
 pub(crate) struct Refused {
@@ -55,6 +59,9 @@ impl From<SwapError> for Refused {
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let body = json!({ "error": { "stage": self.stage, "problem": self.problem } });
-        (self.status, Json(body)).into_response()
+        let mut response = (self.status, Json(body)).into_response();
+        let why = format!("{}: {}", self.stage, self.problem);
+        response.extensions_mut().insert(Why(why));
+        response
     }
 }

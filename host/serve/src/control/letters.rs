@@ -83,9 +83,8 @@ pub(super) async fn list(
         plugin: page.plugin,
         open: page.open,
     };
-    let read = tokio::task::spawn_blocking(move || {
-        Letters::open(&swapper.database)?.list(&query, limit)
-    });
+    let read =
+        tokio::task::spawn_blocking(move || Letters::open(&swapper.database)?.list(&query, limit));
     let letters = read.await.map_err(Refused::inside)?;
     let letters = letters.map_err(Refused::inside)?;
     let more = letters.len() == limit as usize && limit > 0;

@@ -13,12 +13,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Extension, Json, Router};
 use palisade_sinks::Swaps;
+use palisade_store::Digest;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::answer::Refused;
+use super::answer::{Refused, Why};
 use super::connection::Peer;
 use super::{letters, metrics};
+use crate::audit::{Act, Books};
 use crate::composition::Change;
 use crate::swap::{Asked, SwapError, Swapper};
 
@@ -53,7 +55,10 @@ pub(crate) fn router(swapper: Arc<Swapper>) -> Router {
         .route("/readyz", get(ready))
         .layer(DefaultBodyLimit::max(MAX_REQUEST))
         .route("/v1/blobs", blobs)
-        .layer(axum::middleware::from_fn(guard))
+        .layer(axum::middleware::from_fn_with_state(
+            Arc::clone(&swapper.audit),
+            guard,
+        ))
         .method_not_allowed_fallback(|| async {
             Refused::new(StatusCode::METHOD_NOT_ALLOWED, "it takes another method")
         })
@@ -63,12 +68,43 @@ pub(crate) fn router(swapper: Arc<Swapper>) -> Router {
 
 /// Lets nobody change anything who may not, before a byte of what is sent is read, and takes what
 /// is sent within a time.
-async fn guard(request: Request, next: Next) -> Result<Response, Refused> {
+///
+/// What is asked for is in the audit log before it is done, and what came of it before it is
+/// answered: where that cannot be written, nothing is done.
+async fn guard(
+    State(audit): State<Arc<Books>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Refused> {
     if request.method() == Method::GET {
         return Ok(next.run(request).await);
     }
-    let peer = request.extensions().get::<Peer>();
-    if !peer.is_some_and(|peer| peer.may_change()) {
+    let peer = request.extensions().get::<Peer>().copied();
+    let by = peer.map_or_else(|| "unknown".to_owned(), Peer::name);
+    let object = request.uri().path().to_owned();
+    let act = move |request: String, outcome: &'static str, detail: String| {
+        let (audit, by, object) = (Arc::clone(&audit), by.clone(), object.clone());
+        let enter = move || {
+            let act = Act {
+                by: &by,
+                act: object.rsplit('/').next().unwrap_or_default(),
+                object: &object,
+                request: &request,
+                outcome,
+                detail: &detail,
+            };
+            match peer.is_some_and(Peer::may_change) {
+                true => audit.enter(&act),
+                false => audit.enter_refused(&act),
+            }
+        };
+        async {
+            let entered = tokio::task::spawn_blocking(enter).await;
+            entered.map_err(Refused::inside)?.map_err(Refused::inside)
+        }
+    };
+    if !peer.is_some_and(Peer::may_change) {
+        act(String::new(), "refused", String::new()).await?;
         return Err(Refused::not_yours());
     }
     let (parts, body) = request.into_parts();
@@ -88,12 +124,28 @@ async fn guard(request: Request, next: Next) -> Result<Response, Refused> {
         return Err(too_large());
     }
     match tokio::time::timeout(BODY, axum::body::to_bytes(body, most)).await {
-        Ok(Ok(body)) => Ok(next.run(Request::from_parts(parts, body.into())).await),
+        Ok(Ok(body)) => {
+            let request = Digest::of(&body).to_string();
+            act(request.clone(), "asked", String::new()).await?;
+            let answer = next.run(Request::from_parts(parts, body.into())).await;
+            let (outcome, detail) = outcome(&answer);
+            act(request, outcome, detail).await?;
+            Ok(answer)
+        }
         Ok(Err(_)) => Err(too_large()),
         Err(_) => Err(Refused::new(
             StatusCode::REQUEST_TIMEOUT,
             "what is sent takes more than 60 s",
         )),
+    }
+}
+
+/// What an answer says of what was asked for.
+fn outcome(answer: &Response) -> (&'static str, String) {
+    match answer.extensions().get::<Why>() {
+        Some(Why(why)) => ("refused", why.clone()),
+        None if answer.status().is_success() => ("done", String::new()),
+        None => ("refused", answer.status().to_string()),
     }
 }
 
@@ -145,6 +197,7 @@ async fn status(State(swapper): Shown) -> Json<Value> {
         .iter()
         .map(|at| json!({ "name": at.source.name, "tenant": at.source.tenant, "events": at.next }));
     let before = active.before.iter().rev();
+    let (audited, head) = swapper.audit.head();
     Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "ready": shared.ready.load(Ordering::Acquire),
@@ -164,6 +217,7 @@ async fn status(State(swapper): Shown) -> Json<Value> {
         "findings": figures.summary.findings,
         "decisions": figures.summary.decisions,
         "faults": figures.summary.faults,
+        "audit": { "entries": audited, "head": head },
         "dead_letters": {
             "kept": shared.letters.load(Ordering::Relaxed),
             "dropped": shared.letters_dropped.load(Ordering::Relaxed),

@@ -1,6 +1,7 @@
 //! `palisade serve`: detections that run around the clock.
 
 mod loader;
+pub(super) mod log;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,15 +9,15 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use palisade_serve::{Config, Served, Told, serve};
+use palisade_serve::{Config, Served, serve};
 use signal_hook::consts::{SIGINT, SIGTERM};
+use tracing::info;
 
 use self::loader::HostLoader;
+use self::log::tell;
 use super::config;
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::output::warn;
-use crate::summary;
 
 /// Follows logs as they grow, and keeps what it finds in a database
 ///
@@ -35,12 +36,15 @@ impl Serve {
         let stop = stop_on_signals()?;
         let (config, loader) = set_up(&self.config, &stop)?;
         let identity = loader.identity();
-        let quiet = context.quiet;
-        let tell = Arc::new(move |told: Told| tell(told, quiet));
-        let served = serve(&config, Arc::new(loader), &identity, &stop, &(tell as _))?;
-        if !quiet {
-            ended(&served);
-        }
+        log::start(&config.log, context.quiet);
+        let served = serve(
+            &config,
+            Arc::new(loader),
+            &identity,
+            &stop,
+            &(Arc::new(tell) as _),
+        )?;
+        ended(&served);
         Ok(Exit::Done)
     }
 }
@@ -62,72 +66,15 @@ fn stop_on_signals() -> Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-pub(super) fn tell(told: Told, quiet: bool) {
-    match told {
-        Told::Snapshot(problem) => warn(&problem),
-        Told::Recovered {
-            snapshot,
-            records,
-            differ,
-            cut,
-            took,
-        } => {
-            if let Some(cut) = cut {
-                warn(&format!(
-                    "the journal was not whole at its end ({}, byte {}), as after a crash; what is \
-                     cut off was never told to be kept",
-                    cut.file, cut.at
-                ));
-            }
-            if differ > 0 {
-                warn(&format!(
-                    "{differ} of the journal's epochs made something else be said than at first; \
-                     what was said at first stands"
-                ));
-            }
-            if !quiet {
-                let first = match snapshot {
-                    0 => String::new(),
-                    record => format!("took the snapshot after record {record}, and "),
-                };
-                warn(&format!(
-                    "{first}did {records} records of the journal again in {:.3} s",
-                    took.as_secs_f64()
-                ));
-            }
-        }
-        Told::Swapped(receipt) => warn(&format!(
-            "generation {} runs ({}, asked for by {}): {}; paused {:.3} ms",
-            receipt.generation,
-            receipt.kind.name(),
-            receipt.by,
-            receipt.changes.join(", "),
-            receipt.pause_ns as f64 / 1e6
-        )),
-        Told::Acted(receipt) => warn(&format!(
-            "{} of {} (plugin {}, asked for by {})",
-            receipt.act, receipt.object, receipt.plugin, receipt.by
-        )),
-        Told::Ready if !quiet => warn("ready"),
-        Told::Ready => {}
-        Told::Source { source, problem } => warn(&format!("source `{source}`: {problem}")),
-        Told::Ended(source) if !quiet => warn(&format!("source `{source}` has ended")),
-        Told::Ended(_) => {}
-        Told::Full(problem) => warn(&format!(
-            "nothing more is taken in until there is room: {problem}"
-        )),
-        Told::Alike { notice, count } => {
-            let text = summary::notice(notice);
-            let first = text.lines().next().unwrap_or_default();
-            warn(&format!("{first} (the {count}th of its kind)"));
-        }
-        Told::Notice(notice) => summary::notice(notice).lines().for_each(warn),
-    }
-}
-
 fn ended(served: &Served) {
     let done = &served.summary;
-    warn(&format!(
+    info!(
+        event = "stopped",
+        events = done.total_events(),
+        findings = done.findings,
+        decisions = done.decisions,
+        committed = served.committed,
+        drained = served.drained,
         "ended: {} events, {} findings, {} decisions since the journal began; everything up to \
          record {} is kept{}",
         done.total_events(),
@@ -138,5 +85,5 @@ fn ended(served: &Served) {
             true => "",
             false => "; time was up, so the rest of what was read is read again",
         }
-    ));
+    );
 }

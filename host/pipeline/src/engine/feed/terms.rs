@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use palisade_events::Source;
 use palisade_sources::{
-    Checkpoint, CheckpointError, Consumed, DeadLetters, EventSink, Input, LogReader, Remarks, SourcePolicy,
+    Checkpoint, CheckpointError, Consumed, DeadLetters, EventSink, Input, LogReader, Remarks,
+    SourcePolicy,
 };
 
 use super::{Epoch, LogFeed};
