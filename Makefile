@@ -52,6 +52,8 @@ demo: plugins ## see parsers, detections and decisions on a recorded capture
 	@echo; echo "== may this be told? palisade policy check --given … --request …"; echo
 	@$(PALISADE) policy check --plugins target/plugins/vuln-disclosure \
 	    --given tests/demo/given.ndjson --request tests/demo/requests.ndjson || [ $$? = 1 ]
+	@echo; echo "== detections around the clock: palisade serve"
+	@tests/demo/serve.sh $(PALISADE) target/plugins/examples/weak-tls-rust.wasm
 
 .PHONY: test
 test: setup lint plugins hostile ## check the format and the lints, run all tests

@@ -30,3 +30,4 @@ mod snapshots;
 mod sources;
 mod splits;
 mod swaps;
+mod trials;

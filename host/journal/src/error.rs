@@ -61,6 +61,14 @@ pub enum JournalError {
     /// A write or sync has failed before.
     #[error("journal: a write has failed, so nothing more is written until the next start")]
     Spent,
+    /// A record is no longer there: everything that came of it was kept elsewhere.
+    #[error("journal: record {wanted} was let go; it begins with record {first}")]
+    LetGo {
+        /// The record.
+        wanted: u64,
+        /// The first that there is.
+        first: u64,
+    },
     /// Another process has it open.
     #[error(
         "journal: {0} is in use by another process; stop that one, or give another data directory"

@@ -106,13 +106,7 @@ impl Folder {
 
 impl Files for Folder {
     fn list(&self) -> io::Result<Vec<String>> {
-        let mut names = Vec::new();
-        for entry in std::fs::read_dir(&self.path)? {
-            if let Ok(name) = entry?.file_name().into_string() {
-                names.push(name);
-            }
-        }
-        Ok(names)
+        names(&self.path)
     }
 
     fn create(&self, name: &str, size: u64) -> io::Result<Box<dyn SegmentFile>> {
@@ -157,6 +151,74 @@ impl Files for Folder {
     fn sync(&self) -> io::Result<()> {
         self.handle.sync_all()
     }
+}
+
+/// A folder of which nothing is changed and which is not locked: somebody else may be writing in it.
+#[derive(Debug)]
+pub struct Reading {
+    path: PathBuf,
+}
+
+impl Reading {
+    /// A folder.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn new(path: &Path) -> io::Result<Reading> {
+        std::fs::read_dir(path)?;
+        let path = path.to_owned();
+        Ok(Reading { path })
+    }
+}
+
+fn only_read<T>() -> io::Result<T> {
+    Err(io::Error::new(
+        io::ErrorKind::ReadOnlyFilesystem,
+        "it is open to be read only",
+    ))
+}
+
+impl Files for Reading {
+    fn list(&self) -> io::Result<Vec<String>> {
+        names(&self.path)
+    }
+
+    fn create(&self, _: &str, _: u64) -> io::Result<Box<dyn SegmentFile>> {
+        only_read()
+    }
+
+    fn open(&self, name: &str) -> io::Result<Box<dyn SegmentFile>> {
+        let mut options = OpenOptions::new();
+        options.read(true);
+        options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
+        Ok(Box::new(options.open(self.path.join(name))?))
+    }
+
+    fn rename(&self, _: &str, _: &str) -> io::Result<()> {
+        only_read()
+    }
+
+    fn written(&self, name: &str) -> io::Result<SystemTime> {
+        std::fs::metadata(self.path.join(name))?.modified()
+    }
+
+    fn remove(&self, _: &str) -> io::Result<()> {
+        only_read()
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        only_read()
+    }
+}
+
+fn names(folder: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        if let Ok(name) = entry?.file_name().into_string() {
+            names.push(name);
+        }
+    }
+    Ok(names)
 }
 
 impl SegmentFile for File {

@@ -37,10 +37,12 @@ mod files;
 mod read;
 mod segment;
 mod snapshots;
+mod tail;
 mod write;
 
 pub use error::JournalError;
-pub use files::{Files, Folder, SegmentFile};
+pub use files::{Files, Folder, Reading, SegmentFile};
 pub use read::{Reader, Record};
 pub use snapshots::{Pieces, SnapshotError, SnapshotWriter, Snapshots};
+pub use tail::Tail;
 pub use write::{Cut, Journal, Limits, Recovered};

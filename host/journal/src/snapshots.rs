@@ -9,6 +9,8 @@
 
 use std::io;
 
+use std::time::SystemTime;
+
 use crate::files::{Files, SegmentFile};
 
 /// What a snapshot begins with.
@@ -89,6 +91,24 @@ impl Snapshots {
         }
         let files = Box::new(files);
         Ok(Snapshots { files })
+    }
+
+    /// The snapshots of a folder in which somebody else may be writing: nothing is removed.
+    pub fn reading(files: impl Files + 'static) -> Snapshots {
+        Snapshots {
+            files: Box::new(files),
+        }
+    }
+
+    /// When the snapshot that stands for a record was written.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn written(&self, record: u64) -> Result<SystemTime, SnapshotError> {
+        let name = name(record);
+        self.files
+            .written(&name)
+            .map_err(io_error("look at", &name))
     }
 
     /// The records that snapshots stand for, the newest first.

@@ -420,6 +420,22 @@ mod tests {
     }
 
     #[test]
+    fn texts_of_an_entry_are_cut() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut audit, _) = Audit::open(dir.path()).unwrap();
+        let long = "é".repeat(MAX_TEXT);
+        let act = Act {
+            object: &long,
+            detail: &long,
+            ..Act::default()
+        };
+        audit.enter(&act, 1).unwrap();
+        let text = std::fs::read_to_string(dir.path().join(AUDIT)).unwrap();
+        assert!(text.len() < 3 * MAX_TEXT);
+        assert_eq!(verify(&dir.path().join(AUDIT), None).unwrap().entries, 1);
+    }
+
+    #[test]
     fn entries_go_on_after_one_that_was_cut_short() {
         let dir = tempfile::tempdir().unwrap();
         let heads = three(dir.path());

@@ -172,6 +172,7 @@ impl Write for Unread {
 
 #[cfg(test)]
 mod tests {
+    use palisade_events::{BatchBuilder, Body, Event, NetworkApp, Source};
     use palisade_sources::{Letter, Place};
 
     use super::*;
@@ -191,6 +192,47 @@ mod tests {
         let taken = unread.take(("tap", "t"), 5);
         assert_eq!(unread.take(("tap", "t"), 6), (Vec::new(), 0));
         taken
+    }
+
+    #[test]
+    fn an_event_that_is_too_large_is_kept_by_its_beginning() {
+        let of = |bytes: usize| {
+            let body = NetworkApp {
+                operation: "x".repeat(bytes),
+                ..NetworkApp::default()
+            };
+            let event = Event {
+                envelope: Default::default(),
+                body: Body::NetworkApp(body),
+            };
+            let source = Arc::new(Source {
+                slot: 1,
+                ..Source::default()
+            });
+            let mut batch = BatchBuilder::new(event.kind(), source);
+            batch.push_event(&event).unwrap();
+            let poison = Poison {
+                batch: batch.finish().unwrap(),
+                row: 0,
+                plugin: PluginKey {
+                    pack: "p".into(),
+                    name: "a".into(),
+                },
+                digest: Digest::of(b""),
+                fault: Arc::new(Fault::of_panic(
+                    "a",
+                    "evaluate",
+                    &palisade_events::contain(|| panic!("as the test wants")).unwrap_err(),
+                )),
+            };
+            let mut gathered = Gathered::default();
+            gathered.poison(&poison);
+            gathered.letters.remove(0)
+        };
+        let small = of(100);
+        assert!(small.whole && small.json.ends_with('}'));
+        let large = of(MAX_EVENT);
+        assert!(!large.whole && large.json.len() == BEGINNING);
     }
 
     #[test]

@@ -38,6 +38,7 @@ mod stream;
 mod swap;
 mod taking;
 mod tape;
+mod trial;
 
 pub use act::ActReceipt;
 pub use active::MAX_BEFORE;
@@ -55,3 +56,7 @@ pub use receipt::{Receipt, SourceAt, SwapKind};
 pub use record::Identity;
 pub use recover::export;
 pub use server::{ServeError, Served, Tell, Told, serve};
+pub use trial::{
+    Counts, Difference, MAX_REPORT, MAX_RULES, MAX_SAMPLES, Sample, TrialPlugin, TrialReport,
+    TrialRequest, trial,
+};

@@ -1,5 +1,6 @@
 //! How a server gets at what it runs.
 
+use std::process::Command;
 use std::sync::Arc;
 
 use palisade_pipeline::engine::{Engine, EngineError, Generation};
@@ -57,6 +58,14 @@ pub trait Loader: Send + Sync {
     /// # Errors
     /// Says which failed and how.
     fn test(&self, change: &Change) -> Result<usize, LoadError>;
+
+    /// A command that tries a composition on the journal of this server: it reads a
+    /// [`TrialRequest`](crate::TrialRequest) as a line of JSON, writes a
+    /// [`TrialReport`](crate::TrialReport) a line, and ends when its input does.
+    ///
+    /// # Errors
+    /// When there is none.
+    fn trial(&self) -> Result<Command, LoadError>;
 
     /// An engine for the first generation.
     ///

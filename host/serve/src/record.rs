@@ -63,6 +63,33 @@ pub(crate) enum Record {
     Act(Box<ActRecord>),
 }
 
+impl Record {
+    /// What the database has of it, as record `number`.
+    ///
+    /// # Errors
+    /// When it cannot be read or written as JSON.
+    pub(crate) fn outcomes(self, number: u64) -> Result<Vec<Said>, serde_json::Error> {
+        let of = |outcome| Said {
+            epoch: number,
+            number: 0,
+            outcome,
+        };
+        let (said, done) = match self {
+            Record::Begin(..) | Record::Source { .. } => return Ok(Vec::new()),
+            Record::Swap(swap) => return Ok(vec![of(Outcome::Swap(swap.receipt.row()?))]),
+            Record::Epoch(epoch) => (epoch.said, Vec::new()),
+            Record::Act(act) => {
+                let done = act.done()?;
+                (act.said, done)
+            }
+        };
+        let said = said.into_iter().zip(0..);
+        let said = said.map(|(said, place)| said.said(number, place));
+        let done = done.into_iter().map(|outcome| Ok(of(outcome)));
+        said.chain(done).collect()
+    }
+}
+
 /// A swap as it is kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct SwapRecord {

@@ -60,13 +60,9 @@ pub(crate) fn recover(
         loader,
         store: &store,
         identity,
-        sqlite: &mut sqlite,
     };
     let from = newest(&snapshots, &means, tell)?;
-    let (known, snapshot) = (
-        means.sqlite.epoch()?,
-        from.as_ref().map_or(0, |from| from.record),
-    );
+    let (known, snapshot) = (sqlite.epoch()?, from.as_ref().map_or(0, |from| from.record));
     let limits = Limits {
         segment: config.journal.segment_bytes,
         total: config.journal.max_bytes,
@@ -93,7 +89,7 @@ pub(crate) fn recover(
             identity.host
         )));
     }
-    let redone = redo(&journal, configured, means, from)?;
+    let redone = redo(&journal, configured, (&means, &mut sqlite), from)?;
     if redone.last > 0 {
         tell(Told::Recovered {
             snapshot,
@@ -140,14 +136,18 @@ fn newest(
 }
 
 /// Why a snapshot is not taken.
-enum NotTaken {
+pub(crate) enum NotTaken {
     /// Another may be.
     Unsound(String),
     /// It is of something else, or the engine cannot go on.
     Other(ServeError),
 }
 
-fn take(snapshots: &Snapshots, record: u64, means: &Means<'_>) -> Result<From, NotTaken> {
+pub(crate) fn take(
+    snapshots: &Snapshots,
+    record: u64,
+    means: &Means<'_>,
+) -> Result<From, NotTaken> {
     let identity = means.identity;
     let unsound = |problem: &dyn std::fmt::Display| NotTaken::Unsound(problem.to_string());
     let mut pieces = snapshots.read(record).map_err(|error| unsound(&error))?;

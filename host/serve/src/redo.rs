@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use palisade_journal::Journal;
 use palisade_pipeline::engine::{Engine, Epoch, Generation, PluginKey, Terms};
-use palisade_sinks::{LetterRow, Outcome, Said, Sqlite};
+use palisade_sinks::{LetterRow, Sqlite};
 use palisade_sources::CheckpointError;
 use palisade_store::Store;
 
@@ -58,7 +58,6 @@ pub(crate) struct Means<'a> {
     pub(crate) loader: &'a dyn Loader,
     pub(crate) store: &'a Arc<Store>,
     pub(crate) identity: &'a Identity,
-    pub(crate) sqlite: &'a mut Sqlite,
 }
 
 /// Where to begin: after a snapshot.
@@ -80,10 +79,10 @@ pub(crate) struct From {
 pub(crate) fn redo(
     journal: &Journal,
     configured: Configured,
-    means: Means<'_>,
+    (means, sqlite): (&Means<'_>, &mut Sqlite),
     from: Option<From>,
 ) -> Result<Redone, ServeError> {
-    let there = means.sqlite.epoch()?;
+    let there = sqlite.epoch()?;
     if journal.last() < there {
         return Err(ServeError::Behind {
             journal: journal.last(),
@@ -109,15 +108,8 @@ pub(crate) fn redo(
     let snapshot = from.as_ref().map_or(0, |from| from.record);
     let mut records = journal.read(there.min(snapshot) + 1)?;
     let mut redone = match from {
-        Some(from) => Redone {
-            engine: from.engine,
-            active: from.active,
-            sources: from.sources,
-            last: from.record,
-            differ: 0,
-            wanted: None,
-        },
-        None => first(records.next().transpose()?, &means)?,
+        Some(from) => Redone::after(from),
+        None => first(records.next().transpose()?, means)?,
     };
     redone.engine.quarantine_by_faults(false);
     let generation = redone.active.generation;
@@ -128,67 +120,22 @@ pub(crate) fn redo(
         redone.last = record.number;
         // What the snapshot stands for is only given to the database.
         let evaluate = record.number > snapshot;
-        match postcard::from_bytes(&record.bytes)? {
-            Record::Begin(..) | Record::Source { .. } if !evaluate => {}
-            Record::Begin(..) => return Err(ServeError::Beginning),
-            Record::Source { name, tenant } => {
-                let terms = (redone.active.generation, redone.engine.terms());
-                let known = known(&mut redone.engine, terms, name, tenant)?;
-                redone.sources.push(known);
-            }
-            Record::Swap(swap) => {
-                if evaluate {
-                    redone.swap(&means, &swap)?;
-                    terms.insert(redone.active.generation, redone.engine.terms());
-                    if terms.len() > MAX_TERMS {
-                        terms.pop_first();
-                    }
-                }
-                if record.number > there {
-                    missing.push(Said {
-                        epoch: record.number,
-                        number: 0,
-                        outcome: Outcome::Swap(swap.receipt.row()?),
-                    });
-                    epochs += 1;
-                }
-            }
-            Record::Act(act) => {
-                if evaluate {
-                    redone.differ += u64::from(!redone.act_again(&act)?);
-                }
-                if record.number > there {
-                    let done = act.done()?;
-                    let said = act.said.into_iter().zip(0..);
-                    let said = said.map(|(said, number)| said.said(record.number, number));
-                    missing.extend(said.collect::<Result<Vec<_>, _>>()?);
-                    missing.extend(done.into_iter().map(|outcome| Said {
-                        epoch: record.number,
-                        number: 0,
-                        outcome,
-                    }));
-                    epochs += 1;
-                }
-            }
-            Record::Epoch(epoch) => {
-                if evaluate {
-                    redone.differ += u64::from(!redone.again(&terms, &epoch)?);
-                }
-                if record.number > there {
-                    for (said, number) in epoch.said.into_iter().zip(0..) {
-                        missing.push(said.said(record.number, number)?);
-                    }
-                    epochs += 1;
-                }
-            }
+        let number = record.number;
+        let record: Record = postcard::from_bytes(&record.bytes)?;
+        if evaluate {
+            redone.differ += u64::from(!redone.go(means, &mut terms, &record)?);
+        }
+        if number > there {
+            epochs += usize::from(!matches!(record, Record::Begin(..) | Record::Source { .. }));
+            missing.extend(record.outcomes(number)?);
         }
         if epochs == MAX_TAKEN {
-            means.sqlite.take(&missing, redone.last)?;
+            sqlite.take(&missing, redone.last)?;
             (missing, epochs) = (Vec::new(), 0);
         }
     }
     if redone.last > there {
-        means.sqlite.take(&missing, redone.last)?;
+        sqlite.take(&missing, redone.last)?;
     }
     redone.engine.quarantine_by_faults(true);
     let heeded = configured.composition.is_same(&redone.active.configured);
@@ -197,7 +144,7 @@ pub(crate) fn redo(
 }
 
 /// Begins with the first record of a journal.
-fn first(
+pub(crate) fn first(
     record: Option<palisade_journal::Record>,
     means: &Means<'_>,
 ) -> Result<Redone, ServeError> {
@@ -247,6 +194,50 @@ impl Means<'_> {
 }
 
 impl Redone {
+    /// Nothing but what a snapshot has.
+    pub(crate) fn after(from: From) -> Redone {
+        Redone {
+            engine: from.engine,
+            active: from.active,
+            sources: from.sources,
+            last: from.record,
+            differ: 0,
+            wanted: None,
+        }
+    }
+
+    /// Does again what a record says was done; `terms` are those in which epochs may have been read.
+    /// Whether it made the same be said as at first.
+    pub(crate) fn go(
+        &mut self,
+        means: &Means<'_>,
+        terms: &mut BTreeMap<u64, Terms>,
+        record: &Record,
+    ) -> Result<bool, ServeError> {
+        match record {
+            Record::Begin(..) => return Err(ServeError::Beginning),
+            Record::Source { name, tenant } => {
+                let terms = (self.active.generation, self.engine.terms());
+                let known = known(&mut self.engine, terms, name.clone(), tenant.clone())?;
+                self.sources.push(known);
+            }
+            Record::Swap(swap) => {
+                self.swap(means, swap)?;
+                terms.insert(self.active.generation, self.engine.terms());
+                if terms.len() > MAX_TERMS {
+                    terms.pop_first();
+                }
+            }
+            Record::Act(act) => return self.act_again(act),
+            Record::Epoch(epoch) => {
+                let said = self.again(terms, epoch)?;
+                self.quarantine(&epoch.quarantined);
+                return Ok(said == epoch.said);
+            }
+        }
+        Ok(true)
+    }
+
     /// Goes from one generation to the next as at first.
     fn swap(&mut self, means: &Means<'_>, swap: &SwapRecord) -> Result<(), ServeError> {
         let generation = means.load(&swap.composition)?;
@@ -258,12 +249,12 @@ impl Redone {
         Ok(())
     }
 
-    /// Takes the engine through an epoch; whether it made the same be said as at first.
-    fn again(
+    /// Takes the engine through an epoch; what it makes be said.
+    pub(crate) fn again(
         &mut self,
         terms: &BTreeMap<u64, Terms>,
         record: &EpochRecord,
-    ) -> Result<bool, ServeError> {
+    ) -> Result<Vec<SaidRecord>, ServeError> {
         let mut collect = Collect::default();
         match &record.rows {
             None => {
@@ -276,8 +267,7 @@ impl Redone {
             }
         }
         self.engine.collect(&mut collect)?;
-        self.quarantine(&record.quarantined);
-        Ok(said(collect)? == record.said)
+        Ok(said(collect)?)
     }
 
     /// Does again what an operator had done; whether it made the same be said as at first.
@@ -414,6 +404,10 @@ mod tests {
             Ok(0)
         }
 
+        fn trial(&self) -> Result<std::process::Command, LoadError> {
+            Err(LoadError("there is none".to_owned()))
+        }
+
         fn engine(&self, generation: Generation) -> Result<Engine, EngineError> {
             let log: palisade_pipeline::capabilities::LogSink = Arc::new(|_, _, _| ());
             Engine::new(EngineConfig::default(), generation, &log)
@@ -471,10 +465,9 @@ mod tests {
             loader: &NoPlugins,
             store: &store,
             identity: &identity,
-            sqlite: &mut sqlite,
         };
         let configured = NoPlugins.configured(&store).unwrap();
-        let redone = redo(&journal, configured, means, None).unwrap();
+        let redone = redo(&journal, configured, (&means, &mut sqlite), None).unwrap();
         assert_eq!((Some(redone.last), redone.differ), (last, epochs));
         assert_eq!(Some(sqlite.epoch().unwrap()), last);
         let rows = rusqlite::Connection::open(&path).unwrap();

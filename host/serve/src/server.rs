@@ -29,6 +29,7 @@ use crate::redo::{Known, Redone, known};
 use crate::snapshot::{MAX_WAITING, Saver, SourceImage, Writing, Written};
 use crate::swap::Swapper;
 use crate::taking::Taking;
+use crate::trial::asking::Trials;
 
 /// Something that the operator should know.
 #[derive(Clone, Debug)]
@@ -370,6 +371,8 @@ pub fn serve(
         database: config.data.join(DATABASE),
         busy: Mutex::default(),
         audit: Arc::clone(&audit),
+        trials: Trials::default(),
+        stop: Arc::clone(stop),
     };
     taking.show(true);
     let control = control::start(config, swapper)?;

@@ -16,6 +16,7 @@ use crate::composition::{Change, Composition};
 use crate::loader::Loader;
 use crate::receipt::{Receipt, SwapKind};
 use crate::taking::Work;
+use crate::trial::asking::Trials;
 
 /// How long the switch is waited for: the epochs before it must be evaluated, and the journal
 /// may wait for room.
@@ -81,6 +82,10 @@ pub(crate) struct Swapper {
     pub(crate) busy: Mutex<()>,
     /// What operators did.
     pub(crate) audit: Arc<Books>,
+    /// What is tried beside what runs.
+    pub(crate) trials: Trials,
+    /// Set when the server is to end.
+    pub(crate) stop: Arc<AtomicBool>,
 }
 
 impl Swapper {

@@ -18,7 +18,7 @@ fn offered(command: &[&str]) -> &'static [Format] {
         ["policy", "check"] | ["store", "list"] => LINES,
         ["ctl", "status" | "swap" | "rollback" | "swaps"]
         | ["ctl", "dead-letters" | "quarantine", _] => JSON,
-        ["audit", "verify"] => JSON,
+        ["audit", "verify"] | ["ctl", "what-if" | "promote"] | ["ctl", "shadow", _] => JSON,
         ["plugin", "build"] => &[Format::Table, Format::Ndjson],
         ["key", _]
         | ["plugin", "bench" | "inspect" | "schema"]

@@ -14,6 +14,7 @@ mod run;
 mod serve;
 mod state;
 pub(crate) mod store;
+mod trial;
 pub(crate) mod trust;
 
 use anyhow::Result;
@@ -71,6 +72,9 @@ enum Command {
     /// Compile one component on stdin within limits; the runtime starts this by itself
     #[command(hide = true)]
     CompileComponent(compile_component::CompileComponent),
+    /// Try other plugins on a server's journal; a server starts this by itself
+    #[command(hide = true)]
+    Trial(trial::Trial),
 }
 
 impl Cli {
@@ -111,6 +115,7 @@ impl Cli {
             Command::Store(command) => command.run(&self.context),
             Command::Completions(command) => command.run(),
             Command::CompileComponent(command) => command.run(),
+            Command::Trial(command) => command.run(&self.context),
         }
     }
 }

@@ -53,6 +53,9 @@ pub(crate) struct Findings {
     most: usize,
 }
 
+/// The first slot of findings, in references of events: those below are of inputs.
+pub const FIRST_FINDING_SLOT: u16 = MAX_INPUT_SLOT + 1;
+
 /// The slot of the findings of a level, above those of all inputs.
 fn slot(level: u8) -> u16 {
     MAX_INPUT_SLOT + u16::from(level)

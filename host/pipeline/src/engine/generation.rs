@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use palisade_events::Kind;
 use palisade_runtime::Plugin;
@@ -89,6 +90,21 @@ pub struct Generation {
 }
 
 impl Generation {
+    /// What its plugins are known by, parsers first.
+    pub fn keys(&self) -> impl Iterator<Item = PluginKey> {
+        self.members().map(|member| member.key.clone())
+    }
+
+    /// For how long a plugin remembers: the longest of its tables' windows and times to live.
+    pub fn memory_of(&self, key: &PluginKey) -> Duration {
+        let member = self.members().find(|member| member.key == *key);
+        let tables = member.iter().flat_map(|m| &m.plugin.manifest().tables);
+        tables
+            .map(|table| table.ttl.max(table.window))
+            .max()
+            .unwrap_or_default()
+    }
+
     /// Whether a detector or policy is shown events of a kind.
     pub fn is_shown(&self, kind: Kind) -> bool {
         let manifests = self.plugins.iter().map(|member| member.plugin.manifest());

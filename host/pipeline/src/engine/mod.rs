@@ -70,6 +70,7 @@ pub use config::{EngineConfig, EngineError, MAX_WORKERS};
 pub use evaluate::{Left, Poison, Spent};
 pub use failure::OnFault;
 pub use feed::{Epoch, Feed, Intake, LogFeed, Progress, Terms};
+pub use findings::FIRST_FINDING_SLOT;
 pub use generation::{Generation, PluginKey};
 pub use image::{RestoreError, Saving, WALKED_AT_ONCE};
 pub use output::{Notice, Output, TOLD_DATAGRAMS};

@@ -6,6 +6,11 @@ use super::generation::PluginKey;
 use super::run::Engine;
 
 impl Engine {
+    /// The latest time of any event that is believed, in nanoseconds since 1970.
+    pub fn latest_time(&self) -> u64 {
+        self.watermark.latest()
+    }
+
     /// The plugins in quarantine, in the order of the generation.
     pub fn quarantined(&self) -> Vec<PluginKey> {
         let members = self.generation.members().zip(&self.summary.plugins);

@@ -11,6 +11,9 @@
 //! | `GET /v1/dead-letters/ID` | one of them, with its event and where the guest was |
 //! | `POST /v1/dead-letters/ID/redrive` | shows the event to its plugin once more; the receipt |
 //! | `POST /v1/quarantine/release` | shows a plugin, `{"pack": …, "name": …}`, events again; the receipt |
+//! | `POST /v1/what-if` | what a change would have found: `{"change": …, "seconds": N}`; a [`TrialReport`](crate::TrialReport) |
+//! | `GET /v1/shadow`, `POST /v1/shadow` | how a change stands that is tried beside what runs; tries one |
+//! | `POST /v1/shadow/stop`, `/v1/shadow/promote` | ends that; swaps it in, and gives the receipt |
 //! | `GET /metrics` | figures for Prometheus |
 //! | `GET /healthz`, `GET /readyz` | whether it lives, and whether it follows its sources and keeps up |
 //!
@@ -36,6 +39,7 @@ mod connection;
 mod letters;
 mod metrics;
 mod routes;
+mod trials;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -56,6 +60,7 @@ pub(crate) struct Control {
     stop: Option<oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
     socket: std::path::PathBuf,
+    swapper: Arc<Swapper>,
 }
 
 /// Opens the socket and answers what comes, in a thread of its own.
@@ -97,7 +102,8 @@ pub(crate) fn start(config: &Config, swapper: Swapper) -> Result<Control, ServeE
         UnixListener::bind(&socket).map_err(|e| error(e.to_string()))?
     };
     mode(&socket, 0o660)?;
-    let routes = routes::router(Arc::new(swapper));
+    let swapper = Arc::new(swapper);
+    let routes = routes::router(Arc::clone(&swapper));
     let (stop, stopped) = oneshot::channel();
     let thread = std::thread::Builder::new()
         .name("palisade-control".to_owned())
@@ -116,12 +122,14 @@ pub(crate) fn start(config: &Config, swapper: Swapper) -> Result<Control, ServeE
         stop: Some(stop),
         thread: Some(thread),
         socket,
+        swapper,
     })
 }
 
 impl Drop for Control {
     fn drop(&mut self) {
         drop(self.stop.take());
+        self.swapper.end_trials();
         if let Some(thread) = self.thread.take() {
             // One that panicked answers nobody any more, which is what is wanted.
             let _ = thread.join();

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use super::answer::{Refused, Why};
 use super::connection::Peer;
-use super::{letters, metrics};
+use super::{letters, metrics, trials};
 use crate::audit::{Act, Books};
 use crate::composition::Change;
 use crate::swap::{Asked, SwapError, Swapper};
@@ -50,6 +50,10 @@ pub(crate) fn router(swapper: Arc<Swapper>) -> Router {
         .route("/v1/dead-letters/{id}", get(letters::show))
         .route("/v1/dead-letters/{id}/redrive", post(letters::redrive))
         .route("/v1/quarantine/release", post(letters::release))
+        .route("/v1/what-if", post(trials::what_if))
+        .route("/v1/shadow", get(trials::status).post(trials::shadow))
+        .route("/v1/shadow/stop", post(trials::stop))
+        .route("/v1/shadow/promote", post(trials::promote))
         .route("/metrics", get(figures))
         .route("/healthz", get(|| async { "lives\n" }))
         .route("/readyz", get(ready))
@@ -309,9 +313,9 @@ pub(super) async fn changed<R: Serialize>(
     Ok(Json(done.await.map_err(Refused::inside)??))
 }
 
-type Body = Result<Json<Change>, JsonRejection>;
+pub(super) type Body = Result<Json<Change>, JsonRejection>;
 
-fn read(body: Body) -> Result<Change, Refused> {
+pub(super) fn read(body: Body) -> Result<Change, Refused> {
     match body {
         Ok(Json(change)) => Ok(change),
         Err(error) => Err(Refused::new(error.status(), error.body_text())),

@@ -8,6 +8,7 @@ mod instance;
 mod live;
 mod load;
 mod no_limits;
+mod operators;
 mod pack;
 mod plugin;
 mod record;
@@ -20,7 +21,7 @@ use super::Table;
 const REFUSED: &str = "refused";
 
 /// Whom limits hold against.
-pub(super) const SCOPES: [(&str, &str); 10] = [
+pub(super) const SCOPES: [(&str, &str); 11] = [
     ("host", "The host, in one run"),
     ("flow", "A flow, and the packets of it"),
     (
@@ -37,6 +38,10 @@ pub(super) const SCOPES: [(&str, &str); 10] = [
     ("pack", "Packs, documents of trust, registries"),
     ("disk", "Caches and files"),
     ("live", "Live operation"),
+    (
+        "operators",
+        "What operators do with a server, and what it leaves out",
+    ),
 ];
 
 pub(super) fn fill(t: &mut Table) {
@@ -48,5 +53,6 @@ pub(super) fn fill(t: &mut Table) {
     load::fill(t);
     pack::fill(t);
     live::fill(t);
+    operators::fill(t);
     disk::fill(t);
 }

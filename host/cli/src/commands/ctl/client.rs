@@ -72,7 +72,9 @@ impl Client {
         }
         let error = &value["error"];
         match (error["stage"].as_str(), error["problem"].as_str()) {
-            (Some("request" | "act" | "unknown") | None, Some(problem)) => bail!("{problem}"),
+            (Some("request" | "act" | "trial" | "unknown") | None, Some(problem)) => {
+                bail!("{problem}")
+            }
             (Some(stage), Some(problem)) => {
                 bail!("nothing was swapped, and what ran goes on; {stage}: {problem}")
             }

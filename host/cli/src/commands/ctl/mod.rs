@@ -5,6 +5,7 @@ mod letters;
 mod quarantine;
 mod status;
 mod swap;
+mod trials;
 
 use std::path::PathBuf;
 
@@ -39,6 +40,10 @@ enum Command {
     Swap(Box<swap::Swap>),
     Rollback(swap::Rollback),
     Swaps(swap::Swaps),
+    WhatIf(Box<trials::WhatIf>),
+    #[command(subcommand)]
+    Shadow(trials::Shadow),
+    Promote(trials::Promote),
     #[command(subcommand)]
     DeadLetters(letters::DeadLetters),
     #[command(subcommand)]
@@ -55,6 +60,9 @@ impl Ctl {
             Command::Swap(swap) => swap.run(&client, context),
             Command::Rollback(back) => back.run(&client, context),
             Command::Swaps(swaps) => swaps.run(&client, context),
+            Command::WhatIf(what_if) => what_if.run(&client, context),
+            Command::Shadow(shadow) => shadow.run(&client, context),
+            Command::Promote(promote) => promote.run(&client, context),
             Command::DeadLetters(letters) => letters.run(&client, context),
             Command::Quarantine(quarantine) => quarantine.run(&client, context),
             Command::Metrics => status::metrics(&client, context),

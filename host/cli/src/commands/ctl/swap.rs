@@ -25,6 +25,15 @@ const MAX_SENT: u64 = 64 << 20;
 /// the server goes on; any failure leaves what runs as it is. State goes on by the names of plugin and table.
 #[derive(Debug, Args)]
 pub(super) struct Swap {
+    #[command(flatten)]
+    what: What,
+    #[command(flatten)]
+    how: How,
+}
+
+/// What is to change.
+#[derive(Debug, Args)]
+pub(super) struct What {
     /// A component that takes the place of the one with its pack and name, or is new
     #[arg(long, short = 'p', value_name = "FILE")]
     plugin: Vec<PathBuf>,
@@ -43,8 +52,6 @@ pub(super) struct Swap {
     /// Who owns which network
     #[arg(long, value_name = "FILE")]
     networks: Option<PathBuf>,
-    #[command(flatten)]
-    how: How,
 }
 
 /// How something is swapped.
@@ -89,13 +96,15 @@ fn sent(client: &Client, path: &Path, limit: u64) -> Result<String> {
         .with_context(|| format!("send {}", path.display()))
 }
 
-impl Swap {
-    pub(super) fn run(self, client: &Client, context: &Context) -> Result<Exit> {
+impl What {
+    /// As the control interface is told; files are sent to it.
+    ///
+    /// # Errors
+    /// When a file cannot be read or sent, or nothing is to change.
+    pub(super) fn change(self, client: &Client) -> Result<Change> {
         let mut change = Change {
             packs: self.pack,
             remove: self.remove,
-            discard_state: self.how.discard_state.iter().cloned().collect(),
-            dry_run: self.how.dry_run,
             ..Change::default()
         };
         for path in &self.plugin {
@@ -131,15 +140,19 @@ impl Swap {
         if let Some(path) = &self.networks {
             change.networks = Some(sent(client, path, MAX_TEXT)?);
         }
-        let nothing = Change {
-            dry_run: change.dry_run,
-            discard_state: change.discard_state.clone(),
-            ..Change::default()
-        };
         ensure!(
-            change != nothing,
+            change != Change::default(),
             "say what is to change: --plugin, --pack, --remove, --dataset, --settings or --networks"
         );
+        Ok(change)
+    }
+}
+
+impl Swap {
+    pub(super) fn run(self, client: &Client, context: &Context) -> Result<Exit> {
+        let mut change = self.what.change(client)?;
+        change.discard_state = self.how.discard_state.iter().cloned().collect();
+        change.dry_run = self.how.dry_run;
         let receipt = client.post("/v1/swaps", &change, self.how.key.as_deref())?;
         tell(&receipt, context)
     }
@@ -168,7 +181,7 @@ fn milliseconds(value: &Value) -> String {
     format!("{:.3} ms", value.as_f64().unwrap_or_default() / 1e6)
 }
 
-fn tell(receipt: &Value, context: &Context) -> Result<Exit> {
+pub(super) fn tell(receipt: &Value, context: &Context) -> Result<Exit> {
     let mut out = context.output();
     if context.format == Format::Json {
         out.json(receipt)?;

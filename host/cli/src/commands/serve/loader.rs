@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{Read as _, Seek as _};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::str::FromStr as _;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,6 +43,8 @@ pub(crate) struct HostLoader {
     datasets: Mutex<HashMap<(String, String), Arc<Dataset>>>,
     /// Set when the server is to end.
     stop: Arc<AtomicBool>,
+    /// The configuration.
+    path: PathBuf,
 }
 
 fn error(error: anyhow::Error) -> LoadError {
@@ -53,7 +56,11 @@ impl HostLoader {
     ///
     /// # Errors
     /// When no runtime can be set up.
-    pub(super) fn new(host: HostOptions, stop: &Arc<AtomicBool>) -> Result<HostLoader> {
+    pub(super) fn new(
+        host: HostOptions,
+        path: &Path,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<HostLoader> {
         let mut config = host.config()?;
         config.clock = Clock::System;
         Ok(HostLoader {
@@ -63,6 +70,7 @@ impl HostLoader {
             compiled: Mutex::default(),
             datasets: Mutex::default(),
             stop: Arc::clone(stop),
+            path: path.to_owned(),
         })
     }
 
@@ -496,6 +504,16 @@ impl Loader for HostLoader {
 
     fn test(&self, change: &Change) -> Result<usize, LoadError> {
         self.vectors(change).map_err(error)
+    }
+
+    fn trial(&self) -> Result<Command, LoadError> {
+        let program = std::env::current_exe().context("find this program's own file");
+        let mut command = Command::new("nice");
+        command.arg("-n10").arg(program.map_err(error)?);
+        command
+            .args(["--quiet", "trial", "--config"])
+            .arg(&self.path);
+        Ok(command)
     }
 
     fn engine(&self, generation: Generation) -> Result<Engine, EngineError> {
