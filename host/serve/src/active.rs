@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::composition::Composition;
 use crate::histogram::Histogram;
+use crate::ingest::Network;
 use crate::receipt::{Receipt, SwapKind};
 
 /// The most compositions that are remembered to go back to.
@@ -85,6 +86,8 @@ pub(crate) struct Shared {
     /// No room on the disk: nothing more is taken in.
     pub(crate) full: Arc<AtomicBool>,
     pub(crate) began: Instant,
+    /// How network sources stand.
+    pub(crate) networks: Vec<Arc<Network>>,
 }
 
 /// What was done so far, a moment ago.
@@ -100,7 +103,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    pub(crate) fn new(engine: &Engine, active: Active, committed: u64) -> Shared {
+    pub(crate) fn new(
+        engine: &Engine,
+        active: Active,
+        committed: u64,
+        networks: Vec<Arc<Network>>,
+    ) -> Shared {
         Shared {
             terms: Mutex::new((active.generation, engine.terms())),
             generation: AtomicU64::new(active.generation),
@@ -114,6 +122,7 @@ impl Shared {
             ready: AtomicBool::new(false),
             full: Arc::default(),
             began: Instant::now(),
+            networks,
         }
     }
 

@@ -10,6 +10,7 @@ use palisade_pipeline::engine::Clock;
 use palisade_sinks::{Outcome, Said, Sqlite, SqliteError};
 
 use crate::histogram::Histogram;
+use crate::ingest::Waiting;
 use crate::receipt::Receipt;
 use crate::record::{EpochRecord, Record, SaidRecord, SwapRecord};
 use crate::server::{ServeError, Tell, Told};
@@ -29,8 +30,8 @@ pub(crate) struct Commit {
 
 /// What is kept.
 pub(crate) enum Kept {
-    /// An epoch, and what it made be said.
-    Epoch(EpochRecord, Vec<Outcome>),
+    /// An epoch, what it made be said, and who waits for it to be kept.
+    Epoch(Box<EpochRecord>, Vec<Outcome>, Option<Waiting>),
     /// A swap, and who waits for it.
     Swap(Box<SwapRecord>, Reply),
 }
@@ -75,14 +76,16 @@ impl Committer {
 
     fn commit(&mut self, group: Vec<Commit>) -> Result<(), ServeError> {
         let (mut said, mut waiting, mut reads) = (Vec::new(), Vec::new(), Vec::new());
+        let mut delivered = Vec::new();
         let mut last = 0;
         for Commit { number, kept } in group {
             let (record, outcomes) = match kept {
-                Kept::Epoch(mut record, outcomes) => {
+                Kept::Epoch(mut record, outcomes, waits) => {
+                    delivered.extend(waits);
                     let records = outcomes.iter().filter_map(SaidRecord::of);
                     reads.extend(record.rows.as_ref().map(|_| record.now));
                     record.said = records.collect::<Result<_, _>>()?;
-                    (Record::Epoch(record), outcomes)
+                    (Record::Epoch(*record), outcomes)
                 }
                 Kept::Swap(swap, reply) => {
                     let outcome = Outcome::Swap(swap.receipt.row()?);
@@ -115,6 +118,7 @@ impl Committer {
             let time = Duration::from_nanos(now.saturating_sub(read));
             self.kept_after.count(time, 1);
         }
+        delivered.into_iter().for_each(Waiting::tell);
         for (reply, receipt) in waiting {
             // Whoever asked may have gone.
             if let Some(reply) = reply.0 {

@@ -14,6 +14,7 @@ use palisade_pipeline::engine::{Clock, Epoch};
 
 use crate::active::Shared;
 use crate::found;
+use crate::ingest::{Seen, Waiting};
 use crate::often::Often;
 use crate::record::{FilePlace, Rows};
 use crate::server::{Tell, Told};
@@ -53,6 +54,8 @@ pub(crate) struct Filled {
     pub(crate) rows: Rows,
     /// How the stream stands after it.
     pub(crate) stream: StreamImage,
+    /// Who waits until it is kept.
+    pub(crate) waiting: Option<Waiting>,
 }
 
 /// What is followed.
@@ -143,6 +146,7 @@ impl Follower {
                     generation,
                     rows,
                     stream: self.stream.image(),
+                    waiting: None,
                 };
                 if work.send(Work::Filled(Box::new(filled))).is_err() {
                     return;
@@ -169,6 +173,7 @@ impl Follower {
             resume: self.resume.clone(),
             read: self.read.clone(),
             stream: self.stream.image(),
+            seen: Seen::default(),
         }
     }
 
@@ -218,6 +223,7 @@ impl Follower {
             bytes,
             ended,
             place: place.filter(|_| matches!(self.input, Input::File(_))),
+            delivered: None,
         }
     }
 

@@ -21,8 +21,10 @@ mod control;
 mod follow;
 mod found;
 mod histogram;
+mod ingest;
 mod loader;
 mod often;
+mod reader;
 mod receipt;
 mod record;
 mod recover;
@@ -39,6 +41,10 @@ pub use commit::MAX_AHEAD;
 pub use composition::{Change, Composition, NewPlugin, PluginRecord};
 pub use config::{Config, ConfigError, JournalConfig, SnapshotConfig, SourceConfig, SourceKind};
 pub use control::SOCKET;
+pub use ingest::{
+    HttpConfig, IngestError, MAX_BODY, MAX_KEY_BYTES, MAX_KEYS, MAX_NETWORK, MAX_TOKENS,
+    MAX_TOPICS, MqttConfig, TokenConfig, check,
+};
 pub use loader::{Configured, LoadError, Loader};
 pub use receipt::{Receipt, SourceAt, SwapKind};
 pub use record::Identity;

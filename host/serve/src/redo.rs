@@ -13,6 +13,7 @@ use crate::active::Active;
 use crate::collect::Collect;
 use crate::composition::Composition;
 use crate::follow::remember;
+use crate::ingest::{Delivered, Seen};
 use crate::loader::{Configured, Loader};
 use crate::record::{EpochRecord, FilePlace, Identity, Record, Rows, SaidRecord, SwapRecord};
 use crate::server::ServeError;
@@ -36,6 +37,8 @@ pub(crate) struct Known {
     pub(crate) read: Vec<FilePlace>,
     /// Where in the stream the last record ends.
     pub(crate) offset: u64,
+    /// What was delivered of late, of a network source.
+    pub(crate) seen: Seen,
 }
 
 /// What was done again.
@@ -215,7 +218,7 @@ pub(crate) fn restored(
         problem: error.to_string(),
     };
     known.offset = known.stream.go_on(image.stream).map_err(problem)?;
-    (known.resume, known.read) = (image.resume, image.read);
+    (known.resume, known.read, known.seen) = (image.resume, image.read, image.seen);
     Ok(known)
 }
 
@@ -278,6 +281,9 @@ impl Redone {
         {
             known.stream.follow((record.generation, terms.clone()));
         }
+        if let Some(delivered) = &rows.delivered {
+            return known.deliver(delivered, rows, record.now);
+        }
         if rows.begins.is_some() {
             known.stream.tape.begin();
         }
@@ -302,6 +308,36 @@ impl Redone {
     }
 }
 
+impl Known {
+    /// Reads what was delivered over a network: as at first, all of it in one epoch.
+    fn deliver(
+        &mut self,
+        delivered: &[Delivered],
+        rows: &Rows,
+        now: u64,
+    ) -> Result<Epoch, ServeError> {
+        let mut epoch = self.stream.epoch(now).whole();
+        let mut at = 0;
+        for one in delivered {
+            let end = at + usize::try_from(one.bytes).unwrap_or(usize::MAX);
+            let problem = |problem: String| ServeError::Stream {
+                name: one.name.clone(),
+                problem,
+            };
+            let bytes = rows.bytes.get(at..end);
+            let bytes = bytes.ok_or_else(|| problem("it is shorter than it says".to_owned()))?;
+            if one.read {
+                let read = self.stream.deliver(&one.name, bytes, &mut epoch);
+                read.map_err(|error| problem(error.to_string()))?;
+            }
+            at = end;
+        }
+        self.stream.put(&mut epoch);
+        self.seen.follow(delivered);
+        Ok(epoch)
+    }
+}
+
 /// A source that has said nothing yet.
 pub(crate) fn known(
     engine: &mut Engine,
@@ -317,6 +353,7 @@ pub(crate) fn known(
         resume: None,
         read: Vec::new(),
         offset: 0,
+        seen: Seen::default(),
     })
 }
 

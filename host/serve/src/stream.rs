@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use palisade_events::Source;
 use palisade_pipeline::engine::{EngineError, Epoch, Feed as _, LogFeed, Progress, Terms};
-use palisade_sources::{Checkpoint, CheckpointError, Limits, OpenError, SourcePolicy, open_live};
+use palisade_sources::{
+    Checkpoint, CheckpointError, DeadLetters, Limits, OpenError, SourcePolicy, open_live,
+};
 use serde::{Deserialize, Serialize};
 
+use crate::ingest::{BadLine, told};
 use crate::tape::Tape;
 
 /// Bytes that are read to recognise a stream.
@@ -45,6 +48,17 @@ pub(crate) struct Stream {
     feed: Option<LogFeed>,
     /// The number of the first event, where there is no feed yet.
     first: u64,
+}
+
+/// What was read of a stream that was there whole.
+pub(crate) struct Outcome {
+    pub(crate) events: u64,
+    pub(crate) bad: u64,
+    /// The first of the bad records.
+    pub(crate) errors: Vec<BadLine>,
+    /// Whether the epoch had room for all of it; otherwise a part of it is with the stream, and
+    /// is to be [undone](Stream::undo).
+    pub(crate) fits: bool,
 }
 
 /// A stream as it stands between two records.
@@ -152,6 +166,62 @@ impl Stream {
             false => feed.offset(),
         };
         (progress, self.tape.cut(offset), feed.offset())
+    }
+
+    /// Reads a stream that is there whole, after which it has ended. What is read is not in the epoch
+    /// before it is [put](Self::put) there.
+    ///
+    /// # Errors
+    /// When it is nothing that can be read; nothing of it was then.
+    pub(crate) fn deliver(
+        &mut self,
+        name: &str,
+        bytes: &[u8],
+        epoch: &mut Epoch,
+    ) -> Result<Outcome, StreamError> {
+        self.tape.begin();
+        self.tape.give(bytes);
+        self.tape.end();
+        let before = self.next_seq();
+        self.begin(name)?;
+        let Some(feed) = &mut self.feed else {
+            return Ok(Outcome {
+                events: 0,
+                bad: 0,
+                errors: Vec::new(),
+                fits: true,
+            });
+        };
+        let progress = feed.read_on(epoch);
+        self.tape.begin();
+        let intake = feed.intake();
+        Ok(Outcome {
+            events: feed.next_seq().saturating_sub(before),
+            bad: intake.bad_records,
+            errors: told(feed.bad()),
+            fits: progress.ended && !intake.broken,
+        })
+    }
+
+    /// Puts what was delivered into an epoch. Whether it could be.
+    pub(crate) fn put(&mut self, epoch: &mut Epoch) -> bool {
+        self.feed.as_mut().is_none_or(|feed| feed.put(epoch))
+    }
+
+    /// Goes back to where it stood before anything was delivered that was not put into an epoch.
+    pub(crate) fn undo(&mut self, next: u64) {
+        self.tape.begin();
+        (self.feed, self.first) = (None, next);
+    }
+
+    /// Where what cannot be read is kept.
+    pub(crate) fn dead_letters(&self) -> &DeadLetters {
+        self.terms.dead_letters()
+    }
+
+    /// The number of the next event.
+    pub(crate) fn next_seq(&self) -> u64 {
+        self.feed.as_ref().map_or(self.first, LogFeed::next_seq)
     }
 
     /// How many records of the stream could not be read, and the first that are told of, the

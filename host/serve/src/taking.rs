@@ -15,6 +15,7 @@ use crate::collect::Collect;
 use crate::commit::{Commit, Kept, Reply};
 use crate::composition::Change;
 use crate::follow::Filled;
+use crate::ingest::Waiting;
 use crate::loader::Configured;
 use crate::often::Often;
 use crate::receipt::{Receipt, SourceAt, SwapKind};
@@ -100,11 +101,12 @@ impl Taking {
                         generation,
                         rows,
                         stream,
+                        waiting,
                     } = *filled;
                     let mut collect = Collect::default();
                     self.engine.step(epoch, &mut collect)?;
                     self.saver.follow(&rows, stream);
-                    let more = self.put(now, generation, Some(rows), collect)?;
+                    let more = self.put((now, generation), Some(rows), collect, waiting)?;
                     self.saver.step(&mut self.engine, self.next - 1)?;
                     more
                 }
@@ -119,7 +121,7 @@ impl Taking {
                     let mut collect = Collect::default();
                     let moved = self.engine.follow(now, &mut collect)?;
                     let generation = self.shared.generation();
-                    let more = !moved || self.put(now, generation, None, collect)?;
+                    let more = !moved || self.put((now, generation), None, collect, None)?;
                     if idle == IDLE {
                         self.saver.settle();
                     }
@@ -151,10 +153,10 @@ impl Taking {
     /// Waits for what was begun and hands it to the commit thread; `false`: that has ended.
     fn put(
         &mut self,
-        now: u64,
-        generation: u64,
+        (now, generation): (u64, u64),
         rows: Option<Rows>,
         mut collect: Collect,
+        waiting: Option<Waiting>,
     ) -> Result<bool, ServeError> {
         self.engine.collect(&mut collect)?;
         self.tell(std::mem::take(&mut collect.notices));
@@ -164,7 +166,7 @@ impl Taking {
             rows,
             said: Vec::new(),
         };
-        Ok(self.send(Kept::Epoch(record, collect.said)))
+        Ok(self.send(Kept::Epoch(Box::new(record), collect.said, waiting)))
     }
 
     fn tell(&mut self, notices: Vec<Notice>) {

@@ -8,7 +8,7 @@
 //! | `POST /v1/rollback` | goes back to what ran before; the receipt |
 //! | `GET /v1/swaps?after=N&limit=N` | receipts by generation, those after `after` first, at most 100 |
 //! | `GET /metrics` | figures for Prometheus |
-//! | `GET /healthz`, `GET /readyz` | whether it lives, and whether it follows its sources and keeps up |
+//! | `GET /healthz`, `GET /readyz` | whether it lives, and whether it follows its sources, all of a network are up, and it keeps up |
 //!
 //! What is posted is JSON with `content-type: application/json`. A swap names blobs by their digests
 //! and packs by title: `{"plugins": [{"digest": "…", "origin": "new.wasm"}], "packs":

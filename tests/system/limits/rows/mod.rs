@@ -4,6 +4,7 @@
 mod disk;
 mod flow;
 mod host;
+mod ingest;
 mod instance;
 mod live;
 mod load;
@@ -20,7 +21,7 @@ use super::Table;
 const REFUSED: &str = "refused";
 
 /// Whom limits hold against.
-pub(super) const SCOPES: [(&str, &str); 10] = [
+pub(super) const SCOPES: [(&str, &str); 11] = [
     ("host", "The host, in one run"),
     ("flow", "A flow, and the packets of it"),
     (
@@ -37,6 +38,7 @@ pub(super) const SCOPES: [(&str, &str); 10] = [
     ("pack", "Packs, documents of trust, registries"),
     ("disk", "Caches and files"),
     ("live", "Live operation"),
+    ("ingest", "What comes over a network"),
 ];
 
 pub(super) fn fill(t: &mut Table) {
@@ -48,5 +50,6 @@ pub(super) fn fill(t: &mut Table) {
     load::fill(t);
     pack::fill(t);
     live::fill(t);
+    ingest::fill(t);
     disk::fill(t);
 }

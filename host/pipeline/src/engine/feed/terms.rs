@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use palisade_events::Source;
 use palisade_sources::{
-    Checkpoint, CheckpointError, Consumed, EventSink, Input, LogReader, Remarks, SourcePolicy,
+    Checkpoint, CheckpointError, Consumed, DeadLetters, EventSink, Input, LogReader, Remarks,
+    SourcePolicy,
 };
 
 use super::{Epoch, LogFeed};
@@ -38,6 +39,11 @@ impl Terms {
             news: Vec::new(),
             batches: Vec::new(),
         }
+    }
+
+    /// Where what cannot be read is kept.
+    pub fn dead_letters(&self) -> &DeadLetters {
+        &self.config.dead_letters
     }
 
     /// A feed of a log, whose first event gets this number.
