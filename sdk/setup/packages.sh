@@ -10,7 +10,7 @@ BUILD_PACKAGES=(
     npm:npm
 )
 # The independent dissector that whole-system tests compare with, the real broker that live
-# inputs are tried on, a real registry with another program that reads it, a PKCS#11 token with
+# inputs are tried on, a real client of what listens and what makes its certificates, a real registry with another program that reads it, a PKCS#11 token with
 # another program that uses it, what shows another time to a program, and the compiler of the
 # fuzzing engine. What recording captures
 # needs is installed by its own script.
@@ -19,6 +19,8 @@ TEST_PACKAGES=(
     tshark:tshark
     mosquitto:mosquitto
     mosquitto_pub:mosquitto-clients
+    curl:curl
+    openssl:openssl
     docker-registry:docker-registry
     skopeo:skopeo
     softhsm2-util:softhsm2

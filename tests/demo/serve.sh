@@ -35,7 +35,7 @@ feed() {
     while :; do
         awk -v from="$from" -v time="$(date -u +%FT%TZ)" 'BEGIN {
             for (n = from; n < from + 100; n++)
-                printf "{\"kind\":\"network.tls\",\"time\":\"%s\",\"src\":{\"ip\":\"10.%d.%d.%d\"},\"dst\":{\"ip\":\"192.0.2.1\",\"port\":443},\"version\":\"%s\",\"cipher\":\"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256\",\"established\":true}\n",
+                printf "{\"kind\":\"network.tls\",\"time\":\"%s\",\"src\":{\"ip\":\"10.%d.%d.%d\"},\"dst\":{\"ip\":\"192.0.2.1\",\"port\":443},\"dtls\":false,\"version\":\"%s\",\"cipher\":\"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256\",\"established\":true}\n",
                     time, n / 65536, n / 256 % 256, n % 256, n % 4 ? "TLS1.2" : "TLS1.0"
         }' >>"$log"
         from=$((from + 100))

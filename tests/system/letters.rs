@@ -31,7 +31,7 @@ impl Site {
     }
 
     /// Adds to the part of the configuration that is about plugins.
-    fn configure(&self, line: &str) {
+    fn with_option(&self, line: &str) {
         let path = self.path("palisade.toml");
         let text = std::fs::read_to_string(&path).expect("the configuration");
         let text = text.replace("workers = 2\n", &format!("workers = 2\n{line}\n"));
@@ -169,7 +169,7 @@ fn who_faults_too_often_is_out_of_the_way_until_released() {
     let Some(site) = Site::new(&["app.log"]) else {
         return;
     };
-    site.configure("on_fault = \"quarantine:3/1h\"");
+    site.with_option("on_fault = \"quarantine:3/1h\"");
     let mut server = site.start();
     site.wait_until_ready();
     let refused = site.refused(&["quarantine", "release", "tests/puppet"]);

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::act::ActReceipt;
 use crate::composition::Composition;
 use crate::histogram::Histogram;
+use crate::ingest::Network;
 use crate::receipt::{Receipt, SwapKind};
 
 /// The most compositions that are remembered to go back to.
@@ -91,6 +92,8 @@ pub(crate) struct Shared {
     /// No room on the disk: nothing more is taken in.
     pub(crate) full: Arc<AtomicBool>,
     pub(crate) began: Instant,
+    /// How network sources stand.
+    pub(crate) networks: Vec<Arc<Network>>,
 }
 
 /// What was done so far, a moment ago.
@@ -115,7 +118,12 @@ fn push<T>(to: &Mutex<VecDeque<T>>, receipt: T) {
 }
 
 impl Shared {
-    pub(crate) fn new(engine: &Engine, active: Active, committed: u64) -> Shared {
+    pub(crate) fn new(
+        engine: &Engine,
+        active: Active,
+        committed: u64,
+        networks: Vec<Arc<Network>>,
+    ) -> Shared {
         Shared {
             terms: Mutex::new((active.generation, engine.terms())),
             generation: AtomicU64::new(active.generation),
@@ -132,6 +140,7 @@ impl Shared {
             letters_dropped: AtomicU64::new(0),
             full: Arc::default(),
             began: Instant::now(),
+            networks,
         }
     }
 

@@ -11,6 +11,7 @@ use palisade_sinks::{Outcome, Said, Sqlite, SqliteError};
 
 use crate::act::{ActReceipt, ActRecord};
 use crate::histogram::Histogram;
+use crate::ingest::Waiting;
 use crate::receipt::Receipt;
 use crate::record::{EpochRecord, Record, SaidRecord, SwapRecord};
 use crate::server::{ServeError, Tell, Told};
@@ -30,8 +31,8 @@ pub(crate) struct Commit {
 
 /// What is kept.
 pub(crate) enum Kept {
-    /// An epoch, and what it made be said.
-    Epoch(EpochRecord, Vec<Outcome>),
+    /// An epoch, what it made be said, and who waits for it to be kept.
+    Epoch(Box<EpochRecord>, Vec<Outcome>, Option<Waiting>),
     /// A swap, and who waits for it.
     Swap(Box<SwapRecord>, Reply<Receipt>),
     /// Something else that was done, what it made be said, and who waits for it.
@@ -88,14 +89,16 @@ impl Committer {
     fn commit(&mut self, group: Vec<Commit>) -> Result<(), ServeError> {
         let (mut said, mut reads) = (Vec::new(), Vec::new());
         let mut waiting: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
+        let mut delivered = Vec::new();
         let mut last = 0;
         for Commit { number, kept } in group {
             let (record, outcomes) = match kept {
-                Kept::Epoch(mut record, outcomes) => {
+                Kept::Epoch(mut record, outcomes, waits) => {
+                    delivered.extend(waits);
                     let records = outcomes.iter().filter_map(SaidRecord::of);
                     reads.extend(record.rows.as_ref().map(|_| record.now));
                     record.said = records.collect::<Result<_, _>>()?;
-                    (Record::Epoch(record), outcomes)
+                    (Record::Epoch(*record), outcomes)
                 }
                 Kept::Swap(swap, reply) => {
                     let outcome = Outcome::Swap(swap.receipt.row()?);
@@ -135,6 +138,7 @@ impl Committer {
             let time = Duration::from_nanos(now.saturating_sub(read));
             self.kept_after.count(time, 1);
         }
+        delivered.into_iter().for_each(Waiting::tell);
         waiting.into_iter().for_each(|tell| tell());
         let covered = self.covered.load(Ordering::Acquire);
         if covered > std::mem::replace(&mut self.looked, covered) {

@@ -9,6 +9,7 @@ use palisade_sinks::LetterLimits;
 use serde::{Deserialize, Serialize};
 
 use crate::control::SOCKET;
+use crate::ingest::{HttpConfig, MqttConfig};
 use crate::own::OWN;
 
 /// The most sources.
@@ -168,6 +169,12 @@ pub struct SourceConfig {
     /// Whose events these are.
     #[serde(default = "tenant")]
     pub tenant: String,
+    /// Where it listens, and to whom, of kind `http`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<HttpConfig>,
+    /// To which broker it connects, and what for, of kind `mqtt`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mqtt: Option<MqttConfig>,
 }
 
 fn tenant() -> String {
@@ -183,6 +190,34 @@ pub enum SourceKind {
     File,
     /// Standard input.
     Stdin,
+    /// A listener to which logs are posted.
+    Http,
+    /// A subscription at a broker.
+    Mqtt,
+}
+
+impl SourceConfig {
+    /// The first field that is wrong of a table for a network, and whether it is there where it
+    /// should be and nowhere else.
+    fn check_network(&self) -> Result<(), (String, String)> {
+        let wrong = |field: &str, problem: &str| Err((field.to_owned(), problem.to_owned()));
+        match (self.kind == SourceKind::Http, &self.http) {
+            (true, None) => return wrong("http", "is missing; write a table [source.http]"),
+            (false, Some(_)) => return wrong("http", "is for a source of kind `http`"),
+            (true, Some(http)) => http
+                .check()
+                .map_err(|(field, problem)| (format!("http: {field}"), problem))?,
+            (false, None) => {}
+        }
+        match (self.kind == SourceKind::Mqtt, &self.mqtt) {
+            (true, None) => wrong("mqtt", "is missing; write a table [source.mqtt]"),
+            (false, Some(_)) => wrong("mqtt", "is for a source of kind `mqtt`"),
+            (true, Some(mqtt)) => mqtt
+                .check()
+                .map_err(|(field, problem)| (format!("mqtt: {field}"), problem)),
+            (false, None) => Ok(()),
+        }
+    }
 }
 
 /// Why a configuration is of no use.
@@ -283,7 +318,13 @@ impl Config {
                 (SourceKind::Stdin, Some(_)) => {
                     return wrong(field("path"), "is not for a source of kind `stdin`");
                 }
+                (SourceKind::Http | SourceKind::Mqtt, Some(_)) => {
+                    return wrong(field("path"), "is not for a source of a network");
+                }
                 _ => {}
+            }
+            if let Err((name, problem)) = source.check_network() {
+                return wrong(field(&name), &problem);
             }
         }
         let stdin = |source: &&SourceConfig| source.kind == SourceKind::Stdin;
@@ -388,5 +429,162 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn network_sources_are_refused_with_their_field() {
+        let source = |kind: &str, table: &str| {
+            format!("[[source]]\nname = \"{kind}\"\nkind = \"{kind}\"\n[source.{kind}]\n{table}\n")
+        };
+        let token = "[[source.http.token]]\ntoken_env = \"T\"\n";
+        let http = |lines: &str| {
+            let lines = format!("listen = \"127.0.0.1:1\"\n{lines}\n{token}");
+            format!("data = \"d\"\n{}", source("http", &lines))
+        };
+        let mqtt = |lines: &str| {
+            let lines = format!("client_id = \"c\"\n{lines}");
+            format!("data = \"d\"\n{}", source("mqtt", &lines))
+        };
+        let local = "broker = \"mqtt://localhost\"\n";
+        let topics = "topics = [\"a/#\"]\n";
+        assert!(parse(&http("")).is_ok());
+        assert!(parse(&mqtt(&(local.to_owned() + topics))).is_ok());
+        let open = "listen = \"0.0.0.0:1\"";
+        let wide = http("").replace("listen = \"127.0.0.1:1\"", open);
+        let allowed = wide.replace(open, &format!("{open}\nallow_clear_text = true"));
+        assert!(parse(&allowed).is_ok());
+        let remote = format!("broker = \"mqtt://b.example\"\n{topics}");
+        assert!(parse(&mqtt(&format!("{remote}allow_clear_text = true"))).is_ok());
+        let many = |count: usize, one: &str| one.repeat(count);
+        let tokens = crate::ingest::MAX_TOKENS;
+        assert!(parse(&(http("") + &many(tokens - 1, token))).is_ok());
+        let filters = |count: usize| format!("{local}topics = [{}]", many(count, "\"a\", "));
+        assert!(parse(&mqtt(&filters(crate::ingest::MAX_TOPICS))).is_ok());
+        for (text, says) in [
+            (
+                "data = \"d\"\n[[source]]\nname = \"a\"\nkind = \"http\"".to_owned(),
+                "[source.http]",
+            ),
+            (
+                "data = \"d\"\n[[source]]\nname = \"a\"\nkind = \"mqtt\"".to_owned(),
+                "[source.mqtt]",
+            ),
+            (
+                http("").replace("kind = \"http\"", "kind = \"stdin\""),
+                "http: is for a source of kind `http`",
+            ),
+            (
+                http("").replace("kind = \"http\"", "kind = \"http\"\npath = \"x\""),
+                "path: is not for",
+            ),
+            (wide, "http: listen: is not loopback"),
+            (
+                http("").replace("127.0.0.1:1", "localhost"),
+                "line 6, column 10",
+            ),
+            (http("tls_cert = \"c\""), "http: tls_key: is missing"),
+            (http("tls_key = \"c\""), "http: tls_cert: is missing"),
+            (http("max_body_bytes = 0"), "http: max_body_bytes: is 0"),
+            (
+                http("max_body_bytes = 8388609"),
+                "http: max_body_bytes: is 8388609",
+            ),
+            (
+                http("queue_bytes = 1000"),
+                "http: queue_bytes: is 1000; write 1048576",
+            ),
+            (http("queue_requests = 0"), "http: queue_requests"),
+            (http("max_connections = 4097"), "http: max_connections"),
+            (http("idle_seconds = 0"), "http: idle_seconds"),
+            (http("max_keys = 16385"), "http: max_keys"),
+            (http("max_bodies = 1"), "there is no key `max_bodies` here"),
+            (http("").replace(token, ""), "http: token: there is none"),
+            (
+                http("") + &many(tokens, token),
+                "http: token: there are more than 64",
+            ),
+            (
+                http("").replace("token_env", "token"),
+                "there is no key `token` here",
+            ),
+            (
+                http("") + "token_file = \"f\"",
+                "http: token 1: token_env: token_file says it",
+            ),
+            (
+                http("") + "[[source.http.token]]",
+                "http: token 2: token_file: is missing",
+            ),
+            (http("") + "expires = \"soon\"", "http: token 1: expires"),
+            (http("") + "tenant = \"\"", "http: token 1: tenant"),
+            (mqtt(&remote), "mqtt: broker: is not on loopback"),
+            (
+                mqtt(&format!("broker = \"b\"\n{topics}")),
+                "mqtt: broker: write mqtts://",
+            ),
+            (
+                mqtt(&format!("broker = \"mqtts://b\"\n{topics}")),
+                "mqtt: ca_file: is missing",
+            ),
+            (
+                mqtt(&format!("{local}{topics}ca_file = \"x\"")),
+                "mqtt: ca_file: is of no use",
+            ),
+            (mqtt(local), "topics"),
+            (mqtt(&format!("{local}topics = []")), "mqtt: topics: is 0"),
+            (
+                mqtt(&filters(crate::ingest::MAX_TOPICS + 1)),
+                "mqtt: topics: is 65",
+            ),
+            (
+                mqtt(&format!("{local}topics = [\"a#\"]")),
+                "mqtt: topics: `a#`",
+            ),
+            (
+                mqtt(&format!("{local}{topics}user = \"a\"\nuser_env = \"B\"")),
+                "mqtt: user: is said more",
+            ),
+            (
+                mqtt(&format!("{local}{topics}password_env = \"B\"")),
+                "mqtt: user: is missing",
+            ),
+            (
+                mqtt(&format!("{local}{topics}in_flight = 0")),
+                "mqtt: in_flight",
+            ),
+            (
+                mqtt(&format!("{local}{topics}keep_alive_seconds = 1")),
+                "mqtt: keep_alive_seconds",
+            ),
+        ] {
+            let error = parse(&text).unwrap_err();
+            assert!(
+                error.contains(says) && error.contains("palisade.toml"),
+                "{says}: {error}"
+            );
+        }
+        // How many there are in all is known once their tenants are.
+        let folder = tempfile::tempdir().unwrap();
+        let secret = folder.path().join("token");
+        std::fs::write(&secret, "0123456789abcdef").unwrap();
+        let mode = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o600);
+        std::fs::set_permissions(&secret, mode).unwrap();
+        let one = token;
+        let tenants = |count: usize| {
+            let token = |number: usize| {
+                format!(
+                    "[[source.http.token]]\ntoken_file = \"{}\"\ntenant = \"{number}\"\n",
+                    secret.display()
+                )
+            };
+            let tokens: String = (0..count).map(token).collect();
+            parse(&http("").replace(one, &tokens)).unwrap()
+        };
+        assert_eq!(
+            crate::ingest::check(&tenants(crate::ingest::MAX_NETWORK)),
+            Ok(())
+        );
+        let error = crate::ingest::check(&tenants(crate::ingest::MAX_NETWORK + 1)).unwrap_err();
+        assert!(error.to_string().contains("more than 16"), "{error}");
     }
 }

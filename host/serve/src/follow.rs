@@ -15,6 +15,7 @@ use palisade_sinks::LetterRow;
 
 use crate::active::Shared;
 use crate::found;
+use crate::ingest::{Seen, Waiting};
 use crate::often::Often;
 use crate::record::{FilePlace, Rows};
 use crate::server::{Tell, Told};
@@ -56,6 +57,8 @@ pub(crate) struct Filled {
     pub(crate) letters: (Vec<LetterRow>, u64),
     /// How the stream stands after it.
     pub(crate) stream: StreamImage,
+    /// Who waits until it is kept.
+    pub(crate) waiting: Option<Waiting>,
 }
 
 /// What is followed.
@@ -153,6 +156,7 @@ impl Follower {
                     rows,
                     letters: (letters, dropped),
                     stream: self.stream.image(),
+                    waiting: None,
                 };
                 if work.send(Work::Filled(Box::new(filled))).is_err() {
                     return;
@@ -179,6 +183,7 @@ impl Follower {
             resume: self.resume.clone(),
             read: self.read.clone(),
             stream: self.stream.image(),
+            seen: Seen::default(),
         }
     }
 
@@ -228,6 +233,7 @@ impl Follower {
             bytes,
             ended,
             place: place.filter(|_| matches!(self.input, Input::File(_))),
+            delivered: None,
         }
     }
 

@@ -132,6 +132,16 @@ impl Unread {
         DeadLetters::to_writer(self.clone(), u64::MAX)
     }
 
+    /// How many are there.
+    pub(crate) fn count(&self) -> usize {
+        self.held().lines.len()
+    }
+
+    /// Forgets those that came after the first so many.
+    pub(crate) fn undo(&self, count: usize) {
+        self.held().lines.truncate(count);
+    }
+
     /// What was put there since, of a source that was read at this time, and how many found no
     /// room.
     pub(crate) fn take(&self, (source, tenant): (&str, &str), now: u64) -> (Vec<LetterRow>, u64) {

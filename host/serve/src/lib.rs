@@ -24,10 +24,12 @@ mod control;
 mod follow;
 mod found;
 mod histogram;
+mod ingest;
 mod letters;
 mod loader;
 mod often;
 mod own;
+mod reader;
 mod receipt;
 mod record;
 mod recover;
@@ -50,6 +52,10 @@ pub use config::{
     SourceConfig, SourceKind,
 };
 pub use control::SOCKET;
+pub use ingest::{
+    HttpConfig, IngestError, MAX_BODY, MAX_KEY_BYTES, MAX_KEYS, MAX_NETWORK, MAX_TOKENS,
+    MAX_TOPICS, MqttConfig, TokenConfig, check,
+};
 pub use letters::{MAX_EVENT, MAX_LETTERS, MAX_LETTERS_BYTES};
 pub use loader::{Configured, LoadError, Loader};
 pub use receipt::{Receipt, SourceAt, SwapKind};

@@ -100,6 +100,7 @@ impl Own {
             tenant: OWN_TENANT.to_owned(),
             resume: None,
             read: Vec::new(),
+            seen: Default::default(),
             stream: self.stream.image(),
         }
     }
@@ -135,6 +136,7 @@ impl Own {
             bytes,
             ended: true,
             place: None,
+            delivered: None,
         };
         Ok(Some(OwnEpoch {
             epoch,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::act::ActRecord;
 use crate::composition::Composition;
+use crate::ingest::Delivered;
 use crate::receipt::Receipt;
 
 /// What must be the same for a journal to be done again: another share of memory would make other
@@ -128,6 +129,8 @@ pub(crate) struct Rows {
     pub(crate) ended: bool,
     /// Where it ends, of a file.
     pub(crate) place: Option<FilePlace>,
+    /// Of a network source: the bodies or messages that the bytes are, each a stream of its own.
+    pub(crate) delivered: Option<Vec<Delivered>>,
 }
 
 /// A place in a file that may have been renamed meanwhile.

@@ -14,6 +14,7 @@ use crate::active::Active;
 use crate::collect::Collect;
 use crate::composition::Composition;
 use crate::follow::remember;
+use crate::ingest::{Delivered, Seen};
 use crate::loader::{Configured, Loader};
 use crate::record::{EpochRecord, FilePlace, Identity, Record, Rows, SaidRecord, SwapRecord};
 use crate::server::ServeError;
@@ -38,6 +39,8 @@ pub(crate) struct Known {
     pub(crate) read: Vec<FilePlace>,
     /// Where in the stream the last record ends.
     pub(crate) offset: u64,
+    /// What was delivered of late, of a network source.
+    pub(crate) seen: Seen,
 }
 
 /// What was done again.
@@ -183,7 +186,7 @@ pub(crate) fn restored(
         problem: error.to_string(),
     };
     known.offset = known.stream.go_on(image.stream).map_err(problem)?;
-    (known.resume, known.read) = (image.resume, image.read);
+    (known.resume, known.read, known.seen) = (image.resume, image.read, image.seen);
     Ok(known)
 }
 
@@ -232,7 +235,7 @@ impl Redone {
             Record::Epoch(epoch) => {
                 let said = self.again(terms, epoch)?;
                 self.quarantine(&epoch.quarantined);
-                return Ok(said == epoch.said);
+                return Ok(is_same(&said, &epoch.said));
             }
         }
         Ok(true)
@@ -280,7 +283,7 @@ impl Redone {
         let done = act::apply(&mut self.engine, &record.what, (&asked, 0), &mut collect);
         self.quarantine(&record.quarantined);
         match done {
-            Ok(_) => Ok(said(collect)? == record.said),
+            Ok(_) => Ok(is_same(&said(collect)?, &record.said)),
             Err(ActError::Refused(_)) => Ok(false),
             Err(ActError::Engine(error)) => Err(error.into()),
         }
@@ -311,6 +314,10 @@ impl Redone {
             && let Some(terms) = terms.get(&record.generation)
         {
             known.stream.follow((record.generation, terms.clone()));
+        }
+        if let Some(delivered) = &rows.delivered {
+            let epoch = known.deliver(delivered, rows, record.now)?;
+            return Ok((epoch, known.stream.letters(record.now)));
         }
         if rows.begins.is_some() {
             known.stream.tape.begin();
@@ -343,6 +350,47 @@ fn said(mut collect: Collect) -> Result<Vec<SaidRecord>, serde_json::Error> {
     outcomes.iter().filter_map(SaidRecord::of).collect()
 }
 
+/// Whether the same was said. What could not be read was so wherever it came from, and is not
+/// read again in every case.
+fn is_same(now: &[SaidRecord], then: &[SaidRecord]) -> bool {
+    let of_plugins = |said: &&SaidRecord| match said {
+        SaidRecord::Letter(letter) => letter.plugin.is_some(),
+        SaidRecord::Finding(_) | SaidRecord::Decision { .. } => true,
+    };
+    let now = now.iter().filter(of_plugins);
+    now.eq(then.iter().filter(of_plugins))
+}
+
+impl Known {
+    /// Reads what was delivered over a network: as at first, all of it in one epoch.
+    fn deliver(
+        &mut self,
+        delivered: &[Delivered],
+        rows: &Rows,
+        now: u64,
+    ) -> Result<Epoch, ServeError> {
+        let mut epoch = self.stream.epoch(now).whole();
+        let mut at = 0;
+        for one in delivered {
+            let end = at + usize::try_from(one.bytes).unwrap_or(usize::MAX);
+            let problem = |problem: String| ServeError::Stream {
+                name: one.name.clone(),
+                problem,
+            };
+            let bytes = rows.bytes.get(at..end);
+            let bytes = bytes.ok_or_else(|| problem("it is shorter than it says".to_owned()))?;
+            if one.read {
+                let read = self.stream.deliver(&one.name, bytes, &mut epoch);
+                read.map_err(|error| problem(error.to_string()))?;
+            }
+            at = end;
+        }
+        self.stream.put(&mut epoch);
+        self.seen.follow(delivered);
+        Ok(epoch)
+    }
+}
+
 /// A source that has said nothing yet.
 pub(crate) fn known(
     engine: &mut Engine,
@@ -358,6 +406,7 @@ pub(crate) fn known(
         resume: None,
         read: Vec::new(),
         offset: 0,
+        seen: Seen::default(),
     })
 }
 

@@ -16,12 +16,14 @@ use crate::act::ActReceipt;
 use crate::active::Shared;
 use crate::audit::{Act, Audit, AuditError, Books};
 use crate::commit::{Commit, Committer, MAX_AHEAD};
-use crate::config::{Config, SourceKind};
+use crate::config::{Config, SourceConfig, SourceKind};
 use crate::control;
 use crate::follow::{Follower, Input};
+use crate::ingest::{self, IngestError, Intake, Of, Prepared};
 use crate::loader::{LoadError, Loader};
 use crate::often::Often;
 use crate::own::{OWN, OWN_TENANT, Own};
+use crate::reader::Reader;
 use crate::receipt::Receipt;
 use crate::record::{Identity, Record};
 use crate::recover::{Recovered, recover};
@@ -227,6 +229,9 @@ pub enum ServeError {
         /// The record.
         record: u64,
     },
+    /// A network source.
+    #[error(transparent)]
+    Ingest(#[from] IngestError),
     /// A thread could not be started, or ended by itself.
     #[error("a thread of the server {0}")]
     Thread(String),
@@ -243,6 +248,8 @@ pub fn serve(
     stop: &Arc<AtomicBool>,
     tell: &Tell,
 ) -> Result<Served, ServeError> {
+    // Before anything is done: a secret that cannot be read is no matter of the journal.
+    let mut networks = ingest::prepare(config)?;
     let Recovered {
         mut journal,
         mut sqlite,
@@ -281,16 +288,17 @@ pub fn serve(
     running("start", &active.composition.digest())?;
     let mut images: Vec<SourceImage> = sources.iter().map(SourceImage::of).collect();
     let known = images.len() as u32;
-    let shared = Arc::new(Shared::new(&engine, active, 0));
-    let (own, followers) = followers(
-        config,
+    let shown = networks.iter().map(|source| Arc::clone(source.network()));
+    let shared = Arc::new(Shared::new(&engine, active, 0, shown.collect()));
+    let (own, readers) = readers(
+        (config, &mut networks),
         sources,
         (&mut engine, &mut journal),
         &shared,
         (stop, tell),
     )?;
-    let new = followers.iter().filter(|follower| follower.number >= known);
-    images.extend(new.map(Follower::image));
+    let new = readers.iter().filter(|reader| reader.number() >= known);
+    images.extend(new.map(Reader::image));
     if own.number >= known {
         images.push(own.image());
     }
@@ -329,7 +337,7 @@ pub fn serve(
         tell: Arc::clone(tell),
         stop: Arc::clone(stop),
     };
-    let (work, works) = sync_channel(followers.len().max(1));
+    let (work, works) = sync_channel(readers.len().max(1));
     let (commit, commits) = sync_channel::<Commit>(MAX_AHEAD);
     let thread = |error: std::io::Error| ServeError::Thread(format!("cannot be started: {error}"));
     let committing = std::thread::Builder::new()
@@ -348,7 +356,7 @@ pub fn serve(
         tell: Arc::clone(tell),
         often: Often::default(),
         shared: Arc::clone(&shared),
-        sources: followers.len(),
+        sources: readers.len(),
         shown: Instant::now(),
         own,
         ops: VecDeque::new(),
@@ -356,11 +364,11 @@ pub fn serve(
     if let Some(wanted) = wanted {
         taking.configure(wanted, &config.discard_state)?;
     }
-    for follower in followers {
+    for reader in readers {
         let work = work.clone();
         std::thread::Builder::new()
             .name("palisade-source".to_owned())
-            .spawn(move || follower.run_contained(&work))
+            .spawn(move || reader.run_contained(&work))
             .map_err(thread)?;
     }
     let swapper = Swapper {
@@ -376,6 +384,7 @@ pub fn serve(
     };
     taking.show(true);
     let control = control::start(config, swapper)?;
+    let network = ingest::start(networks, stop, tell)?;
     shared.ready.store(true, Ordering::Release);
     tell(Told::Ready);
     let run = taking.run(&works, stop, config.drain(), &committing);
@@ -393,6 +402,8 @@ pub fn serve(
         drop(saver);
     }
     let ended = committing.join();
+    // Whoever waited for an answer has it by then.
+    drop(network);
     over.store(true, Ordering::Release);
     // What it could not write was told.
     let _ = writing.join();
@@ -451,14 +462,14 @@ pub(crate) fn store(config: &Config) -> Result<Store, ServeError> {
     Store::open(dir).map_err(|error| data_error(&path, error))
 }
 
-/// What follows each configured source; those that the journal does not know are added to it.
-fn followers(
-    config: &Config,
+/// What reads each configured source; those that the journal does not know are added to it.
+fn readers(
+    (config, networks): (&Config, &mut [Prepared]),
     known_sources: Vec<Known>,
     (engine, journal): (&mut Engine, &mut Journal),
     shared: &Arc<Shared>,
     (stop, tell): (&Arc<AtomicBool>, &Tell),
-) -> Result<(Own, Vec<Follower>), ServeError> {
+) -> Result<(Own, Vec<Reader>), ServeError> {
     let mut next = u32::try_from(known_sources.len()).unwrap_or(u32::MAX);
     let mut sources: HashMap<(String, String), (u32, _)> = HashMap::new();
     for (source, number) in known_sources.into_iter().zip(0..) {
@@ -479,33 +490,35 @@ fn followers(
             known(engine, shared.terms(), identity.0, identity.1)?,
         ))
     };
-    let mut followers = Vec::new();
+    let mut readers = Vec::new();
     for source in &config.sources {
-        let (number, known) = numbered((source.name.clone(), source.tenant.clone()))?;
-        // Those that there were before were told then.
-        let (bad, _) = known.stream.bad_records();
-        let input = match (&source.kind, &source.path) {
-            (SourceKind::File, Some(path)) => Input::File(path.clone()),
-            _ => Input::Stdin,
+        let mut network = networks.iter_mut().find(|n| n.name() == source.name);
+        let tenants = match &network {
+            Some(network) => network.tenants().to_vec(),
+            None => vec![source.tenant.clone()],
         };
-        followers.push(Follower {
-            name: source.name.clone(),
-            number,
-            input,
-            stream: known.stream,
-            resume: known.resume,
-            read: known.read,
-            waits: None,
-            told_waiting: false,
-            searched: None,
-            offset: known.offset,
-            bad,
-            stop: Arc::clone(stop),
-            tell: Arc::clone(tell),
-            open: None,
-            often: Often::default(),
-            shared: Arc::clone(shared),
-        });
+        for tenant in tenants {
+            let (number, known) = numbered((source.name.clone(), tenant))?;
+            readers.push(match &mut network {
+                Some(network) => {
+                    let of = Of {
+                        name: source.name.clone(),
+                        number,
+                        stream: known.stream,
+                        seen: known.seen,
+                        limits: network.keys(),
+                        network: Arc::clone(network.network()),
+                    };
+                    let delivered = network.open();
+                    let intake = Intake::new(of, delivered, (shared, stop, tell));
+                    Reader::Intake(Box::new(intake))
+                }
+                None => {
+                    let follower = follower(source, number, known, shared, (stop, tell));
+                    Reader::Follower(Box::new(follower))
+                }
+            });
+        }
     }
     // Behind the others, so that those have the numbers that a run would give them.
     let (number, own) = numbered((OWN.to_owned(), OWN_TENANT.to_owned()))?;
@@ -513,5 +526,39 @@ fn followers(
         number,
         stream: own.stream,
     };
-    Ok((own, followers))
+    Ok((own, readers))
+}
+
+/// What follows a file or standard input.
+fn follower(
+    source: &SourceConfig,
+    number: u32,
+    known: Known,
+    shared: &Arc<Shared>,
+    (stop, tell): (&Arc<AtomicBool>, &Tell),
+) -> Follower {
+    // Those that there were before were told then.
+    let (bad, _) = known.stream.bad_records();
+    let input = match (&source.kind, &source.path) {
+        (SourceKind::File, Some(path)) => Input::File(path.clone()),
+        _ => Input::Stdin,
+    };
+    Follower {
+        name: source.name.clone(),
+        number,
+        input,
+        stream: known.stream,
+        resume: known.resume,
+        read: known.read,
+        waits: None,
+        told_waiting: false,
+        searched: None,
+        offset: known.offset,
+        bad,
+        stop: Arc::clone(stop),
+        tell: Arc::clone(tell),
+        open: None,
+        often: Often::default(),
+        shared: Arc::clone(shared),
+    }
 }

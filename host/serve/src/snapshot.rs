@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::active::{Active, Shared};
 use crate::config::SnapshotConfig;
 use crate::follow::remember;
+use crate::ingest::Seen;
 use crate::record::{FilePlace, Identity, Rows};
 use crate::redo::Known;
 use crate::server::{Tell, Told};
@@ -44,6 +45,8 @@ pub(crate) struct SourceImage {
     /// The files that were read to their ends, the latest last.
     pub(crate) read: Vec<FilePlace>,
     pub(crate) stream: StreamImage,
+    /// What was delivered of late, of a network source.
+    pub(crate) seen: Seen,
 }
 
 impl SourceImage {
@@ -55,12 +58,15 @@ impl SourceImage {
             resume: known.resume.clone(),
             read: known.read.clone(),
             stream: known.stream.image(),
+            seen: known.seen.clone(),
         }
     }
 
     /// Follows an epoch of the source.
     pub(crate) fn follow(&mut self, rows: &Rows, stream: StreamImage) {
         self.stream = stream;
+        self.seen
+            .follow(rows.delivered.as_deref().unwrap_or_default());
         self.resume = rows.place.clone().filter(|_| !rows.ended);
         if let Some(place) = rows.place.clone().filter(|_| rows.ended) {
             remember(&mut self.read, place);

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use palisade_events::{Kind, Source};
 use palisade_pipeline::engine::{EngineError, Epoch, Feed as _, LogFeed, Progress, Terms};
 use palisade_sinks::LetterRow;
-use palisade_sources::{Checkpoint, CheckpointError, Limits, OpenError, SourcePolicy, open_live};
+use palisade_sources::{
+    Checkpoint, CheckpointError, DeadLetters, Limits, OpenError, SourcePolicy, open_live,
+};
 use serde::{Deserialize, Serialize};
 
+use crate::ingest::{BadLine, told};
 use crate::letters::Unread;
 use crate::own::OWN;
 use crate::tape::Tape;
@@ -48,8 +51,9 @@ pub(crate) struct Stream {
     feed: Option<LogFeed>,
     /// The number of the first event, where there is no feed yet.
     first: u64,
-    /// Records that cannot be read.
+    /// Records that cannot be read, and how many there were before the latest delivery.
     unread: Unread,
+    mark: usize,
 }
 
 /// What an epoch was filled with.
@@ -62,6 +66,17 @@ pub(crate) struct Filling {
     /// Those that could not be read, and how many more there were.
     pub(crate) letters: Vec<LetterRow>,
     pub(crate) dropped: u64,
+}
+
+/// What was read of a stream that was there whole.
+pub(crate) struct Outcome {
+    pub(crate) events: u64,
+    pub(crate) bad: u64,
+    /// The first of the bad records.
+    pub(crate) errors: Vec<BadLine>,
+    /// Whether the epoch had room for all of it; otherwise a part of it is with the stream, and
+    /// is to be [undone](Stream::undo).
+    pub(crate) fits: bool,
 }
 
 /// A stream as it stands between two records.
@@ -86,6 +101,7 @@ impl Stream {
             feed: None,
             first: 0,
             unread,
+            mark: 0,
         }
     }
 
@@ -194,15 +210,79 @@ impl Stream {
             true => u64::MAX,
             false => feed.offset(),
         };
-        let from = (&*self.source.name, &*self.source.tenant);
-        let (letters, dropped) = self.unread.take(from, now);
+        let offset = feed.offset();
+        let (letters, dropped) = self.letters(now);
         Filling {
             progress,
             bytes: self.tape.cut(end),
-            offset: feed.offset(),
+            offset,
             letters,
             dropped,
         }
+    }
+
+    /// Takes the records that could not be read since, at this time, and how many more there were.
+    pub(crate) fn letters(&self, now: u64) -> (Vec<LetterRow>, u64) {
+        let from = (&*self.source.name, &*self.source.tenant);
+        self.unread.take(from, now)
+    }
+
+    /// Reads a stream that is there whole, after which it has ended. What is read is not in the epoch
+    /// before it is [put](Self::put) there.
+    ///
+    /// # Errors
+    /// When it is nothing that can be read; nothing of it was then.
+    pub(crate) fn deliver(
+        &mut self,
+        name: &str,
+        bytes: &[u8],
+        epoch: &mut Epoch,
+    ) -> Result<Outcome, StreamError> {
+        self.tape.begin();
+        self.tape.give(bytes);
+        self.tape.end();
+        let before = self.next_seq();
+        self.mark = self.unread.count();
+        self.begin(name)?;
+        let Some(feed) = &mut self.feed else {
+            return Ok(Outcome {
+                events: 0,
+                bad: 0,
+                errors: Vec::new(),
+                fits: true,
+            });
+        };
+        let progress = feed.read_on(epoch);
+        self.tape.begin();
+        let intake = feed.intake();
+        Ok(Outcome {
+            events: feed.next_seq().saturating_sub(before),
+            bad: intake.bad_records,
+            errors: told(feed.bad()),
+            fits: progress.ended && !intake.broken,
+        })
+    }
+
+    /// Puts what was delivered into an epoch. Whether it could be.
+    pub(crate) fn put(&mut self, epoch: &mut Epoch) -> bool {
+        self.feed.as_mut().is_none_or(|feed| feed.put(epoch))
+    }
+
+    /// Goes back to where it stood before anything was delivered that was not put into an epoch.
+    pub(crate) fn undo(&mut self, next: u64) {
+        self.tape.begin();
+        self.unread.undo(self.mark);
+        (self.feed, self.first) = (None, next);
+    }
+
+    /// Where what cannot be read is kept.
+    pub(crate) fn dead_letters(&self) -> &DeadLetters {
+        self.terms.dead_letters()
+    }
+
+    /// The number of the next event.
+    pub(crate) fn next_seq(&self) -> u64 {
+        self.feed.as_ref().map_or(self.first, LogFeed::next_seq)
     }
 
     /// How many records of the stream could not be read, and the first that are told of, the

@@ -16,6 +16,7 @@ use crate::collect::Collect;
 use crate::commit::{Commit, Kept, Reply};
 use crate::composition::Change;
 use crate::follow::Filled;
+use crate::ingest::Waiting;
 use crate::loader::Configured;
 use crate::often::Often;
 use crate::own::{Op, Own};
@@ -108,11 +109,12 @@ impl Taking {
                         rows,
                         letters,
                         stream,
+                        waiting,
                     } = *filled;
                     let mut collect = Collect::with(letters);
                     self.engine.step(epoch, &mut collect)?;
                     self.saver.follow(&rows, stream);
-                    let more = self.put(now, generation, Some(rows), collect)?;
+                    let more = self.put((now, generation), Some(rows), collect, waiting)?;
                     self.saver.step(&mut self.engine, self.next - 1)?;
                     more
                 }
@@ -128,7 +130,7 @@ impl Taking {
                     let mut collect = Collect::default();
                     let moved = self.engine.follow(now, &mut collect)?;
                     let generation = self.shared.generation();
-                    let more = !moved || self.put(now, generation, None, collect)?;
+                    let more = !moved || self.put((now, generation), None, collect, None)?;
                     if idle == IDLE {
                         self.saver.settle();
                     }
@@ -160,10 +162,10 @@ impl Taking {
     /// Waits for what was begun and hands it to the commit thread; `false`: that has ended.
     fn put(
         &mut self,
-        now: u64,
-        generation: u64,
+        (now, generation): (u64, u64),
         rows: Option<Rows>,
         mut collect: Collect,
+        waiting: Option<Waiting>,
     ) -> Result<bool, ServeError> {
         self.engine.collect(&mut collect)?;
         self.tell(std::mem::take(&mut collect.notices));
@@ -180,7 +182,8 @@ impl Taking {
                 .collect(),
         };
         self.count(&collect);
-        Ok(self.send(Kept::Epoch(record, collect.outcomes())))
+        let outcomes = collect.outcomes();
+        Ok(self.send(Kept::Epoch(Box::new(record), outcomes, waiting)))
     }
 
     /// Counts what was left out.
@@ -206,7 +209,7 @@ impl Taking {
             self.engine.step(own.epoch, &mut collect)?;
             self.saver.follow(&own.rows, own.stream);
             let generation = self.own.stream.generation;
-            if !self.put(own.now, generation, Some(own.rows), collect)? {
+            if !self.put((own.now, generation), Some(own.rows), collect, None)? {
                 return Ok(false);
             }
         }

@@ -40,7 +40,8 @@ impl Command {
         let mut out = context.output();
         match self {
             Command::Check(Check { config }) => {
-                let (_, host) = read(&config)?;
+                let (served, host) = read(&config)?;
+                palisade_serve::check(&served).with_context(|| format!("{}", config.display()))?;
                 let loaded = host.load(host.given()?)?;
                 let why = loaded.left_out.iter().map(ToString::to_string);
                 let why: Vec<String> = why.collect();

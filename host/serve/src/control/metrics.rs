@@ -1,6 +1,6 @@
 //! Figures for Prometheus, in its text format (version 0.0.4).
 //!
-//! Series have the labels `plugin`, `pack`, `source`, `tenant` or `kind`, of which an operator sets up a bounded number,
+//! Series have the labels `plugin`, `pack`, `source`, `tenant`, `kind`, `cause` or `result`, of which an operator sets up a bounded number,
 //! and nothing that comes from events.
 
 use std::fmt::Write as _;
@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use crate::active::Shared;
 use crate::composition::short;
 use crate::histogram::Histogram;
+use crate::ingest::{Link, Network};
 
 /// A label's value, escaped.
 fn label(value: &str) -> String {
@@ -164,6 +165,64 @@ pub(crate) fn text(shared: &Shared) -> String {
         "counter",
         "Events of a source.",
         sources.collect(),
+    );
+    let networks = |value: &dyn Fn(&Network) -> f64| {
+        let rows = shared.networks.iter().map(|network| {
+            let labels = format!(
+                "{{source=\"{}\",kind=\"{}\"}}",
+                label(&network.name),
+                network.kind
+            );
+            (labels, value(network))
+        });
+        rows.collect::<Vec<_>>()
+    };
+    family(
+        "link_up",
+        "gauge",
+        "Whether a network source listens, or is connected and subscribed.",
+        networks(&|network| f64::from(u8::from(network.link().0 != Link::Down))),
+    );
+    family(
+        "link_connections",
+        "gauge",
+        "Connections to a listener.",
+        networks(&|network| network.connections.load(Ordering::Relaxed) as f64),
+    );
+    family(
+        "link_waiting",
+        "gauge",
+        "Bodies or messages that are not kept yet.",
+        networks(&|network| network.waiting().0 as f64),
+    );
+    family(
+        "link_waiting_bytes",
+        "gauge",
+        "Bytes of those.",
+        networks(&|network| network.waiting().1 as f64),
+    );
+    family(
+        "link_bad_records_total",
+        "counter",
+        "Records of a network source that became no event, since the start.",
+        networks(&|network| network.bad() as f64),
+    );
+    let results = shared.networks.iter().flat_map(|network| {
+        network.counts().map(|(cause, count)| {
+            let labels = format!(
+                "{{source=\"{}\",kind=\"{}\",result=\"{}\"}}",
+                label(&network.name),
+                network.kind,
+                cause.name()
+            );
+            (labels, count as f64)
+        })
+    });
+    family(
+        "link_results_total",
+        "counter",
+        "What became of bodies, messages and connections, since the start.",
+        results.collect(),
     );
     let plugin = |value: &dyn Fn(&palisade_pipeline::engine::PluginSummary) -> f64| {
         let rows = done.plugins.iter().map(|plugin| {

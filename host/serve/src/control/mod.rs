@@ -15,7 +15,7 @@
 //! | `GET /v1/shadow`, `POST /v1/shadow` | how a change stands that is tried beside what runs; tries one |
 //! | `POST /v1/shadow/stop`, `/v1/shadow/promote` | ends that; swaps it in, and gives the receipt |
 //! | `GET /metrics` | figures for Prometheus |
-//! | `GET /healthz`, `GET /readyz` | whether it lives, and whether it follows its sources and keeps up |
+//! | `GET /healthz`, `GET /readyz` | whether it lives, and whether it follows its sources, all of a network are up, and it keeps up |
 //!
 //! What is posted is JSON with `content-type: application/json`. A swap names blobs by their digests
 //! and packs by title: `{"plugins": [{"digest": "…", "origin": "new.wasm"}], "packs":

@@ -20,8 +20,10 @@ use serde_json::{Value, json};
 use super::answer::{Refused, Why};
 use super::connection::Peer;
 use super::{letters, metrics, trials};
+use crate::active::Shared;
 use crate::audit::{Act, Books};
 use crate::composition::Change;
+use crate::ingest::Link;
 use crate::swap::{Asked, SwapError, Swapper};
 
 /// The largest blob.
@@ -170,9 +172,21 @@ async fn ready(State(swapper): Shown) -> Response {
         (false, _) => "it does not follow its sources yet",
         (_, true) => "there is no room on the disk, or the database is held by somebody",
         _ if lag > MAX_LAG => "what is evaluated waits to be kept",
-        _ => return "ready\n".into_response(),
+        _ => match network_down(shared) {
+            Some(why) => return Refused::new(StatusCode::SERVICE_UNAVAILABLE, why).into_response(),
+            None => return "ready\n".into_response(),
+        },
     };
     Refused::new(StatusCode::SERVICE_UNAVAILABLE, why).into_response()
+}
+
+/// A network source that is down, and why.
+fn network_down(shared: &Shared) -> Option<String> {
+    shared.networks.iter().find_map(|network| {
+        let (link, problem) = network.link();
+        let problem = problem.unwrap_or_default();
+        (link == Link::Down).then(|| format!("source `{}` is down: {problem}", network.name))
+    })
 }
 
 async fn status(State(swapper): Shown) -> Json<Value> {
@@ -217,6 +231,7 @@ async fn status(State(swapper): Shown) -> Json<Value> {
             "changes": active.composition.changes(before),
         })).collect::<Vec<_>>(),
         "sources": sources.collect::<Vec<_>>(),
+        "links": shared.networks.iter().map(|n| n.shown()).collect::<Vec<_>>(),
         "events": figures.summary.total_events(),
         "findings": figures.summary.findings,
         "decisions": figures.summary.decisions,

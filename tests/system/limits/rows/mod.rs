@@ -4,6 +4,7 @@
 mod disk;
 mod flow;
 mod host;
+mod ingest;
 mod instance;
 mod live;
 mod load;
@@ -21,7 +22,7 @@ use super::Table;
 const REFUSED: &str = "refused";
 
 /// Whom limits hold against.
-pub(super) const SCOPES: [(&str, &str); 11] = [
+pub(super) const SCOPES: [(&str, &str); 12] = [
     ("host", "The host, in one run"),
     ("flow", "A flow, and the packets of it"),
     (
@@ -42,6 +43,7 @@ pub(super) const SCOPES: [(&str, &str); 11] = [
         "operators",
         "What operators do with a server, and what it leaves out",
     ),
+    ("ingest", "What comes over a network"),
 ];
 
 pub(super) fn fill(t: &mut Table) {
@@ -54,5 +56,6 @@ pub(super) fn fill(t: &mut Table) {
     pack::fill(t);
     live::fill(t);
     operators::fill(t);
+    ingest::fill(t);
     disk::fill(t);
 }

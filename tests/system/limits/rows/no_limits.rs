@@ -7,10 +7,36 @@ pub(in crate::limits) const NO_LIMIT_STRUCTURES: &[(&str, &str)] = &[
         "what a manifest asks for, which only lowers limits",
     ),
     ("SourceConfig", "what a source is and where"),
+    ("TokenConfig", "where a token is, and whose"),
 ];
 
 /// Constants that are called like limits and are none, with the reason.
 pub(in crate::limits) const NO_LIMITS: &[(&str, &str, &str)] = &[
+    (
+        "serve/src/ingest/delivered.rs",
+        "MAX_TOLD",
+        "how much is told",
+    ),
+    (
+        "serve/src/ingest/delivered.rs",
+        "MAX_REASON",
+        "how much is told",
+    ),
+    (
+        "serve/src/ingest/mqtt/mod.rs",
+        "MAX_NAME",
+        "how much is told",
+    ),
+    (
+        "serve/src/ingest/config.rs",
+        "MAX_SECONDS",
+        "what a number of the configuration can be",
+    ),
+    (
+        "serve/src/ingest/config.rs",
+        "MAX_HOURS",
+        "what a number of the configuration can be",
+    ),
     (
         "cli/src/commands/pack/behaviour.rs",
         "MAX_TOLD",

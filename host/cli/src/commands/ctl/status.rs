@@ -65,6 +65,25 @@ pub(super) fn show(client: &Client, context: &Context) -> Result<Exit> {
             source["events"]
         ))?;
     }
+    for link in status["links"].as_array().into_iter().flatten() {
+        let text = |key: &str| link[key].as_str().unwrap_or_default();
+        let counts = link["counts"].as_object().into_iter().flatten();
+        let counts: Vec<String> = counts
+            .map(|(cause, count)| format!("{count} {cause}"))
+            .collect();
+        out.line(&format!(
+            "source {} ({}): {}; {} wait, {} bad records; {}",
+            text("name"),
+            text("at"),
+            text("state"),
+            link["waiting"],
+            link["bad_records"],
+            counts.join(", ")
+        ))?;
+        if let Some(problem) = link["last_problem"].as_str() {
+            out.line(&format!("  last problem: {problem}"))?;
+        }
+    }
     let before = status["rollback"].as_array().and_then(|all| all.first());
     if let Some(before) = before {
         let changes = before["changes"].as_array().into_iter().flatten();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use palisade_events::{Batch, Source, counted};
 use palisade_sources::enrich::{EnrichError, Networks};
 use palisade_sources::{
-    Checkpoint, Consumed, Counts, EventReader as _, EventSink, Input, LogReader, Remarks,
+    BadRecord, Checkpoint, Consumed, Counts, EventReader as _, EventSink, Input, LogReader, Remarks,
 };
 
 use super::{Epoch, Feed, Intake, Progress, Terms};
@@ -73,6 +73,58 @@ impl LogFeed {
         self.reader.reports().last().map(ToString::to_string)
     }
 
+    /// The first bad records, in the order of the input.
+    pub fn bad(&self) -> &[BadRecord] {
+        self.reader.reports()
+    }
+
+    /// Reads on as [`fill`](Feed::fill) does, and takes what it reads off the room that the epoch
+    /// has. It stays with the feed until it is [put](Self::put) into the epoch, so that the
+    /// records of several short inputs, of which each [renews](Self::renew) the feed, make batches
+    /// together.
+    pub fn read_on(&mut self, epoch: &mut Epoch) -> Progress {
+        let mut paused = false;
+        if self.stop.is_asked() {
+            self.ended = true;
+        }
+        if !self.ended {
+            let weight = (epoch.bytes / MAX_REQUESTS).min(MAX_WEIGHT);
+            self.sink.set_weight(epoch.generation.requests, weight);
+            let read = self
+                .reader
+                .read_within(&mut self.sink, epoch.records, epoch.bytes);
+            match read {
+                Ok(progress) => {
+                    self.ended = progress.ended;
+                    paused = progress.paused;
+                    let read = progress.events + progress.bad;
+                    epoch.records = epoch.records.saturating_sub(read);
+                }
+                Err(error) => self.breaks_off(error.to_string()),
+            }
+        }
+        Progress {
+            ended: self.ended,
+            paused,
+        }
+    }
+
+    /// Puts what was read into the epoch. Whether it is whole; why not is among the
+    /// [notices](Feed::notices).
+    pub fn put(&mut self, epoch: &mut Epoch) -> bool {
+        match self.sink.finish() {
+            Ok(batches) => match owned(epoch.generation.networks.as_deref(), batches) {
+                Ok(batches) => {
+                    epoch.batches = batches;
+                    return true;
+                }
+                Err(error) => self.breaks_off(error.to_string()),
+            },
+            Err(error) => self.breaks_off(error.to_string()),
+        }
+        false
+    }
+
     /// Goes on with another input of the same source, such as the file that came after one
     /// which was rotated; numbers go on.
     ///
@@ -118,34 +170,14 @@ fn owned(networks: Option<&Networks>, batches: Vec<Batch>) -> Result<Vec<Batch>,
 
 impl Feed for LogFeed {
     fn fill(&mut self, epoch: &mut Epoch) -> Progress {
-        let mut paused = false;
-        if self.stop.is_asked() {
-            self.ended = true;
-        }
-        if !self.ended {
-            let weight = (epoch.bytes / MAX_REQUESTS).min(MAX_WEIGHT);
-            self.sink.set_weight(epoch.generation.requests, weight);
-            let read = self
-                .reader
-                .read_within(&mut self.sink, epoch.records, epoch.bytes);
-            match read {
-                Ok(progress) => {
-                    self.ended = progress.ended;
-                    paused = progress.paused;
-                }
-                Err(error) => self.breaks_off(error.to_string()),
-            }
-            match self.sink.finish() {
-                Ok(batches) => match owned(epoch.generation.networks.as_deref(), batches) {
-                    Ok(batches) => epoch.batches = batches,
-                    Err(error) => self.breaks_off(error.to_string()),
-                },
-                Err(error) => self.breaks_off(error.to_string()),
-            }
+        let had_ended = self.ended;
+        let progress = self.read_on(epoch);
+        if !had_ended {
+            self.put(epoch);
         }
         Progress {
             ended: self.ended,
-            paused,
+            ..progress
         }
     }
 

@@ -49,6 +49,11 @@ impl Terms {
         }
     }
 
+    /// Where what cannot be read is kept.
+    pub fn dead_letters(&self) -> &DeadLetters {
+        &self.config.dead_letters
+    }
+
     /// A feed of a log, whose first event gets this number.
     ///
     /// # Errors
