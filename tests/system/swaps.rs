@@ -14,7 +14,7 @@ use crate::site::{Chance, PATIENCE, Site, last, lines, stderr, stop};
 
 impl Site {
     /// Asks the server for something.
-    fn ctl(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn ctl(&self, arguments: &[&str]) -> Output {
         Command::new(&self.program)
             .args(["--quiet", "ctl", "--data"])
             .arg(self.path("data"))
@@ -24,7 +24,7 @@ impl Site {
     }
 
     /// The same, which must succeed, as JSON.
-    fn asked(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn asked(&self, arguments: &[&str]) -> Value {
         let output = self.ctl(&[arguments, &["--format", "json"]].concat());
         assert!(
             output.status.success(),
@@ -41,7 +41,7 @@ impl Site {
         stderr(&output)
     }
 
-    fn wait_until_ready(&self) {
+    pub(crate) fn wait_until_ready(&self) {
         let began = Instant::now();
         while !self.ctl(&["status"]).status.success() {
             assert!(began.elapsed() < PATIENCE, "the server does not come up");
@@ -72,7 +72,7 @@ impl Site {
     }
 }
 
-fn find(folder: &Path, name: &str) -> Option<PathBuf> {
+pub(crate) fn find(folder: &Path, name: &str) -> Option<PathBuf> {
     if folder.is_file() {
         return folder.ends_with(name).then(|| folder.to_owned());
     }

@@ -9,6 +9,7 @@ use palisade_pipeline::engine::{Engine, SourcePosition, Stage, Summary, Terms};
 
 use serde::{Deserialize, Serialize};
 
+use crate::captures::Captures;
 use crate::composition::Composition;
 use crate::histogram::Histogram;
 use crate::receipt::{Receipt, SwapKind};
@@ -85,6 +86,8 @@ pub(crate) struct Shared {
     /// No room on the disk: nothing more is taken in.
     pub(crate) full: Arc<AtomicBool>,
     pub(crate) began: Instant,
+    /// Sources of packets.
+    pub(crate) captures: Captures,
 }
 
 /// What was done so far, a moment ago.
@@ -114,6 +117,7 @@ impl Shared {
             ready: AtomicBool::new(false),
             full: Arc::default(),
             began: Instant::now(),
+            captures: Captures::default(),
         }
     }
 

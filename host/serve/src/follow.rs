@@ -169,6 +169,7 @@ impl Follower {
             resume: self.resume.clone(),
             read: self.read.clone(),
             stream: self.stream.image(),
+            capture: None,
         }
     }
 

@@ -13,6 +13,7 @@
 //! its first bytes, also after it was renamed.
 
 mod active;
+mod captures;
 mod collect;
 mod commit;
 mod composition;
@@ -35,6 +36,7 @@ mod taking;
 mod tape;
 
 pub use active::MAX_BEFORE;
+pub use captures::WhenDone;
 pub use commit::MAX_AHEAD;
 pub use composition::{Change, Composition, NewPlugin, PluginRecord};
 pub use config::{Config, ConfigError, JournalConfig, SnapshotConfig, SourceConfig, SourceKind};

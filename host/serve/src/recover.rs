@@ -61,6 +61,7 @@ pub(crate) fn recover(
         store: &store,
         identity,
         sqlite: &mut sqlite,
+        tell,
     };
     let from = newest(&snapshots, &means, tell)?;
     let (known, snapshot) = (

@@ -10,12 +10,13 @@ use palisade_sources::CheckpointError;
 use palisade_store::Store;
 
 use crate::active::Active;
+use crate::captures::{CaptureImage, CaptureStream, rebuild, remember_capture};
 use crate::collect::Collect;
 use crate::composition::Composition;
 use crate::follow::remember;
 use crate::loader::{Configured, Loader};
 use crate::record::{EpochRecord, FilePlace, Identity, Record, Rows, SaidRecord, SwapRecord};
-use crate::server::ServeError;
+use crate::server::{ServeError, Tell};
 use crate::snapshot::SourceImage;
 use crate::stream::Stream;
 
@@ -30,6 +31,10 @@ pub(crate) struct Known {
     pub(crate) name: String,
     pub(crate) tenant: String,
     pub(crate) stream: Stream,
+    /// Its flows, if it is a source of packets; then there is nothing in `stream`.
+    pub(crate) capture: Option<CaptureStream>,
+    /// The flows that were open at the snapshot that it comes from.
+    pub(crate) open: Option<CaptureImage>,
     /// Where the journal ends, in a stream that had not ended then.
     pub(crate) resume: Option<FilePlace>,
     /// The files that were read to their ends, the latest last.
@@ -47,6 +52,8 @@ pub(crate) struct Redone {
     pub(crate) last: u64,
     /// Epochs that made something else be said than they did at first.
     pub(crate) differ: u64,
+    /// How many sources of packets share the memory for flows; 0: there are none.
+    pub(crate) share: u64,
     /// What the configuration asks for, where that is not what it asked for when it was last heeded.
     pub(crate) wanted: Option<Configured>,
 }
@@ -57,6 +64,7 @@ pub(crate) struct Means<'a> {
     pub(crate) store: &'a Arc<Store>,
     pub(crate) identity: &'a Identity,
     pub(crate) sqlite: &'a mut Sqlite,
+    pub(crate) tell: &'a Tell,
 }
 
 /// Where to begin: after a snapshot.
@@ -101,6 +109,7 @@ pub(crate) fn redo(
             sources: Vec::new(),
             last: 0,
             differ: 0,
+            share: 0,
             wanted: None,
         });
     }
@@ -110,6 +119,12 @@ pub(crate) fn redo(
         Some(from) => Redone {
             engine: from.engine,
             active: from.active,
+            share: from
+                .sources
+                .iter()
+                .filter_map(|known| Some(known.open.as_ref()?.share))
+                .max()
+                .unwrap_or(0),
             sources: from.sources,
             last: from.record,
             differ: 0,
@@ -117,6 +132,7 @@ pub(crate) fn redo(
         },
         None => first(records.next().transpose()?, &means)?,
     };
+    rebuild(&mut redone, journal, snapshot, means.tell)?;
     let generation = redone.active.generation;
     let mut terms = BTreeMap::from([(generation, redone.engine.terms())]);
     let (mut missing, mut epochs) = (Vec::new(), 0);
@@ -132,6 +148,19 @@ pub(crate) fn redo(
                 let terms = (redone.active.generation, redone.engine.terms());
                 let known = known(&mut redone.engine, terms, name, tenant)?;
                 redone.sources.push(known);
+            }
+            Record::Captures { .. } | Record::Share(_) if !evaluate => {}
+            Record::Captures { name, tenant } => {
+                let terms = (redone.active.generation, redone.engine.terms());
+                let share = redone.share;
+                let known = known_capture(&mut redone.engine, terms, (name, tenant), share)?;
+                redone.sources.push(known);
+            }
+            Record::Share(share) => {
+                redone.share = share;
+                let streams = redone.sources.iter_mut();
+                let streams = streams.filter_map(|known| known.capture.as_mut());
+                streams.for_each(|stream| stream.share(share));
             }
             Record::Swap(swap) => {
                 if evaluate {
@@ -194,6 +223,7 @@ fn first(
         sources: Vec::new(),
         last: record.number,
         differ: 0,
+        share: 0,
         wanted: None,
     })
 }
@@ -208,6 +238,16 @@ pub(crate) fn restored(
     image: SourceImage,
 ) -> Result<Known, ServeError> {
     let terms = (generation, engine.terms());
+    if let Some(open) = image.capture {
+        let identity = (image.name, image.tenant);
+        let known = known_capture(engine, terms, identity, open.share)?;
+        return Ok(Known {
+            open: Some(open),
+            resume: image.resume,
+            read: image.read,
+            ..known
+        });
+    }
     let mut known = known(engine, terms, image.name, image.tenant)?;
     let name = known.name.clone();
     let problem = |error: CheckpointError| ServeError::Stream {
@@ -250,7 +290,7 @@ impl Redone {
             }
             Some(rows) => {
                 let epoch = self.fill(terms, record, rows)?;
-                self.engine.step(epoch, &mut collect)?;
+                self.engine.step(epoch.kept_as(self.last), &mut collect)?;
             }
         }
         self.engine.collect(&mut collect)?;
@@ -273,6 +313,9 @@ impl Redone {
             .sources
             .get_mut(rows.source as usize)
             .ok_or(ServeError::Source(rows.source))?;
+        if known.capture.is_some() {
+            return known.fill_capture(terms, record, rows);
+        }
         if known.stream.generation != record.generation
             && let Some(terms) = terms.get(&record.generation)
         {
@@ -302,6 +345,52 @@ impl Redone {
     }
 }
 
+impl Known {
+    /// Takes packets that a source said.
+    fn fill_capture(
+        &mut self,
+        terms: &BTreeMap<u64, Terms>,
+        record: &EpochRecord,
+        rows: &Rows,
+    ) -> Result<Epoch, ServeError> {
+        let damaged = || ServeError::Stream {
+            name: self.name.clone(),
+            problem: "its packets are damaged".to_owned(),
+        };
+        let stream = self
+            .capture
+            .as_mut()
+            .ok_or(ServeError::Source(rows.source))?;
+        if stream.generation != record.generation
+            && let Some(terms) = terms.get(&record.generation)
+        {
+            stream.follow((record.generation, terms.clone()));
+        }
+        let mut epoch = stream.epoch(record.now);
+        stream
+            .fill(&mut epoch, &rows.bytes)
+            .map_err(|_| damaged())?;
+        self.resume = rows.place.clone().filter(|_| !rows.ended);
+        if let Some(place) = rows.place.clone().filter(|_| rows.ended) {
+            remember_capture(&mut self.read, place);
+        }
+        Ok(epoch)
+    }
+}
+
+/// A source of packets that has said nothing yet, one of so many.
+pub(crate) fn known_capture(
+    engine: &mut Engine,
+    terms: (u64, Terms),
+    (name, tenant): (String, String),
+    share: u64,
+) -> Result<Known, ServeError> {
+    let mut known = known(engine, terms.clone(), name, tenant)?;
+    let source = Arc::clone(&known.stream.source);
+    known.capture = Some(CaptureStream::new(source, terms, share));
+    Ok(known)
+}
+
 /// A source that has said nothing yet.
 pub(crate) fn known(
     engine: &mut Engine,
@@ -314,6 +403,8 @@ pub(crate) fn known(
         name,
         tenant,
         stream,
+        capture: None,
+        open: None,
         resume: None,
         read: Vec::new(),
         offset: 0,
@@ -420,6 +511,7 @@ mod tests {
             store: &store,
             identity: &identity,
             sqlite: &mut sqlite,
+            tell: &(Arc::new(|_| ()) as _),
         };
         let configured = NoPlugins.configured(&store).unwrap();
         let redone = redo(&journal, configured, means, None).unwrap();

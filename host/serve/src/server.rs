@@ -13,6 +13,7 @@ use palisade_sinks::SqliteError;
 use palisade_store::Store;
 
 use crate::active::Shared;
+use crate::captures::{CaptureSource, is_capture, share_anew};
 use crate::commit::{Commit, Committer, MAX_AHEAD};
 use crate::config::{Config, SourceKind};
 use crate::control;
@@ -22,7 +23,7 @@ use crate::often::Often;
 use crate::receipt::Receipt;
 use crate::record::{Identity, Record};
 use crate::recover::{Recovered, recover};
-use crate::redo::{Known, Redone, known};
+use crate::redo::{Known, Redone, known, known_capture};
 use crate::snapshot::{MAX_WAITING, Saver, SourceImage, Writing, Written};
 use crate::swap::Swapper;
 use crate::taking::Taking;
@@ -167,6 +168,12 @@ pub enum ServeError {
     /// The journal speaks of a source that it has not named.
     #[error("the journal speaks of source {0}, which it has not named")]
     Source(u32),
+    /// A source is of another kind than before.
+    #[error(
+        "source `{0}` was a log before and is of captures now, or the other way round; give it \
+         another name"
+    )]
+    Kind(String),
     /// A stream in the journal is none.
     #[error("the journal holds `{name}`, which cannot be read: {problem}")]
     Stream {
@@ -230,8 +237,9 @@ pub fn serve(
     let Redone {
         mut engine,
         active,
-        sources,
+        mut sources,
         wanted,
+        share,
         ..
     } = redone;
     if journal.last() == 0 {
@@ -241,29 +249,41 @@ pub fn serve(
         // It was trusted when it was swapped in; that may have changed.
         loader.check(&active.composition)?;
     }
+    let share = share_anew(config, &mut sources, share, &mut journal)?;
     let mut images: Vec<SourceImage> = sources.iter().map(SourceImage::of).collect();
     let known = images.len() as u32;
     let shared = Arc::new(Shared::new(&engine, active, 0));
-    let followers = followers(
+    let (followers, captures) = followers(
         config,
-        sources,
+        (sources, share),
         (&mut engine, &mut journal),
         &shared,
         (stop, tell),
     )?;
     let new = followers.iter().filter(|follower| follower.number >= known);
-    images.extend(new.map(Follower::image));
+    let new = new.map(|follower| (follower.number, follower.image()));
+    let packets = captures.iter().filter(|source| source.number() >= known);
+    let packets = packets.map(|source| (source.number(), source.image()));
+    let mut new: Vec<(u32, SourceImage)> = new.chain(packets).collect();
+    new.sort_by_key(|(number, _)| *number);
+    images.extend(new.into_iter().map(|(_, image)| image));
     journal.sync()?;
     let next = journal.last() + 1;
     shared.committed.store(journal.last(), Ordering::Release);
     shared.evaluated.store(journal.last(), Ordering::Release);
     let covered = Arc::new(AtomicU64::new(snapshots.keep_newest()?));
+    // What the snapshots of the last start need is known when two of this one are there.
+    let needed = Arc::new(AtomicU64::new(match captures.is_empty() {
+        true => u64::MAX,
+        false => 0,
+    }));
     let over = Arc::new(AtomicBool::new(false));
     let writing = Writing {
         snapshots,
         committed: Arc::clone(&shared.committed),
         over: Arc::clone(&over),
         covered: Arc::clone(&covered),
+        needed: Arc::clone(&needed),
         tell: Arc::clone(tell),
     };
     let (write, written) = sync_channel::<Written>(MAX_WAITING);
@@ -272,7 +292,7 @@ pub fn serve(
         (identity.clone(), &shared),
         images,
         snapshot,
-        (write, Arc::clone(tell)),
+        write,
     );
     let mut committer = Committer {
         journal,
@@ -282,12 +302,14 @@ pub fn serve(
         kept_after: Arc::clone(&shared.kept_after),
         synced_in: Arc::clone(&shared.synced_in),
         covered: Arc::clone(&covered),
+        needed,
         looked: 0,
         keep: Duration::from_secs(config.journal.keep_hours.saturating_mul(3600)),
         tell: Arc::clone(tell),
         stop: Arc::clone(stop),
     };
-    let (work, works) = sync_channel(followers.len().max(1));
+    let followed = followers.len() + captures.len();
+    let (work, works) = sync_channel(followed.max(1));
     let (commit, commits) = sync_channel::<Commit>(MAX_AHEAD);
     let thread = |error: std::io::Error| ServeError::Thread(format!("cannot be started: {error}"));
     let committing = std::thread::Builder::new()
@@ -306,7 +328,7 @@ pub fn serve(
         tell: Arc::clone(tell),
         often: Often::default(),
         shared: Arc::clone(&shared),
-        sources: followers.len(),
+        sources: followed,
         shown: Instant::now(),
     };
     if let Some(wanted) = wanted {
@@ -317,6 +339,13 @@ pub fn serve(
         std::thread::Builder::new()
             .name("palisade-source".to_owned())
             .spawn(move || follower.run_contained(&work))
+            .map_err(thread)?;
+    }
+    for source in captures {
+        let work = work.clone();
+        std::thread::Builder::new()
+            .name("palisade-source".to_owned())
+            .spawn(move || source.run_contained(&work))
             .map_err(thread)?;
     }
     let swapper = Swapper {
@@ -406,22 +435,33 @@ pub(crate) fn store(config: &Config) -> Result<Store, ServeError> {
 /// What follows each configured source; those that the journal does not know are added to it.
 fn followers(
     config: &Config,
-    known_sources: Vec<Known>,
+    (known_sources, share): (Vec<Known>, u64),
     (engine, journal): (&mut Engine, &mut Journal),
     shared: &Arc<Shared>,
     (stop, tell): (&Arc<AtomicBool>, &Tell),
-) -> Result<Vec<Follower>, ServeError> {
+) -> Result<(Vec<Follower>, Vec<CaptureSource>), ServeError> {
     let mut sources: HashMap<(String, String), (u32, _)> = HashMap::new();
     for (source, number) in known_sources.into_iter().zip(0..) {
         let identity = (source.name.clone(), source.tenant.clone());
         sources.insert(identity, (number, source));
     }
-    let mut followers = Vec::new();
+    let (mut followers, mut captures) = (Vec::new(), Vec::new());
     for source in &config.sources {
-        let count = sources.len() + followers.len();
+        let count = sources.len() + followers.len() + captures.len();
         let identity = (source.name.clone(), source.tenant.clone());
         let (number, known) = match sources.remove(&identity) {
+            Some(known) if known.1.capture.is_some() != is_capture(source) => {
+                return Err(ServeError::Kind(source.name.clone()));
+            }
             Some(known) => known,
+            None if is_capture(source) => {
+                let (name, tenant) = identity.clone();
+                let record = Record::Captures { name, tenant };
+                journal.append(&postcard::to_stdvec(&record)?)?;
+                let number = u32::try_from(count).unwrap_or(u32::MAX);
+                let known = known_capture(engine, shared.terms(), identity, share)?;
+                (number, known)
+            }
             None => {
                 let (name, tenant) = identity.clone();
                 let record = Record::Source { name, tenant };
@@ -433,6 +473,15 @@ fn followers(
                 )
             }
         };
+        if known.capture.is_some() {
+            captures.extend(CaptureSource::new(
+                source,
+                (number, known),
+                shared,
+                (stop, tell),
+            ));
+            continue;
+        }
         // Those that there were before were told then.
         let (bad, _) = known.stream.bad_records();
         let input = match (&source.kind, &source.path) {
@@ -458,5 +507,5 @@ fn followers(
             shared: Arc::clone(shared),
         });
     }
-    Ok(followers)
+    Ok((followers, captures))
 }

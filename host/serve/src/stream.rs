@@ -7,6 +7,7 @@ use palisade_pipeline::engine::{EngineError, Epoch, Feed as _, LogFeed, Progress
 use palisade_sources::{Checkpoint, CheckpointError, Limits, OpenError, SourcePolicy, open_live};
 use serde::{Deserialize, Serialize};
 
+use crate::record::FilePlace;
 use crate::tape::Tape;
 
 /// Bytes that are read to recognise a stream.
@@ -26,7 +27,8 @@ pub(crate) enum StreamError {
     Utf16(String),
     /// It is a capture.
     #[error(
-        "`{0}` is a capture; `palisade run` reads those, and following captures is not built yet"
+        "`{0}` is a capture; a source of kind `captures` reads those that arrive in a directory, and \
+         `palisade run` one that is there"
     )]
     Capture(String),
     /// The engine does not take it.
@@ -54,6 +56,9 @@ pub(crate) struct StreamImage {
     next: u64,
     /// Where reading stands, and the first bytes of the stream, if it has not ended.
     open: Option<(Checkpoint, Vec<u8>)>,
+    /// With the end of a capture: the files that were read to their ends, and are still there.
+    #[serde(skip)]
+    pub(crate) read: Option<Vec<FilePlace>>,
 }
 
 impl Stream {
@@ -82,11 +87,15 @@ impl Stream {
     pub(crate) fn image(&self) -> StreamImage {
         let Some(feed) = &self.feed else {
             let next = self.first;
-            return StreamImage { next, open: None };
+            return StreamImage {
+                next,
+                ..StreamImage::default()
+            };
         };
         StreamImage {
             next: feed.next_seq(),
             open: feed.checkpoint().map(|at| (at, self.tape.first_bytes())),
+            read: None,
         }
     }
 

@@ -154,6 +154,9 @@ pub(crate) fn text(shared: &Shared) -> String {
         "Events of a source.",
         sources.collect(),
     );
+    for (name, kind, help, rows) in shared.captures.metrics(label) {
+        family(name, kind, help, rows);
+    }
     let plugin = |value: &dyn Fn(&palisade_pipeline::engine::PluginSummary) -> f64| {
         let rows = done.plugins.iter().map(|plugin| {
             let labels = format!(

@@ -111,7 +111,10 @@ async fn ready(State(swapper): Shown) -> Response {
         (false, _) => "it does not follow its sources yet",
         (_, true) => "there is no room on the disk, or the database is held by somebody",
         _ if lag > MAX_LAG => "what is evaluated waits to be kept",
-        _ => return "ready\n".into_response(),
+        _ => match shared.captures.down() {
+            Some(source) => &format!("source `{source}` cannot be read"),
+            None => return "ready\n".into_response(),
+        },
     };
     Refused::new(StatusCode::SERVICE_UNAVAILABLE, why).into_response()
 }
@@ -157,6 +160,7 @@ async fn status(State(swapper): Shown) -> Json<Value> {
             "changes": active.composition.changes(before),
         })).collect::<Vec<_>>(),
         "sources": sources.collect::<Vec<_>>(),
+        "captures": shared.captures.json(),
         "events": figures.summary.total_events(),
         "findings": figures.summary.findings,
         "decisions": figures.summary.decisions,
