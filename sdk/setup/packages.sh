@@ -8,10 +8,12 @@ BUILD_PACKAGES=(
     wasm-ld-19:lld-19
     node:nodejs
     npm:npm
+    pcap-config:libpcap-dev
 )
 # The independent dissector that whole-system tests compare with, the real broker that live
 # inputs are tried on, a real client of what listens and what makes its certificates, a real registry with another program that reads it, a PKCS#11 token with
-# another program that uses it, what shows another time to a program, and the compiler of the
+# another program that uses it, what shows another time to a program, what replays captures on a
+# pair of interfaces and makes that pair, and the compiler of the
 # fuzzing engine. What recording captures
 # needs is installed by its own script.
 TEST_PACKAGES=(
@@ -26,6 +28,8 @@ TEST_PACKAGES=(
     softhsm2-util:softhsm2
     pkcs11-tool:opensc
     faketime:faketime
+    tcpreplay:tcpreplay
+    ip:iproute2
 )
 
 # Runs a command as root.

@@ -19,7 +19,7 @@ fn configure(site: &Site, more: &str) {
 }
 
 /// What the server of a site remembers, and what it told.
-fn export(site: &Site, workers: u32) -> (String, String) {
+pub(crate) fn export(site: &Site, workers: u32) -> (String, String) {
     let path = site.path("palisade.toml");
     let text = std::fs::read_to_string(&path).expect("the configuration");
     let other = site.path("export.toml");
@@ -36,7 +36,7 @@ fn export(site: &Site, workers: u32) -> (String, String) {
     (text, stderr)
 }
 
-fn snapshots(site: &Site) -> Vec<PathBuf> {
+pub(crate) fn snapshots(site: &Site) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(site.path("data/snapshots")) else {
         return Vec::new();
     };
@@ -49,7 +49,7 @@ fn snapshots(site: &Site) -> Vec<PathBuf> {
 }
 
 /// Waits until there is a snapshot that was not there before.
-fn wait_for_another(site: &Site, before: Option<&PathBuf>) {
+pub(crate) fn wait_for_another(site: &Site, before: Option<&PathBuf>) {
     let began = Instant::now();
     while snapshots(site).last() == before {
         assert!(began.elapsed() < PATIENCE, "no other snapshot");
@@ -57,7 +57,7 @@ fn wait_for_another(site: &Site, before: Option<&PathBuf>) {
     }
 }
 
-fn same(a: &str, b: &str) {
+pub(crate) fn same(a: &str, b: &str) {
     for (at, (a, b)) in a.lines().zip(b.lines()).enumerate() {
         assert_eq!(a, b, "line {at}");
     }
@@ -65,7 +65,7 @@ fn same(a: &str, b: &str) {
 }
 
 /// Without the snapshots everything is done again from the beginning.
-fn whole(site: &Site, workers: u32) -> String {
+pub(crate) fn whole(site: &Site, workers: u32) -> String {
     let (here, aside) = (site.path("data/snapshots"), site.path("aside"));
     std::fs::rename(&here, &aside).expect("snapshots are there");
     let (text, told) = export(site, workers);

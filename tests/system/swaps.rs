@@ -36,7 +36,7 @@ impl Site {
     }
 }
 
-fn find(folder: &Path, name: &str) -> Option<PathBuf> {
+pub(crate) fn find(folder: &Path, name: &str) -> Option<PathBuf> {
     if folder.is_file() {
         return folder.ends_with(name).then(|| folder.to_owned());
     }

@@ -10,6 +10,7 @@ use palisade_pipeline::engine::{Engine, SourcePosition, Stage, Summary, Terms};
 use serde::{Deserialize, Serialize};
 
 use crate::act::ActReceipt;
+use crate::captures::Captures;
 use crate::composition::Composition;
 use crate::histogram::Histogram;
 use crate::ingest::Network;
@@ -94,6 +95,8 @@ pub(crate) struct Shared {
     pub(crate) began: Instant,
     /// How network sources stand.
     pub(crate) networks: Vec<Arc<Network>>,
+    /// Sources of packets.
+    pub(crate) captures: Captures,
 }
 
 /// What was done so far, a moment ago.
@@ -141,6 +144,7 @@ impl Shared {
             full: Arc::default(),
             began: Instant::now(),
             networks,
+            captures: Captures::default(),
         }
     }
 

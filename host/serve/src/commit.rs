@@ -66,6 +66,8 @@ pub(crate) struct Committer {
     pub(crate) tell: Tell,
     /// Records up to this are in two snapshots.
     pub(crate) covered: Arc<AtomicU64>,
+    /// Records from this on are needed so that flows are known.
+    pub(crate) needed: Arc<AtomicU64>,
     /// Up to where segments were looked at.
     pub(crate) looked: u64,
     /// How long segments are kept all the same.
@@ -142,7 +144,9 @@ impl Committer {
         waiting.into_iter().for_each(|tell| tell());
         let covered = self.covered.load(Ordering::Acquire);
         if covered > std::mem::replace(&mut self.looked, covered) {
-            self.let_go(covered, self.keep)?;
+            // Where there is room, what flows are known by stays.
+            let needed = self.needed.load(Ordering::Acquire);
+            self.let_go(covered.min(needed.saturating_sub(1)), self.keep)?;
         }
         Ok(())
     }

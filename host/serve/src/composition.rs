@@ -34,7 +34,7 @@ impl PluginRecord {
     }
 
     /// Whether another is the same, wherever it came from.
-    fn is_same(&self, other: &PluginRecord) -> bool {
+    pub(crate) fn is_same(&self, other: &PluginRecord) -> bool {
         let what = |plugin: &PluginRecord| {
             let PluginRecord {
                 pack,

@@ -8,6 +8,7 @@ use palisade_journal::Limits;
 use palisade_sinks::LetterLimits;
 use serde::{Deserialize, Serialize};
 
+use crate::captures::{WhenDone, options};
 use crate::control::SOCKET;
 use crate::ingest::{HttpConfig, MqttConfig};
 use crate::own::OWN;
@@ -81,6 +82,10 @@ pub struct SnapshotConfig {
     /// Bytes that sources say from one snapshot to the next, at least 1 MiB: what a start has to do
     /// again.
     pub every_bytes: u64,
+    /// Bytes of packets of each source of captures that are taken once more at a start, so that
+    /// flows are known which were open when the state was saved, at least 4 MiB; flows that began
+    /// before that go on after a gap.
+    pub capture_bytes: u64,
 }
 
 /// How the log is written, which goes to standard error.
@@ -140,6 +145,7 @@ impl Default for SnapshotConfig {
         SnapshotConfig {
             every_seconds: 300,
             every_bytes: 256 << 20,
+            capture_bytes: 64 << 20,
         }
     }
 }
@@ -175,6 +181,32 @@ pub struct SourceConfig {
     /// To which broker it connects, and what for, of kind `mqtt`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mqtt: Option<MqttConfig>,
+    /// Of kind `captures`: whether each capture is one of its own, with which its flows end, as
+    /// those of sensors at several places; `false` (the default): they are one, as `tcpdump -G`
+    /// writes them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub separate: Option<bool>,
+    /// Of kind `captures`: what becomes of a capture that was read, `keep` by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when_done: Option<WhenDone>,
+    /// Of kind `interface`: its name, such as `eth0`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<String>,
+    /// Of kind `interface`: bytes of a packet that are captured at most, 64 to 262144; 262144 by
+    /// default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snaplen: Option<u32>,
+    /// Of kind `interface`: whether packets for others are captured too, `true` by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promiscuous: Option<bool>,
+    /// Of kind `interface`: bytes of packets that the kernel holds until they are read, 4096 to
+    /// 1 GiB; 16 MiB by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buffer_bytes: Option<u32>,
+    /// Of kind `interface`: what is captured, as `tcpdump` takes it, such as
+    /// `tcp port 1883 or udp`; everything by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
 }
 
 fn tenant() -> String {
@@ -194,6 +226,10 @@ pub enum SourceKind {
     Http,
     /// A subscription at a broker.
     Mqtt,
+    /// A directory where captures arrive, pcap or pcapng, plain or compressed.
+    Captures,
+    /// What an interface of this machine sees.
+    Interface,
 }
 
 impl SourceConfig {
@@ -282,6 +318,9 @@ impl Config {
         if config.dead_letters.keep_hours == 0 {
             return wrong("dead_letters.keep_hours".into(), "is less than 1");
         }
+        if config.snapshot.capture_bytes < 4 << 20 {
+            return wrong("snapshot.capture_bytes".into(), "is less than 4194304");
+        }
         if config.journal.max_bytes < config.journal.segment_bytes {
             return wrong(
                 "journal.max_bytes".into(),
@@ -326,6 +365,9 @@ impl Config {
             if let Err((name, problem)) = source.check_network() {
                 return wrong(field(&name), &problem);
             }
+            if let Some((name, problem)) = options::wrong(source) {
+                return wrong(field(name), problem);
+            }
         }
         let stdin = |source: &&SourceConfig| source.kind == SourceKind::Stdin;
         if config.sources.iter().filter(stdin).count() > 1 {
@@ -357,6 +399,12 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_with_line_or_field() {
         let good = "data = \"d\"\n[[source]]\nname = \"a\"\nkind = \"file\"\npath = \"x\"\n";
+        let captures = good.replace("\"file\"", "\"captures\"");
+        let live =
+            "data = \"d\"\n[[source]]\nname = \"a\"\nkind = \"interface\"\ninterface = \"eth0\"\n";
+        for good in [captures.as_str(), live] {
+            assert!(parse(good).is_ok(), "{good}");
+        }
         let many = |count: usize| -> String {
             let source = |number| {
                 format!("[[source]]\nname = \"{number}\"\nkind = \"file\"\npath = \"x\"\n")
@@ -422,6 +470,47 @@ mod tests {
                 "is that of the server's own events",
             ),
             (&many(MAX_SOURCES + 1), "there are more than 256"),
+            (
+                &(good.to_owned() + "[snapshot]\ncapture_bytes = 5"),
+                "snapshot.capture_bytes: is less than 4194304",
+            ),
+            (
+                &(good.to_owned() + "separate = true"),
+                "separate: is for sources of kind `captures` only",
+            ),
+            (
+                &(good.to_owned() + "interface = \"eth0\""),
+                "interface: is for sources of kind `interface` only",
+            ),
+            (
+                &captures.replace("path = \"x\"\n", ""),
+                "path: is missing; a source of kind `captures`",
+            ),
+            (
+                &(captures.clone() + "when_done = \"move\""),
+                "there is no `move` here",
+            ),
+            (
+                "data = \"d\"\n[[source]]\nname = \"a\"\nkind = \"interface\"",
+                "interface: is missing",
+            ),
+            (
+                &(live.to_owned() + "path = \"x\""),
+                "path: is not for a source of kind `interface`",
+            ),
+            (
+                &live.replace("eth0", "eth0/../../tmp"),
+                "interface: must have 1 to 15 bytes",
+            ),
+            (&(live.to_owned() + "snaplen = 5"), "snaplen: must be 64"),
+            (
+                &(live.to_owned() + "buffer_bytes = 5"),
+                "buffer_bytes: must be 4096",
+            ),
+            (
+                &format!("{live}filter = \"{}\"", "x".repeat(5000)),
+                "filter: has more than 4096 bytes",
+            ),
         ] {
             let error = parse(text).unwrap_err();
             assert!(

@@ -184,6 +184,7 @@ impl Follower {
             read: self.read.clone(),
             stream: self.stream.image(),
             seen: Seen::default(),
+            capture: None,
         }
     }
 

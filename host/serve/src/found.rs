@@ -15,7 +15,7 @@ use crate::tape::HEAD;
 const MAX_NAMES: usize = 65_536;
 
 /// Whether a file is the one that a place is in: an inode may have been used again.
-fn holds(file: &File, metadata: &Metadata, place: &FilePlace) -> bool {
+pub(crate) fn holds(file: &File, metadata: &Metadata, place: &FilePlace) -> bool {
     let (count, checksum) = place.head;
     let mut head = vec![0; (count as usize).min(HEAD)];
     metadata.is_file()

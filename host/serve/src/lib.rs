@@ -16,6 +16,7 @@ mod act;
 mod active;
 mod asking;
 mod audit;
+mod captures;
 mod collect;
 mod commit;
 mod composition;
@@ -45,6 +46,7 @@ mod trial;
 pub use act::ActReceipt;
 pub use active::MAX_BEFORE;
 pub use audit::{AUDIT, AuditError, Chain, Entry, MAX_LINE, verify};
+pub use captures::WhenDone;
 pub use commit::MAX_AHEAD;
 pub use composition::{Change, Composition, NewPlugin, PluginRecord};
 pub use config::{

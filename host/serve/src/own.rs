@@ -96,6 +96,7 @@ impl Own {
     /// As a snapshot has it before anything was said.
     pub(crate) fn image(&self) -> SourceImage {
         SourceImage {
+            capture: None,
             name: OWN.to_owned(),
             tenant: OWN_TENANT.to_owned(),
             resume: None,

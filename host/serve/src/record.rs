@@ -62,6 +62,15 @@ pub(crate) enum Record {
     Epoch(EpochRecord),
     /// Something that an operator had done.
     Act(Box<ActRecord>),
+    /// A source of packets that was not there before; numbered among the other sources.
+    Captures {
+        /// Its name.
+        name: String,
+        /// Whose it is.
+        tenant: String,
+    },
+    /// How many sources of packets share the memory for flows from here on.
+    Share(u64),
 }
 
 impl Record {
@@ -76,7 +85,10 @@ impl Record {
             outcome,
         };
         let (said, done) = match self {
-            Record::Begin(..) | Record::Source { .. } => return Ok(Vec::new()),
+            Record::Begin(..)
+            | Record::Source { .. }
+            | Record::Captures { .. }
+            | Record::Share(_) => return Ok(Vec::new()),
             Record::Swap(swap) => return Ok(vec![of(Outcome::Swap(swap.receipt.row()?))]),
             Record::Epoch(epoch) => (epoch.said, Vec::new()),
             Record::Act(act) => {
@@ -122,7 +134,7 @@ pub(crate) struct Rows {
     pub(crate) source: u32,
     /// With the first of a stream (a file that was opened): what it is called.
     pub(crate) begins: Option<String>,
-    /// Whole records, as they lay in the stream.
+    /// Whole records, as they lay in the stream; of a source of packets, rows of these.
     #[serde(with = "serde_bytes")]
     pub(crate) bytes: Vec<u8>,
     /// The stream ended with it.
@@ -138,6 +150,7 @@ pub(crate) struct Rows {
 pub(crate) struct FilePlace {
     pub(crate) device: u64,
     pub(crate) inode: u64,
+    /// Bytes; of a capture that has not ended, packets.
     pub(crate) offset: u64,
     /// How many of its first bytes were looked at, and their CRC-32: an inode may be used again.
     pub(crate) head: (u32, u32),

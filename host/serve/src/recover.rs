@@ -60,6 +60,7 @@ pub(crate) fn recover(
         loader,
         store: &store,
         identity,
+        tell,
     };
     let from = newest(&snapshots, &means, tell)?;
     let (known, snapshot) = (sqlite.epoch()?, from.as_ref().map_or(0, |from| from.record));

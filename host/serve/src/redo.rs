@@ -11,13 +11,14 @@ use palisade_store::Store;
 
 use crate::act::{self, ActError, ActRecord};
 use crate::active::Active;
+use crate::captures::{CaptureImage, CaptureStream, rebuild, remember_capture};
 use crate::collect::Collect;
 use crate::composition::Composition;
 use crate::follow::remember;
 use crate::ingest::{Delivered, Seen};
 use crate::loader::{Configured, Loader};
 use crate::record::{EpochRecord, FilePlace, Identity, Record, Rows, SaidRecord, SwapRecord};
-use crate::server::ServeError;
+use crate::server::{ServeError, Tell};
 use crate::snapshot::SourceImage;
 use crate::stream::Stream;
 use crate::swap::Asked;
@@ -33,6 +34,10 @@ pub(crate) struct Known {
     pub(crate) name: String,
     pub(crate) tenant: String,
     pub(crate) stream: Stream,
+    /// Its flows, if it is a source of packets; then there is nothing in `stream`.
+    pub(crate) capture: Option<CaptureStream>,
+    /// The flows that were open at the snapshot that it comes from.
+    pub(crate) open: Option<CaptureImage>,
     /// Where the journal ends, in a stream that had not ended then.
     pub(crate) resume: Option<FilePlace>,
     /// The files that were read to their ends, the latest last.
@@ -52,6 +57,8 @@ pub(crate) struct Redone {
     pub(crate) last: u64,
     /// Epochs that made something else be said than they did at first.
     pub(crate) differ: u64,
+    /// How many sources of packets share the memory for flows; 0: there are none.
+    pub(crate) share: u64,
     /// What the configuration asks for, where that is not what it asked for when it was last heeded.
     pub(crate) wanted: Option<Configured>,
 }
@@ -61,6 +68,7 @@ pub(crate) struct Means<'a> {
     pub(crate) loader: &'a dyn Loader,
     pub(crate) store: &'a Arc<Store>,
     pub(crate) identity: &'a Identity,
+    pub(crate) tell: &'a Tell,
 }
 
 /// Where to begin: after a snapshot.
@@ -105,6 +113,7 @@ pub(crate) fn redo(
             sources: Vec::new(),
             last: 0,
             differ: 0,
+            share: 0,
             wanted: None,
         });
     }
@@ -114,6 +123,8 @@ pub(crate) fn redo(
         Some(from) => Redone::after(from),
         None => first(records.next().transpose()?, means)?,
     };
+    let read = |since: u64| journal.read(since.max(journal.first()));
+    rebuild(&mut redone, snapshot, means.tell, read)?;
     redone.engine.quarantine_by_faults(false);
     let generation = redone.active.generation;
     let mut terms = BTreeMap::from([(generation, redone.engine.terms())]);
@@ -125,11 +136,14 @@ pub(crate) fn redo(
         let evaluate = record.number > snapshot;
         let number = record.number;
         let record: Record = postcard::from_bytes(&record.bytes)?;
-        if evaluate {
+        if evaluate || matches!(record, Record::Share(_)) {
             redone.differ += u64::from(!redone.go(means, &mut terms, &record)?);
         }
         if number > there {
-            epochs += usize::from(!matches!(record, Record::Begin(..) | Record::Source { .. }));
+            epochs += usize::from(matches!(
+                record,
+                Record::Epoch(_) | Record::Swap(_) | Record::Act(_)
+            ));
             missing.extend(record.outcomes(number)?);
         }
         if epochs == MAX_TAKEN {
@@ -165,6 +179,7 @@ pub(crate) fn first(
         sources: Vec::new(),
         last: record.number,
         differ: 0,
+        share: 0,
         wanted: None,
     })
 }
@@ -179,6 +194,16 @@ pub(crate) fn restored(
     image: SourceImage,
 ) -> Result<Known, ServeError> {
     let terms = (generation, engine.terms());
+    if let Some(open) = image.capture {
+        let identity = (image.name, image.tenant);
+        let known = known_capture(engine, terms, identity, open.share)?;
+        return Ok(Known {
+            open: Some(open),
+            resume: image.resume,
+            read: image.read,
+            ..known
+        });
+    }
     let mut known = known(engine, terms, image.name, image.tenant)?;
     let name = known.name.clone();
     let problem = |error: CheckpointError| ServeError::Stream {
@@ -202,6 +227,12 @@ impl Redone {
         Redone {
             engine: from.engine,
             active: from.active,
+            share: from
+                .sources
+                .iter()
+                .filter_map(|known| Some(known.open.as_ref()?.share))
+                .max()
+                .unwrap_or(0),
             sources: from.sources,
             last: from.record,
             differ: 0,
@@ -223,6 +254,18 @@ impl Redone {
                 let terms = (self.active.generation, self.engine.terms());
                 let known = known(&mut self.engine, terms, name.clone(), tenant.clone())?;
                 self.sources.push(known);
+            }
+            Record::Captures { name, tenant } => {
+                let terms = (self.active.generation, self.engine.terms());
+                let identity = (name.clone(), tenant.clone());
+                let known = known_capture(&mut self.engine, terms, identity, self.share)?;
+                self.sources.push(known);
+            }
+            Record::Share(share) => {
+                self.share = *share;
+                let streams = self.sources.iter_mut();
+                let streams = streams.filter_map(|known| known.capture.as_mut());
+                streams.for_each(|stream| stream.share(*share));
             }
             Record::Swap(swap) => {
                 self.swap(means, swap)?;
@@ -266,7 +309,7 @@ impl Redone {
             Some(rows) => {
                 let (epoch, letters) = self.fill(terms, record, rows)?;
                 collect = Collect::with(letters);
-                self.engine.step(epoch, &mut collect)?;
+                self.engine.step(epoch.kept_as(self.last), &mut collect)?;
             }
         }
         self.engine.collect(&mut collect)?;
@@ -310,6 +353,10 @@ impl Redone {
             .sources
             .get_mut(rows.source as usize)
             .ok_or(ServeError::Source(rows.source))?;
+        if known.capture.is_some() {
+            let epoch = known.fill_capture(terms, record, rows)?;
+            return Ok((epoch, (Vec::new(), 0)));
+        }
         if known.stream.generation != record.generation
             && let Some(terms) = terms.get(&record.generation)
         {
@@ -391,6 +438,52 @@ impl Known {
     }
 }
 
+impl Known {
+    /// Takes packets that a source said.
+    fn fill_capture(
+        &mut self,
+        terms: &BTreeMap<u64, Terms>,
+        record: &EpochRecord,
+        rows: &Rows,
+    ) -> Result<Epoch, ServeError> {
+        let damaged = || ServeError::Stream {
+            name: self.name.clone(),
+            problem: "its packets are damaged".to_owned(),
+        };
+        let stream = self
+            .capture
+            .as_mut()
+            .ok_or(ServeError::Source(rows.source))?;
+        if stream.generation != record.generation
+            && let Some(terms) = terms.get(&record.generation)
+        {
+            stream.follow((record.generation, terms.clone()));
+        }
+        let mut epoch = stream.epoch(record.now);
+        stream
+            .fill(&mut epoch, &rows.bytes)
+            .map_err(|_| damaged())?;
+        self.resume = rows.place.clone().filter(|_| !rows.ended);
+        if let Some(place) = rows.place.clone().filter(|_| rows.ended) {
+            remember_capture(&mut self.read, place);
+        }
+        Ok(epoch)
+    }
+}
+
+/// A source of packets that has said nothing yet, one of so many.
+pub(crate) fn known_capture(
+    engine: &mut Engine,
+    terms: (u64, Terms),
+    (name, tenant): (String, String),
+    share: u64,
+) -> Result<Known, ServeError> {
+    let mut known = known(engine, terms.clone(), name, tenant)?;
+    let source = Arc::clone(&known.stream.source);
+    known.capture = Some(CaptureStream::new(source, terms, share));
+    Ok(known)
+}
+
 /// A source that has said nothing yet.
 pub(crate) fn known(
     engine: &mut Engine,
@@ -403,6 +496,8 @@ pub(crate) fn known(
         name,
         tenant,
         stream,
+        capture: None,
+        open: None,
         resume: None,
         read: Vec::new(),
         offset: 0,
@@ -514,6 +609,7 @@ mod tests {
             loader: &NoPlugins,
             store: &store,
             identity: &identity,
+            tell: &(Arc::new(|_| ()) as _),
         };
         let configured = NoPlugins.configured(&store).unwrap();
         let redone = redo(&journal, configured, (&means, &mut sqlite), None).unwrap();

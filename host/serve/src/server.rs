@@ -15,6 +15,7 @@ use palisade_store::Store;
 use crate::act::ActReceipt;
 use crate::active::Shared;
 use crate::audit::{Act, Audit, AuditError, Books};
+use crate::captures::{CaptureSource, is_capture, share_anew};
 use crate::commit::{Commit, Committer, MAX_AHEAD};
 use crate::config::{Config, SourceConfig, SourceKind};
 use crate::control;
@@ -27,7 +28,7 @@ use crate::reader::Reader;
 use crate::receipt::Receipt;
 use crate::record::{Identity, Record};
 use crate::recover::{Recovered, recover};
-use crate::redo::{Known, Redone, known};
+use crate::redo::{Known, Redone, known, known_capture};
 use crate::snapshot::{MAX_WAITING, Saver, SourceImage, Writing, Written};
 use crate::swap::Swapper;
 use crate::taking::Taking;
@@ -188,6 +189,12 @@ pub enum ServeError {
     /// The journal speaks of a source that it has not named.
     #[error("the journal speaks of source {0}, which it has not named")]
     Source(u32),
+    /// A source is of another kind than before.
+    #[error(
+        "source `{0}` was a log before and is of captures now, or the other way round; give it \
+         another name"
+    )]
+    Kind(String),
     /// A stream in the journal is none.
     #[error("the journal holds `{name}`, which cannot be read: {problem}")]
     Stream {
@@ -261,8 +268,9 @@ pub fn serve(
     let Redone {
         mut engine,
         active,
-        sources,
+        mut sources,
         wanted,
+        share,
         ..
     } = redone;
     if journal.last() == 0 {
@@ -286,33 +294,45 @@ pub fn serve(
         })
     };
     running("start", &active.composition.digest())?;
+    let share = share_anew(config, &mut sources, share, &mut journal)?;
     let mut images: Vec<SourceImage> = sources.iter().map(SourceImage::of).collect();
     let known = images.len() as u32;
     let shown = networks.iter().map(|source| Arc::clone(source.network()));
     let shared = Arc::new(Shared::new(&engine, active, 0, shown.collect()));
-    let (own, readers) = readers(
+    let (own, readers, captures) = readers(
         (config, &mut networks),
-        sources,
+        (sources, share),
         (&mut engine, &mut journal),
         &shared,
         (stop, tell),
     )?;
     let new = readers.iter().filter(|reader| reader.number() >= known);
-    images.extend(new.map(Reader::image));
+    let new = new.map(|reader| (reader.number(), reader.image()));
+    let packets = captures.iter().filter(|source| source.number() >= known);
+    let packets = packets.map(|source| (source.number(), source.image()));
+    let mut new: Vec<(u32, SourceImage)> = new.chain(packets).collect();
     if own.number >= known {
-        images.push(own.image());
+        new.push((own.number, own.image()));
     }
+    new.sort_by_key(|(number, _)| *number);
+    images.extend(new.into_iter().map(|(_, image)| image));
     journal.sync()?;
     let next = journal.last() + 1;
     shared.committed.store(journal.last(), Ordering::Release);
     shared.evaluated.store(journal.last(), Ordering::Release);
     let covered = Arc::new(AtomicU64::new(snapshots.keep_newest()?));
+    // What the snapshots of the last start need is known when two of this one are there.
+    let needed = Arc::new(AtomicU64::new(match captures.is_empty() {
+        true => u64::MAX,
+        false => 0,
+    }));
     let over = Arc::new(AtomicBool::new(false));
     let writing = Writing {
         snapshots,
         committed: Arc::clone(&shared.committed),
         over: Arc::clone(&over),
         covered: Arc::clone(&covered),
+        needed: Arc::clone(&needed),
         tell: Arc::clone(tell),
     };
     let (write, written) = sync_channel::<Written>(MAX_WAITING);
@@ -321,7 +341,7 @@ pub fn serve(
         (identity.clone(), &shared),
         images,
         snapshot,
-        (write, Arc::clone(tell)),
+        write,
     );
     sqlite.keep_letters(config.dead_letters.limits())?;
     let mut committer = Committer {
@@ -332,12 +352,14 @@ pub fn serve(
         kept_after: Arc::clone(&shared.kept_after),
         synced_in: Arc::clone(&shared.synced_in),
         covered: Arc::clone(&covered),
+        needed,
         looked: 0,
         keep: Duration::from_secs(config.journal.keep_hours.saturating_mul(3600)),
         tell: Arc::clone(tell),
         stop: Arc::clone(stop),
     };
-    let (work, works) = sync_channel(readers.len().max(1));
+    let followed = readers.len() + captures.len();
+    let (work, works) = sync_channel(followed.max(1));
     let (commit, commits) = sync_channel::<Commit>(MAX_AHEAD);
     let thread = |error: std::io::Error| ServeError::Thread(format!("cannot be started: {error}"));
     let committing = std::thread::Builder::new()
@@ -356,7 +378,7 @@ pub fn serve(
         tell: Arc::clone(tell),
         often: Often::default(),
         shared: Arc::clone(&shared),
-        sources: readers.len(),
+        sources: followed,
         shown: Instant::now(),
         own,
         ops: VecDeque::new(),
@@ -369,6 +391,13 @@ pub fn serve(
         std::thread::Builder::new()
             .name("palisade-source".to_owned())
             .spawn(move || reader.run_contained(&work))
+            .map_err(thread)?;
+    }
+    for source in captures {
+        let work = work.clone();
+        std::thread::Builder::new()
+            .name("palisade-source".to_owned())
+            .spawn(move || source.run_contained(&work))
             .map_err(thread)?;
     }
     let swapper = Swapper {
@@ -465,40 +494,57 @@ pub(crate) fn store(config: &Config) -> Result<Store, ServeError> {
 /// What reads each configured source; those that the journal does not know are added to it.
 fn readers(
     (config, networks): (&Config, &mut [Prepared]),
-    known_sources: Vec<Known>,
+    (known_sources, share): (Vec<Known>, u64),
     (engine, journal): (&mut Engine, &mut Journal),
     shared: &Arc<Shared>,
     (stop, tell): (&Arc<AtomicBool>, &Tell),
-) -> Result<(Own, Vec<Reader>), ServeError> {
+) -> Result<(Own, Vec<Reader>, Vec<CaptureSource>), ServeError> {
     let mut next = u32::try_from(known_sources.len()).unwrap_or(u32::MAX);
     let mut sources: HashMap<(String, String), (u32, _)> = HashMap::new();
     for (source, number) in known_sources.into_iter().zip(0..) {
         let identity = (source.name.clone(), source.tenant.clone());
         sources.insert(identity, (number, source));
     }
-    let mut numbered = |identity: (String, String)| -> Result<(u32, Known), ServeError> {
-        if let Some(known) = sources.remove(&identity) {
-            return Ok(known);
-        }
-        let (name, tenant) = identity.clone();
-        let record = Record::Source { name, tenant };
-        journal.append(&postcard::to_stdvec(&record)?)?;
-        let number = next;
-        next += 1;
-        Ok((
-            number,
-            known(engine, shared.terms(), identity.0, identity.1)?,
-        ))
-    };
-    let mut readers = Vec::new();
+    let mut numbered =
+        |identity: (String, String), packets: bool| -> Result<(u32, Known), ServeError> {
+            if let Some(known) = sources.remove(&identity) {
+                return match known.1.capture.is_some() == packets {
+                    true => Ok(known),
+                    false => Err(ServeError::Kind(identity.0)),
+                };
+            }
+            let (name, tenant) = identity.clone();
+            let record = match packets {
+                true => Record::Captures { name, tenant },
+                false => Record::Source { name, tenant },
+            };
+            journal.append(&postcard::to_stdvec(&record)?)?;
+            let number = next;
+            next += 1;
+            if packets {
+                let known = known_capture(engine, shared.terms(), identity, share)?;
+                return Ok((number, known));
+            }
+            Ok((
+                number,
+                known(engine, shared.terms(), identity.0, identity.1)?,
+            ))
+        };
+    let (mut readers, mut captures) = (Vec::new(), Vec::new());
     for source in &config.sources {
+        let packets = is_capture(source);
         let mut network = networks.iter_mut().find(|n| n.name() == source.name);
         let tenants = match &network {
             Some(network) => network.tenants().to_vec(),
             None => vec![source.tenant.clone()],
         };
         for tenant in tenants {
-            let (number, known) = numbered((source.name.clone(), tenant))?;
+            let (number, known) = numbered((source.name.clone(), tenant), packets)?;
+            if packets {
+                let known = (number, known);
+                captures.extend(CaptureSource::new(source, known, shared, (stop, tell)));
+                continue;
+            }
             readers.push(match &mut network {
                 Some(network) => {
                     let of = Of {
@@ -521,12 +567,12 @@ fn readers(
         }
     }
     // Behind the others, so that those have the numbers that a run would give them.
-    let (number, own) = numbered((OWN.to_owned(), OWN_TENANT.to_owned()))?;
+    let (number, own) = numbered((OWN.to_owned(), OWN_TENANT.to_owned()), false)?;
     let own = Own {
         number,
         stream: own.stream,
     };
-    Ok((own, readers))
+    Ok((own, readers, captures))
 }
 
 /// What follows a file or standard input.

@@ -1,16 +1,17 @@
 //! When the state is saved, and into what; see [`Snapshots`].
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
 use std::time::{Duration, Instant};
 
 use palisade_journal::{SnapshotError, SnapshotWriter, Snapshots};
-use palisade_pipeline::engine::{Engine, EngineError, Saving};
+use palisade_pipeline::engine::{Engine, EngineError, OpenFlows, Saving};
 use serde::{Deserialize, Serialize};
 
 use crate::active::{Active, Shared};
+use crate::captures::{CaptureImage, CaptureStream, Marks};
 use crate::config::SnapshotConfig;
 use crate::follow::remember;
 use crate::ingest::Seen;
@@ -47,6 +48,8 @@ pub(crate) struct SourceImage {
     pub(crate) stream: StreamImage,
     /// What was delivered of late, of a network source.
     pub(crate) seen: Seen,
+    /// Its flows, if it is a source of packets.
+    pub(crate) capture: Option<CaptureImage>,
 }
 
 impl SourceImage {
@@ -59,11 +62,13 @@ impl SourceImage {
             read: known.read.clone(),
             stream: known.stream.image(),
             seen: known.seen.clone(),
+            capture: known.capture.as_ref().map(CaptureStream::image),
         }
     }
 
     /// Follows an epoch of the source.
-    pub(crate) fn follow(&mut self, rows: &Rows, stream: StreamImage) {
+    pub(crate) fn follow(&mut self, rows: &Rows, mut stream: StreamImage) {
+        let read = stream.read.take();
         self.stream = stream;
         self.seen
             .follow(rows.delivered.as_deref().unwrap_or_default());
@@ -71,13 +76,17 @@ impl SourceImage {
         if let Some(place) = rows.place.clone().filter(|_| rows.ended) {
             remember(&mut self.read, place);
         }
+        if let Some(read) = read {
+            self.read = read;
+        }
     }
 }
 
 /// What is written by a thread of its own.
 pub(crate) enum Written {
-    /// A snapshot begins, which stands for this record.
-    Begin(u64),
+    /// A snapshot begins, which stands for this record, and needs those from the second on so that
+    /// flows are known.
+    Begin(u64, u64),
     Piece(Vec<u8>),
     /// That was all of it.
     End,
@@ -95,7 +104,6 @@ pub(crate) struct Saver {
     /// The sources as they stand after the last epoch.
     pub(crate) sources: Vec<SourceImage>,
     to: Option<SyncSender<Written>>,
-    tell: Tell,
     /// What the disk has not taken yet.
     waiting: VecDeque<Written>,
     /// A walk is under way.
@@ -104,6 +112,8 @@ pub(crate) struct Saver {
     record: u64,
     since: Instant,
     bytes: u64,
+    /// Where in the journal the latest packets of sources are.
+    marks: BTreeMap<u32, Marks>,
 }
 
 impl Saver {
@@ -113,7 +123,7 @@ impl Saver {
         (identity, shared): (Identity, &Arc<Shared>),
         sources: Vec<SourceImage>,
         record: u64,
-        (to, tell): (SyncSender<Written>, Tell),
+        to: SyncSender<Written>,
     ) -> Saver {
         Saver {
             config,
@@ -122,12 +132,12 @@ impl Saver {
             unsettled: 0,
             sources,
             to: Some(to),
-            tell,
             waiting: VecDeque::new(),
             saving: false,
             record,
             since: Instant::now(),
             bytes: 0,
+            marks: BTreeMap::new(),
         }
     }
 
@@ -143,6 +153,40 @@ impl Saver {
         if let Some(source) = self.sources.get_mut(rows.source as usize) {
             source.follow(rows, stream);
         }
+    }
+
+    /// Notes that an epoch of a source becomes this record.
+    pub(crate) fn mark(&mut self, rows: &Rows, record: u64) {
+        let source = self.sources.get(rows.source as usize);
+        if source.is_some_and(|source| source.capture.is_some()) {
+            let marks = self.marks.entry(rows.source).or_default();
+            marks.follow(record, rows.bytes.len() as u64, self.config.capture_bytes);
+        }
+    }
+
+    /// Says of each source of packets which flows are open, and from where on they are taken again;
+    /// the first record that is.
+    fn open_flows(&mut self, engine: &Engine) -> u64 {
+        let open = engine.open_flows();
+        let mut first = u64::MAX;
+        for (source, number) in self.sources.iter_mut().zip(0_u32..) {
+            let Some(capture) = &mut source.capture else {
+                continue;
+            };
+            let of = |flows: &&OpenFlows| {
+                let known = &flows.source;
+                (&known.name, &known.tenant) == (&source.name, &source.tenant)
+            };
+            let flows = open.iter().find(of);
+            capture.open = flows.map_or_else(Vec::new, |flows| flows.ids.clone());
+            // What came before this start has no marks, and no bound but where flows began: that
+            // was bounded then.
+            let bound = self.marks.get(&number).and_then(Marks::bound);
+            let since = flows.map_or(u64::MAX, |flows| flows.since);
+            capture.since = bound.map_or(since, |bound| since.max(bound));
+            first = first.min(capture.since);
+        }
+        first
     }
 
     /// Goes on, after everything was collected up to a record.
@@ -194,10 +238,9 @@ impl Saver {
         (self.since, self.bytes) = (Instant::now(), 0);
         self.saving = false;
         let Some(pieces) = engine.begin_image()? else {
-            let problem = "no snapshot can be made while flows of a capture are open".to_owned();
-            (self.tell)(Told::Snapshot(problem));
             return Ok(());
         };
+        let needed = self.open_flows(engine);
         let head = Head {
             identity: self.identity.clone(),
             active: self.shared.active(),
@@ -205,7 +248,7 @@ impl Saver {
         };
         // Writing into memory does not fail.
         let head = postcard::to_stdvec(&head).unwrap_or_default();
-        self.waiting.push_back(Written::Begin(record));
+        self.waiting.push_back(Written::Begin(record, needed));
         let pieces = std::iter::once(head).chain(pieces).map(Written::Piece);
         self.waiting.extend(pieces);
         (self.saving, self.record) = (true, record);
@@ -280,6 +323,8 @@ pub(crate) struct Writing {
     pub(crate) over: Arc<AtomicBool>,
     /// Records up to this are not needed any more.
     pub(crate) covered: Arc<AtomicU64>,
+    /// Records from this on are needed so that flows are known.
+    pub(crate) needed: Arc<AtomicU64>,
     pub(crate) tell: Tell,
 }
 
@@ -288,9 +333,12 @@ impl Writing {
     /// next is tried.
     pub(crate) fn run(&self, written: &Receiver<Written>) {
         let mut open: Option<(u64, SnapshotWriter<'_>)> = None;
+        // Of the snapshots of this start, the first record that each needs.
+        let mut needs = BTreeMap::new();
         while let Ok(next) = written.recv() {
             let done = match next {
-                Written::Begin(record) => {
+                Written::Begin(record, needed) => {
+                    needs.insert(record, needed);
                     let begun = self.snapshots.begin(record);
                     begun.map(|writer| open = Some((record, writer)))
                 }
@@ -299,7 +347,7 @@ impl Writing {
                     None => Ok(()),
                 },
                 Written::End => match open.take() {
-                    Some((record, writer)) => self.end(record, writer),
+                    Some((record, writer)) => self.end(record, writer, &mut needs),
                     None => Ok(()),
                 },
                 Written::GiveUp => {
@@ -316,7 +364,12 @@ impl Writing {
         }
     }
 
-    fn end(&self, record: u64, writer: SnapshotWriter<'_>) -> Result<(), SnapshotError> {
+    fn end(
+        &self,
+        record: u64,
+        writer: SnapshotWriter<'_>,
+        needs: &mut BTreeMap<u64, u64>,
+    ) -> Result<(), SnapshotError> {
         // A snapshot that counts may never be ahead of the journal.
         while self.committed.load(Ordering::Acquire) < record {
             if self.over.load(Ordering::Acquire) && self.committed.load(Ordering::Acquire) < record
@@ -328,6 +381,11 @@ impl Writing {
         writer.finish()?;
         let covered = self.snapshots.keep_newest()?;
         self.covered.store(covered, Ordering::Release);
+        needs.retain(|record, _| *record >= covered);
+        if needs.contains_key(&covered) {
+            let needed = needs.values().min().copied().unwrap_or(u64::MAX);
+            self.needed.store(needed, Ordering::Release);
+        }
         Ok(())
     }
 }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::ingest::{BadLine, told};
 use crate::letters::Unread;
 use crate::own::OWN;
+use crate::record::FilePlace;
 use crate::tape::Tape;
 
 /// Bytes that are read to recognise a stream.
@@ -32,7 +33,8 @@ pub(crate) enum StreamError {
     Utf16(String),
     /// It is a capture.
     #[error(
-        "`{0}` is a capture; `palisade run` reads those, and following captures is not built yet"
+        "`{0}` is a capture; a source of kind `captures` reads those that arrive in a directory, and \
+         `palisade run` one that is there"
     )]
     Capture(String),
     /// The engine does not take it.
@@ -86,6 +88,9 @@ pub(crate) struct StreamImage {
     next: u64,
     /// Where reading stands, and the first bytes of the stream, if it has not ended.
     open: Option<(Checkpoint, Vec<u8>)>,
+    /// With the end of a capture: the files that were read to their ends, and are still there.
+    #[serde(skip)]
+    pub(crate) read: Option<Vec<FilePlace>>,
 }
 
 impl Stream {
@@ -118,11 +123,15 @@ impl Stream {
     pub(crate) fn image(&self) -> StreamImage {
         let Some(feed) = &self.feed else {
             let next = self.first;
-            return StreamImage { next, open: None };
+            return StreamImage {
+                next,
+                ..StreamImage::default()
+            };
         };
         StreamImage {
             next: feed.next_seq(),
             open: feed.checkpoint().map(|at| (at, self.tape.first_bytes())),
+            read: None,
         }
     }
 

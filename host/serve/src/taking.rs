@@ -112,8 +112,10 @@ impl Taking {
                         waiting,
                     } = *filled;
                     let mut collect = Collect::with(letters);
-                    self.engine.step(epoch, &mut collect)?;
+                    self.engine.step(epoch.kept_as(self.next), &mut collect)?;
                     self.saver.follow(&rows, stream);
+                    self.saver.mark(&rows, self.next);
+                    self.shared.captures.took(&rows, self.next);
                     let more = self.put((now, generation), Some(rows), collect, waiting)?;
                     self.saver.step(&mut self.engine, self.next - 1)?;
                     more

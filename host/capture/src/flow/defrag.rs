@@ -113,6 +113,11 @@ impl Defragmenter {
         }
     }
 
+    /// Takes so many bytes at most from here on.
+    pub(super) fn limit(&mut self, bytes: usize) {
+        self.limits.bytes = bytes;
+    }
+
     /// When the oldest datagram times out, if there is one.
     pub(super) fn due(&self) -> Option<u64> {
         let (key, _) = self.order.front()?;

@@ -226,9 +226,9 @@ impl<T: Default> FlowTable<T> {
         arrival: Arrival,
         sink: &mut K,
     ) {
-        if self.index.len() >= self.config.max_flows.max(1) {
-            self.evict(arrival.number, sink);
-        }
+        let most = self.config.max_flows.max(1);
+        let more = (self.index.len() + 1).saturating_sub(most);
+        (0..more).for_each(|_| self.evict(arrival.number, sink));
         let mut tuple = Tuple {
             src: network.src,
             dst: network.dst,
@@ -414,6 +414,35 @@ impl<T: Default> FlowTable<T> {
         for (_, slot) in open {
             self.end(slot, EndReason::InputEnd, self.clock.now, packet, sink);
         }
+    }
+
+    /// Ends the flows that are not to be kept, in the order of their start.
+    pub fn retain<K: FlowSink<State = T>>(
+        &mut self,
+        keep: impl Fn(&FlowInfo) -> bool,
+        packet: u64,
+        sink: &mut K,
+    ) {
+        let flows = self.flows.iter().zip(0_u32..);
+        let mut ended: Vec<(u64, u32)> = flows
+            .filter_map(|(flow, slot)| Some((&flow.as_ref()?.info, slot)))
+            .filter(|(info, _)| !keep(info))
+            .map(|(info, slot)| (info.serial, slot))
+            .collect();
+        ended.sort_unstable();
+        for (_, slot) in ended {
+            self.end(slot, EndReason::InputEnd, self.clock.now, packet, sink);
+        }
+    }
+
+    /// Goes on with other limits on flows, bytes and fragments, and other ports of servers; times
+    /// stay as they are. Where fewer flows fit than there are, the least recent end when the next
+    /// begins.
+    pub fn reconfigure(&mut self, config: FlowConfig) {
+        self.config.max_flows = config.max_flows;
+        self.config.server_ports = config.server_ports;
+        self.config.reassembly.total_bytes = config.reassembly.total_bytes;
+        self.defrag.limit(config.fragments.bytes);
     }
 
     /// Notes what a flow speaks, and tells the sink in phase [`Phase::Recognised`] with

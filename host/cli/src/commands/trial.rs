@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use palisade_serve::{TrialReport, TrialRequest, trial};
+use palisade_serve::{Tell, TrialReport, TrialRequest, trial};
 
 use super::serve::set_up;
 use crate::context::Context;
@@ -49,7 +49,10 @@ impl Trial {
                 stop.store(true, Ordering::Relaxed);
             }
         };
-        let last = trial(&config, &loader, &identity, &request, &stop, &mut report)?;
+        // What is wrong with the whole is an error; the server tells the rest.
+        let tell: Tell = Arc::new(|_| ());
+        let around = (&stop, &tell);
+        let last = trial(&config, &loader, &identity, &request, around, &mut report)?;
         report(&last);
         written.context("write a report")?;
         Ok(Exit::Done)

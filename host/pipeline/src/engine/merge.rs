@@ -26,6 +26,20 @@ pub(crate) struct Protocol {
 struct Known {
     news: FlowNews,
     protocol: Option<Protocol>,
+    /// The number of the record that it began in.
+    since: u64,
+}
+
+/// Flows of a source that have not ended.
+#[derive(Clone, Debug)]
+pub struct OpenFlows {
+    /// The source.
+    pub source: Arc<Source>,
+    /// Their ids, in no order.
+    pub ids: Vec<u64>,
+    /// The number of the epoch in which the first of them began; see
+    /// [`Epoch::kept_as`](super::Epoch::kept_as).
+    pub since: u64,
 }
 
 /// Puts together what the stages of one source yield.
@@ -37,6 +51,8 @@ pub(crate) struct Merge {
     waiting_recognised: Vec<Recognised>,
     next_seq: u64,
     batch_rows: usize,
+    /// The number of the record that it is at.
+    record: u64,
 }
 
 /// One thing that becomes an event, at its place in the input.
@@ -57,6 +73,7 @@ impl Merge {
             waiting_recognised: Vec::new(),
             next_seq: 0,
             batch_rows,
+            record: 0,
         }
     }
 
@@ -73,9 +90,19 @@ impl Merge {
         self.next_seq
     }
 
-    /// Whether it holds nothing from one epoch to the next but the number of the next event.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.flows.is_empty() && self.waiting.is_empty() && self.waiting_recognised.is_empty()
+    /// What comes next is kept under this number.
+    pub(crate) fn keep_as(&mut self, record: u64) {
+        self.record = record;
+    }
+
+    /// The flows that have not ended, if there are any.
+    pub(crate) fn open(&self) -> Option<OpenFlows> {
+        let since = self.flows.values().map(|known| known.since).min()?;
+        Some(OpenFlows {
+            source: Arc::clone(&self.source),
+            ids: self.flows.keys().copied().collect(),
+            since,
+        })
     }
 
     /// Goes on with this number.
@@ -239,6 +266,7 @@ impl Merge {
                     Known {
                         news: news.clone(),
                         protocol: None,
+                        since: self.record,
                     },
                 );
                 None

@@ -8,7 +8,8 @@ use palisade_events::{Batch, Source};
 
 use super::config::EngineError;
 use super::feed::{Epoch, Terms};
-use super::merge::Merge;
+use super::generation::PluginKey;
+use super::merge::{Merge, OpenFlows};
 use super::output::Output;
 use super::parse::ParseOutput;
 use super::recorded_flows;
@@ -51,6 +52,7 @@ impl Engine {
             batches,
             captured,
             backfill,
+            record,
             ..
         } = epoch;
         let slot = (!backfill).then_some(source.slot);
@@ -88,6 +90,7 @@ impl Engine {
                 });
             }
             let merge = self.merge(&source);
+            merge.keep_as(record);
             let batches = merge.epoch(std::mem::take(&mut news), parsed, &protocols)?;
             if captured {
                 batches.iter().for_each(|batch| out.parsed(batch));
@@ -101,6 +104,67 @@ impl Engine {
             self.summary.cuts += 1;
             (parsed, evaluated) = self.workers.parse_on()?;
         }
+    }
+
+    /// Takes an epoch of packets that came before what the engine was restored to: parsers, and
+    /// what is known of flows, come to where they were. Nothing is evaluated, counted or put out,
+    /// and events get no numbers: those were given at first.
+    ///
+    /// # Errors
+    /// When the engine cannot go on.
+    pub fn rebuild(&mut self, epoch: Epoch) -> Result<(), EngineError> {
+        let Epoch {
+            source,
+            mut pieces,
+            mut news,
+            record,
+            ..
+        } = epoch;
+        if pieces.is_empty() {
+            pieces = self.workers.pieces();
+        }
+        let protocols = Arc::clone(&self.generation.protocols);
+        let next = self.merge(&source).next_seq();
+        let (mut parsed, _) = self.workers.parse(pieces)?;
+        loop {
+            let more = parsed.iter().any(|output| output.rest.is_some());
+            let merge = self.merge(&source);
+            merge.keep_as(record);
+            merge.epoch(std::mem::take(&mut news), parsed, &protocols)?;
+            if !more {
+                break;
+            }
+            (parsed, _) = self.workers.parse_on()?;
+        }
+        self.merge(&source).go_on_at(next);
+        Ok(())
+    }
+
+    /// Has flows of these parsers, by pack and name, recognised afresh, as when they were another
+    /// version before.
+    ///
+    /// # Errors
+    /// When the engine cannot go on.
+    pub fn displace(&mut self, parsers: &[PluginKey]) -> Result<(), EngineError> {
+        let members = self.generation.parsers.iter().zip(0..);
+        let of = members.filter(|(member, _)| parsers.contains(&member.key));
+        let positions: Arc<[usize]> = of.map(|(_, position)| position).collect();
+        if !positions.is_empty() {
+            self.workers
+                .visit(move |_, parse, _| parse.displace_all(&positions))?;
+        }
+        Ok(())
+    }
+
+    /// The parsers that there are.
+    pub fn parsers(&self) -> Vec<PluginKey> {
+        let parsers = self.generation.parsers.iter();
+        parsers.map(|member| member.key.clone()).collect()
+    }
+
+    /// The flows of captures that have not ended, by source.
+    pub fn open_flows(&self) -> Vec<OpenFlows> {
+        self.merges.values().filter_map(Merge::open).collect()
     }
 
     /// Lets time pass where no source has said anything for a while: the watermark follows the

@@ -224,6 +224,9 @@ pub(crate) fn text(shared: &Shared) -> String {
         "What became of bodies, messages and connections, since the start.",
         results.collect(),
     );
+    for (name, kind, help, rows) in shared.captures.metrics(label) {
+        family(name, kind, help, rows);
+    }
     let plugin = |value: &dyn Fn(&palisade_pipeline::engine::PluginSummary) -> f64| {
         let rows = done.plugins.iter().map(|plugin| {
             let labels = format!(

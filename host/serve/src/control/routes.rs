@@ -172,7 +172,10 @@ async fn ready(State(swapper): Shown) -> Response {
         (false, _) => "it does not follow its sources yet",
         (_, true) => "there is no room on the disk, or the database is held by somebody",
         _ if lag > MAX_LAG => "what is evaluated waits to be kept",
-        _ => match network_down(shared) {
+        _ => match network_down(shared).or_else(|| {
+            let source = shared.captures.down()?;
+            Some(format!("source `{source}` cannot be read"))
+        }) {
             Some(why) => return Refused::new(StatusCode::SERVICE_UNAVAILABLE, why).into_response(),
             None => return "ready\n".into_response(),
         },
@@ -232,6 +235,7 @@ async fn status(State(swapper): Shown) -> Json<Value> {
         })).collect::<Vec<_>>(),
         "sources": sources.collect::<Vec<_>>(),
         "links": shared.networks.iter().map(|n| n.shown()).collect::<Vec<_>>(),
+        "captures": shared.captures.json(),
         "events": figures.summary.total_events(),
         "findings": figures.summary.findings,
         "decisions": figures.summary.decisions,

@@ -253,6 +253,7 @@ impl Intake {
     /// As a snapshot has it before anything was delivered.
     pub(crate) fn image(&self) -> SourceImage {
         SourceImage {
+            capture: None,
             name: self.name.clone(),
             tenant: self.stream.source.tenant.clone(),
             resume: None,

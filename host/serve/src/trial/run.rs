@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::loader::Loader;
 use crate::record::{Identity, Record};
 use crate::redo::{Means, Redone};
-use crate::server::{ServeError, store};
+use crate::server::{ServeError, Tell, store};
 
 /// How often it is reported how it stands.
 const REPORT: Duration = Duration::from_secs(1);
@@ -33,7 +33,7 @@ pub fn trial(
     loader: &dyn Loader,
     identity: &Identity,
     request: &TrialRequest,
-    stop: &Arc<AtomicBool>,
+    (stop, tell): (&Arc<AtomicBool>, &Tell),
     report: &mut dyn FnMut(&TrialReport),
 ) -> Result<TrialReport, ServeError> {
     let store: Arc<Store> = Arc::new(store(config)?);
@@ -41,6 +41,7 @@ pub fn trial(
         loader,
         store: &store,
         identity,
+        tell,
     };
     let past = request.past_seconds.map(Duration::from_secs);
     let Start {
@@ -83,6 +84,7 @@ pub fn trial(
             std::thread::sleep(PAUSE);
             continue;
         };
+        redone.last = kept.number;
         let record: Record = postcard::from_bytes(&kept.bytes)?;
         let begins = match &record {
             Record::Epoch(epoch) => from.is_some_and(|from| epoch.now >= from),
@@ -178,7 +180,7 @@ impl Trial {
         match record {
             // What operators did to what runs is not done to what is tried.
             Record::Begin(..) | Record::Swap(_) | Record::Act(_) => {}
-            Record::Source { .. } => {
+            Record::Source { .. } | Record::Captures { .. } | Record::Share(_) => {
                 redone.go(means, &mut self.terms, record)?;
             }
             Record::Epoch(epoch) => {

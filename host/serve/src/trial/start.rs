@@ -1,9 +1,11 @@
 //! Where a trial begins.
 
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use palisade_journal::{JournalError, Reading, Snapshots, Tail};
 
+use crate::captures::rebuild;
 use crate::config::Config;
 use crate::recover::{NotTaken, take};
 use crate::redo::{Means, Redone, first};
@@ -15,6 +17,15 @@ pub(super) struct Start {
     /// The record of the snapshot, 0: the beginning of the journal.
     pub(super) snapshot: u64,
     pub(super) tail: Tail,
+}
+
+/// A folder, as the journal's reader has it.
+fn open(folder: &Path) -> Result<Reading, JournalError> {
+    Reading::new(folder).map_err(|source| JournalError::Io {
+        what: "list",
+        file: "its folder".to_owned(),
+        source,
+    })
 }
 
 /// The newest snapshot, or that which was written so long ago, and the journal after it; the beginning of
@@ -54,8 +65,17 @@ pub(super) fn start(
         let Some(snapshots) = &snapshots else { break };
         match take(snapshots, record, means) {
             Ok(from) => {
+                let mut redone = Redone::after(from);
+                rebuild(&mut redone, record, means.tell, |since| {
+                    let read = |number| Tail::from(open(&folder)?, number);
+                    let mut tail = match read(since) {
+                        Err(JournalError::LetGo { first, .. }) => read(first)?,
+                        tail => tail?,
+                    };
+                    Ok(std::iter::from_fn(move || tail.next().transpose()))
+                })?;
                 return Ok(Start {
-                    redone: Redone::after(from),
+                    redone,
                     snapshot: record,
                     tail: Tail::from(reading(&folder)?, record + 1)?,
                 });

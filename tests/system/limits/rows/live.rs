@@ -23,7 +23,24 @@ pub(super) fn fill(t: &mut Table) {
     let SnapshotConfig {
         every_seconds: _,
         every_bytes,
+        capture_bytes,
     } = SnapshotConfig::default();
+    t.value(
+        "snapshot.capture_bytes",
+        Bytes,
+        capture_bytes,
+        "packets of a source of captures that are taken once more at a start, so that flows are known that were open",
+        "flows that began before go on after a gap, counted and told",
+        &["serve_captures::flows_that_began_too_long_ago_go_on_after_a_gap"],
+    );
+    t.constant(
+        "serve/src/captures/stream.rs",
+        "MAX_FILES",
+        Count,
+        "captures in a directory that were read and are still there",
+        "nothing more of the directory is read until some are moved away",
+        &["stream::of_captures_that_were_read_131072_are_remembered_until_the_directory_is_looked_at"],
+    );
     t.value(
         "snapshot.every_bytes",
         Bytes,

@@ -98,20 +98,8 @@ impl CaptureFeed {
 
 impl Feed for CaptureFeed {
     fn fill(&mut self, epoch: &mut Epoch) -> Progress {
-        let generation = Arc::clone(&epoch.generation);
-        let mut pieces = std::mem::take(&mut epoch.pieces);
-        pieces.resize_with(epoch.workers, Default::default);
-        let mut ingest = Ingest::new(
-            self.source.slot,
-            pieces,
-            !generation.parsers.is_empty(),
-            epoch.key,
-            generation.networks.as_deref(),
-        );
-        let progress = self.read(&mut ingest, epoch.records, epoch.bytes);
-        epoch.captured = true;
-        (epoch.news, epoch.pieces) = (ingest.news, ingest.pieces);
-        progress
+        let (records, bytes, slot) = (epoch.records, epoch.bytes, self.source.slot);
+        epoch.gather(slot, |ingest| self.read(ingest, records, bytes))
     }
 
     fn source(&self) -> &Arc<Source> {

@@ -6,6 +6,7 @@
 
 mod capture;
 mod log;
+mod packets;
 mod terms;
 
 use std::collections::BTreeMap;
@@ -15,12 +16,13 @@ use palisade_events::{Batch, Source};
 use palisade_state::partition::PartitionKey;
 
 use super::generation::Generation;
-use super::ingest::FlowNews;
+use super::ingest::{FlowNews, Ingest};
 use super::output::Notice;
 use super::piece::Pieces;
 
 pub(crate) use capture::CaptureFeed;
 pub use log::LogFeed;
+pub use packets::{PacketFeed, Seen};
 pub use terms::Terms;
 
 /// How far a call to [`Feed::fill`] came.
@@ -100,9 +102,37 @@ pub struct Epoch {
     pub(crate) news: Vec<FlowNews>,
     /// Records, numbered as if nothing came between them.
     pub(crate) batches: Vec<Batch>,
+    /// Under what number it is kept.
+    pub(crate) record: u64,
 }
 
 impl Epoch {
+    /// Lets packets of the source in this slot be gathered into it.
+    pub(crate) fn gather<R>(&mut self, slot: u16, read: impl FnOnce(&mut Ingest<'_>) -> R) -> R {
+        let generation = Arc::clone(&self.generation);
+        let mut pieces = std::mem::take(&mut self.pieces);
+        pieces.resize_with(self.workers, Default::default);
+        let mut ingest = Ingest::new(
+            slot,
+            pieces,
+            !generation.parsers.is_empty(),
+            self.key,
+            generation.networks.as_deref(),
+        );
+        let done = read(&mut ingest);
+        self.captured = true;
+        (self.news, self.pieces) = (ingest.news, ingest.pieces);
+        done
+    }
+
+    /// The same epoch, which is kept under this number: by that it is told later where flows began
+    /// that are still open; see [`open_flows`](super::Engine::open_flows).
+    #[must_use]
+    pub fn kept_as(mut self, record: u64) -> Epoch {
+        self.record = record;
+        self
+    }
+
     /// The same epoch, which is full at no time: for what is known to have been one before.
     #[must_use]
     pub fn whole(mut self) -> Epoch {

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use palisade_capture::ReadLimits;
+use palisade_capture::flow::FlowConfig;
 use palisade_events::Source;
 use palisade_sources::{
-    Checkpoint, CheckpointError, Consumed, DeadLetters, EventSink, Input, LogReader, Remarks,
-    SourcePolicy,
+    Checkpoint, CheckpointError, Consumed, DeadLetters, EventSink, Input, Limits, LogReader,
+    Remarks, SourcePolicy,
 };
 
-use super::{Epoch, LogFeed};
+use super::{Epoch, LogFeed, PacketFeed};
 use crate::engine::config::{EngineConfig, EngineError};
 use crate::engine::generation::Generation;
 
@@ -46,6 +48,7 @@ impl Terms {
             pieces: Vec::new(),
             news: Vec::new(),
             batches: Vec::new(),
+            record: 0,
         }
     }
 
@@ -73,6 +76,40 @@ impl Terms {
         let reader = self.reader(input)?;
         let stop = self.config.stop.clone();
         Ok(LogFeed::new(name, reader, sink, seen, stop))
+    }
+
+    /// A feed of packets, which is one of so many that share the memory for flows.
+    pub fn packets(&self, source: Arc<Source>, share: u64) -> PacketFeed {
+        PacketFeed::new(source, self.flow(share))
+    }
+
+    /// The limits of one flow table of so many.
+    pub(crate) fn flow(&self, share: u64) -> FlowConfig {
+        let mut flow = self.config.flow.clone();
+        let part = |all: usize| {
+            let share = usize::try_from(share.max(1)).unwrap_or(usize::MAX);
+            (all / share).max(1)
+        };
+        flow.max_flows = part(flow.max_flows);
+        flow.reassembly.total_bytes = part(flow.reassembly.total_bytes);
+        flow.fragments.bytes = part(flow.fragments.bytes);
+        // Those of parsers that were there before are not to tell, since nobody knows them after
+        // a restart.
+        flow.server_ports.clone_from(&self.generation.ports);
+        flow
+    }
+
+    /// The most packets of an epoch, and bytes after which it is full.
+    pub fn room(&self) -> (usize, usize) {
+        (self.config.epoch, self.bytes)
+    }
+
+    /// Limits on reading captures, and on undoing their compression where so many are read at
+    /// a time.
+    pub fn captures(&self, share: u64) -> (ReadLimits, Limits) {
+        let mut limits = self.config.limits.clone();
+        limits.max_window /= share.max(1);
+        (self.config.read, limits)
     }
 
     /// A feed that goes on in the middle of a log, of which the bytes before are gone; its next

@@ -4,8 +4,10 @@
 //! Plugins, tables, tenants and sources have their names in it, so that it means the same whatever
 //! position, number or worker they have. Between two epochs everything but tables is saved at once,
 //! and a walk over the tables begins (see `palisade_state`), which goes on between later epochs and
-//! still saves what there was at first. Sessions of parsers are no part of it: those of recorded
-//! flows end with their epoch, and while flows of a capture are open nothing is saved.
+//! still saves what there was at first. Flows of captures and sessions of parsers are no part of it:
+//! those of recorded flows end with their epoch, and those of captures come to where they were when
+//! the packets since they began are taken again; see [`Engine::open_flows`] and
+//! [`Engine::rebuild`].
 
 mod export;
 mod piece;
@@ -77,26 +79,20 @@ pub enum RestoreError {
 
 impl Engine {
     /// Begins to save everything as it is after the last epoch, of which everything was
-    /// [collected](Self::collect), and returns the first pieces of it. `None`: flows of a capture
-    /// are open, which cannot be saved.
+    /// [collected](Self::collect), and returns the first pieces of it. `None`: it was not.
     ///
     /// # Errors
     /// When the engine cannot go on.
     pub fn begin_image(&mut self) -> Result<Option<Vec<Vec<u8>>>, EngineError> {
-        if self.epoch.is_some() || self.merges.values().any(|merge| !merge.is_idle()) {
+        if self.epoch.is_some() {
             return Ok(None);
         }
         let mut pieces = vec![piece::encode(&piece::Piece::Engine(Box::new(self.image())))];
         pieces.extend(piece::markings(self.findings.image()));
-        let begun = self.workers.visit(|_, parse, evaluate| {
-            let idle = parse.is_idle();
-            (idle, evaluate.begin_image())
-        })?;
-        if begun.iter().any(|(idle, _)| !idle) {
-            self.end_image()?;
-            return Ok(None);
-        }
-        pieces.extend(begun.into_iter().flat_map(|(_, pieces)| pieces));
+        let begun = self
+            .workers
+            .visit(|_, _, evaluate| evaluate.begin_image())?;
+        pieces.extend(begun.into_iter().flatten());
         Ok(Some(pieces))
     }
 

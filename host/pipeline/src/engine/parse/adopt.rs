@@ -18,6 +18,23 @@ pub(crate) struct NewParser {
 }
 
 impl ParseWorker {
+    /// Has the flows of these parsers recognised afresh, as a change of their versions does.
+    /// Between epochs only.
+    pub(crate) fn displace_all(&mut self, parsers: &[usize]) {
+        for session in self.sessions.values_mut() {
+            if let State::Parsing { seat, .. } = session.state
+                && parsers.contains(&seat.parser)
+            {
+                session.displace();
+            }
+        }
+        for parser in parsers {
+            // What they remember is of no flow any more.
+            self.instances[*parser].clear();
+            self.queues[*parser].clear();
+        }
+    }
+
     /// Goes over to these parsers. Flows of a parser that is the same are parsed on, those of
     /// others are recognised afresh. Between epochs only. The instances that are left.
     pub(crate) fn adopt(

@@ -115,11 +115,6 @@ impl ParseWorker {
         }
     }
 
-    /// Whether no flow is under way.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.sessions.is_empty() && !self.unfinished
-    }
-
     /// Takes an epoch's pieces and returns what they yield: everything, or as much as may be
     /// held at once; then the same pieces must come again.
     ///
