@@ -28,6 +28,7 @@ mod schemas;
 mod security;
 mod serve;
 mod serve_captures;
+mod serve_interface;
 mod site;
 mod snapshots;
 mod sources;
