@@ -501,6 +501,56 @@ fn what_cannot_be_kept_now_is_refused_and_taken_later() {
 }
 
 #[test]
+fn a_body_of_more_than_an_epoch_takes_is_refused_and_leaves_nothing() {
+    let Some((site, port)) = Site::posted("max_body_bytes = 8388608") else {
+        return;
+    };
+    if !has_curl() {
+        return;
+    }
+    let server = site.start();
+    site.until("there", |site| site.link("edge")["state"] == "listening");
+    const CLIENTS: u64 = 8;
+    const BODIES: u64 = 25;
+    let first = CLIENTS * BODIES;
+    let most: String = (first..first + 16_383).map(numbered).collect();
+    let more = most.clone() + &numbered(0);
+    let answer = post(port, &more, "more").expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    let answer = post(port, &most, "most").expect("an answer");
+    assert!(
+        answer.starts_with("HTTP/1.1 202") && answer.contains("16383"),
+        "{answer}"
+    );
+    // Small ones that make an epoch together, of which some do not fit.
+    let bad = "x\n".repeat(20_000);
+    std::thread::scope(|scope| {
+        for client in 0..CLIENTS {
+            let bad = &bad;
+            scope.spawn(move || {
+                for number in client * BODIES..(client + 1) * BODIES {
+                    let wrong = numbered(number) + bad;
+                    let answer = post(port, &wrong, &format!("bad-{number}")).expect("an answer");
+                    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+                    let body = numbered(number);
+                    let answer = post(port, &body, &format!("{number}")).expect("an answer");
+                    assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+                }
+            });
+        }
+    });
+    let all = first + 16_383;
+    site.until("evaluated", |site| site.events() == all);
+    stop(server, "-KILL");
+    let server = site.start();
+    site.until("there again", |site| site.events() == all);
+    let output = stop(server, "-TERM");
+    let said = stderr(&output);
+    assert!(!said.contains("made something else be said"), "{said}");
+    assert_once(&site, all);
+}
+
+#[test]
 fn slow_half_closed_and_oversized_requests_harm_nobody_else() {
     let lines = "max_body_bytes = 4096\nmax_connections = 4\nidle_seconds = 1\nbody_seconds = 3";
     let Some((site, port)) = Site::posted(lines) else {
