@@ -204,6 +204,7 @@ impl Engine {
             Some(slot) => self.watermark.advance(slot, now, &batches),
             None => Vec::new(),
         };
+        self.summary.clamped = self.watermark.clamped();
         self.findings.note(&batches);
         self.summary.ingest += began.elapsed();
         if batches.is_empty() {
