@@ -18,6 +18,7 @@ mod packs;
 mod recognition;
 mod recording;
 mod registries;
+mod replay;
 mod requirements;
 mod run;
 mod schemas;

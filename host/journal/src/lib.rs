@@ -34,6 +34,7 @@
 
 mod error;
 mod files;
+mod look;
 mod read;
 mod segment;
 mod snapshots;
@@ -41,6 +42,7 @@ mod write;
 
 pub use error::JournalError;
 pub use files::{Files, Folder, SegmentFile};
+pub use look::{look, sync_newest};
 pub use read::{Reader, Record};
 pub use snapshots::{Pieces, SnapshotError, SnapshotWriter, Snapshots};
 pub use write::{Cut, Journal, Limits, Recovered};

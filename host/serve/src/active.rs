@@ -10,6 +10,7 @@ use palisade_pipeline::engine::{Engine, SourcePosition, Stage, Summary, Terms};
 use serde::{Deserialize, Serialize};
 
 use crate::composition::Composition;
+use crate::evidence;
 use crate::histogram::Histogram;
 use crate::receipt::{Receipt, SwapKind};
 
@@ -80,6 +81,8 @@ pub(crate) struct Shared {
     pub(crate) kept_after: Arc<Histogram>,
     /// How long each sync of the journal took.
     pub(crate) synced_in: Arc<Histogram>,
+    /// What was done about evidence.
+    pub(crate) evidence: Arc<evidence::Figures>,
     /// Sources are followed.
     pub(crate) ready: AtomicBool,
     /// No room on the disk: nothing more is taken in.
@@ -111,6 +114,7 @@ impl Shared {
             evaluated: AtomicU64::new(committed),
             kept_after: Arc::default(),
             synced_in: Arc::default(),
+            evidence: Arc::default(),
             ready: AtomicBool::new(false),
             full: Arc::default(),
             began: Instant::now(),

@@ -18,6 +18,7 @@ mod commit;
 mod composition;
 mod config;
 mod control;
+mod evidence;
 mod follow;
 mod found;
 mod histogram;
@@ -37,9 +38,13 @@ mod tape;
 pub use active::MAX_BEFORE;
 pub use commit::MAX_AHEAD;
 pub use composition::{Change, Composition, NewPlugin, PluginRecord};
-pub use config::{Config, ConfigError, JournalConfig, SnapshotConfig, SourceConfig, SourceKind};
+pub use config::{
+    Config, ConfigError, EvidenceConfig, JournalConfig, SnapshotConfig, SourceConfig, SourceKind,
+};
 pub use control::SOCKET;
+pub use evidence::{BundleError, Case, CaseCall, CaseError, Id, LookError, Looked, Outcome, look};
 pub use loader::{Configured, LoadError, Loader};
+pub use palisade_sinks::SaidRow;
 pub use receipt::{Receipt, SourceAt, SwapKind};
 pub use record::Identity;
 pub use recover::export;

@@ -12,6 +12,7 @@ use palisade_store::Store;
 use crate::active::Active;
 use crate::collect::Collect;
 use crate::composition::Composition;
+use crate::evidence::{EvidenceLog, Situation};
 use crate::follow::remember;
 use crate::loader::{Configured, Loader};
 use crate::record::{EpochRecord, FilePlace, Identity, Record, Rows, SaidRecord, SwapRecord};
@@ -57,6 +58,7 @@ pub(crate) struct Means<'a> {
     pub(crate) store: &'a Arc<Store>,
     pub(crate) identity: &'a Identity,
     pub(crate) sqlite: &'a mut Sqlite,
+    pub(crate) evidence: Option<&'a mut EvidenceLog>,
 }
 
 /// Where to begin: after a snapshot.
@@ -78,7 +80,7 @@ pub(crate) struct From {
 pub(crate) fn redo(
     journal: &Journal,
     configured: Configured,
-    means: Means<'_>,
+    mut means: Means<'_>,
     from: Option<From>,
 ) -> Result<Redone, ServeError> {
     let there = means.sqlite.epoch()?;
@@ -152,7 +154,12 @@ pub(crate) fn redo(
             }
             Record::Epoch(epoch) => {
                 if evaluate {
-                    redone.differ += u64::from(!redone.again(&terms, &epoch)?);
+                    let (same, collect) = redone.again(&terms, &epoch)?;
+                    redone.differ += u64::from(!same);
+                    // What was said at first stands, and only that can have evidence.
+                    if same {
+                        redone.keep_evidence(&mut means, record.number, collect)?;
+                    }
                 }
                 if record.number > there {
                     for (said, number) in epoch.said.into_iter().zip(0..) {
@@ -242,7 +249,7 @@ impl Redone {
         &mut self,
         terms: &BTreeMap<u64, Terms>,
         record: &EpochRecord,
-    ) -> Result<bool, ServeError> {
+    ) -> Result<(bool, Collect), ServeError> {
         let mut collect = Collect::default();
         match &record.rows {
             None => {
@@ -259,7 +266,34 @@ impl Redone {
             .iter()
             .filter_map(SaidRecord::of)
             .collect::<Result<_, _>>()?;
-        Ok(said == record.said)
+        Ok((said == record.said, collect))
+    }
+
+    /// Keeps the evidence of an epoch again, where a crash has taken it.
+    fn keep_evidence(
+        &self,
+        means: &mut Means<'_>,
+        epoch: u64,
+        collect: Collect,
+    ) -> Result<(), ServeError> {
+        let evidence = means.evidence.as_mut();
+        let Some(evidence) = evidence.filter(|of| epoch > of.opened.0 && !collect.filed.is_empty())
+        else {
+            return Ok(());
+        };
+        let said: Vec<Said> = collect
+            .said
+            .into_iter()
+            .zip(0..)
+            .map(|(outcome, number)| Said {
+                epoch,
+                number,
+                outcome,
+            })
+            .collect();
+        let situation = Situation::of(self.active.generation, &self.active.composition);
+        evidence.append(epoch, &collect.filed, &said, &situation)?;
+        Ok(())
     }
 
     /// Reads what a source said.
@@ -420,6 +454,7 @@ mod tests {
             store: &store,
             identity: &identity,
             sqlite: &mut sqlite,
+            evidence: None,
         };
         let configured = NoPlugins.configured(&store).unwrap();
         let redone = redo(&journal, configured, means, None).unwrap();

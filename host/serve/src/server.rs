@@ -16,6 +16,7 @@ use crate::active::Shared;
 use crate::commit::{Commit, Committer, MAX_AHEAD};
 use crate::config::{Config, SourceKind};
 use crate::control;
+use crate::evidence::{self, Check, Situation};
 use crate::follow::{Follower, Input};
 use crate::loader::{LoadError, Loader};
 use crate::often::Often;
@@ -187,6 +188,17 @@ pub enum ServeError {
     /// What the journal or the configuration says cannot follow what ran before.
     #[error("{0}")]
     Stage(#[from] StageError),
+    /// Evidence cannot be kept or read.
+    #[error(
+        "evidence in {path}: {problem}; move the folder `evidence` of the data directory away, and \
+         what was kept in it cannot be executed again"
+    )]
+    Evidence {
+        /// The folder.
+        path: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// The control interface.
     #[error("the control interface at {path}: {problem}")]
     Control {
@@ -226,6 +238,7 @@ pub fn serve(
         store,
         redone,
         snapshot,
+        evidence,
     } = recover(config, &*loader, identity, tell)?;
     let Redone {
         mut engine,
@@ -243,7 +256,12 @@ pub fn serve(
     }
     let mut images: Vec<SourceImage> = sources.iter().map(SourceImage::of).collect();
     let known = images.len() as u32;
-    let shared = Arc::new(Shared::new(&engine, active, 0));
+    let situation = Arc::new(Situation::of(active.generation, &active.composition));
+    let mut shared = Shared::new(&engine, active, 0);
+    if let Some(evidence) = &evidence {
+        shared.evidence = Arc::clone(&evidence.figures);
+    }
+    let shared = Arc::new(shared);
     let followers = followers(
         config,
         sources,
@@ -264,8 +282,14 @@ pub fn serve(
         committed: Arc::clone(&shared.committed),
         over: Arc::clone(&over),
         covered: Arc::clone(&covered),
+        evidence: evidence.is_some().then(|| evidence::folder(&config.data)),
         tell: Arc::clone(tell),
     };
+    let per_second = match evidence.is_some() {
+        true => config.evidence.check_per_second,
+        false => 0,
+    };
+    let (check, checker) = Check::new(&shared.evidence, per_second, &over);
     let (write, written) = sync_channel::<Written>(MAX_WAITING);
     let saver = Saver::new(
         config.snapshot.clone(),
@@ -283,6 +307,9 @@ pub fn serve(
         synced_in: Arc::clone(&shared.synced_in),
         covered: Arc::clone(&covered),
         looked: 0,
+        evidence,
+        check,
+        forgot: 0,
         keep: Duration::from_secs(config.journal.keep_hours.saturating_mul(3600)),
         tell: Arc::clone(tell),
         stop: Arc::clone(stop),
@@ -298,6 +325,13 @@ pub fn serve(
         .name("palisade-snapshot".to_owned())
         .spawn(move || writing.run(&written))
         .map_err(thread)?;
+    // It is joined by nobody: what it was about to find out is found out another time.
+    if let Some(checker) = checker {
+        std::thread::Builder::new()
+            .name("palisade-check".to_owned())
+            .spawn(move || checker.run())
+            .map_err(thread)?;
+    }
     let mut taking = Taking {
         engine,
         next,
@@ -308,6 +342,7 @@ pub fn serve(
         shared: Arc::clone(&shared),
         sources: followers.len(),
         shown: Instant::now(),
+        situation,
     };
     if let Some(wanted) = wanted {
         taking.configure(wanted, &config.discard_state)?;

@@ -14,6 +14,7 @@ use crate::active::{Figures, Shared};
 use crate::collect::Collect;
 use crate::commit::{Commit, Kept, Reply};
 use crate::composition::Change;
+use crate::evidence::Situation;
 use crate::follow::Filled;
 use crate::loader::Configured;
 use crate::often::Often;
@@ -54,6 +55,8 @@ pub(crate) struct Taking {
     pub(crate) sources: usize,
     /// When it was last shown what was done.
     pub(crate) shown: Instant,
+    /// What runs, for evidence.
+    pub(crate) situation: Arc<Situation>,
 }
 
 /// What notices are alike.
@@ -164,7 +167,8 @@ impl Taking {
             rows,
             said: Vec::new(),
         };
-        Ok(self.send(Kept::Epoch(record, collect.said)))
+        let situation = Arc::clone(&self.situation);
+        Ok(self.send(Kept::Epoch(record, collect.said, collect.filed, situation)))
     }
 
     fn tell(&mut self, notices: Vec<Notice>) {
@@ -254,6 +258,7 @@ impl Taking {
         self.shared
             .went(&self.engine, composition.clone(), receipt.kind);
         receipt.generation = self.shared.generation();
+        self.situation = Arc::new(Situation::of(receipt.generation, &composition));
         receipt.pause_ns = nanoseconds(adopted.pause);
         receipt.workers_ns = adopted.workers.iter().copied().map(nanoseconds).collect();
         receipt.events = self.engine.summary().total_events();

@@ -6,6 +6,8 @@
 //! | `findings` | a finding, or the withdrawal of findings (`retracted` = 1) | `epoch` and `number` (where it comes in the order of everything), `time` (nanoseconds since 1970), `tenant`, `severity` (0 info to 4 critical), `pack`, `plugin`, `digest` (of the component), `rule`, `subject`, `summary`, `retracted`, `event_ref`, `json` (all of it, as `palisade run --format ndjson` writes it) |
 //! | `decisions` | the answer to a request | `epoch`, `number`, `time`, `tenant`, `request` (its id), `kind`, `verdict`, `permitted` (0 or 1), `json` |
 //! | `swaps` | a swap of what decides | `generation` (the number of the one that it began), `epoch`, `time`, `kind` (`swap`, `rollback` or `configuration`), `asked_by`, `request_key` (of whoever asked, if any), `before` and `after` (digests of the compositions), `json` (the receipt) |
+//! | `evidence` (a view) | where a finding, or a policy's part of a decision, has its evidence | `epoch` and `number` (of the finding or decision), `call` (of the epoch's calls that have evidence), `record` (of the folder `evidence`), `bytes`, `digest` (BLAKE3 of the call's evidence), `component` (its digest), `reproduced` (1: the same came of it when it was executed once more; 0: not reproducible; null: not checked) |
+//! | `evidence_calls`, `evidence_of` | the same apart: a call, and what came out of it | |
 //! | `progress` | one row | `epoch`: everything up to it is here |
 //!
 //! Indexes: findings by `time`; by `rule`, `subject`, `tenant` and `severity`, each with `time`;
@@ -20,10 +22,11 @@ use std::path::Path;
 use palisade_events::{Finding, Severity};
 use rusqlite::{Connection, Transaction, params};
 
+use crate::evidence::{self, EvidenceRow};
 use crate::said::{DecisionRow, Outcome, Said, SwapRow};
 
 /// The version of the schema, as `PRAGMA user_version` gives it.
-const SCHEMA: i64 = 2;
+const SCHEMA: i64 = 3;
 
 const TABLES: &str = "
 create table findings (
@@ -117,7 +120,7 @@ pub enum SqliteError {
 /// A database that is open for writing.
 pub struct Sqlite {
     file: String,
-    connection: Connection,
+    pub(crate) connection: Connection,
 }
 
 impl Sqlite {
@@ -151,7 +154,9 @@ impl Sqlite {
             .query_row(version, [], |row| row.get(0))
             .map_err(sqlite.error())?;
         match found {
-            0 => sqlite.make()?,
+            0 => sqlite.make(&format!("{TABLES}{}", evidence::TABLES))?,
+            // The one before had no evidence.
+            2 => sqlite.make(evidence::TABLES)?,
             SCHEMA => {}
             found => {
                 let file = sqlite.file;
@@ -161,7 +166,7 @@ impl Sqlite {
         Ok(sqlite)
     }
 
-    fn error(&self) -> impl Fn(rusqlite::Error) -> SqliteError + use<> {
+    pub(crate) fn error(&self) -> impl Fn(rusqlite::Error) -> SqliteError + use<> {
         let file = self.file.clone();
         move |source| SqliteError::Sqlite {
             file: file.clone(),
@@ -169,10 +174,10 @@ impl Sqlite {
         }
     }
 
-    fn make(&mut self) -> Result<(), SqliteError> {
+    fn make(&mut self, tables: &str) -> Result<(), SqliteError> {
         let error = self.error();
         let transaction = self.connection.transaction().map_err(&error)?;
-        transaction.execute_batch(TABLES).map_err(&error)?;
+        transaction.execute_batch(tables).map_err(&error)?;
         let version = format!("pragma user_version = {SCHEMA}");
         transaction.execute_batch(&version).map_err(&error)?;
         transaction.commit().map_err(&error)
@@ -207,6 +212,19 @@ impl Sqlite {
     /// # Errors
     /// When it cannot be written, or is here already; then nothing of it is taken.
     pub fn take(&mut self, said: &[Said], epoch: u64) -> Result<(), SqliteError> {
+        self.take_with(said, epoch, &[])
+    }
+
+    /// As [`take`](Self::take), with where its evidence is.
+    ///
+    /// # Errors
+    /// When it cannot be written, or is here already; then nothing of it is taken.
+    pub fn take_with(
+        &mut self,
+        said: &[Said],
+        epoch: u64,
+        evidence: &[EvidenceRow],
+    ) -> Result<(), SqliteError> {
         let error = self.error();
         let transaction = self.connection.transaction().map_err(&error)?;
         for said in said {
@@ -223,6 +241,7 @@ impl Sqlite {
             }
             .map_err(&error)?;
         }
+        evidence::insert(&transaction, evidence).map_err(&error)?;
         transaction
             .execute("update progress set epoch = ?1", [signed(epoch)])
             .map_err(&error)?;
@@ -231,7 +250,7 @@ impl Sqlite {
 }
 
 /// SQLite's integers have a sign; times and numbers beyond that are as large as can be.
-fn signed(number: u64) -> i64 {
+pub(crate) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 

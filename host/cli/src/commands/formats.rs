@@ -18,7 +18,8 @@ fn offered(command: &[&str]) -> &'static [Format] {
         ["policy", "check"] | ["store", "list"] => LINES,
         ["ctl", "status" | "swap" | "rollback" | "swaps"] => JSON,
         ["plugin", "build"] => &[Format::Table, Format::Ndjson],
-        ["key", _]
+        ["replay" | "explain"]
+        | ["key", _]
         | ["plugin", "bench" | "inspect" | "schema"]
         | ["store", "verify" | "gc" | "add"]
         | ["trust", "show"]

@@ -161,6 +161,7 @@ async fn status(State(swapper): Shown) -> Json<Value> {
         "findings": figures.summary.findings,
         "decisions": figures.summary.decisions,
         "faults": figures.summary.faults,
+        "evidence": shared.evidence.rows().map(|(name, _, _, count)| (name, count)).into_iter().collect::<std::collections::BTreeMap<_, _>>(),
         "evaluated": shared.evaluated.load(Ordering::Acquire),
         "committed": shared.committed.load(Ordering::Acquire),
     }))

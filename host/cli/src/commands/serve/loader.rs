@@ -53,8 +53,13 @@ impl HostLoader {
     ///
     /// # Errors
     /// When no runtime can be set up.
-    pub(super) fn new(host: HostOptions, stop: &Arc<AtomicBool>) -> Result<HostLoader> {
+    pub(super) fn new(
+        host: HostOptions,
+        evidence: bool,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<HostLoader> {
         let mut config = host.config()?;
+        config.evidence = evidence;
         config.clock = Clock::System;
         Ok(HostLoader {
             config,
