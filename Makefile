@@ -12,7 +12,7 @@ PROFILE := --release
 PALISADE := $(abspath $(or $(CARGO_TARGET_DIR),target))/release/palisade
 # Guest code has workspaces of its own, each with its own lock file.
 WORKSPACES := Cargo.toml sdk/Cargo.toml plugins/Cargo.toml tests/hostile/Cargo.toml \
-    tests/puppet/Cargo.toml tests/divided/Cargo.toml tests/fuzz/Cargo.toml
+    tests/puppet/Cargo.toml tests/divided/Cargo.toml tests/hoarder/Cargo.toml tests/fuzz/Cargo.toml
 PLUGINS := $(patsubst %/plugin.toml,%,$(wildcard plugins/*/*/plugin.toml plugins/*/*/*/plugin.toml))
 DENY := target/cargo-deny/bin/cargo-deny --config deny.toml
 # Tells `palisade plugin build` which compilers to call.

@@ -22,6 +22,7 @@ mod packs;
 mod recognition;
 mod recording;
 mod registries;
+mod replay;
 mod requirements;
 mod run;
 mod schemas;

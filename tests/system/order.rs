@@ -39,7 +39,8 @@ pub(crate) fn divided() -> PathBuf {
     root().join("target/divided")
 }
 
-fn build_into(program: &Path, out: &Path, projects: &[&str]) {
+/// Builds projects into a folder.
+pub(crate) fn build_into(program: &Path, out: &Path, projects: &[&str]) {
     let mut command = Command::new(program);
     command
         .args(["--quiet", "plugin", "build", "--out"])

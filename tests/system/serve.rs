@@ -368,7 +368,7 @@ fn a_full_disk_stops_the_intake_and_nothing_is_lost() {
     let data = site.path("data");
     std::fs::create_dir(&data).expect("a folder");
     let mounted = Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=6m,mode=0700", "tmpfs"])
+        .args(["-t", "tmpfs", "-o", "size=8m,mode=0700", "tmpfs"])
         .arg(&data)
         .output();
     if !mounted.is_ok_and(|output| output.status.success()) {
@@ -383,6 +383,10 @@ fn a_full_disk_stops_the_intake_and_nothing_is_lost() {
         }
     }
     let _mounted = Mounted(data.clone());
+    let config = site.path("palisade.toml");
+    let small = "[evidence]\nsegment_bytes = 1048576\nmax_bytes = 2097152\n";
+    let text = std::fs::read_to_string(&config).expect("the configuration");
+    std::fs::write(&config, text + small).expect("a configuration");
     let mut server = site.start();
     let mut whole = lines(&mut Chance(3), 0, 200);
     site.append("app.log", &whole);

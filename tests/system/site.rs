@@ -24,14 +24,23 @@ pub(crate) struct Site {
 impl Site {
     /// A site whose sources are these files in its folder.
     pub(crate) fn new(sources: &[&str]) -> Option<Site> {
-        let (program, plugins) = built()?;
+        let (_, plugins) = built()?;
+        Site::of(&[plugins.clone(), divided()], "", sources)
+    }
+
+    /// A site with these plugins, and `more` in its table `host`.
+    pub(crate) fn of(plugins: &[PathBuf], more: &str, sources: &[&str]) -> Option<Site> {
+        let (program, _) = built()?;
         let folder = tempfile::tempdir().expect("a temporary folder");
         let at = folder.path().display();
+        let plugins: Vec<String> = plugins
+            .iter()
+            .map(|plugin| format!("\"{}\"", plugin.display()))
+            .collect();
         let mut text = format!(
-            "data = \"{at}/data\"\n[host]\nplugins = [\"{}\", \"{}\"]\nworkers = 2\n\
+            "data = \"{at}/data\"\n[host]\nplugins = [{}]\nworkers = 2\n{more}\
              [journal]\nsegment_bytes = 1048576\n",
-            plugins.display(),
-            divided().display()
+            plugins.join(", ")
         );
         for name in sources {
             text.push_str(&format!(

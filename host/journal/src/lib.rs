@@ -34,6 +34,7 @@
 
 mod error;
 mod files;
+mod look;
 mod read;
 mod segment;
 mod snapshots;
@@ -42,6 +43,7 @@ mod write;
 
 pub use error::JournalError;
 pub use files::{Files, Folder, Reading, SegmentFile};
+pub use look::{look, sync_newest};
 pub use read::{Reader, Record};
 pub use snapshots::{Pieces, SnapshotError, SnapshotWriter, Snapshots};
 pub use tail::Tail;

@@ -203,6 +203,22 @@ impl Journal {
         Ok(gone)
     }
 
+    /// Removes the oldest segment, unless it is the one that is being written. Whether there was
+    /// one.
+    ///
+    /// # Errors
+    /// As [`let_go`](Self::let_go).
+    pub fn let_go_oldest(&mut self) -> Result<bool, JournalError> {
+        let [(first, _), _, ..] = self.segments[..] else {
+            return Ok(false);
+        };
+        let name = segment::name(first);
+        let removed = self.files.remove(&name).and_then(|()| self.files.sync());
+        removed.map_err(JournalError::io("remove", &name))?;
+        self.segments.remove(0);
+        Ok(true)
+    }
+
     /// The number of the last record.
     pub fn last(&self) -> u64 {
         self.last

@@ -42,8 +42,23 @@ pub enum Mode {
     Live,
     /// Epoch deadlines and fuel: the same input ends at the same instruction on every machine.
     Deterministic,
+    /// Fuel alone, and that of the operator's limits whatever the manifest asks for: for executing
+    /// again what was executed before, on a machine of whatever speed.
+    Fueled,
     /// Neither, so a call that does not end never ends: for measuring what deadlines cost.
     Unbounded,
+}
+
+impl Mode {
+    /// Whether calls have fuel.
+    pub fn has_fuel(self) -> bool {
+        matches!(self, Mode::Deterministic | Mode::Fueled)
+    }
+
+    /// Whether calls have deadlines.
+    pub fn has_deadlines(self) -> bool {
+        matches!(self, Mode::Live | Mode::Deterministic)
+    }
 }
 
 /// What cannot be done with an engine.
@@ -56,8 +71,8 @@ pub(crate) fn config(mode: Mode, limits: &Limits) -> Config {
     let mut config = Config::new();
     config
         .wasm_component_model(true)
-        .epoch_interruption(mode != Mode::Unbounded)
-        .consume_fuel(mode == Mode::Deterministic)
+        .epoch_interruption(mode.has_deadlines())
+        .consume_fuel(mode.has_fuel())
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)
         .wasm_memory64(false)

@@ -151,10 +151,15 @@ impl Instance {
         }
     }
 
+    /// Whether the effects of calls from now on tell what the guest [asked](Effects::asked).
+    pub fn keep_asked(&mut self, keep: bool) {
+        self.store.data_mut().keeps_asked = keep;
+    }
+
     /// Gives the next call its time and its fuel.
     fn arm(&mut self) -> wasmtime::Result<()> {
         self.store.set_epoch_deadline(epochs(self.limits.call_time));
-        if self.mode == Mode::Deterministic {
+        if self.mode.has_fuel() {
             self.store.set_fuel(self.limits.fuel)?;
         }
         Ok(())
@@ -164,7 +169,7 @@ impl Instance {
     fn note_peaks(&mut self) {
         let fuel = match self.mode {
             // A call that used up its fuel has none left.
-            Mode::Deterministic => self
+            Mode::Deterministic | Mode::Fueled => self
                 .limits
                 .fuel
                 .saturating_sub(self.store.get_fuel().unwrap_or_default()),

@@ -28,7 +28,7 @@ mod runtime;
 mod symbols;
 mod view;
 
-pub use call::{Effects, Filed, FiledFinding};
+pub use call::{ASKED_ELSE, Answers, Asked, AskedEntry, Effects, Filed, FiledFinding, MAX_ASKED};
 pub use capability::{Capabilities, DatasetEntry, Hit, LogLevel, NoCapabilities, Refusal, nothing};
 pub use engine::{EPOCH, EngineError, Mode};
 pub use fault::{Fault, FaultCause, Trace};

@@ -160,7 +160,12 @@ impl Plugin {
         settings: &Settings,
         limits: &Limits,
     ) -> Result<Plugin, LoadError> {
-        let limits = limits.lowered(&manifest.limits);
+        let fuel = limits.fuel;
+        let mut limits = limits.lowered(&manifest.limits);
+        if mode == Mode::Fueled {
+            // The manifest's is for calls that are bounded in time as well.
+            limits.fuel = fuel;
+        }
         let Code {
             component,
             edge,

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::act::ActReceipt;
 use crate::captures::Captures;
 use crate::composition::Composition;
+use crate::evidence;
 use crate::histogram::Histogram;
 use crate::ingest::Network;
 use crate::receipt::{Receipt, SwapKind};
@@ -85,6 +86,8 @@ pub(crate) struct Shared {
     pub(crate) kept_after: Arc<Histogram>,
     /// How long each sync of the journal took.
     pub(crate) synced_in: Arc<Histogram>,
+    /// What was done about evidence.
+    pub(crate) evidence: Arc<evidence::Figures>,
     /// Sources are followed.
     pub(crate) ready: AtomicBool,
     /// What was left out and is kept, and what found no room.
@@ -138,6 +141,7 @@ impl Shared {
             evaluated: AtomicU64::new(committed),
             kept_after: Arc::default(),
             synced_in: Arc::default(),
+            evidence: Arc::default(),
             ready: AtomicBool::new(false),
             letters: AtomicU64::new(0),
             letters_dropped: AtomicU64::new(0),

@@ -1,16 +1,19 @@
 //! What an epoch makes be said, gathered until it is over.
 
 use palisade_events::{Decision, Event, Finding, Verdict};
-use palisade_pipeline::engine::{Left, Notice, Output, Poison};
+use palisade_pipeline::engine::{Filing, Left, Notice, Output, Poison};
 use palisade_sinks::{DecisionRow, LetterRow, Outcome};
 use serde_json::json;
 
+use crate::evidence::Filed;
 use crate::letters::Gathered;
 
 /// Takes what the engine puts out.
 #[derive(Default)]
 pub(crate) struct Collect {
     pub(crate) said: Vec<Outcome>,
+    /// The calls that it came from.
+    pub(crate) filed: Filed,
     pub(crate) notices: Vec<Notice>,
     /// What was left out; it comes behind what was said.
     pub(crate) letters: Gathered,
@@ -37,6 +40,17 @@ impl Collect {
 impl Output for Collect {
     fn finding(&mut self, finding: Finding) {
         self.said.push(Outcome::Finding(Box::new(finding)));
+    }
+
+    fn found(&mut self, finding: Finding, filing: Option<Filing>) {
+        self.filed.finding(self.said.len() as u32, filing);
+        self.finding(finding);
+    }
+
+    fn decided(&mut self, request: &Event, decision: Decision, filings: Vec<Option<Filing>>) {
+        let number = self.said.len() as u32;
+        self.filed.decision(number, &decision.judgements, filings);
+        self.decision(request, decision);
     }
 
     fn decision(&mut self, request: &Event, decision: Decision) {

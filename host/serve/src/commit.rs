@@ -1,15 +1,17 @@
 //! The commit thread: journal first, then the database, then whoever waits is told.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime};
 
 use palisade_journal::{Journal, JournalError};
 use palisade_pipeline::engine::Clock;
-use palisade_sinks::{Outcome, Said, Sqlite, SqliteError};
+use palisade_sinks::{EvidenceRow, Outcome, Said, Sqlite, SqliteError};
 
 use crate::act::{ActReceipt, ActRecord};
+use crate::evidence::{Appended, Check, EvidenceLog, Filed, Situation};
 use crate::histogram::Histogram;
 use crate::ingest::Waiting;
 use crate::receipt::Receipt;
@@ -20,6 +22,10 @@ use crate::server::{ServeError, Tell, Told};
 pub const MAX_AHEAD: usize = 8;
 /// The most epochs that are synced together.
 const MAX_GROUP: usize = 64;
+/// Bytes of evidence of epochs beyond which no further are synced with them.
+const MAX_GROUP_BYTES: usize = 64 << 20;
+/// How long nothing is to be kept before it is looked whether something is to be marked.
+const IDLE: Duration = Duration::from_secs(1);
 /// How long to wait before a full disk is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -32,11 +38,18 @@ pub(crate) struct Commit {
 /// What is kept.
 pub(crate) enum Kept {
     /// An epoch, what it made be said, and who waits for it to be kept.
-    Epoch(Box<EpochRecord>, Vec<Outcome>, Option<Waiting>),
+    Epoch(Box<EpochRecord>, Calls, Option<Waiting>),
     /// A swap, and who waits for it.
     Swap(Box<SwapRecord>, Reply<Receipt>),
     /// Something else that was done, what it made be said, and who waits for it.
-    Act(Box<ActRecord>, Vec<Outcome>, Reply<ActReceipt>),
+    Act(Box<ActRecord>, Calls, Reply<ActReceipt>),
+}
+
+/// What was said, by which calls, and what ran.
+pub(crate) struct Calls {
+    pub(crate) said: Vec<Outcome>,
+    pub(crate) filed: Filed,
+    pub(crate) situation: Arc<Situation>,
 }
 
 /// Who waits for something to be kept, once.
@@ -70,6 +83,11 @@ pub(crate) struct Committer {
     pub(crate) needed: Arc<AtomicU64>,
     /// Up to where segments were looked at.
     pub(crate) looked: u64,
+    /// What is kept of calls that filed something, if anything.
+    pub(crate) evidence: Option<EvidenceLog>,
+    pub(crate) check: Check,
+    /// The first record of evidence that the database knows of.
+    pub(crate) forgot: u64,
     /// How long segments are kept all the same.
     pub(crate) keep: Duration,
     /// Set when the server is to stop: it waits for no room any more.
@@ -82,34 +100,46 @@ impl Committer {
     /// # Errors
     /// When the journal or the database cannot be written; nothing after that counts as kept.
     pub(crate) fn run(&mut self, commits: &Receiver<Commit>) -> Result<(), ServeError> {
-        while let Ok(first) = commits.recv() {
-            self.commit(group(first, commits))?;
+        loop {
+            match commits.recv_timeout(IDLE) {
+                Ok(first) => self.commit(group(first, commits, evidence_of))?,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return self.mark(),
+            }
+            self.mark()?;
+            self.tend()?;
         }
-        Ok(())
     }
 
     fn commit(&mut self, group: Vec<Commit>) -> Result<(), ServeError> {
         let (mut said, mut reads) = (Vec::new(), Vec::new());
         let mut waiting: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
         let mut delivered = Vec::new();
+        let mut filings = Vec::new();
         let mut last = 0;
         for Commit { number, kept } in group {
             let (record, outcomes) = match kept {
-                Kept::Epoch(mut record, outcomes, waits) => {
+                Kept::Epoch(mut record, calls, waits) => {
                     delivered.extend(waits);
-                    let records = outcomes.iter().filter_map(SaidRecord::of);
+                    let records = calls.said.iter().filter_map(SaidRecord::of);
                     reads.extend(record.rows.as_ref().map(|_| record.now));
                     record.said = records.collect::<Result<_, _>>()?;
-                    (Record::Epoch(*record), outcomes)
+                    // Where its findings are in `said`.
+                    let place = said.len()..said.len() + calls.said.len();
+                    filings.push((number, calls.filed, place, calls.situation));
+                    (Record::Epoch(*record), calls.said)
                 }
                 Kept::Swap(swap, reply) => {
                     let outcome = Outcome::Swap(swap.receipt.row()?);
                     waiting.push(reply.told(swap.receipt.clone()));
                     (Record::Swap(*swap), vec![outcome])
                 }
-                Kept::Act(mut act, mut outcomes, reply) => {
+                Kept::Act(mut act, calls, reply) => {
+                    let mut outcomes = calls.said;
                     let records = outcomes.iter().filter_map(SaidRecord::of);
                     act.said = records.collect::<Result<_, _>>()?;
+                    let place = said.len()..said.len() + outcomes.len();
+                    filings.push((number, calls.filed, place, calls.situation));
                     outcomes.extend(act.done()?);
                     waiting.push(reply.told(act.receipt.clone()));
                     (Record::Act(act), outcomes)
@@ -133,7 +163,9 @@ impl Committer {
         let began = Instant::now();
         self.journal.sync()?;
         self.synced_in.count(began.elapsed(), 1);
-        self.keep(&said, last)?;
+        let evidence = self.keep_evidence(&filings, &said)?;
+        self.keep(&said, last, &evidence.rows)?;
+        self.check.hand_over(evidence.calls);
         self.committed.store(last, Ordering::Release);
         let now = Clock::System.now().unwrap_or_default();
         for read in reads {
@@ -194,15 +226,92 @@ impl Committer {
         Ok(self.let_go(covered, Duration::ZERO)? > 0)
     }
 
+    /// Keeps the evidence of what was said, which is in the journal by now; while the disk is full
+    /// it waits.
+    fn keep_evidence(
+        &mut self,
+        filings: &[(u64, Filed, Range<usize>, Arc<Situation>)],
+        said: &[Said],
+    ) -> Result<Appended, ServeError> {
+        let mut all = Appended::default();
+        if self.evidence.is_none() {
+            return Ok(all);
+        }
+        for (epoch, filed, place, situation) in filings.iter().filter(|of| !of.1.is_empty()) {
+            let said = said.get(place.clone()).unwrap_or_default();
+            let mut told = false;
+            while let Some(evidence) = &mut self.evidence {
+                match evidence.append(*epoch, filed, said, situation) {
+                    Err(ServeError::Journal(error)) if is_full(&error) && !self.is_to_stop() => {
+                        self.full.store(true, Ordering::Relaxed);
+                        if !std::mem::replace(&mut told, true) {
+                            (self.tell)(Told::Full(error.to_string()));
+                        }
+                        std::thread::sleep(RETRY);
+                    }
+                    appended => {
+                        self.full.store(false, Ordering::Relaxed);
+                        let appended = appended?;
+                        all.rows.extend(appended.rows);
+                        all.calls.extend(appended.calls);
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Lets go of evidence that is too old, and forgets where what was let go is.
+    fn tend(&mut self) -> Result<(), ServeError> {
+        let Some(evidence) = &mut self.evidence else {
+            return Ok(());
+        };
+        evidence.age()?;
+        let first = evidence.first();
+        if first == self.forgot {
+            return Ok(());
+        }
+        match self.sqlite.take_evidence(&[], first) {
+            // It can be done another time.
+            Err(error) if is_full_database(&error) => return Ok(()),
+            done => done?,
+        }
+        self.forgot = first;
+        evidence.release(&self.sqlite.evidence_components()?)
+    }
+
+    /// Marks what was executed once more.
+    fn mark(&mut self) -> Result<(), ServeError> {
+        let checked = self.check.take();
+        if checked.is_empty() {
+            return Ok(());
+        }
+        let marks: Vec<(u64, u32, bool)> = checked
+            .iter()
+            .map(|checked| (checked.epoch, checked.call, checked.same))
+            .collect();
+        match self.sqlite.mark_reproduced(&marks) {
+            // It is a remark, and waits for nothing.
+            Err(error) if is_full_database(&error) => Ok(()),
+            marked => Ok(marked?),
+        }
+    }
+
     fn is_to_stop(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
 
     /// Puts what was said into the database; while the disk is full it waits.
-    fn keep(&mut self, said: &[Said], epoch: u64) -> Result<(), ServeError> {
+    fn keep(
+        &mut self,
+        said: &[Said],
+        epoch: u64,
+        evidence: &[EvidenceRow],
+    ) -> Result<(), ServeError> {
         let mut told = false;
         loop {
-            match self.sqlite.take(said, epoch) {
+            match self.sqlite.take_with(said, epoch, evidence) {
                 Err(error) if is_full_database(&error) && !self.is_to_stop() => {
                     self.full.store(true, Ordering::Relaxed);
                     if !std::mem::replace(&mut told, true) {
@@ -220,9 +329,25 @@ impl Committer {
 }
 
 /// What is synced together: all that is there, up to a limit.
-fn group<T>(first: T, commits: &Receiver<T>) -> Vec<T> {
-    let rest = commits.try_iter().take(MAX_GROUP - 1);
-    std::iter::once(first).chain(rest).collect()
+fn group<T>(first: T, commits: &Receiver<T>, size: impl Fn(&T) -> usize) -> Vec<T> {
+    let mut bytes = size(&first);
+    let mut group = vec![first];
+    while group.len() < MAX_GROUP
+        && bytes < MAX_GROUP_BYTES
+        && let Ok(next) = commits.try_recv()
+    {
+        bytes = bytes.saturating_add(size(&next));
+        group.push(next);
+    }
+    group
+}
+
+/// Bytes of evidence that come with something that is to be kept.
+fn evidence_of(commit: &Commit) -> usize {
+    match &commit.kept {
+        Kept::Epoch(_, calls, _) | Kept::Act(_, calls, _) => calls.filed.size(),
+        Kept::Swap(..) => 0,
+    }
 }
 
 /// Whether room may be made, after which it goes on.
@@ -252,12 +377,16 @@ mod tests {
         (0..150).for_each(|number| send.send(number).unwrap());
         let mut groups = Vec::new();
         while let Ok(first) = commits.try_recv() {
-            groups.push(group(first, &commits));
+            groups.push(group(first, &commits, |_| 0));
         }
         assert_eq!(
             groups.iter().map(Vec::len).collect::<Vec<_>>(),
             [64, 64, 22]
         );
         assert!(groups.concat().into_iter().eq(0..150));
+        // Nor do they wait for evidence of more than that.
+        (0..4).for_each(|number| send.send(number).unwrap());
+        let first = commits.recv().unwrap();
+        assert_eq!(group(first, &commits, |_| MAX_GROUP_BYTES / 2).len(), 2);
     }
 }

@@ -38,6 +38,9 @@ pub struct Config {
     /// How many dead letters are kept.
     #[serde(default)]
     pub dead_letters: DeadLetterConfig,
+    /// What is kept of calls that found something, so that they can be executed again.
+    #[serde(default)]
+    pub evidence: EvidenceConfig,
     /// How long a stop may take, in seconds: what was read by then is evaluated and kept, the
     /// rest is read again.
     #[serde(default = "drain")]
@@ -146,6 +149,36 @@ impl Default for SnapshotConfig {
             every_seconds: 300,
             every_bytes: 256 << 20,
             capture_bytes: 64 << 20,
+        }
+    }
+}
+
+/// What is kept of calls that found something.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EvidenceConfig {
+    /// Whether anything is.
+    pub enabled: bool,
+    /// Bytes of all of it; where they are used up the oldest goes.
+    pub max_bytes: u64,
+    /// Bytes of a segment, at least 1 MiB; each is allocated as a whole, and goes as a whole.
+    pub segment_bytes: u64,
+    /// For how many days it is kept at most.
+    pub keep_days: u64,
+    /// Calls a second that are executed once more in the background, to find those that are not
+    /// reproducible; 0: none.
+    pub check_per_second: u32,
+}
+
+impl Default for EvidenceConfig {
+    /// 4 GiB in segments of 16 MiB, for half a year; 20 calls a second are executed once more.
+    fn default() -> EvidenceConfig {
+        EvidenceConfig {
+            enabled: true,
+            max_bytes: 4 << 30,
+            segment_bytes: 16 << 20,
+            keep_days: 184,
+            check_per_second: 20,
         }
     }
 }
@@ -321,6 +354,16 @@ impl Config {
         if config.snapshot.capture_bytes < 4 << 20 {
             return wrong("snapshot.capture_bytes".into(), "is less than 4194304");
         }
+        if config.evidence.segment_bytes < 1 << 20 {
+            return wrong("evidence.segment_bytes".into(), "is less than 1048576");
+        }
+        if config.evidence.max_bytes < 2 * config.evidence.segment_bytes {
+            // The one that is being written never goes.
+            return wrong(
+                "evidence.max_bytes".into(),
+                "is less than twice evidence.segment_bytes",
+            );
+        }
         if config.journal.max_bytes < config.journal.segment_bytes {
             return wrong(
                 "journal.max_bytes".into(),
@@ -468,6 +511,14 @@ mod tests {
             (
                 &good.replace("\"a\"", "\"palisade\""),
                 "is that of the server's own events",
+            ),
+            (
+                &(good.to_owned() + "[evidence]\nsegment_bytes = 5"),
+                "evidence.segment_bytes: is less than 1048576",
+            ),
+            (
+                &(good.to_owned() + "[evidence]\nmax_bytes = 5"),
+                "evidence.max_bytes: is less than twice",
             ),
             (&many(MAX_SOURCES + 1), "there are more than 256"),
             (

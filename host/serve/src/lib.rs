@@ -22,6 +22,7 @@ mod commit;
 mod composition;
 mod config;
 mod control;
+mod evidence;
 mod follow;
 mod found;
 mod histogram;
@@ -50,16 +51,18 @@ pub use captures::WhenDone;
 pub use commit::MAX_AHEAD;
 pub use composition::{Change, Composition, NewPlugin, PluginRecord};
 pub use config::{
-    Config, ConfigError, DeadLetterConfig, JournalConfig, LogConfig, LogFormat, SnapshotConfig,
-    SourceConfig, SourceKind,
+    Config, ConfigError, DeadLetterConfig, EvidenceConfig, JournalConfig, LogConfig, LogFormat,
+    SnapshotConfig, SourceConfig, SourceKind,
 };
 pub use control::SOCKET;
+pub use evidence::{BundleError, Case, CaseCall, CaseError, Id, LookError, Looked, Outcome, look};
 pub use ingest::{
     HttpConfig, IngestError, MAX_BODY, MAX_KEY_BYTES, MAX_KEYS, MAX_NETWORK, MAX_TOKENS,
     MAX_TOPICS, MqttConfig, TokenConfig, check,
 };
 pub use letters::{MAX_EVENT, MAX_LETTERS, MAX_LETTERS_BYTES};
 pub use loader::{Configured, LoadError, Loader};
+pub use palisade_sinks::SaidRow;
 pub use receipt::{Receipt, SourceAt, SwapKind};
 pub use record::Identity;
 pub use recover::export;

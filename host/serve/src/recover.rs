@@ -10,6 +10,7 @@ use palisade_sinks::Sqlite;
 use palisade_store::Store;
 
 use crate::config::Config;
+use crate::evidence::EvidenceLog;
 use crate::loader::Loader;
 use crate::record::Identity;
 use crate::redo::{From, Means, Redone, redo, restored};
@@ -25,6 +26,8 @@ pub(crate) struct Recovered {
     pub(crate) redone: Redone,
     /// The record that the snapshot stands for which was taken, 0 where there was none.
     pub(crate) snapshot: u64,
+    /// What is kept of calls that filed something, if anything.
+    pub(crate) evidence: Option<EvidenceLog>,
 }
 
 /// Everything that a server remembers once it has recovered, as lines of JSON;
@@ -56,6 +59,7 @@ pub(crate) fn recover(
     let mut sqlite = Sqlite::open(&config.data.join(DATABASE))?;
     let snapshots = snapshots(config)?;
     let configured = loader.configured(&store)?;
+    let mut evidence = EvidenceLog::open(config, &store)?;
     let means = Means {
         loader,
         store: &store,
@@ -90,7 +94,11 @@ pub(crate) fn recover(
             identity.host
         )));
     }
-    let redone = redo(&journal, configured, (&means, &mut sqlite), from)?;
+    let around = (&mut sqlite, evidence.as_mut());
+    let redone = redo(&journal, configured, (&means, around), from)?;
+    if let Some(evidence) = &evidence {
+        evidence.index(&mut sqlite)?;
+    }
     if redone.last > 0 {
         tell(Told::Recovered {
             snapshot,
@@ -107,6 +115,7 @@ pub(crate) fn recover(
         store,
         redone,
         snapshot,
+        evidence,
     })
 }
 

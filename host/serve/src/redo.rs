@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use palisade_journal::Journal;
 use palisade_pipeline::engine::{Engine, Epoch, Generation, PluginKey, Terms};
-use palisade_sinks::{LetterRow, Sqlite};
+use palisade_sinks::{LetterRow, Outcome, Said, Sqlite};
 use palisade_sources::CheckpointError;
 use palisade_store::Store;
 
@@ -14,6 +14,7 @@ use crate::active::Active;
 use crate::captures::{CaptureImage, CaptureStream, rebuild, remember_capture};
 use crate::collect::Collect;
 use crate::composition::Composition;
+use crate::evidence::{EvidenceLog, Filed, Situation};
 use crate::follow::remember;
 use crate::ingest::{Delivered, Seen};
 use crate::loader::{Configured, Loader};
@@ -90,7 +91,7 @@ pub(crate) struct From {
 pub(crate) fn redo(
     journal: &Journal,
     configured: Configured,
-    (means, sqlite): (&Means<'_>, &mut Sqlite),
+    (means, (sqlite, mut evidence)): (&Means<'_>, (&mut Sqlite, Option<&mut EvidenceLog>)),
     from: Option<From>,
 ) -> Result<Redone, ServeError> {
     let there = sqlite.epoch()?;
@@ -137,7 +138,8 @@ pub(crate) fn redo(
         let number = record.number;
         let record: Record = postcard::from_bytes(&record.bytes)?;
         if evaluate || matches!(record, Record::Share(_)) {
-            redone.differ += u64::from(!redone.go(means, &mut terms, &record)?);
+            let same = redone.go(means, &mut terms, &record, evidence.as_deref_mut())?;
+            redone.differ += u64::from(!same);
         }
         if number > there {
             epochs += usize::from(matches!(
@@ -247,6 +249,7 @@ impl Redone {
         means: &Means<'_>,
         terms: &mut BTreeMap<u64, Terms>,
         record: &Record,
+        evidence: Option<&mut EvidenceLog>,
     ) -> Result<bool, ServeError> {
         match record {
             Record::Begin(..) => return Err(ServeError::Beginning),
@@ -274,11 +277,14 @@ impl Redone {
                     terms.pop_first();
                 }
             }
-            Record::Act(act) => return self.act_again(act),
+            Record::Act(act) => return self.act_again(act, evidence),
             Record::Epoch(epoch) => {
-                let said = self.again(terms, epoch)?;
+                let done = self.again(terms, epoch)?;
                 self.quarantine(&epoch.quarantined);
-                return Ok(is_same(&said, &epoch.said));
+                let same = is_same(&done.records()?, &epoch.said);
+                // What was said at first stands, and only that can have evidence.
+                self.keep_evidence(evidence.filter(|_| same), done)?;
+                return Ok(same);
             }
         }
         Ok(true)
@@ -300,7 +306,7 @@ impl Redone {
         &mut self,
         terms: &BTreeMap<u64, Terms>,
         record: &EpochRecord,
-    ) -> Result<Vec<SaidRecord>, ServeError> {
+    ) -> Result<Done, ServeError> {
         let mut collect = Collect::default();
         match &record.rows {
             None => {
@@ -313,11 +319,15 @@ impl Redone {
             }
         }
         self.engine.collect(&mut collect)?;
-        Ok(said(collect)?)
+        Ok(Done::of(collect))
     }
 
     /// Does again what an operator had done; whether it made the same be said as at first.
-    fn act_again(&mut self, record: &ActRecord) -> Result<bool, ServeError> {
+    fn act_again(
+        &mut self,
+        record: &ActRecord,
+        evidence: Option<&mut EvidenceLog>,
+    ) -> Result<bool, ServeError> {
         let mut collect = Collect::default();
         let asked = Asked {
             by: String::new(),
@@ -326,10 +336,39 @@ impl Redone {
         let done = act::apply(&mut self.engine, &record.what, (&asked, 0), &mut collect);
         self.quarantine(&record.quarantined);
         match done {
-            Ok(_) => Ok(is_same(&said(collect)?, &record.said)),
+            Ok(_) => {
+                let done = Done::of(collect);
+                let same = is_same(&done.records()?, &record.said);
+                self.keep_evidence(evidence.filter(|_| same), done)?;
+                Ok(same)
+            }
             Err(ActError::Refused(_)) => Ok(false),
             Err(ActError::Engine(error)) => Err(error.into()),
         }
+    }
+
+    /// Keeps the evidence of the latest record again, where a crash has taken it.
+    fn keep_evidence(
+        &self,
+        evidence: Option<&mut EvidenceLog>,
+        done: Done,
+    ) -> Result<(), ServeError> {
+        let epoch = self.last;
+        let evidence = evidence.filter(|of| epoch > of.opened.0 && !done.filed.is_empty());
+        let Some(evidence) = evidence else {
+            return Ok(());
+        };
+        let said = done.said.into_iter().zip(0..);
+        let said: Vec<Said> = said
+            .map(|(outcome, number)| Said {
+                epoch,
+                number,
+                outcome,
+            })
+            .collect();
+        let situation = Situation::of(self.active.generation, &self.active.composition);
+        evidence.append(epoch, &done.filed, &said, &situation)?;
+        Ok(())
     }
 
     /// Puts plugins into quarantine that came into it then.
@@ -391,10 +430,24 @@ impl Redone {
     }
 }
 
-/// What was said, as it is kept.
-fn said(mut collect: Collect) -> Result<Vec<SaidRecord>, serde_json::Error> {
-    let outcomes = collect.outcomes();
-    outcomes.iter().filter_map(SaidRecord::of).collect()
+/// What a record made be said once more, and by which calls.
+pub(crate) struct Done {
+    said: Vec<Outcome>,
+    filed: Filed,
+}
+
+impl Done {
+    fn of(mut collect: Collect) -> Done {
+        Done {
+            filed: std::mem::take(&mut collect.filed),
+            said: collect.outcomes(),
+        }
+    }
+
+    /// What was said, as it is kept.
+    pub(crate) fn records(&self) -> Result<Vec<SaidRecord>, serde_json::Error> {
+        self.said.iter().filter_map(SaidRecord::of).collect()
+    }
 }
 
 /// Whether the same was said. What could not be read was so wherever it came from, and is not
@@ -612,7 +665,7 @@ mod tests {
             tell: &(Arc::new(|_| ()) as _),
         };
         let configured = NoPlugins.configured(&store).unwrap();
-        let redone = redo(&journal, configured, (&means, &mut sqlite), None).unwrap();
+        let redone = redo(&journal, configured, (&means, (&mut sqlite, None)), None).unwrap();
         assert_eq!((Some(redone.last), redone.differ), (last, epochs));
         assert_eq!(Some(sqlite.epoch().unwrap()), last);
         let rows = rusqlite::Connection::open(&path).unwrap();

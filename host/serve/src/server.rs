@@ -19,6 +19,7 @@ use crate::captures::{CaptureSource, is_capture, share_anew};
 use crate::commit::{Commit, Committer, MAX_AHEAD};
 use crate::config::{Config, SourceConfig, SourceKind};
 use crate::control;
+use crate::evidence::{self, Check, Situation};
 use crate::follow::{Follower, Input};
 use crate::ingest::{self, IngestError, Intake, Of, Prepared};
 use crate::loader::{LoadError, Loader};
@@ -215,6 +216,17 @@ pub enum ServeError {
     /// What the journal or the configuration says cannot follow what ran before.
     #[error("{0}")]
     Stage(#[from] StageError),
+    /// Evidence cannot be kept or read.
+    #[error(
+        "evidence in {path}: {problem}; move the folder `evidence` of the data directory away, and \
+         what was kept in it cannot be executed again"
+    )]
+    Evidence {
+        /// The folder.
+        path: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// The control interface.
     #[error("the control interface at {path}: {problem}")]
     Control {
@@ -264,6 +276,7 @@ pub fn serve(
         store,
         redone,
         snapshot,
+        evidence,
     } = recover(config, &*loader, identity, tell)?;
     let Redone {
         mut engine,
@@ -298,7 +311,12 @@ pub fn serve(
     let mut images: Vec<SourceImage> = sources.iter().map(SourceImage::of).collect();
     let known = images.len() as u32;
     let shown = networks.iter().map(|source| Arc::clone(source.network()));
-    let shared = Arc::new(Shared::new(&engine, active, 0, shown.collect()));
+    let situation = Arc::new(Situation::of(active.generation, &active.composition));
+    let mut shared = Shared::new(&engine, active, 0, shown.collect());
+    if let Some(evidence) = &evidence {
+        shared.evidence = Arc::clone(&evidence.figures);
+    }
+    let shared = Arc::new(shared);
     let (own, readers, captures) = readers(
         (config, &mut networks),
         (sources, share),
@@ -333,8 +351,14 @@ pub fn serve(
         over: Arc::clone(&over),
         covered: Arc::clone(&covered),
         needed: Arc::clone(&needed),
+        evidence: evidence.is_some().then(|| evidence::folder(&config.data)),
         tell: Arc::clone(tell),
     };
+    let per_second = match evidence.is_some() {
+        true => config.evidence.check_per_second,
+        false => 0,
+    };
+    let (check, checker) = Check::new(&shared.evidence, per_second, &over);
     let (write, written) = sync_channel::<Written>(MAX_WAITING);
     let saver = Saver::new(
         config.snapshot.clone(),
@@ -354,6 +378,9 @@ pub fn serve(
         covered: Arc::clone(&covered),
         needed,
         looked: 0,
+        evidence,
+        check,
+        forgot: 0,
         keep: Duration::from_secs(config.journal.keep_hours.saturating_mul(3600)),
         tell: Arc::clone(tell),
         stop: Arc::clone(stop),
@@ -370,6 +397,13 @@ pub fn serve(
         .name("palisade-snapshot".to_owned())
         .spawn(move || writing.run(&written))
         .map_err(thread)?;
+    // It is joined by nobody: what it was about to find out is found out another time.
+    if let Some(checker) = checker {
+        std::thread::Builder::new()
+            .name("palisade-check".to_owned())
+            .spawn(move || checker.run())
+            .map_err(thread)?;
+    }
     let mut taking = Taking {
         engine,
         next,
@@ -382,6 +416,7 @@ pub fn serve(
         shown: Instant::now(),
         own,
         ops: VecDeque::new(),
+        situation,
     };
     if let Some(wanted) = wanted {
         taking.configure(wanted, &config.discard_state)?;

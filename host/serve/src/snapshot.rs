@@ -1,6 +1,7 @@
 //! When the state is saved, and into what; see [`Snapshots`].
 
 use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
@@ -325,6 +326,8 @@ pub(crate) struct Writing {
     pub(crate) covered: Arc<AtomicU64>,
     /// Records from this on are needed so that flows are known.
     pub(crate) needed: Arc<AtomicU64>,
+    /// The folder of evidence, if there is any.
+    pub(crate) evidence: Option<PathBuf>,
     pub(crate) tell: Tell,
 }
 
@@ -377,6 +380,15 @@ impl Writing {
                 return Ok(());
             }
             std::thread::sleep(LOOK);
+        }
+        // Nothing of what it stands for is evaluated again: its evidence must be there.
+        if let Some(folder) = &self.evidence {
+            let synced = palisade_journal::sync_newest(folder);
+            synced.map_err(|source| SnapshotError::Io {
+                what: "sync the evidence of",
+                file: format!("record {record}"),
+                source,
+            })?;
         }
         writer.finish()?;
         let covered = self.snapshots.keep_newest()?;

@@ -13,8 +13,9 @@ use palisade_pipeline::engine::{Clock, Engine, EngineError, Notice};
 use crate::act::{self, ActError, ActRecord};
 use crate::active::{Figures, Shared};
 use crate::collect::Collect;
-use crate::commit::{Commit, Kept, Reply};
+use crate::commit::{Calls, Commit, Kept, Reply};
 use crate::composition::Change;
+use crate::evidence::Situation;
 use crate::follow::Filled;
 use crate::ingest::Waiting;
 use crate::loader::Configured;
@@ -62,6 +63,8 @@ pub(crate) struct Taking {
     /// The server's own events, and what is to be told by them.
     pub(crate) own: Own,
     pub(crate) ops: VecDeque<Op>,
+    /// What runs, for evidence.
+    pub(crate) situation: Arc<Situation>,
 }
 
 /// What notices are alike.
@@ -184,8 +187,17 @@ impl Taking {
                 .collect(),
         };
         self.count(&collect);
-        let outcomes = collect.outcomes();
-        Ok(self.send(Kept::Epoch(Box::new(record), outcomes, waiting)))
+        let calls = self.calls(collect);
+        Ok(self.send(Kept::Epoch(Box::new(record), calls, waiting)))
+    }
+
+    /// What was said, with what is needed for evidence of it.
+    fn calls(&self, mut collect: Collect) -> Calls {
+        Calls {
+            filed: std::mem::take(&mut collect.filed),
+            said: collect.outcomes(),
+            situation: Arc::clone(&self.situation),
+        }
     }
 
     /// Counts what was left out.
@@ -253,11 +265,8 @@ impl Taking {
                 .map(|key| (key.pack.to_string(), key.name.to_string()))
                 .collect(),
         };
-        let kept = Kept::Act(
-            Box::new(record),
-            collect.outcomes(),
-            Reply(Some(order.reply)),
-        );
+        let calls = self.calls(collect);
+        let kept = Kept::Act(Box::new(record), calls, Reply(Some(order.reply)));
         let sent = self.send(kept);
         self.saver.step(&mut self.engine, self.next - 1)?;
         self.show(true);
@@ -351,6 +360,7 @@ impl Taking {
         self.shared
             .went(&self.engine, composition.clone(), receipt.kind);
         receipt.generation = self.shared.generation();
+        self.situation = Arc::new(Situation::of(receipt.generation, &composition));
         receipt.pause_ns = nanoseconds(adopted.pause);
         receipt.workers_ns = adopted.workers.iter().copied().map(nanoseconds).collect();
         receipt.events = self.engine.summary().total_events();

@@ -8,6 +8,8 @@
 //! | `swaps` | a swap of what decides | `generation` (the number of the one that it began), `epoch`, `time`, `kind` (`swap`, `rollback` or `configuration`), `asked_by`, `request_key` (of whoever asked, if any), `before` and `after` (digests of the compositions), `json` (the receipt) |
 //! | `acts` | what else an operator did | `epoch`, `time`, `act` (`release` or `redrive`), `asked_by`, `request_key`, `object` (a plugin, or a letter), `json` (the receipt) |
 //! | `dead_letters` | an event that a plugin could not be shown, or a record that could not be read | `epoch` and `number` (together its id, written `EPOCH-NUMBER`), `kept` (when, in nanoseconds since 1970), `time`, `tenant`, `source`, `pack`, `plugin`, `digest` (of the component) and `export` (all four empty for a record), `event_ref`, `reason`, `backtrace`, `json` (the event, or where the record stood and how it begins), `whole` (1: `json` is all of it), `redriven` (the epoch in which it was shown once more) |
+//! | `evidence` (a view) | where a finding, or a policy's part of a decision, has its evidence | `epoch` and `number` (of the finding or decision), `call` (of the epoch's calls that have evidence), `record` (of the folder `evidence`), `bytes`, `digest` (BLAKE3 of the call's evidence), `component` (its digest), `reproduced` (1: the same came of it when it was executed once more; 0: not reproducible; null: not checked) |
+//! | `evidence_calls`, `evidence_of` | the same apart: a call, and what came out of it | |
 //! | `progress` | one row | `epoch`: everything up to it is here |
 //!
 //! Indexes: findings by `time`; by `rule`, `subject`, `tenant` and `severity`, each with `time`;
@@ -23,6 +25,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use palisade_events::{Finding, Severity};
 use rusqlite::{Connection, Transaction, params};
 
+use crate::evidence::{self, EvidenceRow};
 use crate::letters::{self, LetterLimits};
 use crate::said::{ActRow, DecisionRow, Outcome, Said, SwapRow};
 
@@ -79,6 +82,12 @@ create table swaps (
     json text not null
 ) strict;
 create index swaps_by_key on swaps (request_key);
+create table progress (epoch integer not null) strict;
+insert into progress values (0);
+";
+
+/// What operators did besides swaps, and what was left out.
+const OPERATION: &str = "
 create table acts (
     epoch integer primary key,
     time integer not null,
@@ -109,8 +118,6 @@ create table dead_letters (
     primary key (epoch, number)
 ) strict;
 create index dead_letters_by_plugin on dead_letters (plugin, pack);
-create table progress (epoch integer not null) strict;
-insert into progress values (0);
 ";
 
 /// Why the database cannot be used.
@@ -151,7 +158,7 @@ pub enum SqliteError {
 /// A database that is open for writing.
 pub struct Sqlite {
     file: String,
-    connection: Connection,
+    pub(crate) connection: Connection,
     letters: LetterLimits,
     /// Bytes of letters that were taken since it was looked how many there are, which is done once
     /// there may be too many.
@@ -199,7 +206,9 @@ impl Sqlite {
             .query_row(version, [], |row| row.get(0))
             .map_err(sqlite.error())?;
         match found {
-            0 => sqlite.make()?,
+            0 => sqlite.make(&format!("{TABLES}{OPERATION}{}", evidence::TABLES))?,
+            // The one before had no evidence, dead letters and acts.
+            2 => sqlite.make(&format!("{OPERATION}{}", evidence::TABLES))?,
             SCHEMA => {}
             found => {
                 let file = sqlite.file;
@@ -209,7 +218,7 @@ impl Sqlite {
         Ok(sqlite)
     }
 
-    fn error(&self) -> impl Fn(rusqlite::Error) -> SqliteError + use<> {
+    pub(crate) fn error(&self) -> impl Fn(rusqlite::Error) -> SqliteError + use<> {
         let file = self.file.clone();
         move |source| SqliteError::Sqlite {
             file: file.clone(),
@@ -217,10 +226,10 @@ impl Sqlite {
         }
     }
 
-    fn make(&mut self) -> Result<(), SqliteError> {
+    fn make(&mut self, tables: &str) -> Result<(), SqliteError> {
         let error = self.error();
         let transaction = self.connection.transaction().map_err(&error)?;
-        transaction.execute_batch(TABLES).map_err(&error)?;
+        transaction.execute_batch(tables).map_err(&error)?;
         let version = format!("pragma user_version = {SCHEMA}");
         transaction.execute_batch(&version).map_err(&error)?;
         transaction.commit().map_err(&error)
@@ -255,6 +264,19 @@ impl Sqlite {
     /// # Errors
     /// When it cannot be written, or is here already; then nothing of it is taken.
     pub fn take(&mut self, said: &[Said], epoch: u64) -> Result<(), SqliteError> {
+        self.take_with(said, epoch, &[])
+    }
+
+    /// As [`take`](Self::take), with where its evidence is.
+    ///
+    /// # Errors
+    /// When it cannot be written, or is here already; then nothing of it is taken.
+    pub fn take_with(
+        &mut self,
+        said: &[Said],
+        epoch: u64,
+        evidence: &[EvidenceRow],
+    ) -> Result<(), SqliteError> {
         let error = self.error();
         let now = now();
         let mut letter_bytes = 0;
@@ -280,6 +302,7 @@ impl Sqlite {
             }
             .map_err(&error)?;
         }
+        evidence::insert(&transaction, evidence).map_err(&error)?;
         transaction
             .execute("update progress set epoch = ?1", [signed(epoch)])
             .map_err(&error)?;
@@ -325,7 +348,7 @@ fn now() -> i64 {
 }
 
 /// SQLite's integers have a sign; times and numbers beyond that are as large as can be.
-fn signed(number: u64) -> i64 {
+pub(crate) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 

@@ -5,7 +5,9 @@
 //! lost or repeated one shows. All first-party packs run. Arguments: `--seconds N` of each
 //! measurement (default 20), `--swaps N` (default 200), `--kills N` (default 10). `--soak N`: nothing but
 //! N seconds at half of the rate `--rate N`, with a swap every 10 s, and whether anything grows.
+//! `--evidence N`: nothing but what evidence costs, N times each.
 
+mod evidence;
 mod feed;
 mod http;
 mod measure;
@@ -28,13 +30,20 @@ fn main() -> ExitCode {
             ("--kills", Some(value)) => plan.kills = value,
             ("--soak", Some(value)) => plan.soak = value,
             ("--rate", Some(value)) => plan.rate = value,
+            ("--evidence", Some(value)) => plan.evidence = value,
             _ => {
-                eprintln!("write --seconds, --swaps, --kills, --soak or --rate with a number");
+                eprintln!(
+                    "write --seconds, --swaps, --kills, --soak, --rate or --evidence with a number"
+                );
                 return ExitCode::from(2);
             }
         }
     }
-    match measure::all(&plan) {
+    let done = match plan.evidence {
+        0 => measure::all(&plan),
+        runs => evidence::measure(runs),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             eprintln!("{problem}");

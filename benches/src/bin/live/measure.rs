@@ -24,6 +24,8 @@ pub(crate) struct Plan {
     /// Seconds of a soak, and lines a second of which it has half; 0: measure everything else.
     pub(crate) soak: u64,
     pub(crate) rate: u64,
+    /// How often it is measured what evidence costs; 0: measure everything else.
+    pub(crate) evidence: u64,
 }
 
 impl Default for Plan {
@@ -34,6 +36,7 @@ impl Default for Plan {
             kills: 10,
             soak: 0,
             rate: 200_000,
+            evidence: 0,
         }
     }
 }

@@ -20,7 +20,8 @@ fn offered(command: &[&str]) -> &'static [Format] {
         | ["ctl", "dead-letters" | "quarantine", _] => JSON,
         ["audit", "verify"] | ["ctl", "what-if" | "promote"] | ["ctl", "shadow", _] => JSON,
         ["plugin", "build"] => &[Format::Table, Format::Ndjson],
-        ["key", _]
+        ["replay" | "explain"]
+        | ["key", _]
         | ["plugin", "bench" | "inspect" | "schema"]
         | ["store", "verify" | "gc" | "add"]
         | ["trust", "show"]

@@ -10,6 +10,7 @@ mod key;
 mod pack;
 pub(crate) mod plugin;
 mod policy;
+mod replay;
 mod run;
 mod serve;
 mod state;
@@ -41,6 +42,8 @@ enum Command {
     Run(Box<run::Run>),
     Serve(serve::Serve),
     Ctl(ctl::Ctl),
+    Replay(replay::Replay),
+    Explain(replay::Explain),
     /// Look at the configuration of a server
     #[command(subcommand)]
     Config(config::Command),
@@ -104,6 +107,8 @@ impl Cli {
             Command::Run(command) => command.run(&self.context),
             Command::Serve(command) => command.run(&self.context),
             Command::Ctl(command) => command.run(&self.context),
+            Command::Replay(command) => command.run(&self.context),
+            Command::Explain(command) => command.run(&self.context),
             Command::Config(command) => command.run(&self.context),
             Command::State(command) => command.run(&self.context),
             Command::Audit(command) => command.run(&self.context),

@@ -313,6 +313,19 @@ pub(crate) fn runtime(deterministic: bool, no_code_cache: bool) -> Result<Runtim
 
 /// The same with these shares of memory.
 fn runtime_for(deterministic: bool, no_code_cache: bool, memory: &Memory) -> Result<Runtime> {
+    let mode = match deterministic {
+        true => Mode::Deterministic,
+        false => Mode::Live,
+    };
+    runtime_with(mode, Limits::default(), no_code_cache, memory)
+}
+
+fn runtime_with(
+    mode: Mode,
+    limits: Limits,
+    no_code_cache: bool,
+    memory: &Memory,
+) -> Result<Runtime> {
     let cache = if no_code_cache {
         None
     } else {
@@ -325,20 +338,39 @@ fn runtime_for(deterministic: bool, no_code_cache: bool, memory: &Memory) -> Res
         Some(open().context(what)?)
     };
     Ok(Runtime::new(Config {
-        mode: if deterministic {
-            Mode::Deterministic
-        } else {
-            Mode::Live
-        },
+        mode,
         limits: Limits {
             plugin_memory: memory.plugin,
-            ..Limits::default()
+            ..limits
         },
         guest_memory: memory.guests,
         pool: true,
         compiler: compiler()?,
         cache,
     })?)
+}
+
+/// Units of fuel that a call may use which is executed again: a hundred times what one may have
+/// that is bounded by fuel alone, since then it was bounded by time.
+const MAX_FUEL: u64 = 100_000_000_000;
+
+/// A runtime for executing calls again: without deadlines, since there is no telling how fast the machine
+/// was or this one is.
+///
+/// # Errors
+/// As [`runtime`].
+pub(crate) fn replay_runtime(no_code_cache: bool) -> Result<Runtime> {
+    let workers = EngineConfig::default().workers;
+    let limits = Limits {
+        fuel: MAX_FUEL,
+        ..Limits::default()
+    };
+    runtime_with(
+        Mode::Fueled,
+        limits,
+        no_code_cache,
+        &Memory::of(None, workers),
+    )
 }
 
 /// This program in a process of its own, with limits.

@@ -30,7 +30,7 @@ impl Allowance {
         Allowance {
             plugin: plugin.manifest().name.clone(),
             limits,
-            fueled: plugin.mode() == Mode::Deterministic,
+            fueled: plugin.mode().has_fuel(),
             untimed: plugin.mode() == Mode::Unbounded,
             epoch: 0,
             bytes: 0,

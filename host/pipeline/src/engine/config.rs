@@ -46,6 +46,9 @@ pub struct EngineConfig {
     /// A new instance of detectors and policies for every call: for tests, which must see the
     /// same output.
     pub fresh: bool,
+    /// Whether calls that file something leave [evidence](super::Evidence), by which they can be
+    /// executed again. What comes out does not depend on it.
+    pub evidence: bool,
     /// The secret that divides keys into parts and flows among workers. What comes out depends
     /// on it where state tables are full, and in estimates of distinct values.
     pub partition_key: PartitionKey,
@@ -76,6 +79,7 @@ impl Default for EngineConfig {
             clock: Clock::default(),
             until: None,
             fresh: false,
+            evidence: false,
             partition_key: PartitionKey::default(),
             flow: FlowConfig {
                 // As many as there is memory for.

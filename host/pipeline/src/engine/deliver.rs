@@ -8,6 +8,7 @@ use palisade_runtime::manifest::World;
 
 use super::config::EngineError;
 use super::evaluate::{EvaluateOutput, Left, Poison};
+use super::evidence::Filing;
 use super::failure::{Consequence, OnFault};
 use super::output::{Notice, Output, TOLD_DATAGRAMS};
 use super::parse::ParseOutput;
@@ -22,8 +23,8 @@ enum Said {
     Left(Left),
     /// A rule whose finding would rest on too many others.
     TooDeep(String),
-    Decision(Batch, usize, Vec<Judgement>),
-    Finding(Box<Finding>),
+    Decision(Batch, usize, Vec<(Judgement, Option<Filing>)>),
+    Finding(Box<Finding>, Option<Filing>),
 }
 
 /// Where it comes out: at its place; there, what kind of thing it is, and who said it.
@@ -34,7 +35,7 @@ type At = (Place, u8, Rank);
 struct Gathered {
     all: Vec<(At, Said)>,
     requests: Vec<(Place, Batch, usize)>,
-    judgements: Vec<(Rank, Judgement)>,
+    judgements: Vec<(Rank, Judgement, Option<Filing>)>,
 }
 
 impl Gathered {
@@ -43,12 +44,14 @@ impl Gathered {
     fn decide(&mut self) {
         self.requests.sort_by_key(|(place, ..)| *place);
         self.requests.dedup_by_key(|(place, ..)| *place);
-        self.judgements.sort_by(|(a, _), (b, _)| a.cmp(b));
+        self.judgements.sort_by(|(a, ..), (b, ..)| a.cmp(b));
         let mut judgements = self.judgements.drain(..).peekable();
         for (place, batch, row) in self.requests.drain(..) {
             let mut of = Vec::new();
-            while let Some((_, judgement)) = judgements.next_if(|(rank, _)| rank.place <= place) {
-                of.push(judgement);
+            while let Some((_, judgement, filing)) =
+                judgements.next_if(|(rank, ..)| rank.place <= place)
+            {
+                of.push((judgement, filing));
             }
             let at = (place, 3, nobody(place, 0));
             self.all.push((at, Said::Decision(batch, row, of)));
@@ -220,7 +223,7 @@ impl Engine {
         };
         said.all.extend(findings.into_iter().map(|numbered| {
             let rank = nobody(numbered.place, numbered.plugin);
-            let finding = Said::Finding(numbered.finding);
+            let finding = Said::Finding(numbered.finding, numbered.filing);
             ((numbered.place, 4, rank), finding)
         }));
         Ok(events)
@@ -265,18 +268,19 @@ impl Engine {
                 });
             }
             Said::Decision(batch, row, judgements) => {
+                let (judgements, filings): (Vec<_>, Vec<_>) = judgements.into_iter().unzip();
                 let decision = compose(judgements);
                 self.summary.decisions += 1;
                 self.summary.denied += u64::from(!decision.is_permitted());
                 let event: Option<Event> = batch.event(row);
                 if let Some(event) = event {
-                    out.decision(&event, decision);
+                    out.decided(&event, decision, filings);
                 }
             }
-            Said::Finding(finding) => {
+            Said::Finding(finding, filing) => {
                 self.summary.findings += 1;
                 self.summary.plugins[self.generation.parsers.len() + plugin].yielded += 1;
-                out.finding(*finding);
+                out.found(*finding, filing);
             }
         }
         Ok(())

@@ -5,6 +5,7 @@ use palisade_events::{
 };
 use palisade_runtime::{Filed, FiledFinding, Plugin};
 
+use super::evidence::Filing;
 use super::place::Place;
 use super::route::Shown;
 
@@ -64,6 +65,8 @@ pub(crate) struct Draft {
     pub(crate) finding: Box<Finding>,
     /// What it has from rows of the batch.
     pub(crate) traits: Traits,
+    /// The call that filed it, where that is kept.
+    pub(crate) filing: Option<Filing>,
 }
 
 /// Where something was filed: the rows that were shown, or a timer.
@@ -86,7 +89,12 @@ pub(crate) fn draft(plugin: &Plugin, filed: Filed, occasion: &Occasion<'_>) -> (
         } => {
             let finding = finding(plugin, filed, *time, tenant, Vec::new());
             let traits = Traits::default();
-            (*place, Draft { finding, traits })
+            let draft = Draft {
+                finding,
+                traits,
+                filing: None,
+            };
+            (*place, draft)
         }
         Occasion::Rows(shown) => {
             let (view, batch) = (&shown.view, shown.view.batch());
@@ -106,7 +114,12 @@ pub(crate) fn draft(plugin: &Plugin, filed: Filed, occasion: &Occasion<'_>) -> (
             }
             let time = batch.times()[view.batch_row(about)];
             let finding = finding(plugin, filed, time, &batch.source().tenant, ids);
-            (shown.place(about as usize), Draft { finding, traits })
+            let draft = Draft {
+                finding,
+                traits,
+                filing: None,
+            };
+            (shown.place(about as usize), draft)
         }
     }
 }

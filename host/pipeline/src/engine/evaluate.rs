@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use palisade_events::{Batch, Digest, Judgement, Panicked, Verdict, contain};
 use palisade_runtime::manifest::{OptionalExport, Role, World};
-use palisade_runtime::{Effects, Fault, Fired, View};
+use palisade_runtime::{Asked, Effects, Fault, Fired, View};
 
 use super::defect::{self, Spot};
 use super::draft::{Draft, Occasion, attribution, draft};
+use super::evidence::{Called, Evidence, Filing, MAX_EPOCH_ASKED};
 use super::generation::{Generation, Member, PluginKey};
 use super::graph::MAX_LEVELS;
 use super::image::Pending;
@@ -58,7 +59,7 @@ pub(crate) struct EvaluateOutput {
     /// Findings and retractions.
     pub findings: Vec<(Rank, Draft)>,
     /// Judgements on requests, by the place of the request.
-    pub judgements: Vec<(Rank, Judgement)>,
+    pub judgements: Vec<(Rank, Judgement, Option<Filing>)>,
     /// Requests that a policy was asked about, judged or not.
     pub requests: Vec<(Place, Batch, usize)>,
     /// Events that had to be left out.
@@ -73,6 +74,8 @@ pub(crate) struct EvaluateOutput {
     pub routing: Duration,
     /// Bytes of all that was said, about, save what is for decisions.
     pub bytes: usize,
+    /// Bytes of what calls asked and were told that left evidence.
+    pub asked: usize,
     /// There is more to say than may be held at once: the worker must be asked again.
     pub unfinished: bool,
 }
@@ -82,6 +85,8 @@ pub(crate) struct EvaluateOutput {
 pub(crate) struct Terms {
     /// A new instance for every call, which must not change what comes out.
     pub(crate) fresh: bool,
+    /// Calls that file something leave evidence.
+    pub(crate) evidence: bool,
     /// Bytes that all workers may hold of what was said before it is put out.
     pub(crate) output: usize,
     /// Bytes that they hold.
@@ -333,10 +338,15 @@ impl Call<'_> {
                 instance.decide_if(shown.subscription as u32, view, keep)
             });
             match asked {
-                Ok(Some(effects)) => {
-                    for judgement in effects.judgements {
+                Ok(Some(mut effects)) => {
+                    let evidence = self.evidence("decide", &mut effects, || Called::Rows {
+                        subscription: shown.subscription as u32,
+                        view: shown.view.clone(),
+                    });
+                    for (judgement, nth) in effects.judgements.into_iter().zip(0..) {
                         let rank = self.rank(place, &cause);
-                        self.out.judgements.push((rank, judgement));
+                        let filing = evidence.clone().map(|evidence| Filing { evidence, nth });
+                        self.out.judgements.push((rank, judgement, filing));
                     }
                     return;
                 }
@@ -370,7 +380,7 @@ impl Call<'_> {
             events: Vec::new(),
         };
         let rank = self.rank(shown.place(0), &Cause::Row(shown.subscription));
-        self.out.judgements.push((rank, judgement));
+        self.out.judgements.push((rank, judgement, None));
     }
 
     /// The host has panicked outside of a call, at this place: what was to come of it is lost,
@@ -454,14 +464,18 @@ impl Call<'_> {
             _ => None,
         });
         match result {
-            Ok(Some(effects)) => {
+            Ok(Some(mut effects)) => {
+                let evidence = self.evidence("on-timer", &mut effects, || Called::Timers {
+                    tenant: tenant.clone(),
+                    fired: fired.clone(),
+                });
                 let time = fired.first().map_or(tick.watermark, |timer| timer.due);
                 let occasion = Occasion::Timer {
                     place,
                     time,
                     tenant: &tenant,
                 };
-                self.take(effects, &occasion, &cause);
+                self.take(effects, &occasion, &cause, evidence);
             }
             Ok(None) => {
                 self.seat.keep_log();
@@ -484,8 +498,8 @@ impl Call<'_> {
         body: impl FnOnce(&mut palisade_runtime::Instance) -> Result<Option<Effects>, Fault>,
     ) -> Result<Option<Effects>, Fault> {
         let cost = &mut self.out.costs[self.index];
-        let fresh = self.terms.fresh;
-        self.seat.run(fresh, (export, events), cost, body)
+        let terms = self.terms;
+        self.seat.run(terms, (export, events), cost, body)
     }
 
     /// An event that is left out.
@@ -559,10 +573,40 @@ impl Call<'_> {
         }
     }
 
-    pub(crate) fn take(&mut self, effects: Effects, occasion: &Occasion<'_>, cause: &Cause) {
+    /// What is kept of a call that filed something, as far as there is room for it.
+    pub(crate) fn evidence(
+        &mut self,
+        export: &'static str,
+        effects: &mut Effects,
+        occasion: impl FnOnce() -> Called,
+    ) -> Option<Arc<Evidence>> {
+        let filed = effects.filed.len() + effects.judgements.len();
+        let asked = effects.asked.take().filter(|_| filed > 0)?;
+        let bytes = self.out.asked + asked.iter().map(Asked::size).sum::<usize>();
+        if bytes > MAX_EPOCH_ASKED {
+            return None;
+        }
+        self.out.asked = bytes;
+        Some(Arc::new(Evidence {
+            plugin: Arc::clone(self.seat.plugin()),
+            export,
+            occasion: occasion(),
+            asked,
+            filed: filed as u32,
+        }))
+    }
+
+    pub(crate) fn take(
+        &mut self,
+        effects: Effects,
+        occasion: &Occasion<'_>,
+        cause: &Cause,
+        evidence: Option<Arc<Evidence>>,
+    ) {
         self.out.bytes += effects.bytes;
-        for filed in effects.filed {
-            let (place, draft) = draft(self.seat.plugin(), filed, occasion);
+        for (filed, nth) in effects.filed.into_iter().zip(0..) {
+            let (place, mut draft) = draft(self.seat.plugin(), filed, occasion);
+            draft.filing = evidence.clone().map(|evidence| Filing { evidence, nth });
             let labels = draft.traits.size();
             self.seat.allowance.gave("evaluate", labels as u64);
             self.out.bytes += labels;

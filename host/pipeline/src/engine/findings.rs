@@ -10,6 +10,7 @@ use palisade_events::{
 
 use super::config::MAX_INPUT_SLOT;
 use super::draft::{Draft, Traits};
+use super::evidence::Filing;
 use super::graph::MAX_LEVELS;
 use super::image::Marking;
 use super::place::{Place, Rank};
@@ -31,6 +32,8 @@ pub(crate) struct Numbered {
     pub(crate) plugin: usize,
     depth: u8,
     pub(crate) finding: Box<Finding>,
+    /// The call that filed it, where that is kept.
+    pub(crate) filing: Option<Filing>,
 }
 
 /// A finding that is refused because it would rest on too many others.
@@ -172,7 +175,12 @@ impl Findings {
     ) -> (Vec<Numbered>, Vec<TooDeep>) {
         drafts.sort_by(|(a, _), (b, _)| a.cmp(b));
         let (mut done, mut refused) = (Vec::with_capacity(drafts.len()), Vec::new());
-        for (rank, Draft { finding, traits }) in drafts {
+        for (rank, draft) in drafts {
+            let Draft {
+                finding,
+                traits,
+                filing,
+            } = draft;
             let (place, plugin) = (rank.place, rank.plugin);
             match self.inherit(level, finding, traits) {
                 Ok((finding, depth, number)) => done.push(Numbered {
@@ -180,6 +188,7 @@ impl Findings {
                     plugin,
                     depth,
                     finding,
+                    filing,
                 }),
                 Err(rule) => refused.push(TooDeep {
                     place,
@@ -335,7 +344,12 @@ mod tests {
             labels: Vec::new(),
         });
         let traits = Traits::default();
-        (rank, Draft { finding, traits })
+        let draft = Draft {
+            finding,
+            traits,
+            filing: None,
+        };
+        (rank, draft)
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub(crate) struct Ground {
     pub(crate) workers: usize,
     pub(crate) key: PartitionKey,
     fresh: bool,
+    evidence: bool,
     stop: Stop,
     pub(crate) held: Held,
     log: LogSink,
@@ -36,6 +37,7 @@ impl Ground {
             workers,
             key: config.partition_key,
             fresh: config.fresh,
+            evidence: config.evidence,
             stop: config.stop.clone(),
             held: Held::default(),
             log: Arc::clone(log),
@@ -55,6 +57,7 @@ impl Ground {
         let policies = generation.plugins.iter().filter(policy).count().max(1);
         Terms {
             fresh: self.fresh,
+            evidence: self.evidence,
             output: bytes(memory.output),
             said: Arc::clone(&self.held.said),
             judgements: memory.output / policies as u64,

@@ -8,6 +8,7 @@ use palisade_runtime::{Effects, Fault, Filed, View};
 
 use super::draft::{Occasion, Traits, is_placed};
 use super::evaluate::Call;
+use super::evidence::Called;
 use super::place::Cause;
 use super::route::Shown;
 use super::turns::Turn;
@@ -116,9 +117,13 @@ impl Call<'_> {
         let effects = self.run("evaluate", shown.view.len(), |instance| {
             instance.evaluate_if(shown.subscription as u32, view, keep)
         })?;
-        if let Some(effects) = effects {
+        if let Some(mut effects) = effects {
             let cause = Cause::Row(shown.subscription);
-            self.take(effects, &Occasion::Rows(shown), &cause);
+            let evidence = self.evidence("evaluate", &mut effects, || Called::Rows {
+                subscription: shown.subscription as u32,
+                view: shown.view.clone(),
+            });
+            self.take(effects, &Occasion::Rows(shown), &cause, evidence);
         }
         Ok(answer)
     }

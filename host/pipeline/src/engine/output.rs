@@ -4,6 +4,7 @@ use palisade_events::{Batch, Decision, Event, Finding};
 use palisade_runtime::Trace;
 
 use super::evaluate::{Left, Poison};
+use super::evidence::Filing;
 
 /// Flows of a run of which a bad datagram is told; beyond them datagrams are only counted.
 pub const TOLD_DATAGRAMS: usize = 64;
@@ -75,6 +76,20 @@ pub trait Output {
 
     /// What the policies say of a request.
     fn decision(&mut self, request: &Event, decision: Decision);
+
+    /// The same, with the call that filed it where calls leave
+    /// [evidence](super::EngineConfig::evidence).
+    fn found(&mut self, finding: Finding, filing: Option<Filing>) {
+        let _ = filing;
+        self.finding(finding);
+    }
+
+    /// As [`decision`](Self::decision), with the call that filed each of its judgements, in their
+    /// order.
+    fn decided(&mut self, request: &Event, decision: Decision, filings: Vec<Option<Filing>>) {
+        let _ = filings;
+        self.decision(request, decision);
+    }
 
     /// An event that a plugin could not be shown because it faults on it.
     fn poison(&mut self, plugin: &str, poison: &Poison);

@@ -64,6 +64,15 @@ impl Shown {
         }
     }
 
+    /// Rows without any others beside them.
+    pub(crate) fn alone(subscription: usize, view: View) -> Shown {
+        Shown {
+            subscription,
+            view,
+            places: None,
+        }
+    }
+
     /// Some of the rows.
     pub(crate) fn slice(&self, from: usize, to: usize) -> Shown {
         Shown {

@@ -212,12 +212,12 @@ impl Seat {
     /// and datasets survive it. `None`: the body undid the call. What it took is booked.
     pub(crate) fn run(
         &mut self,
-        fresh: bool,
+        terms: &Terms,
         (export, events): (&'static str, usize),
         cost: &mut Cost,
         body: impl FnOnce(&mut Instance) -> Result<Option<Effects>, Fault>,
     ) -> Result<Option<Effects>, Fault> {
-        if fresh {
+        if terms.fresh {
             self.instance = None;
         }
         let began = Instant::now();
@@ -236,6 +236,7 @@ impl Seat {
                 }
             },
         };
+        instance.keep_asked(terms.evidence);
         let called = Instant::now();
         let result = body(&mut instance.with(&mut self.capabilities));
         let ended = Instant::now();

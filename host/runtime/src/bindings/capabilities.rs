@@ -6,7 +6,7 @@ use wasmtime::component::LinkerInstance;
 use super::types::{Attribute, AttributeValue, Entry, Hit, Level};
 use super::{function, procedure};
 use crate::FaultCause;
-use crate::call::HostState;
+use crate::call::{Asked, AskedEntry, HostState};
 use crate::capability::{LogLevel, refused};
 use crate::manifest::TableKind;
 
@@ -21,69 +21,117 @@ const MAX_MESSAGE: usize = 4 << 10;
 const MAX_ENTRIES: usize = 1024;
 
 pub(super) fn link_state(i: &mut LinkerInstance<'_, HostState>) -> wasmtime::Result<()> {
-    function(i, "count", |state, (table, rows): (u32, Vec<u32>)| {
-        let table = state.table(table, TableKind::Count, "state.count")?;
+    function(i, "count", |state, (number, rows): (u32, Vec<u32>)| {
+        let table = state.table(number, TableKind::Count, "state.count")?;
         let (view, capabilities) = state.on_rows(&rows, "state.count")?;
         let counts = capabilities.count(view, table, &rows);
-        counts.map_err(refused("state.count"))
+        let counts = counts.map_err(refused("state.count"))?;
+        state.asked(|| Asked::Count {
+            table: number,
+            rows,
+            answer: counts.clone(),
+        });
+        Ok(counts)
     })?;
     function(
         i,
         "sum",
-        |state, (table, field, rows): (u32, u32, Vec<u32>)| {
-            let table = state.table(table, TableKind::Sum, "state.sum")?;
+        |state, (number, field, rows): (u32, u32, Vec<u32>)| {
+            let table = state.table(number, TableKind::Sum, "state.sum")?;
             let column = state.column(FieldId(field), "state.sum")?;
             let (view, capabilities) = state.on_rows(&rows, "state.sum")?;
             let sums = capabilities.sum(view, table, &column, &rows);
-            sums.map_err(refused("state.sum"))
+            let sums = sums.map_err(refused("state.sum"))?;
+            state.asked(|| Asked::Sum {
+                table: number,
+                field,
+                rows,
+                answer: sums.clone(),
+            });
+            Ok(sums)
         },
     )?;
     function(
         i,
         "distinct",
-        |state, (table, field, rows): (u32, u32, Vec<u32>)| {
-            let table = state.table(table, TableKind::Distinct, "state.distinct")?;
+        |state, (number, field, rows): (u32, u32, Vec<u32>)| {
+            let table = state.table(number, TableKind::Distinct, "state.distinct")?;
             let column = state.column(FieldId(field), "state.distinct")?;
             let (view, capabilities) = state.on_rows(&rows, "state.distinct")?;
             let counts = capabilities.distinct(view, table, &column, &rows);
-            counts.map_err(refused("state.distinct"))
+            let counts = counts.map_err(refused("state.distinct"))?;
+            state.asked(|| Asked::Distinct {
+                table: number,
+                field,
+                rows,
+                answer: counts.clone(),
+            });
+            Ok(counts)
         },
     )?;
-    function(i, "first", |state, (table, rows): (u32, Vec<u32>)| {
-        let table = state.table(table, TableKind::First, "state.first")?;
+    function(i, "first", |state, (number, rows): (u32, Vec<u32>)| {
+        let table = state.table(number, TableKind::First, "state.first")?;
         let (view, capabilities) = state.on_rows(&rows, "state.first")?;
         let first = capabilities.first(view, table, &rows);
-        first.map_err(refused("state.first"))
+        let first = first.map_err(refused("state.first"))?;
+        state.asked(|| Asked::First {
+            table: number,
+            rows,
+            answer: first.clone(),
+        });
+        Ok(first)
     })?;
-    function(i, "citations", |state, (table, row): (u32, u32)| {
-        let table = state.any_table(table, "state.citations")?;
+    function(i, "citations", |state, (number, row): (u32, u32)| {
+        let table = state.any_table(number, "state.citations")?;
         let (view, capabilities) = state.on_rows(&[row], "state.citations")?;
         let refs = capabilities
             .citations(view, table, row)
             .map_err(refused("state.citations"))?;
         state.show(&refs);
+        state.asked(|| Asked::Citations {
+            table: number,
+            row,
+            answer: refs.clone(),
+        });
         Ok(refs)
     })?;
-    function(i, "get", |state, (table, key): (u32, String)| {
-        let table = state.table(table, TableKind::Value, "state.get")?;
+    function(i, "get", |state, (number, key): (u32, String)| {
+        let table = state.table(number, TableKind::Value, "state.get")?;
         let value = state.capabilities().get(table, &key);
-        value.map_err(refused("state.get"))
+        let value = value.map_err(refused("state.get"))?;
+        state.asked(|| Asked::Get {
+            table: number,
+            key,
+            answer: value.as_ref().map(|value| value.to_vec()),
+        });
+        Ok(value)
     })?;
     procedure(
         i,
         "put",
-        |state, (table, key, value): (u32, String, Vec<u8>)| {
-            let table = state.table(table, TableKind::Value, "state.put")?;
+        |state, (number, key, value): (u32, String, Vec<u8>)| {
+            let table = state.table(number, TableKind::Value, "state.put")?;
             within("state.put", "key", key.len(), MAX_KEY)?;
             within("state.put", "value", value.len(), MAX_VALUE)?;
+            let kept = state.keeps_asked.then(|| value.clone());
             let done = state.capabilities().put(table, &key, value);
-            done.map_err(refused("state.put"))
+            done.map_err(refused("state.put"))?;
+            if let Some(value) = kept {
+                state.asked(|| Asked::Put {
+                    table: number,
+                    key,
+                    value,
+                });
+            }
+            Ok(())
         },
     )?;
-    procedure(i, "remove", |state, (table, key): (u32, String)| {
-        let table = state.table(table, TableKind::Value, "state.remove")?;
+    procedure(i, "remove", |state, (number, key): (u32, String)| {
+        let table = state.table(number, TableKind::Value, "state.remove")?;
         let done = state.capabilities().remove(table, &key);
-        done.map_err(refused("state.remove"))
+        done.map_err(refused("state.remove"))?;
+        state.asked(|| Asked::Remove { table: number, key });
+        Ok(())
     })
 }
 
@@ -100,13 +148,17 @@ pub(super) fn link_timers(i: &mut LinkerInstance<'_, HostState>) -> wasmtime::Re
             )?;
             state.in_call("timers.set")?;
             let done = state.capabilities().set_timer(&name, &key, due);
-            done.map_err(refused("timers.set"))
+            done.map_err(refused("timers.set"))?;
+            state.asked(|| Asked::SetTimer { name, key, due });
+            Ok(())
         },
     )?;
     procedure(i, "cancel", |state, (name, key): (String, String)| {
         state.in_call("timers.cancel")?;
         let done = state.capabilities().cancel_timer(&name, &key);
-        done.map_err(refused("timers.cancel"))
+        done.map_err(refused("timers.cancel"))?;
+        state.asked(|| Asked::CancelTimer { name, key });
+        Ok(())
     })
 }
 
@@ -114,13 +166,19 @@ pub(super) fn link_datasets(i: &mut LinkerInstance<'_, HostState>) -> wasmtime::
     function(
         i,
         "matches",
-        |state, (dataset, field, rows): (u32, u32, Vec<u32>)| {
-            let dataset = state.dataset(dataset, "datasets.matches")?;
+        |state, (number, field, rows): (u32, u32, Vec<u32>)| {
+            let dataset = state.dataset(number, "datasets.matches")?;
             let column = state.column(FieldId(field), "datasets.matches")?;
             let (view, capabilities) = state.on_rows(&rows, "datasets.matches")?;
             let hits = capabilities
                 .matches(view, dataset, &column, &rows)
                 .map_err(refused("datasets.matches"))?;
+            state.asked(|| Asked::Matches {
+                dataset: number,
+                field,
+                rows,
+                answer: hits.iter().map(|hit| (hit.row, hit.entry)).collect(),
+            });
             Ok(hits
                 .into_iter()
                 .map(|hit| Hit {
@@ -130,40 +188,47 @@ pub(super) fn link_datasets(i: &mut LinkerInstance<'_, HostState>) -> wasmtime::
                 .collect::<Vec<_>>())
         },
     )?;
-    function(i, "lookup", |state, (dataset, value): (u32, String)| {
-        let dataset = state.dataset(dataset, "datasets.lookup")?;
+    function(i, "lookup", |state, (number, value): (u32, String)| {
+        let dataset = state.dataset(number, "datasets.lookup")?;
         let found = state.capabilities().lookup(dataset, &value);
-        found.map_err(refused("datasets.lookup"))
+        let found = found.map_err(refused("datasets.lookup"))?;
+        state.asked(|| Asked::Lookup {
+            dataset: number,
+            value,
+            answer: found.clone(),
+        });
+        Ok(found)
     })?;
-    function(
-        i,
-        "entries",
-        |state, (dataset, entries): (u32, Vec<u32>)| {
-            let dataset = state.dataset(dataset, "datasets.entries")?;
-            within("datasets.entries", "list", entries.len(), MAX_ENTRIES)?;
-            let found = state
-                .capabilities()
-                .entries(dataset, &entries)
-                .map_err(refused("datasets.entries"))?;
-            Ok(found
-                .into_iter()
-                .map(|entry| Entry {
-                    kind: entry.kind,
-                    value: entry.value,
-                    valid_from: entry.valid_from,
-                    valid_until: entry.valid_until,
-                    attributes: entry
-                        .attributes
-                        .into_iter()
-                        .map(|(name, value)| Attribute {
-                            name,
-                            value: AttributeValue::from(value),
-                        })
-                        .collect(),
-                })
-                .collect::<Vec<_>>())
-        },
-    )
+    function(i, "entries", |state, (number, entries): (u32, Vec<u32>)| {
+        let dataset = state.dataset(number, "datasets.entries")?;
+        within("datasets.entries", "list", entries.len(), MAX_ENTRIES)?;
+        let found = state
+            .capabilities()
+            .entries(dataset, &entries)
+            .map_err(refused("datasets.entries"))?;
+        state.asked(|| Asked::Entries {
+            dataset: number,
+            entries,
+            answer: found.iter().map(AskedEntry::from).collect(),
+        });
+        Ok(found
+            .into_iter()
+            .map(|entry| Entry {
+                kind: entry.kind,
+                value: entry.value,
+                valid_from: entry.valid_from,
+                valid_until: entry.valid_until,
+                attributes: entry
+                    .attributes
+                    .into_iter()
+                    .map(|(name, value)| Attribute {
+                        name,
+                        value: AttributeValue::from(value),
+                    })
+                    .collect(),
+            })
+            .collect::<Vec<_>>())
+    })
 }
 
 pub(super) fn link_log(i: &mut LinkerInstance<'_, HostState>) -> wasmtime::Result<()> {

@@ -1,7 +1,11 @@
 //! The books of one call into a guest: what it is shown, what it files, what it has used up.
 
+mod asked;
 mod declared;
 mod shown;
+
+pub(crate) use asked::Asking;
+pub use asked::{ASKED_ELSE, Answers, Asked, AskedEntry, MAX_ASKED};
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -66,6 +70,9 @@ pub struct Effects {
     /// Bytes that findings and judgements take as the host holds them, about, and those of log
     /// messages.
     pub bytes: usize,
+    /// What it asked of the host and was told, if that was to be [kept](crate::Instance::keep_asked)
+    /// and was not more than [`MAX_ASKED`] bytes.
+    pub asked: Option<Vec<Asked>>,
 }
 
 /// What host functions see: the plugin, its limits and the running call.
@@ -79,6 +86,8 @@ pub(crate) struct HostState {
     /// One for each subscription.
     masks: Arc<[Mask]>,
     call: Option<Call>,
+    /// Whether what calls ask and are told is kept.
+    pub(crate) keeps_asked: bool,
 }
 
 struct Call {
@@ -96,6 +105,8 @@ struct Call {
     logged: u32,
     /// Earlier events that host calls of this call have returned.
     shown: HashSet<u64>,
+    /// What it has asked and was told, if that is kept.
+    asking: Option<Asking>,
 }
 
 impl HostState {
@@ -114,6 +125,7 @@ impl HostState {
             capabilities: nothing(),
             masks,
             call: None,
+            keeps_asked: false,
         }
     }
 
@@ -141,16 +153,28 @@ impl HostState {
             finding_bytes: 0,
             logged: 0,
             shown: HashSet::new(),
+            asking: (self.keeps_asked && !configuring).then(Asking::default),
         });
     }
 
     /// Closes the books; what the call did takes effect.
     pub(crate) fn commit(&mut self) -> Effects {
         self.capabilities.commit();
-        self.call
-            .take()
-            .map(|call| call.effects)
-            .unwrap_or_default()
+        let Some(call) = self.call.take() else {
+            return Effects::default();
+        };
+        Effects {
+            asked: call.asking.and_then(Asking::done),
+            ..call.effects
+        }
+    }
+
+    /// Keeps what the guest has asked and was told, if that is kept.
+    pub(crate) fn asked(&mut self, asked: impl FnOnce() -> Asked) {
+        let asking = self.call.as_mut().and_then(|call| call.asking.as_mut());
+        if let Some(asking) = asking {
+            asking.add(asked());
+        }
     }
 
     /// What the call has done so far.

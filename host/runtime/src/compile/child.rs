@@ -60,6 +60,7 @@ fn arguments(mode: Option<Mode>, limits: &Limits, child: &ChildLimits) -> Vec<St
             None => "preflight".into(),
             Some(Mode::Live) => "live".into(),
             Some(Mode::Deterministic) => "deterministic".into(),
+            Some(Mode::Fueled) => "fueled".into(),
             Some(Mode::Unbounded) => "unbounded".into(),
         },
         limits.stack.to_string(),
@@ -189,6 +190,7 @@ pub fn child_main(arguments: &[String]) -> Result<(), String> {
         "preflight" => None,
         "live" => Some(Mode::Live),
         "deterministic" => Some(Mode::Deterministic),
+        "fueled" => Some(Mode::Fueled),
         "unbounded" => Some(Mode::Unbounded),
         other => return Err(format!("unknown mode `{other}`")),
     };

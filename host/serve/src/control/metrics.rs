@@ -296,6 +296,10 @@ pub(crate) fn text(shared: &Shared) -> String {
         );
         (labels, 1.0)
     });
+    let evidence = shared.evidence.rows();
+    for (name, kind, help, value) in evidence {
+        family(&format!("evidence_{name}"), kind, help, one(value as f64));
+    }
     family(
         "plugin_active",
         "gauge",

@@ -245,6 +245,7 @@ async fn status(State(swapper): Shown) -> Json<Value> {
             "kept": shared.letters.load(Ordering::Relaxed),
             "dropped": shared.letters_dropped.load(Ordering::Relaxed),
         },
+        "evidence": shared.evidence.rows().map(|(name, _, _, count)| (name, count)).into_iter().collect::<std::collections::BTreeMap<_, _>>(),
         "evaluated": shared.evaluated.load(Ordering::Acquire),
         "committed": shared.committed.load(Ordering::Acquire),
     }))

@@ -95,7 +95,7 @@ pub fn trial(
         }
         match trial.comparing {
             false => {
-                redone.go(&means, &mut trial.terms, &record)?;
+                redone.go(&means, &mut trial.terms, &record, None)?;
             }
             true => trial.compare(&mut redone, &means, &kept, &record)?,
         }
@@ -181,10 +181,10 @@ impl Trial {
             // What operators did to what runs is not done to what is tried.
             Record::Begin(..) | Record::Swap(_) | Record::Act(_) => {}
             Record::Source { .. } | Record::Captures { .. } | Record::Share(_) => {
-                redone.go(means, &mut self.terms, record)?;
+                redone.go(means, &mut self.terms, record, None)?;
             }
             Record::Epoch(epoch) => {
-                let after = redone.again(&self.terms, epoch)?;
+                let after = redone.again(&self.terms, epoch)?.records()?;
                 let warming_up = !self.warm.is_empty() && {
                     let time = redone.engine.latest_time();
                     self.warm.values().any(|(until, _)| time < *until)

@@ -200,6 +200,7 @@ pub(super) fn fill(t: &mut Table) {
         clock: _,
         until: _,
         fresh: _,
+        evidence: _,
         partition_key: _,
         dead_letters: _,
         on_fault: _,

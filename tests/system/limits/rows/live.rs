@@ -1,6 +1,6 @@
 //! Limits of live operation.
 
-use palisade_serve::{JournalConfig, SnapshotConfig};
+use palisade_serve::{EvidenceConfig, JournalConfig, SnapshotConfig};
 
 use crate::limits::Table;
 use crate::limits::Unit::{Bytes, Count};
@@ -271,6 +271,149 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "an answer of a server that is read",
         "the command fails",
+        &[],
+    );
+    t.constant(
+        "runtime/src/call/asked.rs",
+        "MAX_ASKED",
+        Bytes,
+        "what is kept of what a call asks of the host and is told",
+        "the call leaves no evidence",
+        &["asked::sixteen_mebibytes_of_a_call_are_kept"],
+    );
+    t.constant(
+        "pipeline/src/engine/evidence.rs",
+        "MAX_EPOCH_ASKED",
+        Bytes,
+        "the same of all calls of a worker's share of an epoch",
+        "further calls leave no evidence, which is counted",
+        &[],
+    );
+    t.constant(
+        "pipeline/src/replay/kept.rs",
+        "MAX_CALL",
+        Bytes,
+        "a call's evidence before it is compressed",
+        "the call leaves none, which is counted; what is read is refused",
+        &["tests::what_is_no_kept_call_is_refused_and_what_it_stands_for_is_bounded"],
+    );
+    t.constant(
+        "serve/src/evidence/log.rs",
+        "MAX_EPOCH",
+        Bytes,
+        "the evidence of an epoch",
+        "further calls leave none, which is counted",
+        &[],
+    );
+    t.constant(
+        "serve/src/evidence/log.rs",
+        "MAX_ROWS",
+        Count,
+        "rows about evidence that the database is given at a time after a crash",
+        "the next are given after them",
+        &[],
+    );
+    t.constant(
+        "serve/src/evidence/check.rs",
+        "MAX_CHECKED",
+        Bytes,
+        "the evidence of a call that is executed once more",
+        "it is passed over, which is counted",
+        &[],
+    );
+    t.constant(
+        "serve/src/commit.rs",
+        "MAX_GROUP_BYTES",
+        Bytes,
+        "evidence of epochs that are synced together",
+        "the next are synced after them",
+        &["commit::at_most_64_epochs_are_synced_together_and_none_is_lost"],
+    );
+    t.constant(
+        "serve/src/evidence/check.rs",
+        "MAX_UNCHECKED",
+        Count,
+        "calls that wait to be executed once more",
+        "more are passed over, which is counted",
+        &[],
+    );
+    t.constant(
+        "serve/src/evidence/case.rs",
+        "MAX_COMPONENT",
+        Bytes,
+        "a component that is executed again",
+        "it is refused",
+        &[],
+    );
+    t.constant(
+        "serve/src/evidence/bundle.rs",
+        "MAX_ENTRIES",
+        Count,
+        "entries of a bundle",
+        "it is refused",
+        &["bundle::a_bundle_has_an_end"],
+    );
+    t.constant(
+        "serve/src/evidence/bundle.rs",
+        "MAX_CALLS",
+        Count,
+        "calls of a bundle",
+        "it is refused",
+        &["bundle::what_is_no_part_of_a_bundle_is_refused"],
+    );
+    t.constant(
+        "serve/src/evidence/bundle.rs",
+        "MAX_BUNDLE",
+        Bytes,
+        "a bundle",
+        "it is refused",
+        &[],
+    );
+    t.constant(
+        "serve/src/evidence/bundle.rs",
+        "MAX_EVIDENCE",
+        Bytes,
+        "a call's evidence in a bundle",
+        "it is refused",
+        &[],
+    );
+    t.constant(
+        "serve/src/evidence/bundle.rs",
+        "MAX_TEXT",
+        Bytes,
+        "any other text of a bundle",
+        "it is refused",
+        &["bundle::what_is_no_part_of_a_bundle_is_refused"],
+    );
+    t.constant(
+        "cli/src/host/mod.rs",
+        "MAX_FUEL",
+        Count,
+        "units of fuel of a call that is executed again",
+        "it cannot be executed",
+        &[],
+    );
+    let EvidenceConfig {
+        enabled: _,
+        max_bytes,
+        segment_bytes,
+        keep_days: _,
+        check_per_second: _,
+    } = EvidenceConfig::default();
+    t.value(
+        "evidence.max_bytes",
+        Bytes,
+        max_bytes,
+        "evidence",
+        "the oldest segments go, which is counted",
+        &["replay::evidence_outlives_the_journal_and_goes_when_it_is_too_much"],
+    );
+    t.value(
+        "evidence.segment_bytes",
+        Bytes,
+        segment_bytes,
+        "a segment of evidence",
+        "the next segment; a larger record has one of its own",
         &[],
     );
 }

@@ -93,6 +93,16 @@ pub(in crate::limits) const NO_LIMITS: &[(&str, &str, &str)] = &[
         "how much is shown",
     ),
     (
+        "cli/src/commands/replay/explain.rs",
+        "MAX_SHOWN",
+        "how much is shown",
+    ),
+    (
+        "cli/src/commands/replay/explain.rs",
+        "MAX_ANSWERS",
+        "how much is shown",
+    ),
+    (
         "cli/src/commands/plugin/seen.rs",
         "MAX_EVENT",
         "how much is shown",

@@ -58,10 +58,11 @@ impl HostLoader {
     /// When no runtime can be set up.
     pub(super) fn new(
         host: HostOptions,
-        path: &Path,
+        (path, evidence): (&Path, bool),
         stop: &Arc<AtomicBool>,
     ) -> Result<HostLoader> {
         let mut config = host.config()?;
+        config.evidence = evidence;
         config.clock = Clock::System;
         Ok(HostLoader {
             config,

@@ -52,7 +52,8 @@ impl Serve {
 /// A server's configuration, and what loads what it runs, until `stop` is set.
 pub(super) fn set_up(path: &Path, stop: &Arc<AtomicBool>) -> Result<(Config, HostLoader)> {
     let (config, host) = config::read(path)?;
-    Ok((config, HostLoader::new(host, path, stop)?))
+    let loader = HostLoader::new(host, (path, config.evidence.enabled), stop)?;
+    Ok((config, loader))
 }
 
 /// Lets the first SIGINT or SIGTERM end the server in good order, the second at once.
