@@ -1,7 +1,7 @@
 #!/bin/bash
 # A minute of `palisade serve`: a log grows, detections are swapped under load and rolled back, the
-# server is killed and started again, and nothing is lost or found twice. Everything happens in a
-# temporary folder.
+# server is killed and started again, nothing is lost or found twice, and a finding is executed
+# again. Everything happens in a temporary folder.
 #
 # usage: serve.sh PALISADE PLUGIN
 set -euo pipefail
@@ -20,6 +20,18 @@ ctl() { run ctl --data "$room/data" "$@"; }
 status() {
     "$palisade" ctl --data "$room/data" status --format json |
         tr -d ' ,' | awk -F: -v key="\"$1\"" '$1 == key { print $2; exit }'
+}
+
+# A finding has the epoch that it was found in and its number there.
+first_finding() {
+    local epoch
+    for epoch in $(seq 1 1000); do
+        if "$palisade" explain --data "$room/data" "$epoch/0" >/dev/null 2>&1; then
+            echo "$epoch/0"
+            return
+        fi
+    done
+    exit 2
 }
 
 wait_until_ready() {
@@ -116,6 +128,12 @@ echo "$weak of them were weak as the rules then were, and $findings were found"
     exit 2
 }
 echo "nothing was lost, and nothing found twice"
+
+step "why is there a finding, and does the same come of it once more?"
+finding=$(first_finding)
+run explain --data "$room/data" "$finding"
+echo
+run replay --data "$room/data" "$finding"
 
 step "what operators did is on record"
 kill -TERM "$server"

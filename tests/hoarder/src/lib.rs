@@ -1,9 +1,7 @@
 //! A detector that does what none should: it counts its calls in its own memory, which is not
 //! there when a call is executed again, and says so in what it finds.
 
-use palisade_sdk::{
-    Batch, Detector, Finding, Settings, SettingsError, export_detector, field,
-};
+use palisade_sdk::{Batch, Detector, Finding, Settings, SettingsError, export_detector, field};
 
 /// The plugin.
 pub struct Hoarder {
@@ -20,7 +18,10 @@ impl Detector for Hoarder {
         let sources = batch.addresses(field!("src.ip"));
         for row in 0..batch.len() {
             let finding = Finding::new("hoarded").subject(format!("address:{}", sources.get(row)));
-            finding.summary(format!("call {}", self.calls)).row(row).emit();
+            finding
+                .summary(format!("call {}", self.calls))
+                .row(row)
+                .emit();
         }
     }
 }
