@@ -330,7 +330,9 @@ fn what_is_no_event_is_kept_told_and_acknowledged() {
     broker.publish("logs/a", &[], &[numbered(4)]);
     site.until("found", |site| site.count() >= 5);
     // It is counted once it was acknowledged, which comes after it is in the database.
-    site.until("counted", |site| site.link("plant")["counts"]["accepted"] == 1);
+    site.until("counted", |site| {
+        site.link("plant")["counts"]["accepted"] == 1
+    });
     assert!(site.link("plant")["counts"]["unreadable"].is_null());
     let output = stop(server, "-TERM");
     assert!(
