@@ -46,15 +46,19 @@ impl Running {
         let mut child = began.map_err(|error| format!("it cannot be started: {error}"))?;
         let mut stdin = child.stdin.take();
         let asked = serde_json::to_vec(request).map_err(|error| error.to_string());
-        let told = asked.and_then(|mut asked| {
+        let asked = asked.map(|mut asked| {
             asked.push(b'\n');
-            let to = stdin.as_mut().ok_or("it takes nothing")?;
-            to.write_all(&asked).map_err(|error| error.to_string())
+            asked
         });
-        if let Err(problem) = told {
-            let _ = child.kill();
-            let _ = child.wait();
-            return Err(problem);
+        match (asked, stdin.as_mut()) {
+            // One that has ended already says why on its standard error.
+            (Ok(asked), Some(to)) => drop(to.write_all(&asked)),
+            (Ok(_), None) => {}
+            (Err(problem), _) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(problem);
+            }
         }
         let state: Arc<Mutex<State>> = Arc::default();
         let ended: Arc<AtomicBool> = Arc::default();
@@ -151,9 +155,12 @@ impl Running {
         // One that has ended is not hurt.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        for reader in self.readers.drain(..) {
-            let _ = reader.join();
+        // What it started may hold its output open, and is not waited for.
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until && !self.readers.iter().all(JoinHandle::is_finished) {
+            std::thread::sleep(Duration::from_millis(10));
         }
+        self.readers.clear();
     }
 }
 
