@@ -301,6 +301,7 @@ mod tests {
         before
             .execute_batch(
                 "drop view evidence; drop table evidence_calls; drop table evidence_of; \
+                 drop table acts; drop table dead_letters; \
                  pragma user_version = 2",
             )
             .unwrap();
