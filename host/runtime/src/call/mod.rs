@@ -2,6 +2,7 @@
 
 mod declared;
 mod shown;
+pub(crate) mod work;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,6 +17,8 @@ use crate::capability::{Capabilities, nothing};
 use crate::limits::{Limits, Usage};
 use crate::manifest::Manifest;
 use crate::{FaultCause, View};
+
+use work::Work;
 
 /// What a detector filed in a call, in the order in which it did.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,6 +82,8 @@ pub(crate) struct HostState {
     /// One for each subscription.
     masks: Arc<[Mask]>,
     call: Option<Call>,
+    /// What host functions may do in the running call.
+    pub(crate) work: Work,
 }
 
 struct Call {
@@ -114,6 +119,7 @@ impl HostState {
             capabilities: nothing(),
             masks,
             call: None,
+            work: Work::default(),
         }
     }
 
