@@ -51,7 +51,7 @@ demo: plugins ## see parsers, detections and decisions on a recorded capture
 	    --plugins target/plugins/intel-detect || [ $$? = 1 ]
 	@echo; echo "== may this be told? palisade policy check --given … --request …"; echo
 	@$(PALISADE) policy check --plugins target/plugins/vuln-disclosure \
-	    --given tests/demo/given.ndjson --request tests/demo/requests.ndjson || [ $$? = 1 ]
+	    --given tests/demo/given.ndjson --request tests/demo/requests.ndjson --now events || [ $$? = 1 ]
 	@echo; echo "== detections around the clock: palisade serve"
 	@tests/demo/serve.sh $(PALISADE) target/plugins/examples/weak-tls-rust.wasm
 

@@ -179,3 +179,28 @@ fn a_flood_of_flows_that_nobody_knows() {
     };
     assert!(summary["crowded"].as_u64() > Some(0), "{summary}");
 }
+
+#[test]
+fn one_row_that_is_asked_for_again_and_again() {
+    let flow = String::from_utf8(flows(1)).expect("a flow");
+    let record = format!(
+        "{},\"app_proto\":\"{}\"}}\n",
+        flow.trim_end().trim_end_matches('}'),
+        "x".repeat(900_000)
+    );
+    let Some(component) = hostile() else { return };
+    let listed = |own: &str| own.replace("\"dst.port\"]", "\"dst.port\", \"app-proto\"]");
+    let guest = Guest {
+        component: Some(with_manifest(&component, listed)),
+        ..Guest::detector("fetch-rows", 1_024, "evaluate")
+    };
+    let room = Room::new();
+    let input = room.file("flows.ndjson", record.as_bytes());
+    let Some(mut run) = room.run(&guest, &input, &[]) else {
+        return;
+    };
+    let ended = measured(&mut run);
+    assert!(ended.peak > 0 && ended.peak < MOST, "{} bytes", ended.peak);
+    let told = "what it asked for has more than 16777216 bytes";
+    assert!(ended.stderr.contains(told), "{}", ended.stderr);
+}

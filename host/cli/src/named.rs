@@ -8,6 +8,8 @@ use anyhow::{Context as _, Result, anyhow, ensure};
 use palisade_events::toml_words;
 use serde::de::DeserializeOwned;
 
+use crate::host::MAX_TEXT;
+
 /// Opens a file to read it; it may be a pipe.
 ///
 /// # Errors
@@ -49,11 +51,15 @@ pub(crate) fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Reads a text of TOML.
+/// Reads a text of TOML, of at most [`MAX_TEXT`] bytes: read, it takes fifty times its size.
 ///
 /// # Errors
-/// With the line, and in words of who wrote it.
+/// With the line, and in words of who wrote it, and where it is larger.
 pub(crate) fn toml<T: DeserializeOwned>(text: &str) -> Result<T> {
+    ensure!(
+        text.len() as u64 <= MAX_TEXT,
+        "it has more than {MAX_TEXT} bytes, which is no text of settings"
+    );
     toml::from_str(text).map_err(|error| anyhow!(toml_words(&error.to_string(), error.message())))
 }
 

@@ -220,6 +220,13 @@ impl Batch {
         (row < self.len()).then(|| Body::read(self.kind(), &self.0.parts.body, row, mask))
     }
 
+    /// Bytes that the body of the event at `row` takes, about, as [`body`](Self::body) gives it.
+    pub fn body_size(&self, row: usize) -> usize {
+        let columns = self.0.parts.body.iter();
+        let values = columns.map(|c| crate::text_size::as_values(c.as_ref(), row, row + 1));
+        size_of::<Body>() + values.sum::<usize>()
+    }
+
     /// The envelope of the event at `row`, if there is one.
     pub fn envelope(&self, row: usize) -> Option<Envelope> {
         let parts = &self.0.parts;

@@ -81,6 +81,42 @@ pub(crate) fn add_rows(array: &dyn Array, sizes: &mut [usize]) {
     }
 }
 
+/// What an item of a list takes beside its text once it is a value of its own, in bytes, about.
+const ITEM: usize = 48;
+
+/// How many bytes the values of these rows take as values of their own, about, beside what every
+/// row takes. It costs as much for many rows as for one.
+pub(crate) fn as_values(array: &dyn Array, from: usize, to: usize) -> usize {
+    let between = |ends: &[i32]| match (ends.get(from), ends.get(to)) {
+        (Some(begin), Some(end)) => (
+            usize::try_from(*begin).unwrap_or(0),
+            usize::try_from(*end).unwrap_or(0),
+        ),
+        _ => (0, 0),
+    };
+    let length = |(begin, end): (usize, usize)| end.saturating_sub(begin);
+    match array.data_type() {
+        DataType::Utf8 => array
+            .as_string_opt::<i32>()
+            .map_or(0, |text| length(between(text.value_offsets()))),
+        DataType::Binary => array
+            .as_binary_opt::<i32>()
+            .map_or(0, |bytes| length(between(bytes.value_offsets()))),
+        DataType::Struct(_) => array
+            .as_struct_opt()
+            .into_iter()
+            .flat_map(|array| array.columns())
+            .map(|child| as_values(child.as_ref(), from, to))
+            .sum(),
+        DataType::List(_) => array.as_list_opt::<i32>().map_or(0, |list| {
+            let (begin, end) = between(list.value_offsets());
+            let items = length((begin, end)) * ITEM;
+            items + as_values(list.values().as_ref(), begin, end)
+        }),
+        _ => 0,
+    }
+}
+
 /// Whether columns of `rows` rows can be a batch: all but the last event have at most
 /// [`MAX_BATCH_TEXT`] bytes of text together.
 pub(crate) fn text_fits(columns: &[ArrayRef], rows: usize) -> bool {

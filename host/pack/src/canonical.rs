@@ -13,6 +13,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::Refusal;
 
+/// The largest document of TOML that comes with a pack or with trust, in bytes: `pack.toml`,
+/// `trust.toml`, and any that is read for labels.
+pub const MAX_TOML_BYTES: usize = 1 << 20;
+
 /// Reads canonical JSON; `what` names the document.
 pub(crate) fn json<T: Serialize + DeserializeOwned>(
     what: &str,
@@ -40,8 +44,7 @@ pub(crate) fn toml<T: Serialize + DeserializeOwned>(
     bytes: &[u8],
 ) -> Result<T, Refusal> {
     let text = std::str::from_utf8(bytes).map_err(|e| malformed(what, e))?;
-    let value: T = toml::from_str(text)
-        .map_err(|e| malformed(what, toml_words(&e.to_string(), e.message())))?;
+    let value: T = read_toml(what, text)?;
     match write_toml(&value) {
         Ok(again) if again == text => Ok(value),
         Ok(_) => Err(Refusal::NotCanonical {
@@ -49,6 +52,21 @@ pub(crate) fn toml<T: Serialize + DeserializeOwned>(
         }),
         Err(e) => Err(malformed(what, e)),
     }
+}
+
+/// Reads TOML in any form; `what` names the document.
+///
+/// Nothing of one that is larger than [`MAX_TOML_BYTES`] is read: it takes fifty times its size.
+pub(crate) fn read_toml<T: DeserializeOwned>(what: &str, text: &str) -> Result<T, Refusal> {
+    if text.len() > MAX_TOML_BYTES {
+        let problem = format!(
+            "it has {} bytes, and at most {MAX_TOML_BYTES} are read; such a document holds a few \
+             lines for each thing, and no data",
+            text.len()
+        );
+        return Err(malformed(what, problem));
+    }
+    toml::from_str(text).map_err(|e| malformed(what, toml_words(&e.to_string(), e.message())))
 }
 
 /// Writes canonical TOML.

@@ -9,7 +9,7 @@ const MAX_UNREAD: usize = 64;
 
 /// The largest file that is read for labels as a whole, in bytes: what a document says is looked at
 /// in several views of it, which are held together.
-const MAX_WHOLE: usize = 32 << 20;
+const MAX_WHOLE: usize = 8 << 20;
 /// The longest record on a line that is read for labels; taken apart it is many times as large.
 const MAX_RECORD: usize = 1 << 20;
 /// The longest line of a dataset, as where it is loaded.

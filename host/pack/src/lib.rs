@@ -40,7 +40,7 @@ pub mod stored;
 pub mod trust;
 mod verify;
 
-pub use canonical::{Time, TimeError};
+pub use canonical::{MAX_TOML_BYTES, Time, TimeError};
 pub use component::PackedPlugin;
 pub use content::Content;
 pub use diff::{Change, Difference};

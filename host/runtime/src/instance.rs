@@ -7,6 +7,7 @@ use wasmtime::component::{ComponentExportIndex, Func, InstancePre, TypedFunc};
 use wasmtime::{AsContextMut, Store};
 
 use crate::bindings::types;
+use crate::call::work::Work;
 use crate::call::{Effects, HostState};
 use crate::capability::Capabilities;
 use crate::engine::epochs;
@@ -158,6 +159,7 @@ impl Instance {
 
     /// Gives the next call its time and its fuel.
     fn arm(&mut self) -> wasmtime::Result<()> {
+        self.store.data_mut().work = Work::of(&self.limits, self.mode);
         self.store.set_epoch_deadline(epochs(self.limits.call_time));
         if self.mode.has_fuel() {
             self.store.set_fuel(self.limits.fuel)?;

@@ -366,10 +366,7 @@ fn a_pack_takes_half_of_the_memory_while_it_is_loaded_and_no_more() {
         docs.push(name);
     }
     let shown = "| <p>*a*</p> &amp; b<br>\n";
-    file(
-        "cdn-abuse/shown.md",
-        &shown.repeat((32 << 20) / shown.len()),
-    );
+    file("cdn-abuse/shown.md", &shown.repeat((8 << 20) / shown.len()));
     docs.push("shown.md".to_owned());
     let manifest = site.path().join("cdn-abuse/pack.toml");
     let text = std::fs::read_to_string(&manifest).expect("pack.toml");
@@ -392,7 +389,7 @@ fn a_pack_takes_half_of_the_memory_while_it_is_loaded_and_no_more() {
     };
     let (ended, peak, said) = run("--workers 2");
     assert!(matches!(ended.code(), Some(0 | 1)), "{ended}: {said}");
-    let held = 7 * (62 << 20) + (32 << 20);
+    let held = 7 * (62 << 20) + (8 << 20);
     assert!((held..MOST).contains(&peak), "{peak} bytes for {held}");
     // Of less there is less for it.
     let (ended, peak, said) = run("--memory 768MiB");

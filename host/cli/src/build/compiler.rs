@@ -4,16 +4,16 @@ use std::io::{self, BufRead as _, BufReader, Read};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
-use signal_hook::SigId;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::low_level::{emulate_default_handler, unregister};
+use signal_hook::flag::{register_conditional_default, register_usize};
+use signal_hook::low_level::emulate_default_handler;
 
 /// The most that is kept of what a compiler says.
 const MAX_SAID_BYTES: u64 = 64 << 10;
@@ -174,35 +174,72 @@ fn end(child: &mut Child) {
 }
 
 /// Signals that end this program, held back while a compiler runs.
-struct Signals {
+///
+/// A handler, once there, is never taken away: what there was before would not come back with it.
+/// While no compiler runs it does what the system would have done.
+struct Signals(&'static Handlers);
+
+/// The handlers of the process.
+struct Handlers {
+    /// The signal that came last while a compiler ran, until somebody has looked.
     caught: Arc<AtomicUsize>,
-    ids: Vec<SigId>,
+    /// Whether no compiler runs.
+    idle: Arc<AtomicBool>,
+    /// How many run.
+    running: Mutex<usize>,
 }
 
 impl Signals {
     fn listen() -> io::Result<Self> {
-        let mut signals = Self {
-            caught: Arc::default(),
-            ids: Vec::new(),
+        static HANDLERS: Mutex<Option<&'static Handlers>> = Mutex::new(None);
+        let mut known = HANDLERS.lock().unwrap_or_else(PoisonError::into_inner);
+        let handlers = match *known {
+            Some(handlers) => handlers,
+            None => *known.insert(Handlers::install()?),
         };
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
-            let caught = Arc::clone(&signals.caught);
-            let id = signal_hook::flag::register_usize(signal, caught, signal as usize)?;
-            signals.ids.push(id);
-        }
-        Ok(signals)
+        let mut running = handlers.running();
+        *running += 1;
+        handlers.idle.store(false, Ordering::SeqCst);
+        drop(running);
+        Ok(Self(handlers))
     }
 
     fn caught(&self) -> Option<i32> {
-        let caught = self.caught.load(Ordering::Relaxed);
+        let caught = self.0.caught.load(Ordering::Relaxed);
         i32::try_from(caught).ok().filter(|signal| *signal != 0)
+    }
+}
+
+impl Handlers {
+    fn install() -> io::Result<&'static Self> {
+        let handlers = Box::leak(Box::new(Self {
+            caught: Arc::default(),
+            idle: Arc::default(),
+            running: Mutex::default(),
+        }));
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            register_conditional_default(signal, Arc::clone(&handlers.idle))?;
+            register_usize(signal, Arc::clone(&handlers.caught), signal as usize)?;
+        }
+        Ok(handlers)
+    }
+
+    fn running(&self) -> MutexGuard<'_, usize> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Signals {
     fn drop(&mut self) {
-        for id in self.ids.drain(..) {
-            unregister(id);
+        let mut running = self.0.running();
+        *running -= 1;
+        if *running > 0 {
+            return;
+        }
+        self.0.idle.store(true, Ordering::SeqCst);
+        // One that came between the last look and this would be lost.
+        if let Some(signal) = self.caught() {
+            let _ = emulate_default_handler(signal);
         }
     }
 }
@@ -250,6 +287,37 @@ mod tests {
                 assert!(began.elapsed() < Duration::from_secs(30), "{script}");
                 std::thread::sleep(Duration::from_millis(10));
             }
+        }
+    }
+
+    /// Set where this test runs in a process of its own, which a signal is to end.
+    const APART: &str = "PALISADE_TEST_COMPILER_APART";
+
+    #[test]
+    fn a_signal_ends_the_program_after_a_compiler_has_run() {
+        use std::io::Write as _;
+        if std::env::var_os(APART).is_some() {
+            run(&mut shell("true"), "").unwrap();
+            run(&mut shell("true"), "").unwrap();
+            std::io::stderr().write_all(b"compiled\n").unwrap();
+            std::thread::sleep(Duration::from_secs(60));
+            return;
+        }
+        let name = "build::compiler::tests::a_signal_ends_the_program_after_a_compiler_has_run";
+        for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
+            let mut child = Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", name, "--nocapture"])
+                .env(APART, "1")
+                .stdout(Stdio::null())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let said = BufReader::new(child.stderr.take().unwrap());
+            assert!(said.lines().any(|line| line.unwrap() == "compiled"));
+            rustix::process::kill_process(Pid::from_child(&child), signal).unwrap();
+            let status = child.wait().unwrap();
+            let ended = std::os::unix::process::ExitStatusExt::signal(&status);
+            assert_eq!(ended, Some(signal.as_raw()), "{status}");
         }
     }
 

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use anyhow::{Result, ensure};
 use clap::{Args, Subcommand};
 use palisade_events::counted;
+use palisade_pipeline::engine::Clock;
 use palisade_runtime::Plugin;
 use palisade_runtime::manifest::Role;
 use palisade_sources::{DeadLetters, Limits};
 
-use super::run::Report;
+use super::run::{Report, clock};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::host::{HostOptions, Session};
@@ -50,6 +51,12 @@ pub(crate) struct Check {
     #[command(flatten)]
     host: HostOptions,
 
+    /// What time it is: `system`, `events` (each request says for itself when it is asked, as in a
+    /// vector) or a time such as 2025-03-10T09:00:00Z. A request that is dated more than 5 minutes
+    /// before or after it is denied
+    #[arg(long, value_name = "TIME", default_value = "system", value_parser = clock)]
+    now: Clock,
+
     /// Whose requests these are
     #[arg(long, default_value = "default")]
     tenant: String,
@@ -59,7 +66,8 @@ impl Check {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
         let format = context.format;
         let loaded = self.host.load_policies("request")?;
-        let config = self.host.config()?;
+        let mut config = self.host.config()?;
+        config.asked = self.now;
         let engine = loaded.engine(config, &crate::host::log_to_stderr())?;
         let within = loaded.given.leaves(&self.host.memory());
         let mut session = Session::new(engine, &self.tenant)
@@ -73,13 +81,23 @@ impl Check {
             failed: None,
             told: Told::default(),
             lacks_fields: false,
+            unread: 0,
         };
-        for path in self.given.iter().chain([&self.request]) {
-            // What was given has happened before: timers that were due by then have fired.
-            session.settle(&mut report)?;
-            session.file(path, &mut report)?;
+        if let Some(given) = &self.given {
+            session.file(given, &mut report)?;
             report.check()?;
         }
+        // What was given has happened before: timers that were due by then have fired.
+        session.settle(&mut report)?;
+        report.check()?;
+        ensure!(
+            report.unread == 0,
+            "{} of what was given could not be read, so nothing is permitted: what it says may \
+             forbid it",
+            counted(report.unread, "record")
+        );
+        session.file(&self.request, &mut report)?;
+        report.check()?;
         let done = session.finish(&mut report)?;
         report.check()?;
         report.finish(&crate::summary::json(&done))?;

@@ -169,6 +169,7 @@ impl Run {
                 Some(_) => "",
             }),
             lacks_fields: false,
+            unread: 0,
         };
         for input in inputs {
             let name = self.source.clone().unwrap_or_else(|| input.name.clone());
@@ -265,7 +266,7 @@ fn shown(batch: &Batch, row: usize) -> String {
 }
 
 /// Reads the option `--now`.
-fn clock(text: &str) -> Result<Clock, String> {
+pub(super) fn clock(text: &str) -> Result<Clock, String> {
     match text {
         "system" => Ok(Clock::System),
         "events" => Ok(Clock::Events),
@@ -326,6 +327,8 @@ pub(crate) struct Report {
     pub(crate) told: Told,
     /// Whether an event lacked a mandatory field.
     pub(crate) lacks_fields: bool,
+    /// Records that were told to be bad, and inputs that broke off.
+    pub(crate) unread: u64,
 }
 
 impl Report {
@@ -416,6 +419,9 @@ impl Yield for Report {
     }
 
     fn notice(&mut self, notice: Notice) {
+        if matches!(notice, Notice::Record { .. } | Notice::Input { .. }) {
+            self.unread += 1;
+        }
         let tells = match &notice {
             Notice::Fault {
                 plugin, problem, ..

@@ -383,3 +383,23 @@ fn what_lies_in_the_place_of_the_sdk_is_not_touched() {
         .stderr(contains(".palisade-sdk/c is no link").and(contains("it is made anew")));
     assert!(links.join("c/notes").exists());
 }
+
+/// A compiler whose parent is gone would take memory and processor for nobody.
+#[test]
+fn a_compiler_ends_with_the_run_that_started_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let arguments = ["preflight", "524288", "10", "4294967296", "1000", "-"];
+    // The parent of this is the test, and no process has the number 1 for a parent here.
+    for (parent, told) in [
+        (1, "its parent has ended"),
+        (std::process::id(), "are damaged"),
+    ] {
+        crate::palisade(dir.path())
+            .arg("compile-component")
+            .args(arguments)
+            .arg(parent.to_string())
+            .assert()
+            .stderr(predicates::str::contains(told))
+            .code(1);
+    }
+}

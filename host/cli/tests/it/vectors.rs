@@ -6,6 +6,7 @@ use std::path::Path;
 
 use palisade_events::json::write_event;
 use palisade_events::{Body, Envelope, Event, Kind};
+use predicates::boolean::PredicateBooleanExt as _;
 use predicates::str::contains;
 
 use crate::palisade;
@@ -284,6 +285,37 @@ fn a_request_is_judged_after_the_timers_of_what_was_given() {
     };
     let request = "{\"kind\":\"report.disclosure\",\"time\":\"2025-06-01T10:01:01Z\",\"request\":\"r\",\"subjects\":[\"V-1\"]}\n";
     fs::write(dir.join("request.ndjson"), request).unwrap();
+    let check = |more: &[&str]| {
+        let mut command = palisade(dir);
+        command
+            .args(["policy", "check", "--given", "given.ndjson", "--request"])
+            .arg("request.ndjson")
+            .args(more)
+            .arg("--plugins")
+            .arg(dir.join("term/target/plugins/tests/term.wasm"));
+        command
+    };
+    // Whoever asks does not choose when that is.
+    let runs = [notice("10:00:00", "N-1"), notice("10:00:59", "N-2")].concat();
+    fs::write(dir.join("given.ndjson"), &runs).unwrap();
+    let dated = "the request is dated 2025-06-01T10:01:01";
+    for (now, said, code) in [
+        (&[][..], dated, 1),
+        (&["--now", "2025-06-01T10:06:02Z"], dated, 1),
+        (&["--now", "2025-06-01T09:56:00Z"], dated, 1),
+        (&["--now", "2025-06-01T10:06:01Z"], "the term runs", 0),
+        (&["--now", "2025-06-01T09:56:01Z"], "the term runs", 0),
+    ] {
+        check(now).assert().stdout(contains(said)).code(code);
+    }
+    // What cannot be read may forbid it.
+    let given = runs + "{\"kind\":\"report.intel\",\"time\":\"never\"}\n";
+    fs::write(dir.join("given.ndjson"), given).unwrap();
+    check(&["--now", "events"])
+        .assert()
+        .stdout(contains("permit").not())
+        .stderr(contains("nothing is permitted"))
+        .code(2);
     for (last, said, code) in [
         ("10:01:00", "the term is over", 1),
         ("10:00:59", "the term runs", 0),
@@ -298,6 +330,8 @@ fn a_request_is_judged_after_the_timers_of_what_was_given() {
                 "given.ndjson",
                 "--request",
                 "request.ndjson",
+                "--now",
+                "events",
             ])
             .arg("--plugins")
             .arg(dir.join("term/target/plugins/tests/term.wasm"))

@@ -8,10 +8,11 @@ use super::node::Node;
 use super::read::{Form, Reader};
 use super::views::{self, View};
 use super::{Carried, Labels, capture, lists, packed, picture, table};
+use crate::canonical;
 use crate::invisible::{is_leftward, is_override};
 
 /// The largest document that is taken apart at once, in bytes; lines are taken one by one.
-const MAX_DOCUMENT: usize = 32 << 20;
+const MAX_DOCUMENT: usize = 8 << 20;
 
 /// Files that are read by people, by the ends of their names.
 const PROSE: [&str; 12] = [
@@ -69,7 +70,7 @@ pub(crate) fn other(path: &str, bytes: &[u8]) -> Carried {
     let name = path.rsplit('/').next().unwrap_or(path);
     let end = name.rsplit('.').next().unwrap_or(name).to_ascii_lowercase();
     if end == "toml"
-        && let Ok(node) = toml::from_str::<Node>(text)
+        && let Ok(node) = canonical::read_toml::<Node>(path, text)
     {
         // Settings say nothing of their own colour.
         reader.form = Form::Event;

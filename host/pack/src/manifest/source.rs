@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use palisade_events::{Digest, toml_words};
+use palisade_events::Digest;
 use palisade_runtime::manifest::line_of;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
@@ -96,9 +96,7 @@ impl PackSource {
     /// # Errors
     /// What is wrong, with line and column.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
-        let mut source: Self = toml::from_str(text).map_err(|e| {
-            canonical::malformed(PACK_TOML, toml_words(&e.to_string(), e.message()))
-        })?;
+        let mut source: Self = canonical::read_toml(PACK_TOML, text)?;
         text.clone_into(&mut source.text);
         Ok(source)
     }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use palisade_events::toml_words;
 use serde::{Deserialize, Serialize};
 
 use super::root::expect_type;
@@ -100,8 +99,7 @@ impl Policy {
     pub fn parse(bytes: &[u8]) -> Result<Self, Refusal> {
         let what = "trust.toml";
         let text = std::str::from_utf8(bytes).map_err(|e| canonical::malformed(what, e))?;
-        let policy: Self = toml::from_str(text)
-            .map_err(|e| canonical::malformed(what, toml_words(&e.to_string(), e.message())))?;
+        let policy: Self = canonical::read_toml(what, text)?;
         for rule in &policy.packs {
             let halves = rule.pattern.split_once('/');
             let plain =

@@ -36,6 +36,41 @@ fn read(bytes: &[u8]) -> Result<Pack, Refusal> {
     Pack::open(Content::read_archive(bytes)?)
 }
 
+#[test]
+fn a_manifest_has_a_size_beyond_which_nothing_of_it_is_read() {
+    let most = palisade_pack::MAX_TOML_BYTES;
+    for (length, told) in [
+        (most, "TOML parse error"),
+        (most + 1, "at most 1048576 are read"),
+        (64 << 20, "at most 1048576 are read"),
+    ] {
+        let text = format!("a={}", "[".repeat(length - 2));
+        let mut builder = Builder::new(Vec::new());
+        entry(
+            &mut builder,
+            "pack.toml",
+            EntryType::Regular,
+            text.as_bytes(),
+        );
+        let archive = builder.into_inner().unwrap();
+        let refusal = read(&archive).unwrap_err().to_string();
+        let is_read = told.starts_with("TOML");
+        assert_eq!(refusal.contains("are read"), !is_read, "{refusal}");
+        let source = palisade_pack::PackSource::parse(&text).unwrap_err();
+        assert_eq!(
+            source.to_string().contains("are read"),
+            !is_read,
+            "{source}"
+        );
+        let policy = palisade_pack::trust::Policy::parse(text.as_bytes()).unwrap_err();
+        assert_eq!(
+            policy.to_string().contains("are read"),
+            !is_read,
+            "{policy}"
+        );
+    }
+}
+
 #[track_caller]
 fn code(result: Result<Pack, Refusal>, wanted: &str) {
     let refusal = result.map(|p| p.digest()).unwrap_err();

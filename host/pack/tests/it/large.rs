@@ -67,7 +67,7 @@ fn what_is_read_for_labels_has_a_size() {
     );
     // Of a document as a whole; 61 bytes and a line feed are there besides.
     let path = "docs/note.txt";
-    assert_eq!(unread(path, "x".repeat((32 << 20) - 62)), "");
-    let told = unread(path, "x".repeat((32 << 20) - 61));
-    assert!(told.contains("it has more than 33554432 bytes"), "{told}");
+    assert_eq!(unread(path, "x".repeat((8 << 20) - 62)), "");
+    let told = unread(path, "x".repeat((8 << 20) - 61));
+    assert!(told.contains("it has more than 8388608 bytes"), "{told}");
 }

@@ -1,9 +1,11 @@
 //! What a plugin may use of one epoch on one worker, over all its calls.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use palisade_runtime::{Fault, FaultCause, Limits, Mode, Plugin, Trace};
+
+use crate::predicates::Effort;
 
 /// Bytes, and time or fuel. What is used up beyond it is a fault, once an epoch; what the
 /// plugin would have been shown after that is left out and counted.
@@ -66,6 +68,32 @@ impl Allowance {
             }
         } else if self.time > self.limits.epoch_time && !self.untimed {
             self.exceed(export, FaultCause::EpochTime(self.limits.epoch_time));
+        }
+    }
+
+    /// What choosing rows for it may take of the rest: time, or bytes at a unit of fuel each.
+    pub(crate) fn effort(&self) -> Effort {
+        if self.untimed {
+            return Effort::unlimited();
+        }
+        if self.fueled {
+            return Effort::within(None, self.limits.epoch_fuel.saturating_sub(self.fuel));
+        }
+        let left = self.limits.epoch_time.saturating_sub(self.time);
+        Effort::within(Instant::now().checked_add(left), u64::MAX)
+    }
+
+    /// Choosing rows for it took so much time, and this effort.
+    pub(crate) fn chose(&mut self, time: Duration, effort: &Effort) {
+        self.took("evaluate", time, effort.spent());
+        if effort.is_over() && self.over.is_none() {
+            self.exceed(
+                "evaluate",
+                match self.fueled {
+                    true => FaultCause::EpochFuel(self.limits.epoch_fuel),
+                    false => FaultCause::EpochTime(self.limits.epoch_time),
+                },
+            );
         }
     }
 

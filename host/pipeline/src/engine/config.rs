@@ -41,6 +41,9 @@ pub struct EngineConfig {
     pub max_skew: Duration,
     /// What an event's time is held against.
     pub clock: Clock,
+    /// When requests are asked: one that is dated further than `max_skew` before or after it is
+    /// denied, and no policy asked. [`Clock::Events`]: when each says.
+    pub asked: Clock,
     /// Where the watermark goes to at the end, in nanoseconds, if that is later.
     pub until: Option<u64>,
     /// A new instance of detectors and policies for every call: for tests, which must see the
@@ -77,6 +80,7 @@ impl Default for EngineConfig {
             lateness: Duration::from_secs(10),
             max_skew: Duration::from_secs(300),
             clock: Clock::default(),
+            asked: Clock::default(),
             until: None,
             fresh: false,
             evidence: false,
@@ -147,6 +151,18 @@ pub enum EngineError {
         plugin: String,
         /// What is wrong.
         problem: String,
+    },
+    /// The predicates of all plugins take too much memory.
+    #[error(
+        "the values that plugins compare with in `where` take {predicates} bytes, and there are \
+         {left} for them beside the datasets: move lists of values into a dataset, give more with \
+         --memory, or leave plugins out"
+    )]
+    PredicateMemory {
+        /// What they take.
+        predicates: u64,
+        /// What they may take.
+        left: u64,
     },
     /// A generation was made ready to follow another one than the present.
     #[error("another generation was adopted meanwhile; make this one ready again")]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use palisade_events::{Batch, Digest, Judgement, Panicked, Verdict, contain};
+use palisade_events::{Batch, Digest, Judgement, Panicked, Timestamp, Verdict, contain};
 use palisade_runtime::manifest::{OptionalExport, Role, World};
 use palisade_runtime::{Asked, Effects, Fault, Fired, View};
 
@@ -95,6 +95,8 @@ pub(crate) struct Terms {
     pub(crate) judgements: u64,
     /// Ends the run.
     pub(crate) stop: Stop,
+    /// The least and the greatest time of a request that policies are asked about.
+    pub(crate) asked: Option<(u64, u64)>,
 }
 
 /// A seat for the next generation.
@@ -217,11 +219,15 @@ impl EvaluateWorker {
                     let began = Instant::now();
                     let (plugin, placement) = (Arc::clone(seat.plugin()), seat.placement);
                     let (key, share) = (self.key, self.share);
+                    let mut effort = seat.allowance.effort();
                     let turns = contain(|| {
                         defect::here(Spot::Turns, &plugin.manifest().name);
-                        routed.turns(index, plugin.manifest(), placement, key, share)
+                        let manifest = plugin.manifest();
+                        routed.turns(index, manifest, placement, key, share, &mut effort)
                     });
-                    out.routing += began.elapsed();
+                    let took = began.elapsed();
+                    seat.allowance.chose(took, &effort);
+                    out.routing += took;
                     (turns, Budget::new(seat.plugin().limits().call_time))
                 }
             };
@@ -330,6 +336,24 @@ impl Call<'_> {
     fn decide(&mut self, shown: &Shown) {
         let place = shown.place(0);
         let cause = Cause::Row(shown.subscription);
+        let time = shown.view.batch().times()[shown.view.batch_row(0)];
+        if let Some((from, to)) = self
+            .terms
+            .asked
+            .filter(|(from, to)| time < *from || time > *to)
+        {
+            // Whoever asks would choose what is in force, and what has happened by then.
+            self.deny(
+                shown,
+                &format!(
+                    "the request is dated {}, and those are judged that are dated from {} to {}",
+                    Timestamp(time),
+                    Timestamp(from),
+                    Timestamp(to)
+                ),
+            );
+            return;
+        }
         if !self.is_over() {
             let view = shown.view.clone();
             let room = self.seat.allowance.room();

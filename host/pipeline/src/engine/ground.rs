@@ -26,6 +26,8 @@ pub(crate) struct Ground {
     fresh: bool,
     evidence: bool,
     stop: Stop,
+    /// The least and the greatest time of a request that is asked.
+    asked: Option<(u64, u64)>,
     pub(crate) held: Held,
     log: LogSink,
 }
@@ -39,16 +41,29 @@ impl Ground {
             fresh: config.fresh,
             evidence: config.evidence,
             stop: config.stop.clone(),
+            asked: config.asked.now().map(|now| {
+                let skew = u64::try_from(config.max_skew.as_nanos()).unwrap_or(u64::MAX);
+                (now.saturating_sub(skew), now.saturating_add(skew))
+            }),
             held: Held::default(),
             log: Arc::clone(log),
         }
     }
 
-    /// Who gets how much beside the datasets of a generation.
-    pub(crate) fn memory(&self, generation: &Generation) -> Memory {
+    /// Who gets how much beside the datasets and predicates of a generation.
+    ///
+    /// # Errors
+    /// When predicates take more than datasets leave of what both may.
+    pub(crate) fn memory(&self, generation: &Generation) -> Result<Memory, EngineError> {
         let datasets = generation.datasets.iter();
-        let held = datasets.map(|dataset| dataset.held()).sum();
-        Memory::of(self.memory, self.workers).beside(held)
+        let datasets: u64 = datasets.map(|dataset| dataset.held()).sum();
+        let memory = Memory::of(self.memory, self.workers);
+        let predicates = generation.filters.held();
+        let left = memory.most_datasets().saturating_sub(datasets);
+        if predicates > left {
+            return Err(EngineError::PredicateMemory { predicates, left });
+        }
+        Ok(memory.beside(datasets + predicates))
     }
 
     /// How workers evaluate the plugins of a generation.
@@ -62,6 +77,7 @@ impl Ground {
             said: Arc::clone(&self.held.said),
             judgements: memory.output / policies as u64,
             stop: self.stop.clone(),
+            asked: self.asked,
         }
     }
 

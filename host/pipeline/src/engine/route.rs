@@ -14,7 +14,7 @@ use palisade_sources::Kinds;
 use super::generation::Generation;
 use super::place::Place;
 use super::turns::Turns;
-use crate::predicates::Answers;
+use crate::predicates::{Answers, Effort};
 use palisade_state::partition::{PartitionKey, part_of};
 
 /// Where a plugin's events are evaluated.
@@ -105,8 +105,9 @@ pub(crate) struct Routed {
     kinds: Kinds,
     /// For each batch what filters share.
     answers: Vec<Answers>,
-    /// For each batch and subscription to its kind the rows that pass.
-    selections: Vec<Box<[OnceLock<Selection>]>>,
+    /// For each batch and subscription to its kind the rows that pass, and what it took to find
+    /// them.
+    selections: Vec<Box<[Cell]>>,
     ticks: Vec<Tick>,
 }
 
@@ -150,12 +151,17 @@ fn step(manifest: &Manifest) -> Option<u64> {
     Some(u64::try_from(shortest.as_nanos()).unwrap_or(u64::MAX))
 }
 
+/// Rows that pass a filter, once they are found, and what that took.
+type Cell = OnceLock<(Selection, u64)>;
+
 /// Rows that pass a filter.
 #[derive(Clone, Debug)]
 enum Selection {
     None,
     All,
     Rows(Arc<[u32]>),
+    /// It took more than the plugin may.
+    Unknown,
 }
 
 impl Routed {
@@ -223,21 +229,37 @@ impl Routed {
         self.batches.is_empty() && self.ticks.is_empty()
     }
 
-    fn selection(&self, plugin: usize, subscription: usize, batch: usize) -> &Selection {
+    fn selection(
+        &self,
+        plugin: usize,
+        subscription: usize,
+        batch: usize,
+        effort: &mut Effort,
+    ) -> &Selection {
         let place = self.generation.subscriptions.place(plugin, subscription);
-        self.selections[batch][place].get_or_init(|| {
+        let mut own = false;
+        let (selection, took) = self.selections[batch][place].get_or_init(|| {
+            own = true;
+            let before = effort.spent();
             let filter = &self.generation.filters[plugin][subscription];
-            let rows = filter.select(&self.batches[batch].batch, &self.answers[batch]);
-            match rows {
+            let rows = filter.select(&self.batches[batch].batch, &self.answers[batch], effort);
+            let selection = match rows {
+                _ if effort.is_over() => Selection::Unknown,
                 None => Selection::All,
                 Some(rows) if rows.is_empty() => Selection::None,
                 Some(rows) => Selection::Rows(rows.into()),
-            }
-        })
+            };
+            (selection, effort.spent() - before)
+        });
+        if !own {
+            effort.charge(*took);
+        }
+        selection
     }
 
     /// What the plugin at `index`, which is of the level, gets of this epoch on this worker, of
-    /// so many, in order.
+    /// so many, in order. Beyond the effort that the plugin may take it is all rows of the batches
+    /// that are left, which it must not be shown.
     pub(crate) fn turns(
         &self,
         index: usize,
@@ -245,6 +267,7 @@ impl Routed {
         placement: Placement,
         key: PartitionKey,
         share @ (worker, workers): (usize, usize),
+        effort: &mut Effort,
     ) -> Turns {
         if let Placement::One(home) = placement
             && home % workers as u64 != worker as u64
@@ -261,10 +284,18 @@ impl Routed {
                 if spec.kind != batch.kind() {
                     continue;
                 }
-                let rows = match self.selection(index, subscription, number) {
+                let known = match effort.is_over() {
+                    true => &Selection::Unknown,
+                    false => self.selection(index, subscription, number, effort),
+                };
+                let rows = match known {
                     Selection::None => continue,
                     Selection::All => None,
                     Selection::Rows(rows) => Some(Arc::clone(rows)),
+                    Selection::Unknown => {
+                        effort.give_up();
+                        None
+                    }
                 };
                 let rows = match placement {
                     Placement::Partitioned if workers > 1 => {

@@ -70,7 +70,7 @@ impl Engine {
         config.flow.server_ports.extend(&generation.ports);
         let workers = config.workers.clamp(1, MAX_WORKERS);
         let ground = Ground::new(&config, workers, log);
-        let memory = ground.memory(&generation);
+        let memory = ground.memory(&generation)?;
         config.flow.max_flows = config.flow.max_flows.min(memory.max_flows());
         let reassembly = &mut config.flow.reassembly;
         reassembly.total_bytes = reassembly.total_bytes.min(bytes(memory.reassembly));

@@ -117,7 +117,7 @@ impl Stage {
         let parsers = settle(&self.generation.parsers, &mut generation.parsers);
         let plugins = settle(&self.generation.plugins, &mut generation.plugins);
         let generation = Arc::new(generation);
-        let memory = self.ground.memory(&generation);
+        let memory = self.ground.memory(&generation)?;
         let provide = self.ground.provide(&generation, &memory)?;
         let terms = self.ground.terms(&generation, &memory);
         for (member, before) in generation.parsers.iter().zip(&parsers) {

@@ -1,8 +1,10 @@
 //! One test on one value.
 
-use std::collections::HashSet;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use palisade_events::{Column, ColumnType, Values};
 use palisade_runtime::manifest::{Test, Value};
 
@@ -21,40 +23,115 @@ pub(super) enum Check {
     /// u8 columns: enums by code, booleans, small numbers.
     Codes(Box<[bool; 256]>),
     Whole(HashSet<i128>),
-    Real(Vec<f64>),
+    /// The bits of numbers that are finite, of which zero has one sign.
+    Real(HashSet<u64>),
     Texts(HashSet<Box<[u8]>>),
-    Networks(Vec<(u128, u32)>),
-    Prefix(Vec<Box<[u8]>>),
-    Suffix(Vec<Box<[u8]>>),
+    /// Masked networks, by the lengths of their prefixes.
+    Networks(Vec<(u32, HashSet<u128>)>),
+    Prefix(Ends),
+    /// The texts backwards.
+    Suffix(Ends),
+    /// A few texts, each looked for by itself.
     Contains(Vec<memchr::memmem::Finder<'static>>),
+    /// Many texts, looked for at once.
+    ContainsMany(Box<AhoCorasick>),
     Range(Option<Number>, Option<Number>),
     Dataset(Arc<dyn Membership>),
 }
 
+/// Texts with which others may begin, sorted, and none that begins with another: so the one with
+/// which a text begins can only be the last that is not greater than it.
+pub(super) struct Ends(Vec<Box<[u8]>>);
+
+impl Ends {
+    fn new(texts: impl Iterator<Item = Box<[u8]>>) -> Ends {
+        let mut all: Vec<Box<[u8]>> = texts.collect();
+        all.sort_unstable();
+        all.dedup_by(|later, kept| later.starts_with(kept));
+        Ends(all)
+    }
+
+    /// Whether a text, as it compares with one of these, begins with one of them.
+    fn any(&self, compare: impl Fn(&[u8]) -> Ordering, begins: impl Fn(&[u8]) -> bool) -> bool {
+        let after = self.0.partition_point(|own| compare(own).is_le());
+        after > 0 && begins(&self.0[after - 1])
+    }
+}
+
+/// The number of texts up to which each is looked for by itself, which is faster.
+const FEW: usize = 4;
+
 impl Check {
     /// Prepares a test; `names` are those of an enum's cases.
-    pub(super) fn new(test: &Test, names: Option<&[&str]>) -> Check {
-        let bytes = |texts: &[String]| texts.iter().map(|t| t.as_bytes().into()).collect();
-        match test {
+    pub(super) fn new(test: &Test, names: Option<&[&str]>) -> Result<Check, String> {
+        Ok(match test {
             Test::OneOf(values) => one_of(values, names),
-            Test::Cidr(networks) => Check::Networks(
-                networks
-                    .iter()
-                    .map(|(address, length)| (u128::from_be_bytes(*address), u32::from(*length)))
-                    .collect(),
-            ),
-            Test::Prefix(texts) => Check::Prefix(bytes(texts)),
-            Test::Suffix(texts) => Check::Suffix(bytes(texts)),
-            Test::ContainsAny(texts) => Check::Contains(
+            Test::Cidr(networks) => {
+                let mut lengths: BTreeMap<u32, HashSet<u128>> = BTreeMap::new();
+                for (address, length) in networks {
+                    let length = u32::from(*length);
+                    let network = masked(u128::from_be_bytes(*address), length);
+                    lengths.entry(length).or_default().insert(network);
+                }
+                Check::Networks(lengths.into_iter().collect())
+            }
+            Test::Prefix(texts) => {
+                Check::Prefix(Ends::new(texts.iter().map(|t| t.as_bytes().into())))
+            }
+            Test::Suffix(texts) => Check::Suffix(Ends::new(
+                texts.iter().map(|text| text.bytes().rev().collect()),
+            )),
+            Test::ContainsAny(texts) if texts.len() <= FEW => Check::Contains(
                 texts
                     .iter()
                     .map(|text| memchr::memmem::Finder::new(text.as_bytes()).into_owned())
                     .collect(),
             ),
+            Test::ContainsAny(texts) => Check::ContainsMany(Box::new(
+                // The smallest of its forms; the others may take a thousand times their texts.
+                AhoCorasick::builder()
+                    .kind(Some(AhoCorasickKind::ContiguousNFA))
+                    .build(texts)
+                    .map_err(|error| error.to_string())?,
+            )),
             Test::Exists | Test::InDataset(_) => Check::Exists,
             Test::Range { min, max } => {
                 Check::Range(min.as_ref().and_then(number), max.as_ref().and_then(number))
             }
+        })
+    }
+
+    /// Bytes that it takes beside itself, about.
+    pub(super) fn held(&self) -> usize {
+        // A set keeps a byte for each place, and twice as many places as it may need.
+        let set = |places: usize, each: usize| places * 2 * (each + 1);
+        let texts = |texts: &mut dyn Iterator<Item = usize>| -> usize {
+            texts
+                .map(|len| size_of::<Box<[u8]>>() + allocated(len))
+                .sum()
+        };
+        match self {
+            Check::Exists | Check::Range(..) | Check::Dataset(_) => 0,
+            Check::Codes(_) => 256,
+            Check::Whole(all) => set(all.capacity(), size_of::<i128>()),
+            Check::Real(all) => set(all.capacity(), size_of::<u64>()),
+            Check::Texts(all) => {
+                set(all.capacity(), 0) + texts(&mut all.iter().map(|text| text.len()))
+            }
+            Check::Networks(all) => {
+                let sets = all
+                    .iter()
+                    .map(|(_, of)| set(of.capacity(), size_of::<u128>()));
+                sets.map(|bytes| bytes + 64).sum()
+            }
+            Check::Prefix(all) | Check::Suffix(all) => {
+                texts(&mut all.0.iter().map(|text| text.len()))
+            }
+            Check::Contains(all) => {
+                let each = all.iter().map(|finder| allocated(finder.needle().len()));
+                all.capacity() * size_of::<memchr::memmem::Finder<'static>>() + each.sum::<usize>()
+            }
+            Check::ContainsMany(all) => size_of::<AhoCorasick>() + all.memory_usage(),
         }
     }
 
@@ -83,8 +160,8 @@ impl Check {
                 _ => false,
             },
             Check::Real(all) => match value(values, at) {
-                Some(Number::Whole(n)) => all.contains(&(n as f64)),
-                Some(Number::Real(f)) => all.contains(&f),
+                Some(Number::Whole(n)) => all.contains(&bits(n as f64)),
+                Some(Number::Real(f)) => all.contains(&bits(f)),
                 None => false,
             },
             Check::Texts(set) => match values {
@@ -92,14 +169,25 @@ impl Check {
                 _ => false,
             },
             Check::Networks(networks) => match address(values, at) {
-                Some(address) => networks.iter().any(|(network, length)| {
-                    *length == 0 || (address ^ network) >> (128 - length) == 0
-                }),
+                Some(address) => networks
+                    .iter()
+                    .any(|(length, of)| of.contains(&masked(address, *length))),
                 None => false,
             },
-            Check::Prefix(all) => all.iter().any(|p| values.text(at).starts_with(p)),
-            Check::Suffix(all) => all.iter().any(|s| values.text(at).ends_with(s)),
+            Check::Prefix(all) => {
+                let text = values.text(at);
+                all.any(|own| own.cmp(text), |own| text.starts_with(own))
+            }
+            Check::Suffix(all) => {
+                let text = values.text(at);
+                let backwards = || text.iter().rev();
+                all.any(
+                    |own| own.iter().cmp(backwards()),
+                    |own| own.len() <= text.len() && own.iter().eq(backwards().take(own.len())),
+                )
+            }
             Check::Contains(all) => all.iter().any(|f| f.find(values.text(at)).is_some()),
+            Check::ContainsMany(all) => all.is_match(values.text(at)),
             Check::Range(min, max) => match value(values, at) {
                 Some(n) => {
                     min.is_none_or(|min| compare(n, min).is_some_and(|o| o.is_ge()))
@@ -155,12 +243,47 @@ fn one_of(values: &[Value], names: Option<&[&str]>) -> Check {
             values
                 .iter()
                 .filter_map(|value| match value {
-                    Value::Integer(i) => Some(*i as f64),
-                    Value::Number(n) => Some(*n),
+                    Value::Integer(i) => Some(bits(*i as f64)),
+                    Value::Number(n) => Some(bits(*n)),
                     _ => None,
                 })
                 .collect(),
         ),
+    }
+}
+
+/// The bits of a number, by which equal ones are equal; of a manifest there are none but finite
+/// ones.
+fn bits(number: f64) -> u64 {
+    (number + 0.0).to_bits()
+}
+
+/// The network of this length that an address is in.
+fn masked(address: u128, length: u32) -> u128 {
+    address & !u128::MAX.checked_shr(length).unwrap_or(0)
+}
+
+/// What an allocation of so many bytes takes, about.
+fn allocated(bytes: usize) -> usize {
+    bytes.next_multiple_of(16) + 16
+}
+
+/// Bytes that a manifest takes for a test, about.
+pub(super) fn declared(test: &Test) -> usize {
+    let text = |text: &String| size_of::<String>() + allocated(text.len());
+    match test {
+        Test::OneOf(values) => {
+            let texts = values.iter().map(|value| match value {
+                Value::Text(text) => allocated(text.len()),
+                _ => 0,
+            });
+            values.len() * size_of::<Value>() + texts.sum::<usize>()
+        }
+        Test::Cidr(networks) => networks.len() * size_of::<([u8; 16], u8)>(),
+        Test::Prefix(texts) | Test::Suffix(texts) | Test::ContainsAny(texts) => {
+            texts.iter().map(text).sum()
+        }
+        Test::InDataset(_) | Test::Exists | Test::Range { .. } => 0,
     }
 }
 

@@ -6,8 +6,9 @@ use wasmtime::component::LinkerInstance;
 use super::types::{Attribute, AttributeValue, Entry, Hit, Level};
 use super::{function, procedure};
 use crate::FaultCause;
+use crate::call::work::text_of;
 use crate::call::{Asked, AskedEntry, HostState};
-use crate::capability::{LogLevel, refused};
+use crate::capability::{DatasetEntry, LogLevel, refused};
 use crate::manifest::TableKind;
 
 /// The largest key and value of a `value` table.
@@ -19,19 +20,28 @@ const MAX_TIMER: usize = 512;
 const MAX_MESSAGE: usize = 4 << 10;
 /// The most entries that one call of `datasets.entries` returns.
 const MAX_ENTRIES: usize = 1024;
+/// The most matches that one call of `datasets.matches` returns.
+const MAX_HITS: usize = 65_536;
 
 pub(super) fn link_state(i: &mut LinkerInstance<'_, HostState>) -> wasmtime::Result<()> {
     function(i, "count", |state, (number, rows): (u32, Vec<u32>)| {
         let table = state.table(number, TableKind::Count, "state.count")?;
-        let (view, capabilities) = state.on_rows(&rows, "state.count")?;
-        let counts = capabilities.count(view, table, &rows);
-        let counts = counts.map_err(refused("state.count"))?;
-        state.asked(|| Asked::Count {
-            table: number,
-            rows,
-            answer: counts.clone(),
-        });
-        Ok(counts)
+        state.check_rows(&rows, "state.count")?;
+        state.on_pieces(
+            &rows,
+            |_| 0,
+            |state, rows| {
+                let (view, capabilities) = state.on_rows(rows, "state.count")?;
+                let counts = capabilities.count(view, table, rows);
+                let counts = counts.map_err(refused("state.count"))?;
+                state.asked(|| Asked::Count {
+                    table: number,
+                    rows: rows.to_vec(),
+                    answer: counts.clone(),
+                });
+                Ok(counts)
+            },
+        )
     })?;
     function(
         i,
@@ -39,16 +49,19 @@ pub(super) fn link_state(i: &mut LinkerInstance<'_, HostState>) -> wasmtime::Res
         |state, (number, field, rows): (u32, u32, Vec<u32>)| {
             let table = state.table(number, TableKind::Sum, "state.sum")?;
             let column = state.column(FieldId(field), "state.sum")?;
-            let (view, capabilities) = state.on_rows(&rows, "state.sum")?;
-            let sums = capabilities.sum(view, table, &column, &rows);
-            let sums = sums.map_err(refused("state.sum"))?;
-            state.asked(|| Asked::Sum {
-                table: number,
-                field,
-                rows,
-                answer: sums.clone(),
-            });
-            Ok(sums)
+            state.check_rows(&rows, "state.sum")?;
+            state.on_pieces(&rows, text_of(&column), |state, rows| {
+                let (view, capabilities) = state.on_rows(rows, "state.sum")?;
+                let sums = capabilities.sum(view, table, &column, rows);
+                let sums = sums.map_err(refused("state.sum"))?;
+                state.asked(|| Asked::Sum {
+                    table: number,
+                    field,
+                    rows: rows.to_vec(),
+                    answer: sums.clone(),
+                });
+                Ok(sums)
+            })
         },
     )?;
     function(
@@ -57,29 +70,39 @@ pub(super) fn link_state(i: &mut LinkerInstance<'_, HostState>) -> wasmtime::Res
         |state, (number, field, rows): (u32, u32, Vec<u32>)| {
             let table = state.table(number, TableKind::Distinct, "state.distinct")?;
             let column = state.column(FieldId(field), "state.distinct")?;
-            let (view, capabilities) = state.on_rows(&rows, "state.distinct")?;
-            let counts = capabilities.distinct(view, table, &column, &rows);
-            let counts = counts.map_err(refused("state.distinct"))?;
-            state.asked(|| Asked::Distinct {
-                table: number,
-                field,
-                rows,
-                answer: counts.clone(),
-            });
-            Ok(counts)
+            state.check_rows(&rows, "state.distinct")?;
+            state.on_pieces(&rows, text_of(&column), |state, rows| {
+                let (view, capabilities) = state.on_rows(rows, "state.distinct")?;
+                let counts = capabilities.distinct(view, table, &column, rows);
+                let counts = counts.map_err(refused("state.distinct"))?;
+                state.asked(|| Asked::Distinct {
+                    table: number,
+                    field,
+                    rows: rows.to_vec(),
+                    answer: counts.clone(),
+                });
+                Ok(counts)
+            })
         },
     )?;
     function(i, "first", |state, (number, rows): (u32, Vec<u32>)| {
         let table = state.table(number, TableKind::First, "state.first")?;
-        let (view, capabilities) = state.on_rows(&rows, "state.first")?;
-        let first = capabilities.first(view, table, &rows);
-        let first = first.map_err(refused("state.first"))?;
-        state.asked(|| Asked::First {
-            table: number,
-            rows,
-            answer: first.clone(),
-        });
-        Ok(first)
+        state.check_rows(&rows, "state.first")?;
+        state.on_pieces(
+            &rows,
+            |_| 0,
+            |state, rows| {
+                let (view, capabilities) = state.on_rows(rows, "state.first")?;
+                let first = capabilities.first(view, table, rows);
+                let first = first.map_err(refused("state.first"))?;
+                state.asked(|| Asked::First {
+                    table: number,
+                    rows: rows.to_vec(),
+                    answer: first.clone(),
+                });
+                Ok(first)
+            },
+        )
     })?;
     function(i, "citations", |state, (number, row): (u32, u32)| {
         let table = state.any_table(number, "state.citations")?;
@@ -169,23 +192,35 @@ pub(super) fn link_datasets(i: &mut LinkerInstance<'_, HostState>) -> wasmtime::
         |state, (number, field, rows): (u32, u32, Vec<u32>)| {
             let dataset = state.dataset(number, "datasets.matches")?;
             let column = state.column(FieldId(field), "datasets.matches")?;
-            let (view, capabilities) = state.on_rows(&rows, "datasets.matches")?;
-            let hits = capabilities
-                .matches(view, dataset, &column, &rows)
-                .map_err(refused("datasets.matches"))?;
-            state.asked(|| Asked::Matches {
-                dataset: number,
-                field,
-                rows,
-                answer: hits.iter().map(|hit| (hit.row, hit.entry)).collect(),
-            });
-            Ok(hits
-                .into_iter()
-                .map(|hit| Hit {
+            state.check_rows(&rows, "datasets.matches")?;
+            let mut found = 0;
+            state.on_pieces(&rows, text_of(&column), |state, rows| {
+                let (view, capabilities) = state.on_rows(rows, "datasets.matches")?;
+                let hits = capabilities
+                    .matches(view, dataset, &column, rows)
+                    .map_err(refused("datasets.matches"))?;
+                state.asked(|| Asked::Matches {
+                    dataset: number,
+                    field,
+                    rows: rows.to_vec(),
+                    answer: hits.iter().map(|hit| (hit.row, hit.entry)).collect(),
+                });
+                let hits = hits.into_iter().map(|hit| Hit {
                     row: hit.row,
                     entry: hit.entry,
-                })
-                .collect::<Vec<_>>())
+                });
+                let hits: Vec<Hit> = hits.collect();
+                found += hits.len();
+                if found > MAX_HITS {
+                    return Err(FaultCause::Capability {
+                        function: "datasets.matches",
+                        problem: format!(
+                            "more than {MAX_HITS} matches in one call; ask for fewer rows at a time"
+                        ),
+                    });
+                }
+                Ok(hits)
+            })
         },
     )?;
     function(i, "lookup", |state, (number, value): (u32, String)| {
@@ -199,36 +234,56 @@ pub(super) fn link_datasets(i: &mut LinkerInstance<'_, HostState>) -> wasmtime::
         });
         Ok(found)
     })?;
-    function(i, "entries", |state, (number, entries): (u32, Vec<u32>)| {
-        let dataset = state.dataset(number, "datasets.entries")?;
-        within("datasets.entries", "list", entries.len(), MAX_ENTRIES)?;
-        let found = state
-            .capabilities()
-            .entries(dataset, &entries)
-            .map_err(refused("datasets.entries"))?;
-        state.asked(|| Asked::Entries {
-            dataset: number,
-            entries,
-            answer: found.iter().map(AskedEntry::from).collect(),
-        });
-        Ok(found
-            .into_iter()
-            .map(|entry| Entry {
-                kind: entry.kind,
-                value: entry.value,
-                valid_from: entry.valid_from,
-                valid_until: entry.valid_until,
-                attributes: entry
-                    .attributes
-                    .into_iter()
-                    .map(|(name, value)| Attribute {
-                        name,
-                        value: AttributeValue::from(value),
-                    })
-                    .collect(),
-            })
-            .collect::<Vec<_>>())
-    })
+    function(
+        i,
+        "entries",
+        |state, (number, entries): (u32, Vec<u32>)| {
+            let dataset = state.dataset(number, "datasets.entries")?;
+            within("datasets.entries", "list", entries.len(), MAX_ENTRIES)?;
+            let (mut all, mut bytes) = (Vec::with_capacity(entries.len()), 0);
+            for entry in entries {
+                let found = state
+                    .capabilities()
+                    .entries(dataset, &[entry])
+                    .map_err(refused("datasets.entries"))?;
+                state.asked(|| Asked::Entries {
+                    dataset: number,
+                    entries: vec![entry],
+                    answer: found.iter().map(AskedEntry::from).collect(),
+                });
+                for entry in found {
+                    state.hand_over("datasets.entries", &mut bytes, held(&entry))?;
+                    all.push(Entry {
+                        kind: entry.kind,
+                        value: entry.value,
+                        valid_from: entry.valid_from,
+                        valid_until: entry.valid_until,
+                        attributes: entry
+                            .attributes
+                            .into_iter()
+                            .map(|(name, value)| Attribute {
+                                name,
+                                value: AttributeValue::from(value),
+                            })
+                            .collect(),
+                    });
+                }
+            }
+            Ok(all)
+        },
+    )
+}
+
+/// Bytes that an entry takes, about.
+fn held(entry: &DatasetEntry) -> usize {
+    let attributes = entry.attributes.iter().map(|(name, value)| {
+        let value = match value {
+            palisade_events::AttributeValue::Text(text) => text.len(),
+            palisade_events::AttributeValue::Number(_) => 8,
+        };
+        size_of::<Attribute>() + name.len() + value
+    });
+    size_of::<Entry>() + entry.kind.len() + entry.value.len() + attributes.sum::<usize>()
 }
 
 pub(super) fn link_log(i: &mut LinkerInstance<'_, HostState>) -> wasmtime::Result<()> {

@@ -77,6 +77,28 @@ fn contained<R>(
     contain(body).unwrap_or_else(|panicked| Err(FaultCause::panic(name, &panicked)))
 }
 
+/// Runs a host function, which counts as a host call of the running call, and in deterministic
+/// mode takes of its fuel for what it does.
+fn host_call<R>(
+    mut store: StoreContextMut<'_, HostState>,
+    name: &'static str,
+    body: impl FnOnce(&mut HostState) -> Result<R, FaultCause>,
+) -> wasmtime::Result<R> {
+    let fuel = match store.data().work.fueled {
+        true => store.get_fuel()?,
+        false => u64::MAX,
+    };
+    let state = store.data_mut();
+    state.count_host_call()?;
+    state.work.begin(fuel);
+    let result = contained(name, || body(state));
+    let (fueled, left) = (state.work.fueled, state.work.left());
+    if fueled {
+        store.set_fuel(left)?;
+    }
+    Ok(result?)
+}
+
 /// Defines a host function that counts as a host call of the running call.
 fn function<P, R, F>(
     instance: &mut LinkerInstance<'_, HostState>,
@@ -89,14 +111,9 @@ where
     (R,): wasmtime::component::ComponentNamedList + wasmtime::component::Lower,
     F: Fn(&mut HostState, P) -> Result<R, FaultCause> + Send + Sync + 'static,
 {
-    instance.func_wrap(
-        name,
-        move |mut store: StoreContextMut<'_, HostState>, p: P| {
-            let state = store.data_mut();
-            state.count_host_call()?;
-            Ok((contained(name, || body(state, p))?,))
-        },
-    )
+    instance.func_wrap(name, move |store: StoreContextMut<'_, HostState>, p: P| {
+        host_call(store, name, |state| body(state, p)).map(|result| (result,))
+    })
 }
 
 /// As [`function`], for functions that return nothing.
@@ -109,12 +126,7 @@ where
     P: wasmtime::component::ComponentNamedList + wasmtime::component::Lift + 'static,
     F: Fn(&mut HostState, P) -> Result<(), FaultCause> + Send + Sync + 'static,
 {
-    instance.func_wrap(
-        name,
-        move |mut store: StoreContextMut<'_, HostState>, p: P| {
-            let state = store.data_mut();
-            state.count_host_call()?;
-            Ok(contained(name, || body(state, p))?)
-        },
-    )
+    instance.func_wrap(name, move |store: StoreContextMut<'_, HostState>, p: P| {
+        host_call(store, name, |state| body(state, p))
+    })
 }

@@ -47,15 +47,25 @@ use generated::Tlp;
 pub(super) use generated::link;
 
 /// The bodies of these rows, without what the manifest does not list.
+///
+/// A row may be named more than once, so that few of them can be many bytes.
 fn bodies(state: &mut HostState, kind: Kind, rows: &[u32]) -> Result<Vec<Body>, FaultCause> {
     bounded(rows)?;
     let mask = state.mask();
-    let view = state.check_rows(rows, "rows")?;
+    let view = state.check_rows(rows, "rows")?.clone();
     if view.batch().kind() != kind {
         return Err(FaultCause::NoBatch("rows"));
     }
-    let masked = |row: &u32| view.batch().body_masked(view.batch_row(*row), &mask);
-    Ok(rows.iter().filter_map(masked).collect())
+    let (mut bodies, mut bytes) = (Vec::with_capacity(rows.len()), 0);
+    for row in rows.iter().map(|row| view.batch_row(*row)) {
+        // Whatever one of them holds, a record can be read.
+        match rows.len() {
+            1 => state.work(view.batch().body_size(row))?,
+            _ => state.hand_over("rows", &mut bytes, view.batch().body_size(row))?,
+        }
+        bodies.extend(view.batch().body_masked(row, &mask));
+    }
+    Ok(bodies)
 }
 
 fn bounded(rows: &[u32]) -> Result<(), FaultCause> {
@@ -113,11 +123,16 @@ pub(super) fn link_envelope(linker: &mut Linker<HostState>) -> wasmtime::Result<
         ]
         .map(|name| state.grants(FieldId::of(name)));
         let [ingest_time, tenant, source, seq, tlp, labels, refs] = grants;
-        let view = state.check_rows(&rows, "envelope.rows")?;
-        let mut out = Vec::with_capacity(rows.len());
+        let view = state.check_rows(&rows, "envelope.rows")?.clone();
+        let (mut out, mut bytes) = (Vec::with_capacity(rows.len()), 0);
         for row in rows {
             let row = view.batch_row(row);
             if let Some(e) = view.batch().envelope(row) {
+                let texts = e.labels.iter().chain(&e.refs);
+                let texts: usize = texts.map(|text| size_of::<String>() + text.len()).sum();
+                let named = e.source.tenant.len() + e.source.name.len();
+                let held = size_of::<Envelope>() + named + texts;
+                state.hand_over("envelope.rows", &mut bytes, held)?;
                 out.push(Envelope {
                     event_ref: e.source.event_ref(e.seq),
                     time: e.time.0,

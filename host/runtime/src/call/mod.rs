@@ -3,6 +3,7 @@
 mod asked;
 mod declared;
 mod shown;
+pub(crate) mod work;
 
 pub(crate) use asked::Asking;
 pub use asked::{ASKED_ELSE, Answers, Asked, AskedEntry, MAX_ASKED};
@@ -20,6 +21,8 @@ use crate::capability::{Capabilities, nothing};
 use crate::limits::{Limits, Usage};
 use crate::manifest::Manifest;
 use crate::{FaultCause, View};
+
+use work::Work;
 
 /// What a detector filed in a call, in the order in which it did.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,6 +91,8 @@ pub(crate) struct HostState {
     call: Option<Call>,
     /// Whether what calls ask and are told is kept.
     pub(crate) keeps_asked: bool,
+    /// What host functions may do in the running call.
+    pub(crate) work: Work,
 }
 
 struct Call {
@@ -126,6 +131,7 @@ impl HostState {
             masks,
             call: None,
             keeps_asked: false,
+            work: Work::default(),
         }
     }
 

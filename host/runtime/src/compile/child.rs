@@ -9,7 +9,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{
+    Resource, Rlimit, Signal, getppid, set_parent_process_death_signal, setrlimit,
+};
 
 use super::{Artifact, CompileError, MAX_MESSAGE, ShapeLimits};
 use crate::{Limits, Mode};
@@ -68,6 +70,7 @@ fn arguments(mode: Option<Mode>, limits: &Limits, child: &ChildLimits) -> Vec<St
         child.memory.to_string(),
         child.component.to_string(),
         limits.shape.to_argument(),
+        std::process::id().to_string(),
     ]
 }
 
@@ -176,16 +179,29 @@ fn read_bounded(pipe: impl Read, limit: usize) -> Vec<u8> {
     out
 }
 
+/// Ends this process, the child of this parent, when that ends: nobody would read what it makes.
+fn end_with(parent: u64) -> Result<(), String> {
+    set_parent_process_death_signal(Some(Signal::KILL))
+        .map_err(|e| format!("cannot be made to end with its parent: {e}"))?;
+    // The parent may have ended before that.
+    let now = getppid().map(|pid| pid.as_raw_nonzero().get());
+    match now.and_then(|now| u64::try_from(now).ok()) == Some(parent) {
+        true => Ok(()),
+        false => Err("its parent has ended".into()),
+    }
+}
+
 /// The whole life of a compiler process: a component on stdin, an artifact on stdout, or a
 /// message on stderr and exit code 1. `arguments` are those that the parent added.
 ///
 /// # Errors
 /// What the caller must print to stderr before it exits with code 1.
 pub fn child_main(arguments: &[String]) -> Result<(), String> {
-    let [mode, stack, cpu, memory, size, shape] = arguments else {
-        return Err("a compiler process takes six arguments from its parent".into());
+    let [mode, stack, cpu, memory, size, shape, parent] = arguments else {
+        return Err("a compiler process takes seven arguments from its parent".into());
     };
     let number = |text: &String| text.parse::<u64>().map_err(|e| format!("`{text}`: {e}"));
+    end_with(number(parent)?)?;
     let mode = match mode.as_str() {
         "preflight" => None,
         "live" => Some(Mode::Live),

@@ -13,7 +13,7 @@ use super::{Belonging, Networks, Vlan};
 use crate::parse_mac;
 
 /// Most bytes of a dataset.
-const MAX_BYTES: usize = 64 << 20;
+const MAX_BYTES: usize = 4 << 20;
 /// What an operator lists is the operator's own, unless it or a wider entry says otherwise.
 const LOCAL: bool = true;
 /// Most problems that are told.
@@ -291,7 +291,7 @@ fn build(text: &str, said: &[Belonging], places: Places) -> Networks {
             combined.local.get_or_insert(LOCAL);
             *index.entry(combined).or_insert_with_key(|combined| {
                 all.push(combined.clone());
-                // There are fewer than 2^32 entries in 64 MiB.
+                // There are fewer than 2^32 entries in 4 MiB.
                 u32::try_from(all.len() - 1).unwrap_or(0)
             })
         })

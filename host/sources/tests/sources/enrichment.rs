@@ -187,12 +187,12 @@ fn one_flow_of_a_capture() {
 }
 
 #[test]
-fn networks_have_64_mib_and_no_more() {
+fn networks_have_4_mib_and_no_more() {
     let text = |bytes: usize| format!("{NETWORKS}{}", "\n".repeat(bytes - NETWORKS.len()));
-    Networks::parse(&text(64 << 20)).unwrap();
-    let refused = Networks::parse(&text((64 << 20) + 1)).unwrap_err();
+    Networks::parse(&text(4 << 20)).unwrap();
+    let refused = Networks::parse(&text((4 << 20) + 1)).unwrap_err();
     assert!(
-        refused.to_string().contains("at most 67108864 are read"),
+        refused.to_string().contains("at most 4194304 are read"),
         "{refused}"
     );
 }

@@ -17,8 +17,18 @@ const RULE: &str = "RMSV-9.4";
 const IN_FORCE: u64 = 1_630_425_600_000_000_000;
 
 const CLASSIFIED: Table = Table(0);
-/// Longer digests do not fit a key of the table.
+/// The longest text that is looked at for a digest.
 const MAX_DIGEST: usize = 256;
+/// What scanners say of a file in which they found nothing. Any other word says that it is not clean.
+const CLEAN: [&str; 7] = [
+    "clean",
+    "benign",
+    "harmless",
+    "undetected",
+    "not-malicious",
+    "ok",
+    "safe",
+];
 
 /// The plugin.
 pub struct AttackTools {
@@ -32,6 +42,8 @@ enum Held {
     Tool,
     /// Code that shows a flaw, or files that nobody has classified.
     Unclear(&'static str),
+    /// A file whose digest is none, so that nothing that is known of it can be found.
+    Unknown,
     /// Nothing that attacks.
     Harmless,
 }
@@ -39,10 +51,16 @@ enum Held {
 impl AttackTools {
     fn held(&self, request: &ReportDisclosure) -> Held {
         let contains = |flag| request.contains.contains(&flag);
-        let known = request.attachments.iter().any(|file| {
-            let listed = |known: &String| known.eq_ignore_ascii_case(&file.sha256);
-            self.known.iter().any(listed) || is_tool(&file.sha256)
-        });
+        let mut known = false;
+        for file in &request.attachments {
+            match digest(&file.sha256) {
+                Some(digest) => {
+                    known |= self.known.iter().any(|k| k.eq_ignore_ascii_case(&digest));
+                    known |= CLASSIFIED.get(&digest).is_some();
+                }
+                None => return Held::Unknown,
+            }
+        }
         let exploit = request.subject_kind == SubjectKind::Exploit;
         if known || contains(ContentFlag::ExploitCode) {
             Held::Tool
@@ -59,16 +77,28 @@ impl AttackTools {
     }
 }
 
-/// Whether an artefact was found to be an attack program before.
-fn is_tool(sha256: &str) -> bool {
-    sha256.len() <= MAX_DIGEST && CLASSIFIED.get(&sha256.to_ascii_lowercase()).is_some()
+/// The digest that a text is, however it is written: without spaces around it and a prefix, in
+/// small letters. `None`: it has something else in it, be it unseen, or is empty.
+fn digest(written: &str) -> Option<String> {
+    if written.len() > MAX_DIGEST {
+        return None;
+    }
+    let text = written.trim().to_ascii_lowercase();
+    let prefixes = ["sha256:", "sha-256:", "sha256-", "sha256=", "0x"];
+    let text = prefixes
+        .iter()
+        .find_map(|prefix| text.strip_prefix(prefix))
+        .unwrap_or(&text)
+        .trim();
+    let is_digest = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_digest.then(|| text.to_owned())
 }
 
 /// Remembers that an artefact is an attack program, and who says so.
 fn remember(sha256: &str, by: &str) {
-    if !sha256.is_empty() && sha256.len() <= MAX_DIGEST {
+    if let Some(digest) = digest(sha256) {
         let by: String = by.chars().take(128).collect();
-        CLASSIFIED.put(&sha256.to_ascii_lowercase(), by.as_bytes());
+        CLASSIFIED.put(&digest, by.as_bytes());
     }
 }
 
@@ -142,6 +172,11 @@ impl Policy for AttackTools {
                 }],
                 question,
             ),
+            Held::Unknown => Judgement::deny(
+                RULE,
+                "an attachment has no SHA-256 digest that could be looked up: write 64 hexadecimal \
+                 digits",
+            ),
             Held::Harmless => Judgement::permit(RULE, "it holds nothing that attacks"),
         }]
     }
@@ -150,6 +185,11 @@ impl Policy for AttackTools {
 impl Observe for AttackTools {
     fn observe(&mut self, batch: &Batch) {
         for file in batch.rows::<NetworkFile>(&batch.all()) {
+            let verdict = file.scan_verdict.as_deref().unwrap_or_default();
+            let verdict = verdict.trim().to_ascii_lowercase();
+            if verdict.is_empty() || CLEAN.contains(&verdict.as_str()) {
+                continue;
+            }
             remember(
                 &file.sha256,
                 file.scan_family.as_deref().unwrap_or("a scanner"),

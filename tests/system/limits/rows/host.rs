@@ -198,6 +198,7 @@ pub(super) fn fill(t: &mut Table) {
         workers: _,
         lateness: _,
         clock: _,
+        asked: _,
         until: _,
         fresh: _,
         evidence: _,

@@ -169,6 +169,25 @@ pub(super) fn fill(t: &mut Table) {
         );
     }
     t.constant(
+        "runtime/src/call/work.rs",
+        "MAX_SHOWN_BYTES",
+        Bytes,
+        "what a host call hands over, as the host holds it",
+        fault,
+        &[
+            "work::what_a_host_call_hands_over_is_bounded",
+            "peaks::one_row_that_is_asked_for_again_and_again",
+        ],
+    );
+    t.constant(
+        "runtime/src/bindings/capabilities.rs",
+        "MAX_HITS",
+        Count,
+        "matches of a host call, over all its rows",
+        fault,
+        &[],
+    );
+    t.constant(
         "runtime/src/bindings/rows.rs",
         "MAX_ROWS",
         Count,

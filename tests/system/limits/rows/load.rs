@@ -201,7 +201,7 @@ pub(super) fn fill(t: &mut Table) {
         Bytes,
         "a networks file",
         REFUSED,
-        &["enrichment::networks_have_64_mib_and_no_more"],
+        &["enrichment::networks_have_4_mib_and_no_more"],
     );
     t.constant(
         "sources/src/enrich/file.rs",

@@ -48,6 +48,14 @@ pub(super) fn fill(t: &mut Table) {
         &["content::files_and_attestations_of_an_archive_are_counted"],
     );
     t.constant(
+        "pack/src/canonical.rs",
+        "MAX_TOML_BYTES",
+        Bytes,
+        "a document of TOML of a pack or of trust",
+        REFUSED,
+        &["content::a_manifest_has_a_size_beyond_which_nothing_of_it_is_read"],
+    );
+    t.constant(
         "pack/src/path.rs",
         "MAX_PATH",
         Bytes,

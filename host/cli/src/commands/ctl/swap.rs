@@ -133,8 +133,10 @@ impl What {
             let bytes = palisade_private::read(path, MAX_TEXT)?;
             let text = String::from_utf8(bytes)
                 .map_err(|_| anyhow!("{} is no text in UTF-8", path.display()))?;
-            let tables: BTreeMap<String, serde_json::Map<String, Value>> = toml::from_str(&text)
-                .with_context(|| format!("{}: write a table for each plugin", path.display()))?;
+            let tables: BTreeMap<String, serde_json::Map<String, Value>> =
+                crate::named::toml(&text).with_context(|| {
+                    format!("{}: write a table for each plugin", path.display())
+                })?;
             change.settings = tables;
         }
         if let Some(path) = &self.networks {

@@ -42,7 +42,7 @@ impl Verify {
         for path in &self.attestation {
             let reading = || format!("read {}", path.display());
             let mut bytes = Vec::new();
-            let file = crate::named::open(path)?;
+            let file = palisade_private::open_file(path).with_context(reading)?;
             file.take(MAX_ATTESTATION_BYTES as u64 + 1)
                 .read_to_end(&mut bytes)
                 .with_context(reading)?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use palisade_events::{Batch, BatchBuilder, Event, Source, counted};
 use palisade_pipeline::engine::Summary;
-use palisade_pipeline::predicates::{Filter, Filters};
+use palisade_pipeline::predicates::{Effort, Filter, Filters};
 use palisade_runtime::manifest::{Subscription, extract, line_of};
 
 use super::trial::Component;
@@ -104,6 +104,6 @@ fn passes(batch: &Batch, subscription: &Subscription, condition: usize) -> bool 
         return true;
     };
     let filters = Filters::new(vec![vec![filter]]);
-    let selected = filters[0][0].select(batch, &filters.answers());
+    let selected = filters[0][0].select(batch, &filters.answers(), &mut Effort::unlimited());
     selected.is_none_or(|rows| !rows.is_empty())
 }
