@@ -27,6 +27,7 @@ mod preflight;
 mod runtime;
 mod symbols;
 mod view;
+mod worked;
 
 pub use call::{Effects, Filed, FiledFinding};
 pub use capability::{Capabilities, DatasetEntry, Hit, LogLevel, NoCapabilities, Refusal, nothing};

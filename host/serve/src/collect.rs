@@ -42,6 +42,7 @@ impl Output for Collect {
             plugin: plugin.to_owned(),
             problem: poison.fault.to_string(),
             backtrace: poison.fault.backtrace.clone(),
+            packets: None,
         });
     }
 

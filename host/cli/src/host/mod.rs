@@ -8,6 +8,7 @@ mod settings;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
@@ -302,6 +303,10 @@ fn on_fault(text: &str) -> Result<OnFault, String> {
     })
 }
 
+/// The wall-clock time of a call where fuel bounds it: only a call that waits for the machine much
+/// longer than it works gets so far.
+const BACKSTOP: Duration = Duration::from_secs(10);
+
 /// A runtime that compiles in a child process and keeps compiled code, unless told otherwise.
 ///
 /// # Errors
@@ -332,6 +337,10 @@ fn runtime_for(deterministic: bool, no_code_cache: bool, memory: &Memory) -> Res
         },
         limits: Limits {
             plugin_memory: memory.plugin,
+            call_time: match deterministic {
+                true => BACKSTOP,
+                false => Limits::default().call_time,
+            },
             ..Limits::default()
         },
         guest_memory: memory.guests,
