@@ -9,7 +9,7 @@
 import batch from "palisade:plugin/batch@0.1.0";
 import { columns } from "palisade-host/manifest.js";
 import { nameOf } from "./field.js";
-import { nearest } from "./known.js";
+import { nearest, strict } from "./known.js";
 import { rowsShown } from "./refused.js";
 import { addressText, decode } from "./text.js";
 import { described } from "./types.js";
@@ -105,6 +105,8 @@ export class Addresses {
   }
 }
 
+strict(Addresses.prototype, "`Addresses`", ["text", "octets", "bytes", "length"]);
+
 /** A column of text or of bytes, or of an attribute that holds text. */
 export class Text {
   #field;
@@ -134,6 +136,8 @@ export class Text {
     return this.data.subarray(this.offsets[row], this.offsets[row + 1]);
   }
 }
+
+strict(Text.prototype, "`Text`", ["text", "bytes", "length", "offsets", "data"]);
 
 /** A function that tells whether a row has the field; of one that repeats, whether a value is there. */
 export function valid(id) {

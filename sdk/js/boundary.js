@@ -3,7 +3,8 @@
 // need not.
 
 import { abort } from "palisade-host/native-fault.js";
-import { begin, checkOf, countCall, rowsShown } from "./refused.js";
+import { blaming, strict, toBlame } from "./known.js";
+import { begin, checkAnswer, checkOf, countCall, rowsShown } from "./refused.js";
 import { checked, described } from "./types.js";
 
 /** Modules are loaded while the plugin is built, when there is no host to call. */
@@ -78,13 +79,32 @@ export function told(thrown) {
     if (stack.length === 0) stack = frames(last);
   }
   const lines = [message.slice(0, MESSAGE), ...stack.map((frame) => `    at ${frame}`)];
-  return { message: lines.join("\n").toWellFormed(), ...place(stack) };
+  const at = place(stack);
+  return { message: missing(lines.join("\n"), at).toWellFormed(), ...at };
+}
+
+/** By file and line what each line of the author's calls, where the build has told it. */
+let calls = {};
+
+/** For the build alone: see `calls.rs` there. */
+export function learnCalls(told) {
+  calls = told;
+}
+
+/** The engine names no function that is not there, so this names those that its line calls. */
+function missing(message, { file, line }) {
+  const called = calls[file]?.[line];
+  if (called === undefined || !/^TypeError: not a function$/m.test(message)) return message;
+  const names = called.map((name) => `\`${name}\``);
+  const said = names.length === 1 ? `${names[0]} is not a function` : `not a function: one of ${names.join(", ")}, which line ${line} calls`;
+  return message.replace(/^TypeError: not a function$/m, `TypeError: ${said}`);
 }
 
 /** Ends the call of an author's function; where nothing tells a line, it is the function's own. */
 function fail(thrown, called) {
   const { message, file, line, column } = told(thrown);
   if (file !== "") abort(message, file.toWellFormed(), line, column);
+  called = toBlame(thrown) ?? called;
   // QuickJS has both for functions of a script.
   const own = String(called.fileName ?? "").replace(/^\/(node_modules\/)?/, "");
   if (own === "" || GLUE.test(own)) abort(message, "", 0, 0);
@@ -118,6 +138,9 @@ export function hosted(name, native, params) {
   };
 }
 
+/** The functions of an interface of the host, by its name; to read another throws. */
+export const hostInterface = (name, functions) => strict(functions, `\`${name}\``, Object.keys(functions));
+
 /** What `configure` throws to refuse a setting: no Error, which would be a mistake in it. */
 function isRefusal(thrown) {
   try {
@@ -135,7 +158,13 @@ function guarded(module, path, call, { result, refuses }) {
     begin(path, args);
     try {
       const value = module[call](...args);
-      if (answer !== null) return answer(value);
+      if (answer !== null) {
+        return blaming(module[call], () => {
+          const given = answer(value);
+          checkAnswer(path, given);
+          return given;
+        });
+      }
       if (typeof value?.then === "function") {
         throw new TypeError(`\`${path}\` returned a promise, which nobody waits for; calls of a plugin end when they return`);
       }

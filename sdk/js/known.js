@@ -49,6 +49,40 @@ export function meant(name, names) {
   return names.length === 0 ? "; there is none" : `; there are ${names.map((other) => `\`${other}\``).join(", ")}`;
 }
 
+/** What is asked of any object, without meaning a part of it. */
+const OTHERS = ["toJSON", "then"];
+
+/**
+ * Refuses to read of an object what it does not have: `undefined` would be called, or counted on,
+ * without a word. `shown` names the object, and `parts` are what it has. It stands behind what the
+ * object has itself, so that reading that costs nothing.
+ */
+export function strict(object, shown, parts) {
+  const behind = new Proxy(Object.create(Object.getPrototypeOf(object)), {
+    get(of, name, receiver) {
+      if (name in of || typeof name === "symbol" || OTHERS.includes(name)) return Reflect.get(of, name, receiver);
+      throw new TypeError(`${shown} has no \`${name}\`${meant(name, parts)}`);
+    },
+  });
+  return Object.setPrototypeOf(object, behind);
+}
+
+/** The author's function that gave what something of the SDK refused, by the exception. */
+const blamed = new WeakMap();
+
+/** What `check` returns; where it throws, the author's function `of` is to blame. */
+export function blaming(of, check) {
+  try {
+    return check();
+  } catch (thrown) {
+    if (typeof thrown === "object" && thrown !== null && !blamed.has(thrown)) blamed.set(thrown, of);
+    throw thrown;
+  }
+}
+
+/** For the boundary alone: the function to blame for an exception, where it is known. */
+export const toBlame = (thrown) => (typeof thrown === "object" && thrown !== null ? blamed.get(thrown) : undefined);
+
 /** Refuses the dotted name of a field that no kind of event has. */
 export function checkField(name) {
   if (fields === null || name.startsWith("attributes.") || fields.includes(name)) return;

@@ -8,7 +8,7 @@
 // incomplete one is counted and passed over. Forget nothing because of it; anybody can forge one.
 
 import { field, nameOf } from "./field.js";
-import { checkKind, checkSet } from "./known.js";
+import { blaming, checkKind, checkSet, strict } from "./known.js";
 import { described } from "./types.js";
 
 /** Every byte is done with. */
@@ -163,6 +163,8 @@ export class Events {
   }
 }
 
+strict(Events.prototype, "`events`", ["event", "u8", "u16", "u32", "u64", "text", "bytes", "attribute"]);
+
 /** Text as UTF-8; half a surrogate pair becomes U+FFFD. */
 export function encode(text) {
   if (typeof text !== "string") throw new TypeError(`\`encode\` takes a text, and not ${described(text)}`);
@@ -178,8 +180,16 @@ export function encode(text) {
   return new Uint8Array(bytes);
 }
 
+/** What a chunk has, apart from what it is. */
+const CHUNK = strict({}, "`chunk`", ["session", "toClient", "transport", "port", "offset", "gap", "end", "bytes", "length"]);
+
 function view(chunk, arena) {
-  return { ...chunk, toClient: chunk.direction === "to-client", bytes: arena.subarray(chunk.start, chunk.start + chunk.length) };
+  return {
+    __proto__: CHUNK, 
+    ...chunk,
+    toClient: chunk.direction === "to-client",
+    bytes: arena.subarray(chunk.start, chunk.start + chunk.length),
+  };
 }
 
 function join(left, right) {
@@ -189,15 +199,15 @@ function join(left, right) {
   return joined;
 }
 
-/** What a parser said, counted in the chunk and not in what was put before it. */
-function answer(outcome, joined, carried) {
+/** What a parser said of `shown` bytes. */
+function answer(outcome, shown) {
   switch (outcome.tag) {
     case "incomplete":
-      return { tag: "incomplete", val: { kept: joined - outcome.consumed, needed: outcome.needed } };
+      return { tag: "incomplete", val: { kept: shown - outcome.consumed, needed: outcome.needed } };
     case "error":
-      return { tag: "error", val: { offset: Math.max(outcome.offset - carried, 0), message: outcome.message } };
+      return { tag: "error", val: { offset: outcome.offset, message: outcome.message } };
     case "handover":
-      return { tag: "handover", val: Math.max(outcome.offset - carried, 0) };
+      return { tag: "handover", val: outcome.offset };
     case "done":
       return { tag: "done" };
     default:
@@ -207,6 +217,8 @@ function answer(outcome, joined, carried) {
 
 /** Refuses what a parser said of bytes that it was not shown. */
 function within(outcome, length) {
+  if (outcome.tag === "incomplete" && !Number.isInteger(outcome.needed)) throw new TypeError(`\`incomplete(…, ${described(outcome.needed)})\`: it takes how many more bytes are needed at least, or 0`);
+  if (outcome.tag === "error" && typeof outcome.message !== "string") throw new TypeError(`\`error(…, ${described(outcome.message)})\`: it takes a text that says what was expected`);
   const at = outcome.tag === "incomplete" ? outcome.consumed : outcome.offset;
   if (at === undefined || (Number.isInteger(at) && at >= 0 && at <= length)) return;
   throw new RangeError(`\`${outcome.tag}(${described(at)})\`: the parser was shown ${length} bytes; it counts from the first of \`chunk.bytes\``);
@@ -232,19 +244,21 @@ export function parser({ probe, parse, close }) {
         leftovers.delete(key(chunk));
         // Across a gap nothing continues.
         if (chunk.gap > 0) before = undefined;
-        const carried = before?.bytes.length ?? 0;
         if (before) Object.assign(seen, { bytes: join(before.bytes, seen.bytes), offset: before.offset });
         events.begin(at);
         const missing = (before?.wanted ?? 0) - seen.bytes.length;
         const outcome = (missing > 0 && !chunk.end ? incomplete(0, missing) : parse(seen, events)) ?? {};
-        within(outcome, seen.bytes.length);
+        const answered = blaming(parse, () => {
+          within(outcome, seen.bytes.length);
+          return answer(outcome, seen.bytes.length);
+        });
         const datagram = chunk.transport !== "tcp";
         if (outcome.tag === "incomplete" && !datagram && last.get(key(chunk)) > at) {
           const bytes = seen.bytes.subarray(outcome.consumed);
           leftovers.set(key(chunk), { bytes, offset: seen.offset + outcome.consumed, wanted: bytes.length + outcome.needed });
         }
         if (outcome.tag === "handover" || (outcome.tag === "error" && !datagram)) over.add(chunk.session);
-        return answer(outcome, seen.bytes.length, carried);
+        return answered;
       });
       return { outcomes, tables: events.finish() };
     },

@@ -18,6 +18,7 @@ const MAX_SUMMARY = 1024;
 const MAX_DETAILS = 32;
 const MAX_DETAIL_BYTES = 4096;
 const MAX_ACTIONS = 16;
+const MAX_REASON = 1024;
 
 /**
  * The running call: its path, where it has a batch, of which subscription and how many rows, and
@@ -212,6 +213,15 @@ const CHECKS = {
     short("findings.retract", "subject", byteLength(subject), MAX_SUBJECT);
   },
 };
+
+/** Checks what an export returned; it is of its type already. */
+export function checkAnswer(path, value) {
+  if (path !== "decide.decide") return;
+  for (const { rule: id, reason } of value) {
+    rule("decide", id);
+    short("decide", `the reason of rule \`${id}\``, byteLength(reason), MAX_REASON);
+  }
+}
 
 /** What checks the arguments of a function of the host, `interface.function`; they are of their types already. */
 export function checkOf(name) {

@@ -97,14 +97,29 @@ pub(crate) fn notice(notice: Notice) -> String {
             plugin: _,
             problem,
             backtrace,
+            packets,
         } => {
             let mut text = problem;
+            if let Some(packets) = packets {
+                text.push_str(&format!(
+                    "\n    on {} of its capture",
+                    told_packets(packets)
+                ));
+            }
             for line in crate::output::frames(&backtrace) {
                 text.push_str("\n    ");
                 text.push_str(&line);
             }
             text
         }
+    }
+}
+
+/// Packets of a capture by their numbers, from 1: the first and the last.
+pub(crate) fn told_packets((first, last): (u64, u64)) -> String {
+    match first == last {
+        true => format!("packet {first}"),
+        false => format!("packets {first} to {last}"),
     }
 }
 

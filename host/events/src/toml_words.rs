@@ -13,9 +13,30 @@ const MAX_NAMES: usize = 24;
 pub fn toml_words(shown: &str, message: &str) -> String {
     let shown = shown.trim_end();
     let lead = shown.strip_suffix(message.trim_end()).unwrap_or(shown);
-    let words = words(message.trim_end()).unwrap_or_else(|| message.trim_end().to_owned());
+    let words = header(shown, message)
+        .or_else(|| words(message.trim_end()))
+        .unwrap_or_else(|| message.trim_end().to_owned());
     let lead = lead.replacen("TOML parse error at ", "", 1);
     plain_lines(&format!("{lead}{words}"), MAX_TEXT)
+}
+
+/// What to write where a table stands for one of a list of tables: `[rule]` for `[[rule]]`.
+fn header(shown: &str, message: &str) -> Option<String> {
+    if message.trim_end() != "invalid type: map, expected a sequence" {
+        return None;
+    }
+    // The line, as it is shown: `17 | [rule]`.
+    let lines = shown
+        .lines()
+        .filter_map(|line| Some(line.split_once(" | ")?.1.trim()));
+    let inner = lines
+        .filter_map(|line| line.strip_prefix('[')?.strip_suffix(']'))
+        .next()?;
+    (!inner.contains(['[', ']', '"', ','])).then(|| {
+        format!(
+            "`[{inner}]` is one table, and there may be several; write `[[{inner}]]` above each"
+        )
+    })
 }
 
 fn words(message: &str) -> Option<String> {
@@ -164,6 +185,18 @@ mod tests {
             let told = told.replace("it is true", "it is `true`");
             assert_eq!(toml_words(said, said), told);
         }
+    }
+
+    #[test]
+    fn a_table_of_a_list_of_tables_needs_two_brackets() {
+        let message = "invalid type: map, expected a sequence";
+        let shown = |line: &str| {
+            format!("TOML parse error at line 2, column 1\n  |\n2 | {line}\n  | ^\n{message}\n")
+        };
+        assert!(toml_words(&shown("[rule]"), message).ends_with(
+            "\n`[rule]` is one table, and there may be several; write `[[rule]]` above each"
+        ));
+        assert!(toml_words(&shown("rule = {}"), message).contains("write a list in brackets"));
     }
 
     #[test]

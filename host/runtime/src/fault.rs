@@ -122,7 +122,7 @@ pub enum FaultCause {
     #[error("used more than {0} units of fuel for one epoch of input, the limit on one worker")]
     EpochFuel(u64),
     /// A finding or judgement breaks a rule of the interface.
-    #[error("filed a finding for rule `{rule}` that is refused: {problem}")]
+    #[error("its finding or judgement by rule `{rule}` is refused: {problem}")]
     Finding {
         /// The rule that it named, as the guest wrote it.
         rule: String,
@@ -131,7 +131,7 @@ pub enum FaultCause {
     },
     /// A finding or judgement is of a rule that the manifest does not declare.
     #[error(
-        "filed a finding for rule `{rule}` that is refused: plugin.toml declares no such rule{meant}"
+        "its finding or judgement by rule `{rule}` is refused: plugin.toml declares no such rule{meant}"
     )]
     UndeclaredRule {
         /// The rule that it named, escaped.
@@ -153,7 +153,7 @@ pub enum FaultCause {
     )]
     ForgedReference(u64),
     /// It named a row that the batch does not have.
-    #[error("named row {row} of a batch of {rows}")]
+    #[error("named row {row} of a batch of {rows}, whose first row is 0")]
     Row {
         /// The row.
         row: u32,
@@ -304,6 +304,9 @@ pub struct Trace {
     /// author, so that they are not among `frames`; of a script those of its interpreter, which are
     /// all that there are.
     pub left_out: usize,
+    /// Of a call that ran too long, for how long it ran and, where the machine gave it a processor
+    /// for less than half of that, for how much; empty of others.
+    pub ran: String,
 }
 
 /// The most frames that a fault keeps.
@@ -519,6 +522,7 @@ fn frames(trace: &[wasmtime::FrameInfo], symbols: Option<&Symbols>) -> Trace {
     Trace {
         frames: shown.into_iter().map(line).take(MAX_FRAMES).collect(),
         left_out,
+        ran: String::new(),
     }
 }
 

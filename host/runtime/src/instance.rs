@@ -16,6 +16,7 @@ use crate::manifest::Manifest;
 use crate::parsing::{self, Chunk, Parsed, Recognition};
 use crate::plugin::{Exports, InstantiateError};
 use crate::symbols::Symbols;
+use crate::worked::Began;
 use palisade_events::contain;
 use palisade_events::plain;
 
@@ -210,6 +211,7 @@ impl Instance {
         }
         self.calls += 1;
         let mut committing = false;
+        let began = Began::now();
         let ran = contain(|| {
             let state = self.store.data_mut();
             state.begin(export, subscription as usize, view, tenant);
@@ -236,7 +238,10 @@ impl Instance {
             Ok(Err(error)) => {
                 let name = &self.manifest.name;
                 let symbols = self.symbols.as_deref();
-                let fault = Fault::from_error(name, export, &self.limits, symbols, &error);
+                let mut fault = Fault::from_error(name, export, &self.limits, symbols, &error);
+                if matches!(fault.cause, FaultCause::Time(_)) {
+                    fault.backtrace.ran = began.told();
+                }
                 match self.roll_back() {
                     true => fault,
                     false => fault.with_state_lost(),

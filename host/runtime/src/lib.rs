@@ -27,6 +27,7 @@ mod preflight;
 mod runtime;
 mod symbols;
 mod view;
+mod worked;
 
 pub use call::{ASKED_ELSE, Answers, Asked, AskedEntry, Effects, Filed, FiledFinding, MAX_ASKED};
 pub use capability::{Capabilities, DatasetEntry, Hit, LogLevel, NoCapabilities, Refusal, nothing};

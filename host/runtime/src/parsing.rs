@@ -68,15 +68,16 @@ pub enum Outcome {
     },
     /// The stream makes no sense from here on.
     Error {
-        /// Offset in the chunk.
-        offset: u32,
+        /// Offset in the chunk; negative in what was left over before it of earlier chunks of the
+        /// call, of which there are as many bytes.
+        offset: i64,
         /// What was expected, escaped.
         message: String,
     },
     /// Another protocol begins here.
     Handover {
-        /// Offset in the chunk.
-        offset: u32,
+        /// As that of an error.
+        offset: i64,
     },
 }
 
@@ -111,6 +112,35 @@ pub(crate) fn same_length(found: usize, expected: usize) -> Result<(), FaultCaus
     )))
 }
 
+/// How many bytes a guest put before chunk `at` of a call: those that it left over of the chunk
+/// before that in the same direction of the same session, given what it said to earlier chunks.
+fn carried(at: usize, chunks: &[types::Chunk], said: &[Outcome]) -> u64 {
+    let chunk = &chunks[at];
+    if chunk.transport != types::Transport::Tcp || chunk.gap > 0 {
+        return 0;
+    }
+    let same =
+        |i: &usize| chunks[*i].session == chunk.session && chunks[*i].direction == chunk.direction;
+    let mut before = (0..at).rev().filter(same);
+    let Some(last) = before.next() else {
+        return 0;
+    };
+    let Outcome::Incomplete { kept, .. } = said[last] else {
+        return 0;
+    };
+    // It cannot have kept more than came.
+    let mut came = u64::from(chunks[last].length);
+    let mut begun = chunks[last].gap > 0;
+    for i in before {
+        if begun {
+            break;
+        }
+        came += u64::from(chunks[i].length);
+        begun = chunks[i].gap > 0;
+    }
+    u64::from(kept).min(came)
+}
+
 pub(crate) fn check(
     parsed: types::Parsed,
     chunks: &[types::Chunk],
@@ -119,29 +149,30 @@ pub(crate) fn check(
     same_length(parsed.outcomes.len(), chunks.len())?;
     let wrong = |problem: String| Err(FaultCause::Result(problem));
     let mut outcomes = Vec::with_capacity(chunks.len());
-    for (outcome, chunk) in parsed.outcomes.into_iter().zip(chunks) {
-        let (offset, outcome) = match outcome {
-            types::Outcome::Done => (0, Outcome::Done),
-            types::Outcome::Incomplete(i) => (
-                0,
-                Outcome::Incomplete {
-                    kept: i.kept,
-                    needed: i.needed,
-                },
-            ),
-            types::Outcome::Error(e) => (
-                e.offset,
-                Outcome::Error {
-                    offset: e.offset,
-                    message: palisade_events::plain(&e.message, 256),
-                },
-            ),
-            types::Outcome::Handover(offset) => (offset, Outcome::Handover { offset }),
+    for (at, outcome) in parsed.outcomes.into_iter().enumerate() {
+        let (offset, carried) = match &outcome {
+            types::Outcome::Error(error) => (error.offset, carried(at, chunks, &outcomes)),
+            types::Outcome::Handover(offset) => (*offset, carried(at, chunks, &outcomes)),
+            types::Outcome::Done | types::Outcome::Incomplete(_) => (0, 0),
         };
-        if offset > chunk.length {
-            return wrong(format!("offset {offset} in a chunk of {}", chunk.length));
+        let shown = carried + u64::from(chunks[at].length);
+        if u64::from(offset) > shown {
+            return wrong(format!("offset {offset} in a chunk of {shown}"));
         }
-        outcomes.push(outcome);
+        // No call has more bytes than that.
+        let offset = i64::from(offset) - i64::try_from(carried).unwrap_or(i64::MAX);
+        outcomes.push(match outcome {
+            types::Outcome::Done => Outcome::Done,
+            types::Outcome::Incomplete(i) => Outcome::Incomplete {
+                kept: i.kept,
+                needed: i.needed,
+            },
+            types::Outcome::Error(e) => Outcome::Error {
+                offset,
+                message: palisade_events::plain(&e.message, 256),
+            },
+            types::Outcome::Handover(_) => Outcome::Handover { offset },
+        });
     }
     if parsed.tables.len() > MAX_TABLES {
         return wrong(format!(

@@ -160,11 +160,14 @@ impl Plugin {
         settings: &Settings,
         limits: &Limits,
     ) -> Result<Plugin, LoadError> {
-        let fuel = limits.fuel;
+        let (fuel, call_time) = (limits.fuel, limits.call_time);
         let mut limits = limits.lowered(&manifest.limits);
-        if mode == Mode::Fueled {
+        match mode {
             // The manifest's is for calls that are bounded in time as well.
-            limits.fuel = fuel;
+            Mode::Fueled => limits.fuel = fuel,
+            // What its manifest asks for is for machines that nobody has measured; here fuel counts.
+            Mode::Deterministic => limits.call_time = call_time,
+            Mode::Live | Mode::Unbounded => {}
         }
         let Code {
             component,

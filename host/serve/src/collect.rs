@@ -79,6 +79,7 @@ impl Output for Collect {
             plugin: plugin.to_owned(),
             problem: poison.fault.to_string(),
             backtrace: poison.fault.backtrace.clone(),
+            packets: None,
         });
     }
 

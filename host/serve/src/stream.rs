@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use palisade_events::{Kind, Source};
+use palisade_events::Source;
 use palisade_pipeline::engine::{EngineError, Epoch, Feed as _, LogFeed, Progress, Terms};
 use palisade_sinks::LetterRow;
 use palisade_sources::{
@@ -182,11 +182,11 @@ impl Stream {
 
     /// What its events may be: the server's own are those that nobody else may send.
     fn policy(&self) -> SourcePolicy {
-        let mut policy = SourcePolicy::new(Arc::clone(&self.source));
-        if self.is_own() {
-            policy.kinds = [Kind::ControlOps].into_iter().collect();
+        let source = Arc::clone(&self.source);
+        match self.is_own() {
+            true => SourcePolicy::host(source),
+            false => SourcePolicy::new(source),
         }
-        policy
     }
 
     fn is_own(&self) -> bool {

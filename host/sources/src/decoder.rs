@@ -169,7 +169,7 @@ fn event(types: &mut Types, bytes: &[u8], to: &mut EventSink) -> Result<(), Stop
         Mode::Strict
     };
     let kind = parse_kind(bytes).map_err(Fault::Event)?;
-    if host_only(kind) && !to.policy().kinds.contains(kind) {
+    if host_only(kind) && !to.policy().sends_of_host() {
         return Err(Stop::Bad(Fault::HostOnly(kind)));
     }
     let event = parse_event_of(kind, bytes, mode).map_err(|error| {

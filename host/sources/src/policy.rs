@@ -59,6 +59,8 @@ pub struct SourcePolicy {
     /// Whether this is a test vector: events may be of any kind and lack mandatory
     /// fields, and what they say of their time of intake holds.
     pub vectors: bool,
+    /// Whether this is the host itself, which alone sends what it makes.
+    host: bool,
 }
 
 impl SourcePolicy {
@@ -68,6 +70,17 @@ impl SourcePolicy {
             source,
             kinds: Kinds::of_sources(),
             vectors: false,
+            host: false,
+        }
+    }
+
+    /// The policy of the host's own source, which sends `control.ops` and nothing else.
+    pub fn host(source: Arc<Source>) -> Self {
+        Self {
+            source,
+            kinds: [Kind::ControlOps].into_iter().collect(),
+            vectors: false,
+            host: true,
         }
     }
 
@@ -77,7 +90,13 @@ impl SourcePolicy {
             source,
             kinds: Kinds::ALL,
             vectors: true,
+            host: false,
         }
+    }
+
+    /// Whether it may say of an event that the host made it.
+    pub fn sends_of_host(&self) -> bool {
+        self.vectors || self.host
     }
 }
 

@@ -134,14 +134,13 @@ static void check(const struct palisade_outcome *outcome, size_t shown) {
     palisade_abort(text, "", 0);
 }
 
-static void answer(exports_palisade_plugin_parse_outcome_t *to, const struct palisade_outcome *outcome, size_t joined,
-                   size_t carried) {
-    /* Offsets count in the chunk, not in what was put before it. */
-    uint32_t at = (uint32_t)(outcome->at > carried ? outcome->at - carried : 0);
+static void answer(exports_palisade_plugin_parse_outcome_t *to, const struct palisade_outcome *outcome, size_t shown) {
+    /* No call has more bytes than that. */
+    uint32_t at = (uint32_t)outcome->at;
     to->tag = outcome->tag;
     switch (outcome->tag) {
     case EXPORTS_PALISADE_PLUGIN_PARSE_OUTCOME_INCOMPLETE:
-        to->val.incomplete.kept = (uint32_t)(joined - outcome->at);
+        to->val.incomplete.kept = (uint32_t)(shown - outcome->at);
         to->val.incomplete.needed = (uint32_t)outcome->needed;
         break;
     case EXPORTS_PALISADE_PLUGIN_PARSE_OUTCOME_ERROR:
@@ -194,10 +193,8 @@ void palisade_parse(exports_palisade_plugin_parse_list_chunk_t *chunks, guest_li
             before->used = false;
             before = NULL;
         }
-        size_t carried = 0;
         bool enough = true;
         if (before != NULL) {
-            carried = before->bytes.length;
             bytes_append(&before->bytes, seen.bytes, seen.length);
             seen.bytes = before->bytes.ptr;
             seen.length = before->bytes.length;
@@ -215,7 +212,7 @@ void palisade_parse(exports_palisade_plugin_parse_list_chunk_t *chunks, guest_li
             before->used = false;
         }
         any_over |= ends(&chunks->ptr[at], outcome.tag);
-        answer(&parsed->outcomes.ptr[at], &outcome, seen.length, carried);
+        answer(&parsed->outcomes.ptr[at], &outcome, seen.length);
     }
     events_into(&events, &parsed->tables);
     exports_palisade_plugin_parse_list_chunk_free(chunks);

@@ -69,10 +69,10 @@ test("what is left over comes again before the next chunk of the call", () => {
   assert.deepEqual(outcomes[3], { tag: "incomplete", val: { kept: 2, needed: 1 } });
 });
 
-test("errors and handovers end the session and count in the chunk", () => {
+test("errors and handovers end the session and count in all that the parser saw", () => {
   const { outcomes } = run([1, "START"], [1, "TLS\n\u0016"], [1, "more\n"], [2, "a\n!\n"]);
   assert.deepEqual(outcomes.slice(1), [
-    { tag: "handover", val: 4 },
+    { tag: "handover", val: 9 },
     { tag: "done" },
     { tag: "error", val: { offset: 2, message: "a line" } },
   ]);

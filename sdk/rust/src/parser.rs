@@ -105,18 +105,17 @@ impl Answer {
     pub(crate) fn into_wit(self) -> wit::Outcome {
         // No call is longer than 1 MiB.
         let narrow = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
-        let in_chunk = |offset: usize| narrow(offset.saturating_sub(self.carried));
         match self.outcome {
             Outcome::Done => wit::Outcome::Done,
             Outcome::Incomplete { consumed, needed } => wit::Outcome::Incomplete(wit::Incomplete {
-                kept: narrow(self.joined.saturating_sub(consumed)),
+                kept: narrow(self.shown.saturating_sub(consumed)),
                 needed: narrow(needed),
             }),
             Outcome::Error { offset, message } => wit::Outcome::Error(wit::ParseError {
-                offset: in_chunk(offset),
+                offset: narrow(offset),
                 message,
             }),
-            Outcome::Handover { offset } => wit::Outcome::Handover(in_chunk(offset)),
+            Outcome::Handover { offset } => wit::Outcome::Handover(narrow(offset)),
         }
     }
 }

@@ -12,12 +12,11 @@ use crate::{Chunk, Direction, Outcome, Parser, Tables};
 /// What a parser said to a chunk.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    /// As the parser said it: offsets are in `joined` bytes.
+    /// As the parser said it: offsets are in `shown` bytes.
     pub(crate) outcome: Outcome,
-    /// How many bytes of earlier chunks of the call were put before the chunk's own.
-    pub(crate) carried: usize,
-    /// How many bytes the parser saw, or would have.
-    pub(crate) joined: usize,
+    /// How many bytes the parser saw, or would have: the chunk's own, and before them those that
+    /// were left over of earlier chunks of the call.
+    pub(crate) shown: usize,
 }
 
 /// Bytes of one direction that come again.
@@ -55,8 +54,7 @@ pub(crate) fn parse<P: Parser>(
         if over.contains(&chunk.session) {
             answers.push(Answer {
                 outcome: Outcome::Done,
-                carried: 0,
-                joined: chunk.bytes.len(),
+                shown: chunk.bytes.len(),
             });
             continue;
         }
@@ -66,9 +64,9 @@ pub(crate) fn parse<P: Parser>(
         let more = !chunk.is_datagram() && last.get(&key).is_some_and(|last| *last > at);
         let answer = match leftover {
             None => {
-                let outcome = plugin.parse(chunk, out);
+                let outcome = within(plugin.parse(chunk, out), chunk.bytes.len());
                 if let (Outcome::Incomplete { consumed, needed }, true) = (&outcome, more) {
-                    let rest = chunk.bytes.get(*consumed..).unwrap_or(&[]);
+                    let rest = &chunk.bytes[*consumed..];
                     leftovers.insert(
                         key,
                         Leftover {
@@ -80,8 +78,7 @@ pub(crate) fn parse<P: Parser>(
                 }
                 Answer {
                     outcome,
-                    carried: 0,
-                    joined: chunk.bytes.len(),
+                    shown: chunk.bytes.len(),
                 }
             }
             Some(leftover) => {
@@ -108,34 +105,44 @@ fn continued<P: Parser>(
     leftovers: Option<&mut BTreeMap<Key, Leftover>>,
     out: &mut Tables,
 ) -> Answer {
-    let carried = leftover.bytes.len();
     leftover.bytes.extend_from_slice(chunk.bytes);
-    let joined = leftover.bytes.len();
-    let outcome = if joined < leftover.wanted && !chunk.end {
+    let shown = leftover.bytes.len();
+    let outcome = if shown < leftover.wanted && !chunk.end {
         Outcome::Incomplete {
             consumed: 0,
-            needed: leftover.wanted - joined,
+            needed: leftover.wanted - shown,
         }
     } else {
-        plugin.parse(
-            &Chunk {
-                bytes: &leftover.bytes,
-                offset: leftover.offset,
-                ..*chunk
-            },
-            out,
-        )
+        let joined = Chunk {
+            bytes: &leftover.bytes,
+            offset: leftover.offset,
+            ..*chunk
+        };
+        within(plugin.parse(&joined, out), shown)
     };
     if let (Outcome::Incomplete { consumed, needed }, Some(leftovers)) = (&outcome, leftovers) {
-        let consumed = (*consumed).min(joined);
+        let consumed = *consumed;
         leftover.bytes.drain(..consumed);
         leftover.offset = leftover.offset.saturating_add(consumed as u64);
         leftover.wanted = leftover.bytes.len().saturating_add(*needed);
         leftovers.insert(key(chunk), leftover);
     }
-    Answer {
-        outcome,
-        carried,
-        joined,
-    }
+    Answer { outcome, shown }
+}
+
+/// What a parser said, which ends the call where it speaks of bytes that it was not shown: some of
+/// the session's would be lost, or come twice.
+fn within(outcome: Outcome, shown: usize) -> Outcome {
+    let (name, at) = match &outcome {
+        Outcome::Done => return outcome,
+        Outcome::Incomplete { consumed, .. } => ("Outcome::Incomplete { consumed", *consumed),
+        Outcome::Error { offset, .. } => ("Outcome::Error { offset", *offset),
+        Outcome::Handover { offset } => ("Outcome::Handover { offset", *offset),
+    };
+    assert!(
+        at <= shown,
+        "`{name}: {at}, … }}`: the parser was shown {shown} bytes; it counts from the first of \
+         `chunk.bytes`"
+    );
+    outcome
 }

@@ -14,10 +14,11 @@ macro_rules! getter {
         ///
         /// # Errors
         /// When the manifest declares no such setting or gives it another type.
+        #[track_caller]
         pub fn $name(&self, name: &str) -> Result<$type, SettingsError> {
             match self.find(name)? {
                 SettingValue::$case($value) => Ok($convert),
-                _ => Err(SettingsError::new(name, concat!("is not ", $wanted, "; see its type in plugin.toml"))),
+                _ => Err(SettingsError::here(name, concat!("is not ", $wanted, "; see its type in plugin.toml"))),
             }
         }
     };
@@ -28,12 +29,13 @@ impl Settings {
         Settings(settings)
     }
 
+    #[track_caller]
     fn find(&self, name: &str) -> Result<&SettingValue, SettingsError> {
-        self.0
-            .iter()
-            .find(|setting| setting.name == name)
-            .map(|setting| &setting.value)
-            .ok_or_else(|| SettingsError::new(name, "is not declared in plugin.toml"))
+        // In a closure the caller would be this function.
+        match self.0.iter().find(|setting| setting.name == name) {
+            Some(setting) => Ok(&setting.value),
+            None => Err(SettingsError::here(name, "is asked for by the code")),
+        }
     }
 
     getter!(
@@ -61,6 +63,7 @@ impl Settings {
     ///
     /// # Errors
     /// As [`integer`](Self::integer), and when it is negative.
+    #[track_caller]
     pub fn count(&self, name: &str) -> Result<u64, SettingsError> {
         u64::try_from(self.integer(name)?)
             .map_err(|_| SettingsError::new(name, "is negative; give 0 or more"))
@@ -68,6 +71,13 @@ impl Settings {
 }
 
 impl SettingsError {
+    /// The code is to blame, and not the operator, so its place is told.
+    #[track_caller]
+    fn here(name: &str, message: &str) -> Self {
+        let at = std::panic::Location::caller();
+        Self::new(name, format!("{message} ({}:{})", at.file(), at.line()))
+    }
+
     /// Refuses the setting `name`; `message` says what is wrong and what to give instead.
     pub fn new(name: impl Into<String>, message: impl Into<String>) -> Self {
         SettingsError {

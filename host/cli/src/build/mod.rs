@@ -66,6 +66,8 @@ pub(crate) struct Builder {
     runtime: OnceCell<Runtime>,
     /// What stamps of this user are known by.
     key: OnceCell<Option<StampKey>>,
+    /// Whether what is built is run by fuel first, so that the code for that is made.
+    by_fuel: bool,
     /// Where it has been looked for components without a project: folders of components, and of
     /// what is remembered of builds.
     looked_at: RefCell<BTreeSet<(PathBuf, PathBuf)>>,
@@ -93,6 +95,32 @@ struct Places {
     scratch: PathBuf,
 }
 
+impl Places {
+    /// Where a project is, seen from the folder that `target` is in.
+    fn below(&self, project: &Project) -> PathBuf {
+        let below = project.dir.strip_prefix(&self.root);
+        below.unwrap_or(&project.dir).to_path_buf()
+    }
+
+    /// Remembers where the project of a component that is up to date lies now.
+    fn note_project(&self, project: &Project) -> Result<()> {
+        let Some(key) = &self.key else {
+            return Ok(());
+        };
+        let below = Some(self.below(project));
+        match Stamp::read(&self.stamp, key) {
+            Some(stamp) if stamp.project != below => {
+                let stamp = Stamp {
+                    project: below,
+                    ..stamp
+                };
+                write(&self.root, &self.stamp, &stamp.sealed(key)?)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Builder {
     /// A builder for plugins that use the SDK of this checkout.
     ///
@@ -105,8 +133,17 @@ impl Builder {
             toolchain,
             runtime: OnceCell::new(),
             key: OnceCell::new(),
+            by_fuel: false,
             looked_at: RefCell::default(),
         })
+    }
+
+    /// The same, for plugins whose calls are bounded by fuel when they run first.
+    pub(crate) fn by_fuel(self) -> Self {
+        Self {
+            by_fuel: true,
+            ..self
+        }
     }
 
     /// Where things of a project are, once it is certain that no link that the project brought
@@ -188,6 +225,7 @@ impl Builder {
         let _lock = lock(&places.root, &places.stamp.with_file_name("lock"))?;
         beside::refresh(project, &self.checkout)?;
         if let Some((digest, size)) = self.fresh(project, &places) {
+            places.note_project(project)?;
             let removed = self.remove_orphans(&places)?;
             let path = places.component;
             return Ok(Built {
@@ -249,7 +287,7 @@ impl Builder {
             inputs: inputs.finish(),
             content: content.into_iter().collect(),
             dir: tied.then(|| project.dir.clone()),
-            project: Some(project.dir.clone()),
+            project: Some(places.below(project)),
             files,
             component: digest,
         };
@@ -285,8 +323,8 @@ impl Builder {
     fn preflight(&self, component: &[u8]) -> Result<()> {
         if self.runtime.get().is_none() {
             // Without a place for the cache it is compiled all the same.
-            let runtime = crate::host::runtime(false, false)
-                .or_else(|_| crate::host::runtime(false, true))?;
+            let runtime = crate::host::runtime(self.by_fuel, false)
+                .or_else(|_| crate::host::runtime(self.by_fuel, true))?;
             let _ = self.runtime.set(runtime);
         }
         let Some(runtime) = self.runtime.get() else {

@@ -1,6 +1,7 @@
 //! Components whose project has another name since, lies elsewhere or is gone. They would be loaded
 //! beside what is built of it now, as plugins of their own.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use palisade_runtime::manifest::Manifest;
 use palisade_store::Digest;
 
 use super::stamp::Stamp;
-use super::{Places, SCRATCH, debug_file, unlinked, within};
+use super::{Places, SCRATCH, debug_file, find_all, unlinked, within};
 use crate::host::MAX_COMPONENT;
 
 /// The most plugins of one target folder that are looked at.
@@ -50,6 +51,7 @@ pub(super) fn remove(places: &Places) -> Result<Vec<Orphan>> {
     let Some(key) = &places.key else {
         return Ok(removed);
     };
+    let here = Here::new(&places.root);
     let packs = folders(&places.scratch);
     let built = packs.iter().flat_map(|pack| folders(pack));
     for own in built.take(LOOKED_AT) {
@@ -59,7 +61,11 @@ pub(super) fn remove(places: &Places) -> Result<Vec<Orphan>> {
             continue;
         };
         let component = places.out.join(&pack).join(format!("{name}.wasm"));
-        let Some(orphan) = orphan(component, &pack, &name, stamp.project.as_deref()) else {
+        // What was built just now, or found to be up to date, is none, wherever it was built first.
+        if component == places.component {
+            continue;
+        }
+        let Some(orphan) = orphan(component, &pack, &name, stamp.project.as_deref(), &here) else {
             continue;
         };
         let component = &orphan.component;
@@ -90,6 +96,7 @@ pub(super) fn remove(places: &Places) -> Result<Vec<Orphan>> {
 /// A stamp of another user counts here: all that it can do is to have it told.
 pub(crate) fn among(components: &[PathBuf]) -> Vec<Orphan> {
     let mut seen = BTreeSet::new();
+    let mut heres: Vec<Here> = Vec::new();
     let built = components.iter().filter(|file| seen.insert(*file));
     built
         .take(LOOKED_AT)
@@ -104,17 +111,68 @@ pub(crate) fn among(components: &[PathBuf]) -> Vec<Orphan> {
             };
             let own = target.join(SCRATCH).join(pack).join(name);
             let stamp = Stamp::read_any(&own.join("stamp.json"))?;
-            let orphan = orphan(file.clone(), pack, name, stamp.project.as_deref())?;
+            let root = target.canonicalize().ok()?.parent()?.to_path_buf();
+            if !heres.iter().any(|here| here.root == root) {
+                heres.push(Here::new(&root));
+            }
+            let here = heres.iter().find(|here| here.root == root)?;
+            let orphan = orphan(file.clone(), pack, name, stamp.project.as_deref(), here)?;
             let bytes = palisade_private::read(file, MAX_COMPONENT).ok()?;
             (Digest::of(&bytes) == stamp.component).then_some(orphan)
         })
         .collect()
 }
 
-/// The component if its project is no more what it was built of: it is not there, or has another
-/// name. What cannot be read may be still.
-fn orphan(component: PathBuf, pack: &str, name: &str, project: Option<&Path>) -> Option<Orphan> {
-    let project = project?.to_path_buf();
+/// A folder with the `target` that components of the projects in it go to.
+struct Here {
+    root: PathBuf,
+    /// Pack and name of each plugin in it; looked for when it is first asked.
+    plugins: OnceCell<BTreeSet<(String, String)>>,
+}
+
+impl Here {
+    fn new(root: &Path) -> Self {
+        Self {
+            root: root.to_path_buf(),
+            plugins: OnceCell::new(),
+        }
+    }
+
+    /// Whether any project in it is this plugin now.
+    fn has(&self, pack: &str, name: &str) -> bool {
+        let look = || {
+            let projects = find_all(&self.root).unwrap_or_default();
+            let manifests = projects
+                .iter()
+                .filter_map(|dir| within::text(&dir.join("plugin.toml")).ok()?)
+                .filter_map(|text| Manifest::parse(&text).ok());
+            manifests.map(|it| (it.pack, it.name)).collect()
+        };
+        let key = (pack.to_owned(), name.to_owned());
+        self.plugins.get_or_init(look).contains(&key)
+    }
+}
+
+/// The component if no project is what it was built of: that is not there any more, or has another
+/// name, and none that it could have been moved to has its name. What cannot be read may be still.
+///
+/// `project` is as a stamp has it, from the folder that `target` is in: a project that was copied
+/// with it is another one.
+fn orphan(
+    component: PathBuf,
+    pack: &str,
+    name: &str,
+    project: Option<&Path>,
+    here: &Here,
+) -> Option<Orphan> {
+    // An absolute one, from an earlier version, counts as long as nothing was moved or copied.
+    let project = project?.strip_prefix(&here.root).unwrap_or(project?);
+    let project = match project.is_absolute() {
+        true => here.root.clone(),
+        // Joined with an empty path, it would end in a slash.
+        false if project == Path::new("") => here.root.clone(),
+        false => here.root.join(project),
+    };
     let now = match within::text(&project.join("plugin.toml")).ok()? {
         None => None,
         Some(text) => {
@@ -125,7 +183,7 @@ fn orphan(component: PathBuf, pack: &str, name: &str, project: Option<&Path>) ->
             Some(format!("{}/{}", manifest.pack, manifest.name))
         }
     };
-    Some(Orphan {
+    (!here.has(pack, name)).then_some(Orphan {
         component,
         project,
         now,

@@ -5,6 +5,7 @@
 //! one target directory, so what several depend on is compiled once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -80,8 +81,48 @@ pub(super) fn compile(
         debug: Some(bytes),
         files: sources(&module.with_extension("d"), places)?,
         crates: Some(crates.list(project, &toolchain.rust)?),
-        said,
+        said: said + &unheard(&project.dir)?,
     })
+}
+
+/// A line for each macro of the standard library that prints, of which nothing arrives anywhere.
+/// Tests, which run on the author's machine, are told apart by what stands above them: `cfg(test)`.
+fn unheard(dir: &Path) -> Result<String> {
+    let mut said = String::new();
+    for file in files_with(&dir.join("src"), "rs").unwrap_or_default() {
+        let text = palisade_private::read(&file, MAX_TEXT)?;
+        for (line, name) in printing(&String::from_utf8_lossy(&text)) {
+            // Writing to a `String` does not fail.
+            let _ = writeln!(
+                said,
+                "{}:{line}: `{name}!` prints to nowhere, since a plugin has no output; write \
+                 `palisade_sdk::log::info(&format!(…))`, with the capability `log`",
+                file.strip_prefix(dir).unwrap_or(&file).display()
+            );
+        }
+    }
+    Ok(said)
+}
+
+/// Lines, from 1, that print, and by which macro, up to where tests begin.
+fn printing(text: &str) -> Vec<(usize, &'static str)> {
+    const MACROS: [&str; 5] = ["println", "eprintln", "print", "eprint", "dbg"];
+    let code = text
+        .lines()
+        .enumerate()
+        .take_while(|(_, line)| line.trim() != "#[cfg(test)]")
+        .filter(|(_, line)| !line.trim_start().starts_with("//"));
+    code.filter_map(|(at, line)| {
+        let calls = |name: &&&str| {
+            let call = format!("{name}!(");
+            line.match_indices(&call).any(|(at, _)| {
+                // `eprint!` ends in `print!`.
+                !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '"')
+            })
+        };
+        Some((at + 1, *MACROS.iter().find(calls)?))
+    })
+    .collect()
 }
 
 /// Says what to write where the project's code has not the macro that exports a plugin of its kind.
@@ -380,6 +421,16 @@ pub(super) fn listed(line: &str) -> impl Iterator<Item = PathBuf> + '_ {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn macros_that_print_are_found_where_a_plugin_would_run_them() {
+        let text = "// println!(1)\nprintln!(\"a\");\nlet a = dbg!(1);\n my_println!(2);\n\
+                    std::eprintln!();\nlog::info(\"x\");\n#[cfg(test)]\nmod tests { println!() }";
+        assert_eq!(
+            printing(text),
+            [(2, "println"), (3, "dbg"), (5, "eprintln")]
+        );
+    }
 
     #[test]
     fn dependency_files_are_read_with_spaces_in_paths() {

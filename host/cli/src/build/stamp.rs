@@ -85,7 +85,8 @@ pub(super) struct Stamp {
     pub(super) component: Digest,
     /// The folder of the project, as long as `files` has any that does not move with it.
     pub(super) dir: Option<PathBuf>,
-    /// The folder of the project in any case, by which what it was called before is known.
+    /// The folder of the project, seen from that which `target` is in and which it moves with;
+    /// what is built of it by another name is known by it.
     pub(super) project: Option<PathBuf>,
     /// The files that only the compiler knows.
     pub(super) files: Vec<Place>,

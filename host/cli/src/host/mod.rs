@@ -8,6 +8,7 @@ mod settings;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
@@ -302,6 +303,10 @@ fn on_fault(text: &str) -> Result<OnFault, String> {
     })
 }
 
+/// The wall-clock time of a call where fuel bounds it: only a call that waits for the machine much
+/// longer than it works gets so far.
+const BACKSTOP: Duration = Duration::from_secs(10);
+
 /// A runtime that compiles in a child process and keeps compiled code, unless told otherwise.
 ///
 /// # Errors
@@ -313,11 +318,15 @@ pub(crate) fn runtime(deterministic: bool, no_code_cache: bool) -> Result<Runtim
 
 /// The same with these shares of memory.
 fn runtime_for(deterministic: bool, no_code_cache: bool, memory: &Memory) -> Result<Runtime> {
-    let mode = match deterministic {
-        true => Mode::Deterministic,
-        false => Mode::Live,
+    let (mode, call_time) = match deterministic {
+        true => (Mode::Deterministic, BACKSTOP),
+        false => (Mode::Live, Limits::default().call_time),
     };
-    runtime_with(mode, Limits::default(), no_code_cache, memory)
+    let limits = Limits {
+        call_time,
+        ..Limits::default()
+    };
+    runtime_with(mode, limits, no_code_cache, memory)
 }
 
 fn runtime_with(

@@ -8,7 +8,7 @@ pub(crate) const BACKTRACE: &str = "PALISADE_BACKTRACE";
 /// Its value for all of them.
 pub(crate) const FULL: &str = "full";
 
-/// A line for each frame, and one about those that are left out.
+/// A line for how long the call ran, where it was too long, one for each frame, and one about those that are left out.
 pub(crate) fn frames(backtrace: &Trace) -> impl Iterator<Item = String> {
     let frames = backtrace.frames.iter().map(|frame| format!("in {frame}"));
     let left_out = Some(backtrace.left_out).filter(|count| *count > 0);
@@ -25,7 +25,8 @@ pub(crate) fn frames(backtrace: &Trace) -> impl Iterator<Item = String> {
             }
         }
     });
-    frames.chain(others)
+    let ran = Some(backtrace.ran.clone()).filter(|ran| !ran.is_empty());
+    ran.into_iter().chain(frames).chain(others)
 }
 
 #[cfg(test)]
@@ -36,7 +37,12 @@ mod tests {
     fn what_is_left_out_is_told() {
         let lines = |left_out| {
             let frames = vec!["evaluate at src/lib.rs:3".to_owned()];
-            frames_of(Trace { frames, left_out })
+            let ran = String::new();
+            frames_of(Trace {
+                frames,
+                left_out,
+                ran,
+            })
         };
         fn frames_of(backtrace: Trace) -> Vec<String> {
             frames(&backtrace).collect()
@@ -48,6 +54,7 @@ mod tests {
         let script = frames_of(Trace {
             frames: Vec::new(),
             left_out,
+            ran: String::new(),
         });
         assert_eq!(
             script,

@@ -117,7 +117,10 @@ const MISTAKES: &[(&str, &[&str])] = &[
             "the batch has 1, and the first is 0",
         ],
     ),
-    ("undefined();", &["TypeError: not a function"]),
+    (
+        "undefined();",
+        &["TypeError: `undefined` is not a function"],
+    ),
     ("nothing();", &["ReferenceError: nothing is not defined"]),
     (
         "set.prot;",
@@ -188,7 +191,10 @@ const MISTAKES: &[(&str, &[&str])] = &[
         "findings.retract('found', Symbol('x'));",
         &["subject is a symbol; it must be a text"],
     ),
-    ("findings.emti({});", &["not a function"]),
+    (
+        "findings.emti({});",
+        &["`findings` has no `emti`; did you mean `emit`?"],
+    ),
     (
         "console.log('x');",
         &["`console.log` needs the capability `log`", "plugin.toml"],
@@ -280,8 +286,8 @@ fn a_recursion_without_end_and_a_bomb_are_told_as_what_they_are() {
     );
     let told = evaluated(dir.path(), "", "for (;;);");
     assert!(
-        told.contains("ran longer than 250ms")
-            && told.contains("`limits.call-time` of plugin.toml cannot raise it"),
+        told.contains("used up its fuel of 1000000000 units")
+            && told.contains("`limits.fuel` of plugin.toml cannot raise it"),
         "{told}"
     );
     // More than there is at once, so that it is never the time that ends.

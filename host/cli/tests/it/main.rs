@@ -6,6 +6,7 @@
     reason = "tests tell what they measured, and why one does nothing"
 )]
 
+mod advice;
 mod beside;
 mod brought;
 mod build;
@@ -17,9 +18,11 @@ mod inspect;
 mod javascript;
 mod messages;
 mod mishaps;
+mod moved;
 mod new;
 mod outside;
 mod pack;
+mod parsers;
 mod places;
 mod projects;
 mod refused;

@@ -275,7 +275,7 @@ fn a_rule_that_nobody_declares_is_a_fault_that_counts() {
     all(
         &tested(dir, &["misspelt"], 1),
         &[
-            "filed a finding for rule `forbiden-port` that is refused: plugin.toml declares no such \
+            "its finding or judgement by rule `forbiden-port` is refused: plugin.toml declares no such \
              rule; did you mean `forbidden-port`?",
             " at plugin.c:",
         ],

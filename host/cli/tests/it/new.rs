@@ -138,7 +138,7 @@ fn measuring_ends_in_time(dir: &Path) {
             .assert()
             .code(0)
             .stderr(contains(
-                "the time (400ms, --time) was up before 1000000000 events",
+                "its part of the time (400ms, --time) before 1000000000 events",
             ));
         let costs: serde_json::Value = serde_json::from_slice(&assert.get_output().stdout).unwrap();
         for cost in costs.as_array().unwrap() {

@@ -113,6 +113,7 @@ impl Engine {
                     plugin,
                     problem: fault.to_string(),
                     backtrace: fault.backtrace.clone(),
+                    packets: None,
                 });
             }
             spent.push(changed.spent);

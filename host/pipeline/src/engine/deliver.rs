@@ -11,7 +11,7 @@ use super::evaluate::{EvaluateOutput, Left, Poison};
 use super::evidence::Filing;
 use super::failure::{Consequence, OnFault};
 use super::output::{Notice, Output, TOLD_DATAGRAMS};
-use super::parse::ParseOutput;
+use super::parse::{ParseFault, ParseOutput};
 use super::place::{Cause, Place, Rank};
 use super::route::{Placed, Routed, Tick};
 use super::run::Engine;
@@ -256,6 +256,7 @@ impl Engine {
                     plugin: name(),
                     problem: fault.to_string(),
                     backtrace: fault.backtrace.clone(),
+                    packets: None,
                 });
                 self.faulted(self.generation.parsers.len() + plugin, None, &fault, out)?;
             }
@@ -371,7 +372,12 @@ impl Engine {
                 summary.parse.peaks.raise(cost.peaks);
                 summary.yielded += cost.events;
             }
-            for (parser, fault) in &output.faults {
+            for ParseFault {
+                parser,
+                fault,
+                packets,
+            } in &output.faults
+            {
                 self.summary.faults += 1;
                 self.summary.plugins[*parser].cost.faults += 1;
                 let mut fault = fault.clone();
@@ -380,6 +386,7 @@ impl Engine {
                     plugin: fault.plugin.clone(),
                     problem: fault.to_string(),
                     backtrace: fault.backtrace.clone(),
+                    packets: *packets,
                 });
                 self.faulted(*parser, None, &fault, out)?;
             }

@@ -66,6 +66,9 @@ pub enum Notice {
         problem: String,
         /// Where the guest was.
         backtrace: Trace,
+        /// Of a parser, the first and the last packet of what it was shown, each by its number
+        /// in its capture, from 1. Where it was shown several flows, one of them is to blame.
+        packets: Option<(u64, u64)>,
     },
 }
 

@@ -13,7 +13,8 @@ use crate::{Fired, View};
 /// Bytes that are kept of what one call asks and is told.
 pub const MAX_ASKED: usize = 16 << 20;
 
-/// A host call that returned, with what it returned. Fields are ids as the interface has them; tables and
+/// A host call that returned, with what it returned; one on many rows or entries is kept piece by
+/// piece, as it was worked on. Fields are ids as the interface has them; tables and
 /// datasets are positions in the manifest, rows those of the view.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Asked {

@@ -15,7 +15,7 @@ const ROW: usize = 64;
 /// The most rows that are worked on before the clock may be looked at.
 const PIECE: usize = 16_384;
 
-/// The time of a call, and in deterministic mode its fuel, of which a byte of work takes a unit.
+/// The time of a call, and in the modes with fuel its fuel, of which a byte of work takes a unit.
 #[derive(Debug, Default)]
 pub(crate) struct Work {
     until: Option<Instant>,
@@ -33,11 +33,11 @@ impl Work {
     pub(crate) fn of(limits: &Limits, mode: Mode) -> Work {
         let now = Instant::now();
         Work {
-            until: match mode {
-                Mode::Unbounded => None,
-                Mode::Live | Mode::Deterministic => now.checked_add(limits.call_time),
+            until: match mode.has_deadlines() {
+                true => now.checked_add(limits.call_time),
+                false => None,
             },
-            fueled: mode == Mode::Deterministic,
+            fueled: mode.has_fuel(),
             ..Work::default()
         }
     }

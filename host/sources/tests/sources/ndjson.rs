@@ -33,6 +33,9 @@ fn nobody_but_the_host_sends_control_events() {
     assert_eq!(read_with("-", text.as_bytes(), generous, 7).counts.bad, 1);
     let outcome = read_with("-", text.as_bytes(), SourcePolicy::vectors(source()), 7);
     assert_eq!((outcome.counts.events, outcome.counts.bad), (2, 0));
+    // The host's own source sends them, and no others.
+    let outcome = read_with("-", text.as_bytes(), SourcePolicy::host(source()), 7);
+    assert_eq!((outcome.counts.events, outcome.counts.bad), (1, 1));
 }
 
 #[test]

@@ -30,6 +30,7 @@ pub(super) fn write(
     resolve: &Resolve,
     world: WorldId,
     package: &Path,
+    calls: &Value,
 ) -> Result<()> {
     std::fs::create_dir_all(package).with_context(|| format!("make {}", package.display()))?;
     let put = |name: &str, text: String| {
@@ -51,7 +52,7 @@ pub(super) fn write(
     );
     put("native-fault.js", fault)?;
     put("manifest.js", declared::module(manifest))?;
-    put("globals.js", globals(manifest))?;
+    put("globals.js", globals(manifest, calls))?;
     let exports = interfaces(resolve, world.exports.values());
     put("entry.js", entry(resolve, exports)?)
 }
@@ -97,7 +98,7 @@ pub(super) fn interfaces<'a>(
 fn imported(resolve: &Resolve, name: &str, interface: &Interface) -> Result<String> {
     let mut out = format!(
         "import * as native from \"{IMPORT}{name}@{}\";\n\
-         import {{ hosted }} from \"palisade-sdk/boundary.js\";\n",
+         import {{ hosted, hostInterface }} from \"palisade-sdk/boundary.js\";\n",
         super::world::VERSION
     );
     let mut names = Vec::new();
@@ -115,7 +116,11 @@ fn imported(resolve: &Resolve, name: &str, interface: &Interface) -> Result<Stri
         );
         names.push(camel);
     }
-    let _ = writeln!(out, "export default {{ {} }};", names.join(", "));
+    let _ = writeln!(
+        out,
+        "export default hostInterface(\"{name}\", {{ {} }});",
+        names.join(", ")
+    );
     Ok(out)
 }
 
@@ -169,17 +174,18 @@ pub(super) fn read_by(column: ColumnType) -> &'static str {
     }
 }
 
-fn globals(manifest: &Manifest) -> String {
+fn globals(manifest: &Manifest, calls: &Value) -> String {
     let write = if manifest.asks_for(Capability::Log) {
         "import { write } from \"./log.js\";\n"
     } else {
         "const write = null;\n"
     };
     format!(
-        "import {{ globals }} from \"palisade-sdk/globals.js\";\n\
+        "import {{ learnCalls }} from \"palisade-sdk/boundary.js\";\n\
+         import {{ globals }} from \"palisade-sdk/globals.js\";\n\
          import {{ learn }} from \"palisade-sdk/known.js\";\n\
          import {{ names }} from \"./manifest.js\";\n\
-         {write}globals(write);\nlearn(names);\n"
+         {write}globals(write);\nlearn(names);\nlearnCalls({calls});\n"
     )
 }
 

@@ -1,6 +1,7 @@
 //! JavaScript, in QuickJS, by componentize-qjs.
 
 mod boundary;
+mod calls;
 mod declare;
 mod declared;
 mod thrown;
@@ -58,7 +59,8 @@ pub(super) fn compile(
     copy(&own_files, &modules, thrown::remembering)?;
     copy(&sdk_files(checkout)?, &package, str::to_owned)?;
     let own = modules.join(boundary::PACKAGE);
-    boundary::write(&project.manifest, &resolve, guest, &own)?;
+    let calls = calls::by_line(&own_files)?;
+    boundary::write(&project.manifest, &resolve, guest, &own, &calls)?;
     let out = places.work.join("component.wasm");
     let (program, first) = toolchain
         .javascript

@@ -54,16 +54,16 @@ fn is_name(c: char) -> bool {
 }
 
 /// A name, a keyword or a number of a script.
-struct Word<'t> {
-    at: usize,
-    text: &'t str,
+pub(super) struct Word<'t> {
+    pub(super) at: usize,
+    pub(super) text: &'t str,
     /// The last character before it that is neither space nor comment.
-    before: Option<char>,
+    pub(super) before: Option<char>,
 }
 
 /// The words of a script, without what texts, templates, comments and regular expressions hold;
 /// what a template inserts counts.
-struct Words<'t> {
+pub(super) struct Words<'t> {
     text: &'t str,
     at: usize,
     before: Option<char>,
@@ -74,7 +74,7 @@ struct Words<'t> {
 }
 
 impl<'t> Words<'t> {
-    fn of(text: &'t str) -> Self {
+    pub(super) fn of(text: &'t str) -> Self {
         Self {
             text,
             at: 0,

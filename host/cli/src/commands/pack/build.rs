@@ -1,5 +1,6 @@
 //! `palisade pack build`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -11,6 +12,7 @@ use palisade_pack::{Content, PACK_TOML, Pack, PackSource};
 use palisade_runtime::manifest::{Manifest, line_of};
 use serde_json::json;
 
+use super::datasets;
 use super::open::{Taken, write_archive};
 use crate::build::{Freshness, find_all, freshness, target};
 use crate::context::Context;
@@ -59,6 +61,21 @@ impl Build {
         let content = self.content(&source)?;
         let pack = Pack::build(&source, content)
             .with_context(|| format!("build the pack in {}", self.folder.display()))?;
+        let unloadable = datasets::unloadable(&pack, false);
+        ensure!(
+            unloadable.is_empty(),
+            "{}",
+            self.in_files(&source, &unloadable)
+        );
+        for unread in datasets::unread(&pack) {
+            warn(&unread);
+        }
+        // Of one that a plugin declares the build has ended above.
+        for wrong in datasets::unloadable(&pack, true) {
+            warn(&format!(
+                "{wrong}; as it is, the pack can be passed on and does not run"
+            ));
+        }
         let name = format!("{}-{}-{}", source.vendor, source.name, source.version);
         let end = if self.folder_form { "" } else { ".tar" };
         let out = self
@@ -99,6 +116,21 @@ impl Build {
         Ok(Exit::Done)
     }
 
+    /// What is wrong with datasets, and the files that they were read from.
+    fn in_files(&self, source: &PackSource, wrong: &[String]) -> String {
+        let files: Vec<String> = source
+            .datasets
+            .iter()
+            .filter(|(name, _)| wrong.iter().any(|told| told.contains(&format!("`{name}`"))))
+            .map(|(_, dataset)| self.folder.join(&dataset.file).display().to_string())
+            .collect();
+        format!(
+            "a dataset of the pack cannot be loaded where it runs; mend {}:\n{}",
+            files.join(" and "),
+            wrong.join("\n")
+        )
+    }
+
     /// Where the component of a project is, if it is built.
     fn component(&self, project: &Path, manifest: &Manifest) -> Result<PathBuf> {
         if let Some(components) = &self.components {
@@ -116,6 +148,7 @@ impl Build {
         let mut projects = find_all(&self.folder)?;
         projects.sort();
         let mut stale = Vec::new();
+        let mut named_by: BTreeMap<String, &Path> = BTreeMap::new();
         for project in &projects {
             let manifest = project.join("plugin.toml");
             let text = String::from_utf8(bytes(&manifest)?)
@@ -132,6 +165,14 @@ impl Build {
                     manifest.pack,
                     source.name,
                     source.name
+                );
+            }
+            if let Some(other) = named_by.insert(name.clone(), project) {
+                bail!(
+                    "{} and {} are both plugin `{name}` of the pack; change `name` in one \
+                     plugin.toml, or move the plugin elsewhere",
+                    other.display(),
+                    project.display()
                 );
             }
             let vectors = vector::find_all(project)?;

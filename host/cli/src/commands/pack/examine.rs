@@ -11,6 +11,7 @@ use palisade_pack::statement::{Check, Peak};
 use palisade_pack::{Pack, PackedPlugin};
 use palisade_runtime::{Limits, Runtime};
 
+use super::datasets;
 use super::fuzz::{Seeded, changed};
 use crate::commands::plugin::outcome::Outcome;
 use crate::commands::plugin::test::{Bench, Cut, Subject, WHOLE};
@@ -34,8 +35,7 @@ const FUZZ_CASES: usize = 16;
 pub(super) struct Examination<'p> {
     pack: &'p Pack,
     folder: tempfile::TempDir,
-    live: Runtime,
-    /// Bounded by fuel.
+    /// Bounded by fuel, so that nothing depends on what else the machine does.
     exact: Runtime,
     /// What was seen by `exact`, by plugin.
     peaks: RefCell<BTreeMap<String, Peak>>,
@@ -56,7 +56,6 @@ impl<'p> Examination<'p> {
         Ok(Self {
             pack,
             folder,
-            live: runtime(false, false)?,
             exact: runtime(true, false)?,
             peaks: RefCell::default(),
             failed: RefCell::default(),
@@ -218,6 +217,13 @@ impl<'p> Examination<'p> {
 
     pub(super) fn vectors(&self) -> Result<Check> {
         let mut check = started("vectors");
+        // Vectors bring datasets of their own; those of the pack are what sites run with.
+        for wrong in datasets::unloadable(self.pack, true) {
+            fail(
+                &mut check,
+                &format!("it cannot run with what it brings: {wrong}"),
+            );
+        }
         for plugin in self.pack.plugins() {
             let vectors = self.vectors_of(plugin)?;
             if vectors.is_empty() {
@@ -230,7 +236,7 @@ impl<'p> Examination<'p> {
             let beside = |vector: &Vector| self.beside(&subject, vector);
             for path in vectors {
                 check.cases += 1;
-                let problem = match bench(&self.live, &beside).check(&subject, &path) {
+                let problem = match bench(&self.exact, &beside).check(&subject, &path) {
                     // Nothing is written here.
                     Ok(Outcome::Same | Outcome::Wrote(_)) => continue,
                     Ok(Outcome::Differs(difference)) => difference,

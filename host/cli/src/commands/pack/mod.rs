@@ -5,6 +5,7 @@ mod build;
 mod certify;
 mod compare;
 mod credentials;
+mod datasets;
 mod diff;
 mod examine;
 mod fuzz;

@@ -10,6 +10,7 @@ use cap_std::fs::Dir;
 use palisade_pack::stored::{self, StoredError};
 use palisade_pack::{Content, PACK_TOML, Pack};
 
+use crate::build::find_all;
 use crate::commands::store::Which;
 use crate::context::Context;
 
@@ -59,7 +60,21 @@ fn content(path: &Path) -> Result<Content> {
     let place = || format!("read {}", path.display());
     if path.is_dir() {
         let dir = Dir::open_ambient_dir(path, ambient_authority()).with_context(place)?;
-        return Content::read_folder(&dir).with_context(place);
+        return Content::read_folder(&dir)
+            .with_context(place)
+            .map_err(|error| {
+                // What a build keeps beside sources is what is found first.
+                match find_all(path).unwrap_or_default().first() {
+                Some(project) => error.context(format!(
+                    "{} has the sources of a pack, such as {}, and is none; name what `palisade \
+                     pack build {}` writes",
+                    path.display(),
+                    project.join("plugin.toml").display(),
+                    path.display()
+                )),
+                None => error,
+            }
+            });
     }
     // A pipe that nobody writes to would be waited for without end.
     let file = palisade_private::open_file(path).with_context(place)?;

@@ -162,8 +162,8 @@ impl Bench {
         out.finish()?;
         if costs.iter().any(|cost| cost.time_up) {
             crate::output::warn(&format!(
-                "the time ({:?}, --time) was up before {} events (--events) were read at each batch \
-                 size; how many were is said above",
+                "a batch size had used up its part of the time ({:?}, --time) before {} events \
+                 (--events) were read; how many were is said above",
                 self.time, self.events
             ));
         }

@@ -137,6 +137,8 @@ fn find(project: &Project, name: &str) -> Result<PathBuf> {
         }
         others.push(other.name);
     }
+    others.sort();
+    others.dedup();
     let there = match others.as_slice() {
         [] => "there is no other".to_owned(),
         names => format!("there are `{}`", names.join("`, `")),

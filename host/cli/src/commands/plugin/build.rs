@@ -128,7 +128,11 @@ pub(super) fn title(project: &Project) -> String {
     format!("{}/{}", project.manifest.pack, project.manifest.name)
 }
 
-fn refuse_same_names(projects: &[Project]) -> Result<()> {
+/// Refuses to go on with two projects of one name, of which one component would be the other's.
+///
+/// # Errors
+/// When there are two, or one is named twice.
+pub(super) fn refuse_same_names(projects: &[Project]) -> Result<()> {
     let mut seen: BTreeMap<String, &Path> = BTreeMap::new();
     for project in projects {
         if let Some(other) = seen.insert(title(project), &project.dir) {

@@ -10,6 +10,7 @@ use palisade_runtime::manifest::World;
 use palisade_runtime::{FaultCause, Trace};
 
 use super::test::{GIVEN, INPUT, Subject};
+use crate::summary::told_packets;
 use crate::vector::{self, Vector};
 
 /// The most faults, and lines of the plugins' log, that are shown of a run.
@@ -200,8 +201,14 @@ impl Yield for Seen<'_> {
                 "plugin `{plugin}`: more than four findings would rest one on another, rule {rule}"
             )),
             Notice::Fault {
-                problem, backtrace, ..
-            } => self.fault(&problem, &backtrace, None),
+                problem,
+                backtrace,
+                packets,
+                ..
+            } => {
+                let shown = packets.map(|it| format!("  on input.pcap, {}", told_packets(it)));
+                self.fault(&problem, &backtrace, shown);
+            }
             // What a parser cannot parse is part of what it must do.
             Notice::Unparsed {
                 parser, problem, ..

@@ -13,7 +13,7 @@ use palisade_runtime::manifest::World;
 use quick_junit::{Report, TestSuite};
 
 use super::beside::Beside;
-use super::build::{Sdk, title};
+use super::build::{Sdk, refuse_same_names, title};
 use super::held_back::held_back;
 use super::outcome::{Outcome, Tally, bless, case, not_built, tell};
 use super::seen::{Log, Seen};
@@ -67,7 +67,8 @@ pub(super) const BLESS: &str = "PALISADE_BLESS";
 /// Every folder in `vectors/` beside plugin.toml is run through the same pipeline as by
 /// `palisade run`, at batch sizes 1, 7 and 1,024 and epochs of 1, 3, 5 and 16,384 packets or
 /// events, with long-lived instances and with a new instance for every call; all must give what
-/// `expected.ndjson` says. PALISADE_BLESS=1 writes that file anew.
+/// `expected.ndjson` says. PALISADE_BLESS=1 writes that file anew. Calls are bounded by fuel, as by
+/// `palisade run --deterministic`, and not by time, which would depend on what else the machine does.
 ///
 /// Exit codes: 0 every vector passed, 1 one did not, 2 an error, such as a plugin that cannot be built.
 #[derive(Debug, Args)]
@@ -110,20 +111,23 @@ impl Test {
                 folders.extend(find_all(folder)?);
             }
         }
-        let builder = Builder::new(self.sdk.checkout()?)?;
+        let builder = Builder::new(self.sdk.checkout()?)?.by_fuel();
         if let Some(path) = &self.junit {
             crate::named::check_output("--junit", path)?;
         }
         let beside = Beside::new(&builder, &self.with)?;
-        let runtime = runtime(false, false)?;
+        // A vector must not fail because the machine has other work.
+        let runtime = runtime(true, false)?;
         let blessing = std::env::var_os(BLESS).is_some_and(|v| v == "1");
         let mut out = context.output();
         let mut results = Report::new("palisade plugin test");
         let mut unbuilt = 0_u64;
         let mut tally = Tally::default();
-        for folder in folders {
-            let project = Project::open(&folder)?;
-            let mut vectors = vector::find_all(&folder)?;
+        let projects = folders.iter().map(|folder| Project::open(folder));
+        let projects: Vec<Project> = projects.collect::<Result<_>>()?;
+        refuse_same_names(&projects)?;
+        for (folder, project) in folders.iter().zip(projects) {
+            let mut vectors = vector::find_all(folder)?;
             vectors.retain(|path| {
                 let name = format!("{}/{}", project.manifest.name, shown(path));
                 only.as_ref().is_none_or(|only| only.takes(&name))

@@ -86,7 +86,14 @@ pub(super) fn session(
         // What is set there is what is wrong, and not the component.
         added.map_err(|error| match error.downcast::<LoadError>() {
             Ok(LoadError::Settings(wrong)) => {
-                anyhow::anyhow!("{}: {wrong}", vector.file(vector::SETTINGS).display())
+                let file = vector.file(vector::SETTINGS);
+                match file.exists() {
+                    true => anyhow::anyhow!("{}: {wrong}", file.display()),
+                    false => anyhow::anyhow!(
+                        "{wrong}; the vector sets nothing: write what it needs into {}",
+                        file.display()
+                    ),
+                }
             }
             Ok(other) => anyhow::Error::new(other).context(format!("load {}", component.name)),
             Err(other) => other,

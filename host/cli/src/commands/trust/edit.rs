@@ -167,10 +167,14 @@ impl RevocationsOptions {
         };
         list.version += 1;
         list.expires = self.expires;
-        list.keys.extend(pairs::<KeyId>("--key", &self.key)?);
-        list.packs.extend(pairs::<Digest>("--pack", &self.pack)?);
-        list.certificates
-            .extend(pairs::<Digest>("--certificate", &self.certificate)?);
+        list.keys.extend(pairs::<KeyId>("--key", "ID", &self.key)?);
+        list.packs
+            .extend(pairs::<Digest>("--pack", "DIGEST", &self.pack)?);
+        list.certificates.extend(pairs::<Digest>(
+            "--certificate",
+            "DIGEST",
+            &self.certificate,
+        )?);
         finish(
             context,
             "revocation list",
@@ -181,7 +185,7 @@ impl RevocationsOptions {
     }
 }
 
-fn pairs<K>(option: &str, given: &[String]) -> Result<Vec<(K, String)>>
+fn pairs<K>(option: &str, what: &str, given: &[String]) -> Result<Vec<(K, String)>>
 where
     K: std::str::FromStr,
     K::Err: std::error::Error + Send + Sync + 'static,
@@ -189,7 +193,7 @@ where
     let pair = |text: &String| {
         let (key, reason) = text
             .split_once('=')
-            .with_context(|| format!("`{option} {text}`: write what=why"))?;
+            .with_context(|| format!("`{option} {text}`: write {option} {what}=REASON"))?;
         Ok((
             key.parse().with_context(|| format!("`{option} {text}`"))?,
             reason.to_owned(),

@@ -196,7 +196,11 @@ impl ParseWorker {
                     let fault = Fault::of_panic(name, "parse", &panicked);
                     self.discard(parser, instance);
                     self.fail(parser, queue, &fault.to_string());
-                    self.fault(parser, fault);
+                    self.fault(
+                        parser,
+                        fault,
+                        packets(queue.iter().map(|it| it.piece.order)),
+                    );
                 }
             }
             Err(fault) => self.blame(parser, instance, fault, queue, pieces),
@@ -233,7 +237,7 @@ impl ParseWorker {
                 }
                 Outcome::Incomplete { .. } => {}
                 Outcome::Error { offset, message } => {
-                    let at = chunks[i].offset + u64::from(*offset);
+                    let at = chunks[i].offset.saturating_add_signed(*offset);
                     let message = format!("byte {at}: {message}");
                     if datagram {
                         self.bad_datagram(parser, flow, order, message);
@@ -251,7 +255,7 @@ impl ParseWorker {
                 }
                 Outcome::Handover { offset } => {
                     stopped[origin.place] = true;
-                    handovers.push((i, *offset as usize));
+                    handovers.push((i, *offset));
                 }
             }
         }
@@ -382,11 +386,20 @@ impl ParseWorker {
                     cause: FaultCause::Result(error.to_string()),
                     backtrace: palisade_runtime::Trace::default(),
                 };
-                self.fault(parser, fault);
+                let rows = rows.iter().map(|row| row.order);
+                self.fault(parser, fault, packets(rows));
                 self.discard(parser, instance);
             }
         }
     }
+}
+
+/// Numbers of the first and the last packet of what stands at these places.
+pub(super) fn packets(orders: impl Iterator<Item = Order>) -> Option<(u64, u64)> {
+    orders.map(|order| order.record).fold(None, |so_far, at| {
+        let (first, last) = so_far.unwrap_or((at, at));
+        Some((first.min(at), last.max(at)))
+    })
 }
 
 pub(super) fn bytes_of<'a>(chunk: &Chunk, arena: &'a [u8]) -> &'a [u8] {

@@ -8,10 +8,11 @@ use super::worker::ParseWorker;
 use crate::engine::piece::{Piece, Pieces};
 
 impl ParseWorker {
-    /// Begins recognition of a flow afresh, from within chunk `i` of a call. What its parser
+    /// Begins recognition of a flow afresh, from `offset` in chunk `i` of a call; where that is
+    /// negative, in what its parser had left over of the chunks before. What its parser
     /// kept of the other direction of a stream belongs to what comes now: a client may speak
     /// the new protocol before the answer that changes to it has come.
-    pub(super) fn hand_over(&mut self, i: usize, offset: usize, call: &Call<'_>, pieces: &Pieces) {
+    pub(super) fn hand_over(&mut self, i: usize, offset: i64, call: &Call<'_>, pieces: &Pieces) {
         let (chunks, origins) = (call.chunks, call.origins);
         let flow = origins[i].flow;
         let Some(session) = self.sessions.get_mut(&flow) else {
@@ -37,8 +38,10 @@ impl ParseWorker {
             if origins[j].flow != flow {
                 continue;
             }
-            let skip = if j == i { offset } else { 0 };
-            let bytes = &bytes_of(&chunks[j], call.arena)[skip..];
+            let (from, bytes) = match j == i {
+                true => from_offset(i, offset, call),
+                false => (0, bytes_of(&chunks[j], call.arena).to_vec()),
+            };
             if bytes.is_empty() && !chunks[j].end {
                 continue;
             }
@@ -46,12 +49,12 @@ impl ParseWorker {
                 offset: if datagram {
                     0
                 } else {
-                    chunks[j].offset + skip as u64
+                    chunks[j].offset.saturating_add_signed(from)
                 },
                 end: chunks[j].end,
                 ..piece_at(j, call)
             };
-            self.route(&piece, Some(bytes.to_vec()), pieces);
+            self.route(&piece, Some(bytes), pieces);
         }
     }
 
@@ -88,6 +91,20 @@ impl ParseWorker {
         };
         (!bytes.is_empty() || chunk.end).then_some((piece, bytes))
     }
+}
+
+/// The bytes of chunk `i` from an offset on, with those of its direction that came before it where
+/// that is negative, and the offset of the first of them.
+fn from_offset(i: usize, offset: i64, call: &Call<'_>) -> (i64, Vec<u8>) {
+    let own = bytes_of(&call.chunks[i], call.arena);
+    if let Ok(skip) = usize::try_from(offset) {
+        return (offset, own.get(skip..).unwrap_or_default().to_vec());
+    }
+    let back = usize::try_from(offset.unsigned_abs()).unwrap_or(usize::MAX);
+    let whole = back.saturating_add(own.len());
+    let (parts, missing) = left_over(i, whole, call.chunks, call.arena, call.origins);
+    let missing = i64::try_from(missing).unwrap_or(i64::MAX);
+    (offset.saturating_add(missing), parts.concat())
 }
 
 /// A piece where a chunk of the call was, without bytes.

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use palisade_runtime::Fault;
 
+use super::feed::packets;
 use super::output::ParseFailure;
 use super::session::{Seat, State};
 use super::worker::{ParseWorker, Queued};
@@ -29,13 +30,14 @@ impl ParseWorker {
                 flows.push(queued.piece.flow);
             }
         }
+        let shown = packets(queue.iter().map(|queued| queued.piece.order));
         if flows.len() == 1 || !self.budgets[parser].is_left() {
             self.fail(parser, queue, &fault.to_string());
-            self.fault(parser, fault);
+            self.fault(parser, fault, shown);
             self.budgets[parser].found();
             return;
         }
-        self.fault(parser, fault);
+        self.fault(parser, fault, shown);
         let (left, right) = flows.split_at(flows.len() / 2);
         for half in [left, right] {
             let part: Vec<&Queued> = queue
@@ -94,7 +96,7 @@ impl ParseWorker {
         let peaks = spent.peaks();
         self.out.costs[seat.parser].peaks.raise(peaks);
         if let Err(fault) = closed {
-            self.fault(seat.parser, fault);
+            self.fault(seat.parser, fault, None);
             self.discard(seat.parser, seat.instance);
         }
     }

@@ -20,5 +20,5 @@ mod worker;
 
 pub(crate) use adopt::NewParser;
 pub use output::ParseCost;
-pub(crate) use output::{ParseOutput, ParsedRows, Recognised};
+pub(crate) use output::{ParseFault, ParseOutput, ParsedRows, Recognised};
 pub(crate) use worker::{ParseTerms, ParseWorker};

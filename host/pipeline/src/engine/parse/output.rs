@@ -35,6 +35,18 @@ pub(crate) struct ParseFailure {
     pub message: String,
 }
 
+/// A call of a parser that did not return.
+#[derive(Clone, Debug)]
+pub(crate) struct ParseFault {
+    /// Position of the parser.
+    pub parser: usize,
+    /// What happened.
+    pub fault: Fault,
+    /// Numbers of the first and the last packet, from 1 in their capture, of what it was shown;
+    /// where it faulted over no bytes of any, none.
+    pub packets: Option<(u64, u64)>,
+}
+
 /// Events of one kind that parsers made, with their place in the input.
 #[derive(Debug)]
 pub(crate) struct ParsedRows {
@@ -55,8 +67,8 @@ pub(crate) struct ParseOutput {
     pub failures: Vec<ParseFailure>,
     /// Datagrams that their parsers could not read.
     pub bad_datagrams: u64,
-    /// Faults of parsers, with the parser's position.
-    pub faults: Vec<(usize, Fault)>,
+    /// Faults of parsers.
+    pub faults: Vec<ParseFault>,
     /// Flows that are parsed no further, beyond those in `failures`.
     pub more_failures: u64,
     /// Flows that nobody knew yet and of which there was no room to hold more.

@@ -6,6 +6,7 @@ use std::time::Instant;
 use palisade_events::Transport;
 use palisade_runtime::{Chunk, Plugin, Recognition};
 
+use super::feed::packets;
 use super::instance::SESSIONS;
 use super::output::{ParseFailure, Recognised};
 use super::session::{Seat, State, index};
@@ -91,6 +92,7 @@ impl ParseWorker {
         }
         let mut arena = Vec::new();
         let mut chunks = Vec::with_capacity(flows.len());
+        let mut orders = Vec::with_capacity(flows.len());
         for (number, flow) in flows.iter().enumerate() {
             let Some(session) = self.sessions.get(flow) else {
                 continue;
@@ -101,6 +103,7 @@ impl ParseWorker {
             let Some(held) = probe.held.get(probe.looked - 1) else {
                 continue;
             };
+            orders.push(held.piece.order);
             let seen = &probe.seen[index(held.piece.direction)];
             chunks.push(Chunk {
                 session: number as u32,
@@ -131,7 +134,7 @@ impl ParseWorker {
                 }
             }
             Err(fault) => {
-                self.fault(parser, fault);
+                self.fault(parser, fault, packets(orders.into_iter()));
                 self.discard(parser, 0);
                 self.budgets[parser].fault();
                 if flows.len() > 1 && self.budgets[parser].is_left() {

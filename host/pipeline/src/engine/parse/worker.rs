@@ -11,7 +11,7 @@ use palisade_events::{Panicked, contain};
 use palisade_runtime::{ChunkDirection, Fault, Instance, Plugin};
 
 use super::instance::ParserInstance;
-use super::output::{ParseCost, ParseFailure, ParseOutput};
+use super::output::{ParseCost, ParseFailure, ParseFault, ParseOutput};
 use super::session::{Seat, Session, State};
 use crate::engine::allowance::Allowance;
 use crate::engine::isolate::Budget;
@@ -157,7 +157,11 @@ impl ParseWorker {
             .min(given_up.len());
         out.more_failures += (given_up.len() - told) as u64;
         out.failures.extend(given_up.into_iter().take(told));
-        out.faults.push((parser, fault));
+        out.faults.push(ParseFault {
+            parser,
+            fault,
+            packets: None,
+        });
         let retired = Arc::clone(&self.retired);
         let mut anew = ParseWorker::new(self.parsers.clone(), retired, self.terms.clone());
         anew.epoch = self.epoch;
@@ -290,7 +294,7 @@ impl ParseWorker {
             cost.unevaluated += count as u64;
             let reason = fault.to_string();
             if let Some(fault) = allowance.tell() {
-                self.fault(parser, Fault::clone(&fault));
+                self.fault(parser, Fault::clone(&fault), None);
             }
             return Err(Some(reason));
         }
@@ -302,9 +306,13 @@ impl ParseWorker {
     }
 
     /// Notes a fault of a parser.
-    pub(super) fn fault(&mut self, parser: usize, fault: Fault) {
+    pub(super) fn fault(&mut self, parser: usize, fault: Fault, packets: Option<(u64, u64)>) {
         self.out.bytes += fault.size();
-        self.out.faults.push((parser, fault));
+        self.out.faults.push(ParseFault {
+            parser,
+            fault,
+            packets,
+        });
     }
 
     /// Notes that a flow is parsed no further.
