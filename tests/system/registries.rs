@@ -217,11 +217,11 @@ fn what_came_with_a_notice_is_not_sold() {
     std::fs::write(site.path().join("given.ndjson"), notice).expect("what was given");
     let place = format!("127.0.0.1:{}/packs/intel:0.1.0", registry.port);
     let policies = policies(&["vuln-disclosure", "intel-sharing"]);
-    // As the datasets of the product name it, in the words of the gate, and in a list.
+    // As the datasets of the product name it, in the words of the gate, and as a label.
     for origin in [
         r#""notice":"N-1""#,
         r#""derived_from":"N-1""#,
-        r#""labels":["notice:N-1"]"#,
+        r#""labels":"notice:N-1""#,
     ] {
         let entry = r#"{"kind":"domain","value":"bad.example","tlp":"green","#;
         let pack = of_indicators(&site, &format!("{entry}{origin}}}\n"));
