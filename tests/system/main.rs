@@ -3,6 +3,7 @@
 mod audit;
 mod bad_input;
 mod captures;
+mod commit_steps;
 mod connections;
 mod datagrams;
 mod dissector;
