@@ -101,7 +101,7 @@ fn nothing_is_lost_or_repeated_whatever_step_of_a_commit_is_the_last() {
     assert!(!stderr.contains("made something else be said"), "{stderr}");
     let found = site.findings();
     for (at, (found, expected)) in found.iter().zip(&expected).enumerate() {
-        assert_eq!(found, expected, "finding {at} of {}", expected.len());
+        assert_eq!(found, expected, "finding {at}");
     }
     assert_eq!(found.len(), expected.len());
 }
