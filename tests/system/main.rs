@@ -38,3 +38,4 @@ mod splits;
 mod swaps;
 mod tap;
 mod trials;
+mod watcher;

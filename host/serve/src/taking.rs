@@ -146,6 +146,10 @@ impl Taking {
                 Err(RecvTimeoutError::Timeout) => true,
                 Err(RecvTimeoutError::Disconnected) => false,
             };
+            if self.is_to_show() {
+                let gaps = self.shared.captures.gaps();
+                self.ops.extend(gaps.iter().map(Op::gap));
+            }
             if !more || !self.tell_plugins()? {
                 return Ok(true);
             }
@@ -154,9 +158,13 @@ impl Taking {
         Ok(true)
     }
 
+    fn is_to_show(&self) -> bool {
+        self.shown.elapsed() >= SHOWN
+    }
+
     /// Shows what was done, not more often than somebody can look at it.
     pub(crate) fn show(&mut self, at_once: bool) {
-        if at_once || self.shown.elapsed() >= SHOWN {
+        if at_once || self.is_to_show() {
             self.shown = Instant::now();
             self.shared.set_figures(Figures {
                 summary: self.engine.summary().clone(),
