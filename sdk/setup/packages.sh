@@ -12,7 +12,8 @@ BUILD_PACKAGES=(
 )
 # The independent dissector that whole-system tests compare with, the real broker that live
 # inputs are tried on, a real client of what listens and what makes its certificates, a real registry with another program that reads it, a PKCS#11 token with
-# another program that uses it, what shows another time to a program, what replays captures on a
+# another program that uses it, what shows another time to a program and what ends one before a
+# system call, what replays captures on a
 # pair of interfaces and makes that pair, and the compiler of the
 # fuzzing engine. What recording captures
 # needs is installed by its own script.
@@ -28,6 +29,7 @@ TEST_PACKAGES=(
     softhsm2-util:softhsm2
     pkcs11-tool:opensc
     faketime:faketime
+    strace:strace
     tcpreplay:tcpreplay
     ip:iproute2
 )

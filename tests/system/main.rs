@@ -3,6 +3,7 @@
 mod audit;
 mod bad_input;
 mod captures;
+mod commit_steps;
 mod connections;
 mod datagrams;
 mod dissector;
@@ -37,3 +38,4 @@ mod splits;
 mod swaps;
 mod tap;
 mod trials;
+mod watcher;

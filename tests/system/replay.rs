@@ -317,6 +317,7 @@ fn findings_of_first_party_plugins_over_real_logs_come_out_the_same() {
     let text = String::from_utf8_lossy(&text.stdout).into_owned();
     for part in [
         "TI-1.1: Shared indicator in live traffic",
+        "恶意IP地址",
         "src.ip",
         "datasets.matches",
         &digest,

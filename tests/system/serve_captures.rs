@@ -13,6 +13,7 @@ use crate::snapshots::{export, same, snapshots, whole};
 use crate::tap::{
     HEADER, Packet, at_once, datagram, directory, file, gzip, much_later, plugins, records,
 };
+use crate::watcher::watcher;
 
 /// Captures of very different things, so that flows of all of them are open at a time.
 const MANY: [&str; 6] = [
@@ -279,6 +280,11 @@ fn what_is_no_whole_capture_is_told_and_the_next_is_read() {
         return;
     };
     let mqtt = std::fs::read(capture("mqtt.pcap")).expect("the capture");
+    // What is missing is told to plugins.
+    let config = site.path("palisade.toml");
+    let text = std::fs::read_to_string(&config).expect("the configuration");
+    let plugins = format!("plugins = [\"{}\", ", watcher(&site));
+    std::fs::write(&config, text.replace("plugins = [", &plugins)).expect("a configuration");
     let server = site.start();
     site.arrives("a-junk", b"no capture at all\n");
     site.arrives("b-empty.pcap", &HEADER);
@@ -335,4 +341,9 @@ fn what_is_no_whole_capture_is_told_and_the_next_is_read() {
         assert!(told.contains(says), "no `{says}`: {told}");
     }
     assert_eq!(output.status.code(), Some(0), "{told}");
+    let found = site.findings();
+    let gaps = found.iter().filter(|f| f["plugin"] == "watcher");
+    let gaps: Vec<&str> = gaps.filter_map(|gap| gap["summary"].as_str()).collect();
+    assert!(gaps.len() >= 3, "{gaps:?}");
+    assert!(gaps.iter().all(|gap| *gap == "source tap"), "{gaps:?}");
 }

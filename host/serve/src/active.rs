@@ -1,7 +1,7 @@
 //! What runs, and what may be gone back to.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -96,6 +96,8 @@ pub(crate) struct Shared {
     /// No room on the disk: nothing more is taken in.
     pub(crate) full: Arc<AtomicBool>,
     pub(crate) began: Instant,
+    /// What was read, or is to be done, and waits to be evaluated.
+    pub(crate) waiting: Arc<AtomicUsize>,
     /// How network sources stand.
     pub(crate) networks: Vec<Arc<Network>>,
     /// Sources of packets.
@@ -147,6 +149,7 @@ impl Shared {
             letters_dropped: AtomicU64::new(0),
             full: Arc::default(),
             began: Instant::now(),
+            waiting: Arc::default(),
             networks,
             captures: Captures::default(),
         }

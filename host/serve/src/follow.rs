@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
 
 use palisade_events::contain;
@@ -17,6 +17,7 @@ use crate::active::Shared;
 use crate::found;
 use crate::ingest::{Seen, Waiting};
 use crate::often::Often;
+use crate::queue::Queue;
 use crate::record::{FilePlace, Rows};
 use crate::server::{Tell, Told};
 use crate::snapshot::SourceImage;
@@ -110,7 +111,7 @@ pub(crate) struct Open {
 
 impl Follower {
     /// Reads until it is to stop, or nobody wants any more.
-    fn run(mut self, work: &SyncSender<Work>) {
+    fn run(mut self, work: &Queue) {
         self.go_on();
         while !self.stop.load(Ordering::Relaxed) {
             if self.open.is_none() {
@@ -209,7 +210,7 @@ impl Follower {
     }
 
     /// As [`run`](Self::run); a panic ends this source and no other.
-    pub(crate) fn run_contained(self, work: &SyncSender<Work>) {
+    pub(crate) fn run_contained(self, work: &Queue) {
         let (source, tell) = (self.name.clone(), Arc::clone(&self.tell));
         if let Err(panicked) = contain(|| self.run(work)) {
             let problem = format!("it is followed no further: {panicked}");

@@ -31,6 +31,7 @@ mod letters;
 mod loader;
 mod often;
 mod own;
+mod queue;
 mod reader;
 mod receipt;
 mod record;

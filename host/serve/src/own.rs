@@ -7,6 +7,7 @@ use palisade_events::{
 use palisade_pipeline::engine::{Clock, Epoch, Generation, PluginKey};
 use palisade_sinks::LetterRow;
 
+use crate::captures::Gap;
 use crate::receipt::Receipt;
 use crate::record::Rows;
 use crate::server::ServeError;
@@ -49,6 +50,21 @@ impl Op {
         let reason = "quarantined, since it faulted too often".to_owned();
         let by = (OWN, ActorRole::Platform);
         Op::of(OpKind::KeyOperation, by, object, reason)
+    }
+
+    /// Something of a source is missing, which no plugin can have seen.
+    pub(crate) fn gap(gap: &Gap) -> Op {
+        let Gap {
+            source,
+            tenant,
+            cause,
+            count,
+        } = gap;
+        let object = format!("source {source}");
+        let reason = format!("{cause}: {count} more of tenant {tenant}");
+        let mut op = Op::of(OpKind::AuditGap, (OWN, ActorRole::Platform), object, reason);
+        op.0.outcome = Outcome::Failure;
+        op
     }
 
     /// An operator had something done.

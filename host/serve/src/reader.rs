@@ -1,12 +1,10 @@
 //! What reads a source in a thread of its own: it follows a file or standard input, or takes what is
 //! delivered over a network.
 
-use std::sync::mpsc::SyncSender;
-
 use crate::follow::Follower;
 use crate::ingest::Intake;
+use crate::queue::Queue;
 use crate::snapshot::SourceImage;
-use crate::taking::Work;
 
 /// What reads a source.
 pub(crate) enum Reader {
@@ -32,7 +30,7 @@ impl Reader {
     }
 
     /// Reads until the server is to stop, or nobody wants any more.
-    pub(crate) fn run_contained(self, work: &SyncSender<Work>) {
+    pub(crate) fn run_contained(self, work: &Queue) {
         match self {
             Reader::Follower(follower) => follower.run_contained(work),
             Reader::Intake(intake) => intake.run_contained(work),

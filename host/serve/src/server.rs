@@ -25,6 +25,7 @@ use crate::ingest::{self, IngestError, Intake, Of, Prepared};
 use crate::loader::{LoadError, Loader};
 use crate::often::Often;
 use crate::own::{OWN, OWN_TENANT, Own};
+use crate::queue::queue;
 use crate::reader::Reader;
 use crate::receipt::Receipt;
 use crate::record::{Identity, Record};
@@ -386,7 +387,7 @@ pub fn serve(
         stop: Arc::clone(stop),
     };
     let followed = readers.len() + captures.len();
-    let (work, works) = sync_channel(followed.max(1));
+    let (work, works) = queue(followed.max(1), &shared.waiting);
     let (commit, commits) = sync_channel::<Commit>(MAX_AHEAD);
     let thread = |error: std::io::Error| ServeError::Thread(format!("cannot be started: {error}"));
     let committing = std::thread::Builder::new()

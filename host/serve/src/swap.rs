@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, Sender, SyncSender, TrySendError, channel};
+use std::sync::mpsc::{RecvTimeoutError, Sender, TrySendError, channel};
 use std::sync::{Arc, Mutex, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use crate::active::{Active, Shared};
 use crate::audit::Books;
 use crate::composition::{Change, Composition};
 use crate::loader::Loader;
+use crate::queue::Queue;
 use crate::receipt::{Receipt, SwapKind};
 use crate::taking::Work;
 use crate::trial::asking::Trials;
@@ -76,7 +77,7 @@ pub(crate) struct Swapper {
     pub(crate) shared: Arc<Shared>,
     pub(crate) loader: Arc<dyn Loader>,
     pub(crate) store: Arc<Store>,
-    pub(crate) work: SyncSender<Work>,
+    pub(crate) work: Queue,
     /// Where receipts are.
     pub(crate) database: PathBuf,
     pub(crate) busy: Mutex<()>,

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, channel};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,7 @@ use crate::ingest::Waiting;
 use crate::loader::Configured;
 use crate::often::Often;
 use crate::own::{Op, Own};
+use crate::queue::Works;
 use crate::receipt::{Receipt, SourceAt, SwapKind};
 use crate::record::{EpochRecord, Rows, SwapRecord};
 use crate::server::{ServeError, Tell, Told};
@@ -85,7 +86,7 @@ impl Taking {
     /// that was read was taken.
     pub(crate) fn run(
         &mut self,
-        work: &Receiver<Work>,
+        work: &Works,
         stop: &AtomicBool,
         drain: Duration,
         committing: &JoinHandle<Result<(), ServeError>>,
@@ -145,6 +146,10 @@ impl Taking {
                 Err(RecvTimeoutError::Timeout) => true,
                 Err(RecvTimeoutError::Disconnected) => false,
             };
+            if self.is_to_show() {
+                let gaps = self.shared.captures.gaps();
+                self.ops.extend(gaps.iter().map(Op::gap));
+            }
             if !more || !self.tell_plugins()? {
                 return Ok(true);
             }
@@ -153,9 +158,13 @@ impl Taking {
         Ok(true)
     }
 
+    fn is_to_show(&self) -> bool {
+        self.shown.elapsed() >= SHOWN
+    }
+
     /// Shows what was done, not more often than somebody can look at it.
     pub(crate) fn show(&mut self, at_once: bool) {
-        if at_once || self.shown.elapsed() >= SHOWN {
+        if at_once || self.is_to_show() {
             self.shown = Instant::now();
             self.shared.set_figures(Figures {
                 summary: self.engine.summary().clone(),

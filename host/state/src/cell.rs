@@ -3,6 +3,8 @@
 use std::fmt::{self, Debug};
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::citation::Citation;
 use super::distinct::{self, Distinct};
 use super::image::{Bytes, CellImage};
@@ -41,6 +43,12 @@ pub(super) trait Cell: Default + Debug + PartialEq + Send {
     /// The value as it is kept.
     fn image(&self) -> CellImage;
 
+    /// What is encoded as [`image`](Cell::image): calls wait for it, so that it had better not be
+    /// copied first.
+    fn saved(&self) -> impl Serialize + '_ {
+        self.image()
+    }
+
     /// The value that was kept; `None`: it is none of this kind.
     fn of_image(image: CellImage, span: Span) -> Option<Self>
     where
@@ -72,6 +80,10 @@ impl<W: Weight> Cell for Series<W> {
 
     fn image(&self) -> CellImage {
         Series::image(self)
+    }
+
+    fn saved(&self) -> impl Serialize + '_ {
+        Series::saved(self)
     }
 
     fn of_image(image: CellImage, span: Span) -> Option<Self> {

@@ -2,18 +2,20 @@
 
 use std::collections::VecDeque;
 
+use serde::Serialize;
+
 /// How many events are cited at most.
 pub const MAX_CITATIONS: usize = 16;
 
 /// An event that took part in a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Citation {
     pub(super) time: u64,
     pub(super) event: u64,
 }
 
 /// The last [`MAX_CITATIONS`] events, in the order in which they came.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Recent(VecDeque<Citation>);
 
 impl Recent {

@@ -8,6 +8,8 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::any::{AnyTable, each};
 use super::image::{Bytes, ImageError, KeyExport, KeyImage, TablesImage};
 use super::key::MAX_KEY;
@@ -19,6 +21,18 @@ const PIECE: usize = 1 << 20;
 const LONGEST: usize = MAX_KEY;
 /// The longest key that a plugin makes itself: what a call may put.
 const LONGEST_OWN: usize = super::tables::MAX_WRITTEN;
+
+/// What is encoded as [`KeyImage`](super::image::KeyImage), from where it lies.
+#[derive(Serialize)]
+pub(super) struct SavedKey<'a, C> {
+    pub(super) table: u32,
+    pub(super) tenant: u32,
+    pub(super) part: u8,
+    pub(super) stamp: u64,
+    #[serde(with = "serde_bytes")]
+    pub(super) key: &'a [u8],
+    pub(super) cell: C,
+}
 
 /// A walk over the slots of all tables of a shard.
 #[derive(Debug, Default)]
@@ -33,7 +47,10 @@ pub(super) struct Walk {
 }
 
 impl Walk {
-    pub(super) fn write(&mut self, key: &KeyImage) {
+    pub(super) fn write<C: Serialize>(&mut self, key: &SavedKey<'_, C>) {
+        if self.keys.capacity() == 0 {
+            self.keys.reserve(PIECE + PIECE / 16);
+        }
         // Writing into memory does not fail.
         if let Ok(bytes) = postcard::to_extend(key, std::mem::take(&mut self.keys)) {
             self.keys = bytes;

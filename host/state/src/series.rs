@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::fmt::Debug;
 
+use serde::{Serialize, Serializer};
+
 use super::citation::{Citation, MAX_CITATIONS, Recent};
 use super::image::CellImage;
 use super::spec::Span;
@@ -41,15 +43,21 @@ impl Weight for u64 {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(bound = "W: Weight")]
 pub(super) struct Entry<W> {
     time: u64,
     event: u64,
+    #[serde(serialize_with = "amount")]
     weight: W,
 }
 
+fn amount<W: Weight, S: Serializer>(weight: &W, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_u64(weight.amount())
+}
+
 /// The entries of 1/64 of a window; bucket `n` of width `w` begins at `n * w`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Bucket {
     number: u64,
     /// Saturating. A bucket that has saturated makes the whole answer saturate for as long
@@ -78,6 +86,21 @@ pub(super) enum Undo<W> {
     BucketAdded { at: u32, before: Option<u64> },
     Cited(Option<Citation>),
     Form(Box<Form<W>>),
+}
+
+/// The variants of [`CellImage`] that windows have, in the same places and with the same encoding.
+#[derive(Serialize)]
+#[serde(bound = "W: Weight")]
+pub(super) enum Saved<'a, W> {
+    Entries {
+        latest: u64,
+        entries: &'a VecDeque<Entry<W>>,
+    },
+    Buckets {
+        latest: u64,
+        buckets: &'a VecDeque<Bucket>,
+        recent: &'a Recent,
+    },
 }
 
 /// The window of one key.
@@ -280,6 +303,19 @@ impl<W: Weight> Series<W> {
                 latest,
                 buckets: buckets.iter().map(|b| (b.number, b.amount)).collect(),
                 recent: recent.image(),
+            },
+        }
+    }
+
+    /// What is encoded as [`image`](Self::image), from where it lies.
+    pub(super) fn saved(&self) -> Saved<'_, W> {
+        let latest = self.latest;
+        match &self.form {
+            Form::Exact(entries) => Saved::Entries { latest, entries },
+            Form::Coarse { buckets, recent } => Saved::Buckets {
+                latest,
+                buckets,
+                recent,
             },
         }
     }

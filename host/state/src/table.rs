@@ -4,9 +4,10 @@ use hashbrown::HashTable;
 
 use super::cell::Cell;
 use super::chain::{Chain, Ends, NIL};
-use super::image::{Bytes, CellImage, ImageError, KeyImage};
+use super::image::{CellImage, ImageError};
 use super::key::Id;
 use super::ledger::Ledger;
+use super::save::SavedKey;
 use super::spec::TableSpec;
 
 /// Beyond this many entries a journal gives its space back after the call.
@@ -113,6 +114,15 @@ impl<C: Cell> Table<C> {
 
     pub(super) fn cell(&self, at: u32) -> &C {
         &self.slots.get(at).cell
+    }
+
+    /// Reads what a change will read: see [`Cell::peek`].
+    pub(super) fn peek(&self, at: u32, walked: bool) -> u64 {
+        let key = match walked {
+            true => self.keys[at as usize].last().copied(),
+            false => None,
+        };
+        self.cell(at).peek() ^ u64::from(key.unwrap_or(0))
     }
 
     /// The position of a key, which is put in if it is not there, and is the one touched last
@@ -404,14 +414,14 @@ impl<C: Cell> Table<C> {
             return;
         }
         let key = self.keys[at as usize].get(4..).unwrap_or_default();
-        walk.write(&KeyImage {
+        walk.write(&SavedKey {
             table: self.number,
             tenant: slot.list / parts,
             // There are 64 at most.
             part: (slot.list & (parts - 1)) as u8,
             stamp: slot.stamp,
-            key: Bytes(key.to_vec()),
-            cell: slot.cell.image(),
+            key,
+            cell: slot.cell.saved(),
         });
     }
 

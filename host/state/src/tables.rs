@@ -434,7 +434,7 @@ impl Tables {
             let mut keyed = std::mem::take(&mut self.keyed);
             keyed.fetch(&mut self.ids, set, self.ledger.tenant, rows, run);
             if let Some(table) = C::of(&mut self.tables[table]) {
-                keyed.find(table);
+                keyed.find(table, self.ledger.walk.is_some());
             }
             for key in &keyed.keys {
                 let Some(inner) = C::of(&mut self.tables[table]) else {

@@ -71,13 +71,13 @@ impl Keyed {
         }
     }
 
-    /// Looks all keys up.
-    pub(super) fn find<C: Cell>(&mut self, table: &Table<C>) {
+    /// Looks all keys up; `walked`: their slots may have to be written before they change.
+    pub(super) fn find<C: Cell>(&mut self, table: &Table<C>, walked: bool) {
         for key in &mut self.keys {
             key.found = table.find(key.id);
         }
         let found = self.keys.iter().filter_map(|key| key.found);
-        std::hint::black_box(found.fold(0, |all, at| all ^ table.cell(at).peek()));
+        std::hint::black_box(found.fold(0, |all, at| all ^ table.peek(at, walked)));
     }
 }
 

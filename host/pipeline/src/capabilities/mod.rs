@@ -32,6 +32,11 @@ pub struct Shard {
 }
 
 impl Shard {
+    /// Bytes of the tables.
+    pub fn state_bytes(&self) -> u64 {
+        self.tables.bytes()
+    }
+
     /// Empty tables and no timers, for a plugin that may use so many bytes of state on all
     /// workers together and so many of timers on this one. Datasets are found by name.
     pub fn new(

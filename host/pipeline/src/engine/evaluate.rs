@@ -287,6 +287,7 @@ impl EvaluateWorker {
             }
             // The last call may have been too much.
             call.miss(call.place, 0);
+            out.costs[index].state = seat.grown();
         }
         out
     }

@@ -41,6 +41,8 @@ pub struct Cost {
     pub unevaluated: u64,
     /// The same, because the run was ended.
     pub interrupted: u64,
+    /// Bytes by which its tables grew; less than 0: by which they shrank.
+    pub state: i64,
     /// The most that a call needed, in any of its instances.
     pub peaks: Peaks,
 }
@@ -58,6 +60,7 @@ impl Cost {
         self.log_dropped += other.log_dropped;
         self.unevaluated += other.unevaluated;
         self.interrupted += other.interrupted;
+        self.state += other.state;
         self.peaks.raise(other.peaks);
     }
 }
@@ -76,6 +79,8 @@ pub(crate) struct Seat {
     /// Where others come from when those can no longer be trusted.
     provide: Provide,
     said: u64,
+    /// Bytes of its tables when that was told last.
+    told: u64,
     /// Not all of what it remembered when saving began is saved.
     pub(crate) saving: bool,
 }
@@ -98,6 +103,7 @@ impl Seat {
             instance: None,
             provide: Arc::clone(provide),
             said: 0,
+            told: 0,
             saving: false,
         }
     }
@@ -123,7 +129,7 @@ impl Seat {
         keeps: bool,
         discard: &[String],
     ) -> Result<(), Fault> {
-        self.said = before.said;
+        (self.said, self.told) = (before.said, before.told);
         if keeps {
             self.instance = before.instance.take();
         }
@@ -148,6 +154,12 @@ impl Seat {
     /// State and timers, where there are any.
     pub(crate) fn shard(&mut self) -> Option<&mut Shard> {
         shard(&mut *self.capabilities)
+    }
+
+    /// Bytes by which its tables have grown since this was asked last.
+    pub(crate) fn grown(&mut self) -> i64 {
+        let now = self.shard().map_or(0, |shard| shard.state_bytes());
+        now.cast_signed() - std::mem::replace(&mut self.told, now).cast_signed()
     }
 
     /// Capabilities like the seat's, with nothing in them.

@@ -77,6 +77,8 @@ pub struct Rule {
     pub severity: Severity,
     /// The duties that it serves, such as `RMSV-9.1`.
     pub requirements: Vec<String>,
+    /// What these ask, for a person.
+    pub duty: Option<String>,
     /// MITRE ATT&CK technique ids.
     pub attack: Vec<String>,
     /// Links for a person.

@@ -170,6 +170,9 @@ pub(super) struct RawRule {
     /// The duties that it serves, such as `RMSV-9.1`.
     #[serde(default)]
     pub requirements: Vec<String>,
+    /// What these ask, with their own words where they are quoted; `palisade explain` shows it.
+    #[serde(default)]
+    pub duty: Option<String>,
     /// MITRE ATT&CK technique ids.
     #[serde(default)]
     pub attack: Vec<String>,

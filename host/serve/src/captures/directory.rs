@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant, SystemTime};
 
 use palisade_events::contain;
@@ -19,6 +18,7 @@ use super::stream::CaptureStream;
 use crate::active::Shared;
 use crate::follow::Filled;
 use crate::often::Often;
+use crate::queue::Queue;
 use crate::record::{FilePlace, Rows};
 use crate::server::{Tell, Told};
 use crate::stream::StreamImage;
@@ -57,7 +57,7 @@ pub(crate) struct Directory {
 /// A directory that is being read.
 struct Reading<'a> {
     directory: Directory,
-    work: &'a SyncSender<Work>,
+    work: &'a Queue,
     known: Known,
     open: Option<Box<CaptureFile>>,
     /// The next epoch begins the capture.
@@ -76,7 +76,7 @@ struct Reading<'a> {
 
 impl Directory {
     /// Reads until it is to stop, or nobody wants any more; a panic ends this source and no other.
-    pub(crate) fn run_contained(self, work: &SyncSender<Work>) {
+    pub(crate) fn run_contained(self, work: &Queue) {
         let (source, tell) = (self.name.clone(), Arc::clone(&self.tell));
         let state = Arc::clone(&self.state);
         let run = || Reading::new(self, work).run();
@@ -91,7 +91,7 @@ impl Directory {
 }
 
 impl<'a> Reading<'a> {
-    fn new(mut directory: Directory, work: &'a SyncSender<Work>) -> Reading<'a> {
+    fn new(mut directory: Directory, work: &'a Queue) -> Reading<'a> {
         Reading {
             known: Known::new(std::mem::take(&mut directory.read)),
             directory,

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use palisade_capture::{LinkType, Packet};
@@ -21,6 +20,7 @@ use crate::active::Shared;
 use crate::config::SourceConfig;
 use crate::follow::Filled;
 use crate::often::Often;
+use crate::queue::Queue;
 use crate::record::Rows;
 use crate::server::{Tell, Told};
 use crate::stream::StreamImage;
@@ -119,7 +119,7 @@ struct Drops {
 impl Interface {
     /// Captures until it is to stop, or nobody wants any more; a panic ends this source and no
     /// other.
-    pub(crate) fn run_contained(self, work: &SyncSender<Work>) {
+    pub(crate) fn run_contained(self, work: &Queue) {
         let (source, tell) = (self.name.clone(), Arc::clone(&self.tell));
         let state = Arc::clone(&self.state);
         if let Err(panicked) = contain(|| self.run(work)) {
@@ -131,7 +131,7 @@ impl Interface {
         let _ = work.send(Work::Ended);
     }
 
-    fn run(mut self, work: &SyncSender<Work>) {
+    fn run(mut self, work: &Queue) {
         let (mut often, mut drops) = (Often::default(), Drops::default());
         let mut retry = RETRY[0];
         let mut was_up = false;
@@ -183,7 +183,7 @@ impl Interface {
     fn capture(
         &mut self,
         mut capture: Capture<Active>,
-        work: &SyncSender<Work>,
+        work: &Queue,
         drops: &mut Drops,
         often: &mut Often,
     ) -> Option<String> {
@@ -268,7 +268,7 @@ impl Interface {
     }
 
     /// Sends rows on their way; `None`: nobody wants any more.
-    fn send(&mut self, bytes: Vec<u8>, counts: (u64, u64), work: &SyncSender<Work>) -> Option<()> {
+    fn send(&mut self, bytes: Vec<u8>, counts: (u64, u64), work: &Queue) -> Option<()> {
         let stream = &mut self.stream;
         if stream.generation != self.shared.generation() {
             stream.follow(self.shared.terms());

@@ -23,5 +23,5 @@ mod stream;
 pub use options::WhenDone;
 pub(crate) use rebuild::rebuild;
 pub(crate) use source::{CaptureSource, is_capture, share_anew};
-pub(crate) use state::Captures;
+pub(crate) use state::{Captures, Gap};
 pub(crate) use stream::{CaptureImage, CaptureStream, Marks, remember_capture};

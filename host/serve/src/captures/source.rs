@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::mpsc::SyncSender;
 
 use palisade_journal::Journal;
 
@@ -11,11 +10,11 @@ use super::interface::{Interface, Options};
 use super::state::CaptureState;
 use crate::active::Shared;
 use crate::config::{Config, SourceConfig, SourceKind};
+use crate::queue::Queue;
 use crate::record::Record;
 use crate::redo::Known;
 use crate::server::{ServeError, Tell};
 use crate::snapshot::SourceImage;
-use crate::taking::Work;
 
 /// Where packets come from.
 pub(crate) enum CaptureSource {
@@ -119,7 +118,7 @@ impl CaptureSource {
     }
 
     /// Reads until it is to stop, or nobody wants any more; a panic ends this source and no other.
-    pub(crate) fn run_contained(self, work: &SyncSender<Work>) {
+    pub(crate) fn run_contained(self, work: &Queue) {
         match self {
             CaptureSource::Directory(directory) => directory.run_contained(work),
             CaptureSource::Interface(interface) => interface.run_contained(work),

@@ -44,6 +44,8 @@ struct Done {
     flows: u64,
     /// What was dropped, by cause.
     drops: BTreeMap<&'static str, u64>,
+    /// How much of that plugins were told of.
+    told: BTreeMap<&'static str, u64>,
     /// Records of the journal in which files have ended and that nobody has asked for.
     ended: VecDeque<u64>,
 }
@@ -120,6 +122,27 @@ impl CaptureState {
     }
 }
 
+/// Causes for which something is missing that was on a wire.
+const GAPS: [&str; 7] = [
+    "kernel",
+    "interface",
+    "interruption",
+    "broken-file",
+    "grown-file",
+    "no-capture",
+    "lost-flow",
+];
+
+/// Something of a source is missing.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Gap {
+    pub(crate) source: String,
+    pub(crate) tenant: String,
+    pub(crate) cause: &'static str,
+    /// How many packets, flows, files or times, since it was told last.
+    pub(crate) count: u64,
+}
+
 /// All sources of packets, by their number in the journal.
 #[derive(Debug, Default)]
 pub(crate) struct Captures(Mutex<BTreeMap<u32, Arc<CaptureState>>>);
@@ -141,6 +164,27 @@ impl Captures {
             state.latest.store(record, Ordering::Release);
             state.done().ended.push_back(record);
         }
+    }
+
+    /// What is missing since this was asked last, by source and cause.
+    pub(crate) fn gaps(&self) -> Vec<Gap> {
+        let mut gaps = Vec::new();
+        for state in self.all().values() {
+            let mut done = state.done();
+            for cause in GAPS {
+                let dropped = done.drops.get(cause).copied().unwrap_or_default();
+                let told = done.told.insert(cause, dropped).unwrap_or_default();
+                if dropped > told {
+                    gaps.push(Gap {
+                        source: state.name.clone(),
+                        tenant: state.tenant.clone(),
+                        cause,
+                        count: dropped - told,
+                    });
+                }
+            }
+        }
+        gaps
     }
 
     /// A source that cannot be read, if there is one.
@@ -227,3 +271,29 @@ impl Captures {
 
 /// Figures of one name: the name, type, help, and labels with values.
 pub(crate) type Family = (&'static str, &'static str, &'static str, Vec<(String, f64)>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_are_told_once_and_what_is_no_gap_is_not() {
+        let captures = Captures::default();
+        let state = Arc::new(CaptureState::new("tap", "acme"));
+        captures.add(1, Arc::clone(&state));
+        assert_eq!(captures.gaps(), []);
+        state.dropped("kernel", 7);
+        state.drops("broken-file", 1);
+        state.drops("evicted-flow", 3);
+        let gap = |cause, count| Gap {
+            source: "tap".to_owned(),
+            tenant: "acme".to_owned(),
+            cause,
+            count,
+        };
+        assert_eq!(captures.gaps(), [gap("kernel", 7), gap("broken-file", 1)]);
+        assert_eq!(captures.gaps(), []);
+        state.dropped("kernel", 9);
+        assert_eq!(captures.gaps(), [gap("kernel", 2)]);
+    }
+}

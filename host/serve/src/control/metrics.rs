@@ -82,6 +82,18 @@ pub(crate) fn text(shared: &Shared) -> String {
         "Records that are evaluated and not kept yet.",
         one(evaluated.saturating_sub(committed) as f64),
     );
+    let waiting = shared.waiting.load(Ordering::Relaxed);
+    let queues = [
+        ("evaluation", waiting as u64),
+        ("commit", evaluated.saturating_sub(committed)),
+    ];
+    let queues = queues.map(|(queue, depth)| (format!("{{queue=\"{queue}\"}}"), depth as f64));
+    family(
+        "queue_depth",
+        "gauge",
+        "Epochs that were read and wait to be evaluated, and that were evaluated and wait to be kept.",
+        queues.into(),
+    );
     let kinds = done.events.iter();
     let kinds = kinds.map(|(kind, count)| {
         (
@@ -267,6 +279,12 @@ pub(crate) fn text(shared: &Shared) -> String {
         "counter",
         "Faults of a plugin.",
         plugin(&|p| p.cost.faults as f64),
+    );
+    family(
+        "plugin_state_bytes",
+        "gauge",
+        "Bytes of a plugin's tables, on all workers.",
+        plugin(&|p| p.cost.state.max(0) as f64),
     );
     family(
         "plugin_quarantined",

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use palisade_events::contain;
@@ -16,6 +16,7 @@ use super::network::{Cause, Held, Network};
 use crate::active::Shared;
 use crate::follow::Filled;
 use crate::often::Often;
+use crate::queue::Queue;
 use crate::record::Rows;
 use crate::server::{Tell, Told};
 use crate::snapshot::SourceImage;
@@ -265,7 +266,7 @@ impl Intake {
 
     /// Takes what is delivered until the server is to stop and nothing waits, or nobody wants any
     /// more. A panic ends this source and no other.
-    pub(crate) fn run_contained(self, work: &SyncSender<Work>) {
+    pub(crate) fn run_contained(self, work: &Queue) {
         let (source, tell) = (self.name.clone(), Arc::clone(&self.tell));
         let network = Arc::clone(&self.network);
         if let Err(panicked) = contain(|| self.run(work)) {
@@ -277,7 +278,7 @@ impl Intake {
         let _ = work.send(Work::Ended);
     }
 
-    fn run(mut self, work: &SyncSender<Work>) {
+    fn run(mut self, work: &Queue) {
         loop {
             let first = match self.deliveries.recv_timeout(LOOK) {
                 Ok(first) => first,
@@ -323,7 +324,7 @@ impl Intake {
     }
 
     /// Hands an epoch on, if there is anything in it. `false`: nobody wants it.
-    fn close(&mut self, mut open: Open, work: &SyncSender<Work>) -> bool {
+    fn close(&mut self, mut open: Open, work: &Queue) -> bool {
         if open.delivered.is_empty() && open.waiting.replies.is_empty() {
             return true;
         }

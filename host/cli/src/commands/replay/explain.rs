@@ -102,6 +102,7 @@ fn call(case: &Case, of: &CaseCall) -> Result<Value> {
             "title": declared.map(|rule| &rule.title),
             "severity": value["severity"],
             "requirements": declared.map(|rule| &rule.requirements),
+            "duty": declared.and_then(|rule| rule.duty.as_ref()),
             "attack": declared.map(|rule| &rule.attack),
             "references": declared.map(|rule| &rule.references),
             "reason": value.get("reason").or_else(|| value.get("summary")),
@@ -418,6 +419,9 @@ fn text(of: &Value) -> Vec<String> {
                 line("severity", plain(&rule["severity"]));
             }
             line("requirements", list(&rule["requirements"]));
+            if !rule["duty"].is_null() {
+                line("duty", plain(&rule["duty"]));
+            }
             for (name, key) in [("ATT&CK", "attack"), ("references", "references")] {
                 if rule[key].as_array().is_some_and(|list| !list.is_empty()) {
                     line(name, list(&rule[key]));

@@ -101,6 +101,7 @@ pub(super) fn manifest(raw: RawManifest) -> Result<Manifest, ManifestError> {
                 id: rule.id,
                 title: rule.title,
                 requirements: rule.requirements,
+                duty: rule.duty,
                 attack: rule.attack,
                 references: rule.references,
             })
