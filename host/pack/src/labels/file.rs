@@ -164,7 +164,8 @@ fn narrow(bytes: &[u8], end: Option<u8>) -> Vec<u8> {
 fn passing(reader: &mut Reader<'_>, bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let seen = |c: &char| !is_override(*c) && !is_leftward(*c);
-    reader.text(&text.chars().filter(seen).collect::<String>(), false);
+    // What of it cannot be read is there by chance as well.
+    let _by_chance = reader.passing(&text.chars().filter(seen).collect::<String>(), false);
 }
 
 /// Tells a document whose text is packed in it.

@@ -76,7 +76,9 @@ impl<'a> Reader<'a> {
         let mut all = String::new();
         texts(node, &mut all);
         self.colour = None;
-        self.all_ways(&all, false, false);
+        if let Some(problem) = self.all_ways(&all, false, false) {
+            self.not_read("", problem);
+        }
         self.labels.tlp = self.labels.tlp.max(self.colour);
         !self.full
     }
@@ -170,14 +172,22 @@ impl<'a> Reader<'a> {
 
     /// Reads text in all ways that it may be read. `data`: it is of a form that is not taken apart.
     pub(super) fn text(&mut self, text: &str, data: bool) {
-        self.colour = None;
-        self.all_ways(text, data, true);
-        self.labels.tlp = self.labels.tlp.max(self.colour);
+        if let Some(problem) = self.passing(text, data) {
+            self.not_read("", problem);
+        }
     }
 
-    /// Reads a text in all ways, and tells what of it cannot be read. `lines`: its lines are those of
-    /// the file.
-    fn all_ways(&mut self, text: &str, data: bool, lines: bool) {
+    /// The same for texts in what is none, where bytes form sequences of terminals by chance: what of
+    /// it cannot be read is given back.
+    pub(super) fn passing(&mut self, text: &str, data: bool) -> Option<&'static str> {
+        self.colour = None;
+        let problem = self.all_ways(text, data, true);
+        self.labels.tlp = self.labels.tlp.max(self.colour);
+        problem
+    }
+
+    /// Reads a text in all ways; what of it cannot be read. `lines`: its lines are those of the file.
+    fn all_ways(&mut self, text: &str, data: bool, lines: bool) -> Option<&'static str> {
         let mut way = |text: &str, data| {
             let room = self.takes(text.len());
             if room {
@@ -186,11 +196,9 @@ impl<'a> Reader<'a> {
             room
         };
         if !way(text, data) {
-            return;
+            return None;
         }
-        if let Some(problem) = views::each(text, &mut |view| way(view, false)) {
-            self.not_read("", problem);
-        }
+        views::each(text, &mut |view| way(view, false))
     }
 
     /// Takes what a text says of the protocol; whether it says anything. Who speaks about CLEAR in

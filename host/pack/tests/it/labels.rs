@@ -382,6 +382,12 @@ fn files_that_cannot_be_read_for_labels_are_told() {
             "vectors/telnet/a/input.pcap",
             &b"\xd4\xc3\xb2\xa1\x02\x00\x04\x00\0\0\0\0\0\0\0\0\xff\xff\0\0\x01\0\0\0"[..],
         ),
+        // Bytes of packets shift sets of characters and move cursors by chance.
+        (
+            "vectors/telnet/a/input.pcap",
+            b"\xd4\xc3\xb2\xa1\x02\x00\x04\x00\0\0\0\0\0\0\0\0\xff\xff\0\0\x01\0\0\0\
+              \0\0\0\0\0\0\0\0\x04\0\0\0\x04\0\0\0\x0e\x1b[A",
+        ),
         (
             "docs/figure.png",
             b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x01\0\0\0\x01\x08\0\0\0\0cccc\0\0\0\0IEND\xff\xff\xff\xff",
