@@ -1,5 +1,7 @@
 //! What the files of a pack carry, against what its manifest says of it.
 
+use std::cell::Cell;
+
 use crate::labels::{self, Carried, Ground, Labels, Restriction, Tlp, Unread};
 use crate::manifest::{PACK_TOML, PackManifest};
 use crate::{Content, Refusal};
@@ -15,30 +17,38 @@ const MAX_RECORD: usize = 1 << 20;
 /// The longest line of a dataset, as where it is loaded.
 const MAX_ENTRY: usize = 64 << 10;
 
-/// What a file of a pack says of passing it on. Components and the bill of materials, which
+/// What a file of a pack says of passing it on. What is read of it is taken from `room`. Components and the bill of materials, which
 /// follows from them, say nothing that could be read.
-pub(crate) fn carried(path: &str, bytes: &[u8]) -> Result<Carried, Refusal> {
+pub(crate) fn carried(path: &str, bytes: &[u8], room: &Cell<usize>) -> Result<Carried, Refusal> {
     Ok(match path.split_once('/') {
         Some(("datasets", _)) => {
             if let Some(line) = longer_line(bytes, MAX_ENTRY) {
                 let problem = format!("line {line}: it has more than {MAX_ENTRY} bytes");
                 return Err(crate::canonical::malformed(path, problem));
             }
-            let read = labels::dataset(path, bytes);
+            let read = labels::dataset(path, bytes, room);
             read.map_err(|problem| crate::canonical::malformed(path, problem))?
         }
-        Some(("vectors" | "docs", _)) => match unreadable(path, bytes) {
-            Some(problem) => Carried {
-                unread: vec![Unread {
-                    file: path.to_owned(),
-                    line: None,
-                    field: String::new(),
-                    problem,
-                }],
-                ..Carried::default()
-            },
-            None => labels::other(path, bytes),
-        },
+        Some((folder @ ("vectors" | "docs"), name)) => {
+            let mut carried = match unreadable(path, bytes) {
+                Some(problem) => Carried {
+                    unread: vec![Unread {
+                        file: path.to_owned(),
+                        line: None,
+                        field: String::new(),
+                        problem,
+                        perhaps: Some(Tlp::Red),
+                    }],
+                    ..Carried::default()
+                },
+                None => labels::other(path, bytes, room),
+            };
+            // Those of vectors say what they try.
+            if folder == "docs" {
+                carried.add(labels::text(path, name));
+            }
+            carried
+        }
         None if path == PACK_TOML => labels::text(path, &String::from_utf8_lossy(bytes)),
         _ => Carried::default(),
     })
@@ -87,19 +97,21 @@ pub(crate) fn check_labels(
         }),
         None => {
             let room = MAX_UNREAD.saturating_sub(unread.len());
-            unread.extend(carried.unread.into_iter().take(room));
+            let beyond = |it: &Unread| it.perhaps.is_none_or(|colour| all.tlp < Some(colour));
+            unread.extend(carried.unread.into_iter().filter(beyond).take(room));
             let room = MAX_UNREAD.saturating_sub(grounds.len());
             grounds.extend(carried.grounds.into_iter().filter(counts).take(room));
             Ok(())
         }
     };
     check(PACK_TOML, all, labels::stated(all))?;
+    let room = Cell::new(labels::MAX_READ);
     for (path, bytes) in content.files() {
         let path = path.as_str();
         let dataset = path
             .strip_prefix("datasets/")
             .and_then(|file| manifest.datasets.get(file.strip_suffix(".ndjson")?));
-        let mut found = carried(path, bytes)?;
+        let mut found = carried(path, bytes, &room)?;
         if let Some(entry) = dataset {
             found.add(labels::stated(&entry.labels));
             check(path, &entry.labels, found)?;

@@ -1,5 +1,6 @@
 //! A pack whose parts fit together.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use palisade_events::Digest;
@@ -130,6 +131,7 @@ impl Pack {
         let mut plugins = Vec::new();
         let mut datasets = BTreeMap::new();
         let mut all = Labels::default();
+        let room = Cell::new(labels::MAX_READ);
         for (path, bytes) in content.files() {
             let digest = Digest::of(bytes);
             let path = path.as_str();
@@ -139,7 +141,7 @@ impl Pack {
             if let Some(name) = name("plugins/", ".wasm") {
                 plugins.push(plugin(path, bytes, digest, &source.name, &name)?);
             } else if let Some(name) = name("datasets/", ".ndjson") {
-                let mut labels = carried(path, bytes)?.labels;
+                let mut labels = carried(path, bytes, &room)?.labels;
                 if let Some(stated) = source.datasets.get(&name) {
                     labels.add(&labels::stated(&stated.labels).labels);
                     labels.state(&stated.labels);
@@ -154,7 +156,7 @@ impl Pack {
                 all.add(&labels);
                 datasets.insert(name, DatasetEntry { digest, labels });
             } else {
-                all.add(&carried(path, bytes)?.labels);
+                all.add(&carried(path, bytes, &room)?.labels);
             }
         }
         all.add(&labels::stated(&source.labels).labels);

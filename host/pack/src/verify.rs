@@ -12,7 +12,7 @@ use crate::statement::{
     predicate_type,
 };
 use crate::trust::{PackRule, Revocations, Root, Trust};
-use crate::{Ground, KeyId, Pack, Refusal, Restriction, Time};
+use crate::{Ground, KeyId, Pack, Refusal, Restriction, Time, Unread};
 
 /// How far ahead of this site's time a statement may be dated: clocks differ.
 const SKEW_SECONDS: i64 = 300;
@@ -175,7 +175,8 @@ fn judge(pack: &Pack, trust: &Trust, root: &Root, rule: &PackRule, report: &mut 
             limit: most.to_string(),
         };
         // What is not understood, and what nobody has said, may be more than any colour.
-        if let Some(unread) = pack.unread().first() {
+        let beyond = |unread: &&Unread| unread.perhaps.is_none_or(|colour| colour > most);
+        if let Some(unread) = pack.unread().iter().find(beyond) {
             report.refuse(&denied(format!(
                 "of a label that is not understood ({unread})"
             )));

@@ -151,6 +151,26 @@ fn nothing_of_a_request_is_dropped() {
 }
 
 #[test]
+fn somebody_answers_for_what_may_be_a_marking() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    for note in ["TLP – RED", "TLP: streng"] {
+        build(dir, &format!(r#","tlp":"clear","note":"{note}""#), "");
+        push(dir, None)
+            .code(2)
+            .stdout(contains("datasets/list.ndjson, line 1"))
+            .stderr(contains("may hold markings").and(contains("--request")));
+        // A policy must judge it.
+        push(dir, Some("{}"))
+            .code(2)
+            .stderr(contains("name plugins with --plugins"));
+        run(dir, &["pack", "build", "guard"])
+            .success()
+            .stderr(contains("is pushed only with a request"));
+    }
+}
+
+#[test]
 fn what_closes_the_gate_is_told_with_its_place() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();
@@ -162,9 +182,9 @@ fn what_closes_the_gate_is_told_with_its_place() {
     std::fs::write(dir.join("guard/docs/guide.md"), text).unwrap();
     build(dir, r#","tlp":"white""#, docs);
     push(dir, None)
-        .code(1)
+        .code(2)
         .stdout(contains("docs/guide.md, line 6: `TLP:PURPLE` is no colour"))
-        .stdout(contains("build the pack again"));
+        .stderr(contains("--request"));
     std::fs::write(
         dir.join("guard/docs/guide.md"),
         text.replace("Nor TLP:PURPLE.", ""),

@@ -1,6 +1,6 @@
 //! Which fields of data are about passing it on, by their names.
 
-use super::mention::is_look_alike;
+use super::colours::is_look_alike;
 use super::tlp::compact;
 
 /// What a field is about. Case, signs and spaces of its name do not count.

@@ -1,13 +1,13 @@
 //! Which files of a pack are read for labels, and as what.
 
-use palisade_events::without_mark;
+use std::cell::Cell;
 
-use super::keyed;
-use super::mention::Manner;
+use palisade_events::without_mark;
+use serde::de::IgnoredAny;
+
 use super::node::Node;
 use super::read::{Form, Reader};
-use super::views::{self, View};
-use super::{Carried, Labels, capture, lists, packed, picture, table};
+use super::{Carried, Labels, MAX_READ, capture, packed, picture};
 use crate::canonical;
 use crate::invisible::{is_leftward, is_override};
 
@@ -25,29 +25,37 @@ const SEALED: [(&str, &str); 3] = [("%PDF-", "PDF"), ("%!PS", "PostScript"), ("{
 ///
 /// # Errors
 /// When a line is no JSON object; whoever loads the dataset would refuse it as well.
-pub(crate) fn dataset(path: &str, bytes: &[u8]) -> Result<Carried, String> {
-    let mut reader = Reader::new(Form::Data, path);
+pub(crate) fn dataset(path: &str, bytes: &[u8], room: &Cell<usize>) -> Result<Carried, String> {
+    let mut reader = Reader::new(Form::Data, path, room);
     for (number, line) in lines(bytes) {
+        if !reader.takes(line.len()) {
+            break;
+        }
         let node: Node = serde_json::from_slice(line).map_err(|e| format!("line {number}: {e}"))?;
         if !matches!(node, Node::Map(_)) {
             return Err(format!("line {number}: an object is expected"));
         }
         reader.line = Some(number);
-        reader.record(&node);
+        if !reader.document(&node) {
+            break;
+        }
     }
     Ok(reader.finish(None))
 }
 
 /// What a file of `vectors/` or `docs/` carries. A dataset of a vector is a dataset; nothing else
 /// there is refused.
-pub(crate) fn other(path: &str, bytes: &[u8]) -> Carried {
+pub(crate) fn other(path: &str, bytes: &[u8], room: &Cell<usize>) -> Carried {
     let vector = path.starts_with("vectors/");
     let of_dataset = vector && path.split('/').rev().nth(1) == Some("datasets");
     let form = match vector && !of_dataset {
         true => Form::Event,
         false => Form::Data,
     };
-    let mut reader = Reader::new(form, path);
+    let mut reader = Reader::new(form, path, room);
+    if !reader.takes(bytes.len()) {
+        return reader.finish(None);
+    }
     let text = match std::str::from_utf8(without_mark(bytes)) {
         Ok(text) if !text.contains('\0') => text,
         _ => {
@@ -74,8 +82,8 @@ pub(crate) fn other(path: &str, bytes: &[u8]) -> Carried {
     {
         // Settings say nothing of their own colour.
         reader.form = Form::Event;
-        reader.record(&node);
-        prose(&mut reader, &comments(text));
+        reader.document(&node);
+        reader.text(&comments(text), false);
         return reader.finish(Some(text));
     }
     let structured = matches!(end.as_str(), "json" | "ndjson" | "jsonl" | "stix" | "csaf");
@@ -83,7 +91,7 @@ pub(crate) fn other(path: &str, bytes: &[u8]) -> Carried {
         if records(&mut reader, text) {
             return reader.finish(Some(text));
         }
-        reader = Reader::new(form, path);
+        reader = Reader::new(form, path, room);
         if structured {
             let what = "it is neither a document of JSON nor one on each line, so what its fields \
                         say cannot be read; mend it, or give it another ending";
@@ -92,12 +100,13 @@ pub(crate) fn other(path: &str, bytes: &[u8]) -> Carried {
     }
     sealed(&mut reader, text);
     if PROSE.contains(&end.as_str()) || !name.contains('.') {
-        prose(&mut reader, text);
+        reader.text(text, false);
         if end == "svg" {
             own_entities(&mut reader, text);
         }
     } else {
-        data(&mut reader, text);
+        reader.text(text, true);
+        own_entities(&mut reader, text);
         if form == Form::Data && !text.trim().is_empty() && reader.labels.tlp.is_none() {
             reader.unmarked();
         }
@@ -107,26 +116,10 @@ pub(crate) fn other(path: &str, bytes: &[u8]) -> Carried {
 
 /// What a text carries that is written for people.
 pub(crate) fn text(path: &str, text: &str) -> Carried {
-    let mut reader = Reader::new(Form::Event, path);
-    prose(&mut reader, text);
+    let room = Cell::new(MAX_READ);
+    let mut reader = Reader::new(Form::Event, path, &room);
+    reader.text(text, false);
     reader.finish(None)
-}
-
-/// Reads data of a form that is not taken apart, such as XML, YAML and tables, in all ways that it
-/// may be read.
-fn data(reader: &mut Reader<'_>, text: &str) {
-    reader.text(text, Manner::Data);
-    reader.text(&lists::tables(text, false), Manner::Prose);
-    keyed::read(reader, text);
-    let problem = views::each(text, &mut |view| match view {
-        View::Written(text) => reader.text(text, Manner::Data),
-        View::Seen(text) => seen(reader, text),
-        View::Aside(text) => reader.text(text, Manner::Prose),
-    });
-    if let Some(problem) = problem {
-        reader.not_read("", problem);
-    }
-    own_entities(reader, text);
 }
 
 /// Tells entities that a document of XML defines itself, whose texts are not put in here.
@@ -139,38 +132,6 @@ fn own_entities(reader: &mut Reader<'_>, text: &str) {
                 stand for";
     reader.not_read("", what);
     reader.line = None;
-}
-
-/// Reads a text in all ways that it may be read, and tells what of it cannot.
-fn prose(reader: &mut Reader<'_>, text: &str) {
-    if let Some(problem) = all_ways(reader, text) {
-        reader.not_read("", problem);
-    }
-}
-
-fn all_ways(reader: &mut Reader<'_>, text: &str) -> Option<&'static str> {
-    seen(reader, text);
-    views::each(text, &mut |view| match view {
-        View::Written(text) | View::Seen(text) => seen(reader, text),
-        View::Aside(text) => reader.text(text, Manner::Prose),
-    })
-}
-
-/// Reads a text as people see it: also without the signs of emphasis of Markdown, and of what they
-/// are written with to stand for themselves, and its tables.
-fn seen(reader: &mut Reader<'_>, text: &str) {
-    const SIGNS: [char; 4] = ['*', '`', '~', '\\'];
-    reader.text(text, Manner::Prose);
-    for tables in [table::tables(text), lists::tables(text, true)] {
-        reader.text(&tables, Manner::Prose);
-    }
-    if let Some(shown) = lists::unlinked(text) {
-        reader.text(&shown.replace(SIGNS, ""), Manner::Prose);
-    }
-    reader.apart(lists::apart(text));
-    if text.contains(SIGNS) {
-        reader.text(&text.replace(SIGNS, ""), Manner::Prose);
-    }
 }
 
 /// What follows the first `#` of each line of TOML. In a string that is no comment, but nobody
@@ -203,7 +164,8 @@ fn narrow(bytes: &[u8], end: Option<u8>) -> Vec<u8> {
 fn passing(reader: &mut Reader<'_>, bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let seen = |c: &char| !is_override(*c) && !is_leftward(*c);
-    all_ways(reader, &text.chars().filter(seen).collect::<String>());
+    // What of it cannot be read is there by chance as well.
+    let _by_chance = reader.passing(&text.chars().filter(seen).collect::<String>(), false);
 }
 
 /// Tells a document whose text is packed in it.
@@ -221,21 +183,21 @@ fn sealed(reader: &mut Reader<'_>, text: &str) {
 
 /// Reads one document, or one on each line; whether that is what the text is.
 fn records(reader: &mut Reader<'_>, text: &str) -> bool {
-    let mut nodes = Vec::new();
-    let each = lines(text.as_bytes()).all(|(number, line)| {
-        let node: Result<Node, _> = serde_json::from_slice(line);
+    let is_json = |line: &[u8]| serde_json::from_slice::<IgnoredAny>(line).is_ok();
+    if lines(text.as_bytes()).all(|(_, line)| is_json(line)) {
         // One after the other, so that no more than a line is held.
-        node.is_ok_and(|node| {
+        for (number, line) in lines(text.as_bytes()) {
+            let Ok(node) = serde_json::from_slice::<Node>(line) else {
+                return false;
+            };
             reader.line = Some(number);
-            reader.record(&node);
-            true
-        })
-    });
-    if each {
+            if !reader.document(&node) {
+                break;
+            }
+        }
         return true;
     }
     if text.len() > MAX_DOCUMENT {
-        *reader = Reader::new(reader.form, reader.file);
         let what = format!(
             "a document of more than {MAX_DOCUMENT} bytes is not read for labels; split it, or \
              write a record on each line"
@@ -243,14 +205,15 @@ fn records(reader: &mut Reader<'_>, text: &str) -> bool {
         reader.not_read("", &what);
         return true;
     }
-    for node in serde_json::Deserializer::from_str(text).into_iter::<Node>() {
-        match node {
-            Ok(node) => nodes.push(node),
-            Err(_) => return false,
+    let nodes = serde_json::Deserializer::from_str(text).into_iter::<Node>();
+    let Ok(nodes) = nodes.collect::<Result<Vec<Node>, _>>() else {
+        return false;
+    };
+    for node in nodes {
+        if !reader.document(&node) {
+            break;
         }
     }
-    *reader = Reader::new(reader.form, reader.file);
-    nodes.iter().for_each(|node| reader.record(node));
     true
 }
 
@@ -263,7 +226,8 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
 
 /// What the labels that an author states say in their own free words.
 pub(crate) fn stated(labels: &Labels) -> Carried {
-    let mut reader = Reader::new(Form::Data, crate::PACK_TOML);
+    let room = Cell::new(MAX_READ);
+    let mut reader = Reader::new(Form::Data, crate::PACK_TOML, &room);
     let list = |words: &std::collections::BTreeSet<String>| {
         Node::List(words.iter().cloned().map(Node::Text).collect())
     };

@@ -3,7 +3,7 @@
 
 use super::field::{is_open, is_restricting, restricts};
 use super::ground::Restriction;
-use super::node::Node;
+use super::node::{Node, Number};
 use super::read::{Form, Reader};
 use super::tlp::{Tlp, compact, shown, strip_protocol};
 use super::{INTEL, MAX_ID};
@@ -189,7 +189,7 @@ impl Reader<'_> {
         match node {
             Node::Null => {}
             Node::Text(text) => self.origins(name, text),
-            Node::Number(number) => self.origins(name, number),
+            Node::Number(number) => self.origins(name, &number.to_string()),
             Node::List(origins) => origins.iter().for_each(|origin| self.derived(name, origin)),
             Node::Bool(_) | Node::Map(_) => {
                 let what = format!(
@@ -263,9 +263,9 @@ impl Reader<'_> {
             Node::Null => return,
             Node::Map(_) => node.text("id").or(node.text("uuid")).unwrap_or_default(),
             Node::Text(text) => text.trim(),
-            Node::Number(number) => number.as_str(),
+            Node::Number(Number::Unsigned(0)) => "0",
             Node::List(groups) if groups.is_empty() => return,
-            Node::Bool(_) | Node::List(_) => "",
+            Node::Bool(_) | Node::List(_) | Node::Number(_) => "",
         };
         match id {
             // MISP: none. CSAF 2.1: everybody.

@@ -1,31 +1,29 @@
 //! Labels of a pack: how secret it is, until when it is held back, what it comes from.
 //!
 //! They are read from all data of a pack, in whatever spelling it has them (`file.rs` says which
-//! files, `field.rs` and `keyed.rs` which fields, `views.rs` in which ways a text
-//! is read, of which `coded.rs` has what stands for letters, `terminal.rs` and `html.rs` what is
-//! shown, `packed.rs` what is packed in it, `table.rs`, `lists.rs`, `html_table.rs` and `grid.rs` what tables say, `picture.rs` and
-//! `capture.rs` what is no text, `ground.rs` where it stands, `tlp.rs` and
-//! `mention.rs` which colours). What speaks of passing it on and is
-//! not understood is [`Unread`], and keeps the pack where it is.
+//! files, `field.rs` which fields, `views.rs` in which ways a text
+//! is read, of which `coded.rs` has what stands for letters, `terminal.rs`, `html.rs`, `links.rs` and
+//! `bare.rs` what is shown, `packed.rs` what is packed in it, `picture.rs` and `capture.rs` what is no
+//! text, `ground.rs` where it stands, `tlp.rs` and `colours.rs` which colours). Each way to read a
+//! text is looked at by one rule (`near.rs`). What speaks of passing it on and is not understood is
+//! [`Unread`], and keeps the pack where it is.
 
+mod bare;
 mod capture;
 mod coded;
+mod colours;
 mod field;
 mod file;
-mod grid;
 mod ground;
 mod handling;
 mod html;
-mod html_table;
-mod keyed;
 mod letters;
-mod lists;
-mod mention;
+mod links;
+mod near;
 mod node;
 mod packed;
 mod picture;
 mod read;
-mod table;
 mod terminal;
 mod tlp;
 mod views;
@@ -44,6 +42,9 @@ use crate::Time;
 
 /// The mark of what came with a notice or under an agreement (TI-7.2).
 pub(crate) const INTEL: &str = "intel-derived-data";
+/// The most of a pack that is read for markings, in bytes, each as often as it is read in another
+/// way: as it is written, without tags, with what stands for letters replaced, and so on.
+pub(crate) const MAX_READ: usize = 64 << 20;
 /// The longest mark and id, in bytes: as long as policies can look up.
 const MAX_ID: usize = 256;
 /// Most that is told of one file that is not understood.
@@ -121,8 +122,8 @@ impl Labels {
     }
 }
 
-/// Something that speaks of passing data on and is not understood. As long as it is there, the
-/// pack stays where it is: it may be more secret than any colour that is known.
+/// Something that speaks of passing data on and is not understood, or that may. As long as it is
+/// there, the pack stays where it is: it may be more secret than any colour that is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Unread {
     /// The file of the pack.
@@ -134,6 +135,10 @@ pub struct Unread {
     pub field: String,
     /// What is not understood, and what to write.
     pub problem: String,
+    /// The colour that it may be, for which somebody may answer with a request; none: as long as it
+    /// is there nobody may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub perhaps: Option<Tlp>,
 }
 
 impl fmt::Display for Unread {

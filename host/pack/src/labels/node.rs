@@ -9,11 +9,28 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 pub(super) enum Node {
     Null,
     Bool(bool),
-    /// As a number is written.
-    Number(String),
+    Number(Number),
     Text(String),
     List(Vec<Node>),
     Map(Vec<(String, Node)>),
+}
+
+/// A number, which takes nothing beside its place: a document may have millions.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Number {
+    Signed(i64),
+    Unsigned(u64),
+    Float(f64),
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Number::Signed(number) => number.fmt(f),
+            Number::Unsigned(number) => number.fmt(f),
+            Number::Float(number) => number.fmt(f),
+        }
+    }
 }
 
 impl Node {
@@ -31,7 +48,7 @@ impl Node {
         match self {
             Node::Null => "null".to_owned(),
             Node::Bool(truth) => truth.to_string(),
-            Node::Number(number) => number.clone(),
+            Node::Number(number) => number.to_string(),
             Node::Text(text) => super::tlp::shown(text),
             Node::List(_) => "a list".to_owned(),
             Node::Map(_) => "an object".to_owned(),
@@ -63,15 +80,15 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_i64<E>(self, number: i64) -> Result<Node, E> {
-        Ok(Node::Number(number.to_string()))
+        Ok(Node::Number(Number::Signed(number)))
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<Node, E> {
-        Ok(Node::Number(number.to_string()))
+        Ok(Node::Number(Number::Unsigned(number)))
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<Node, E> {
-        Ok(Node::Number(number.to_string()))
+        Ok(Node::Number(Number::Float(number)))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Node, E> {

@@ -1,14 +1,15 @@
 //! What data says of its own passing on.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use super::field::About;
 use super::ground::{Grounds, Restriction, locate};
-use super::mention::{Found, Manner, Mention, mentions};
+use super::near::{self, Place, Said};
 use super::node::Node;
 use super::tlp::{Tlp, compact, shown, strip_protocol};
-use super::views::{self, View};
 use super::{Carried, Labels, MAX_UNREAD, Unread};
+use super::{colours, views};
 
 /// What a record is, which says what its fields are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,15 +37,19 @@ pub(super) struct Reader<'a> {
     pub(super) markings: usize,
     /// Fields of the record that are named a colour and hold one of TLP: name, text and line.
     pub(super) hues: Vec<(String, String, Option<usize>)>,
-    /// A colour that stands alone far from the protocol's name: what stands there, and its line.
-    apart: Option<(Tlp, String, usize)>,
+    /// The strictest colour that stands near the protocol's name: what stands there, and its line.
+    near: Option<(Tlp, String, Option<usize>)>,
+    /// How many bytes more are read of this file and of those behind it in the pack, and whether
+    /// there are more than that.
+    room: &'a Cell<usize>,
+    full: bool,
     /// Marking definitions that are named, and those that were read, by id.
     named: BTreeSet<String>,
     defined: BTreeSet<String>,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(form: Form, file: &'a str) -> Self {
+    pub(super) fn new(form: Form, file: &'a str, room: &'a Cell<usize>) -> Self {
         Reader {
             form,
             file,
@@ -56,22 +61,33 @@ impl<'a> Reader<'a> {
             marking: false,
             markings: 0,
             hues: Vec::new(),
-            apart: None,
+            near: None,
+            room,
+            full: false,
             named: BTreeSet::new(),
             defined: BTreeSet::new(),
         }
+    }
+
+    /// Reads a document: its records field by field, and all its texts together. Whether there is
+    /// room for more.
+    pub(super) fn document(&mut self, node: &Node) -> bool {
+        self.record(node);
+        let mut all = String::new();
+        texts(node, &mut all);
+        self.colour = None;
+        if let Some(problem) = self.all_ways(&all, false, false) {
+            self.not_read("", problem);
+        }
+        self.labels.tlp = self.labels.tlp.max(self.colour);
+        !self.full
     }
 
     /// Reads a record: an entry, or a document. Of a list and of a bundle (STIX) each part is
     /// one. A record that names no colour is remembered.
     pub(super) fn record(&mut self, node: &Node) {
         match node {
-            Node::List(records) => {
-                for record in records {
-                    self.record(record);
-                }
-                return;
-            }
+            Node::List(records) => return records.iter().for_each(|record| self.record(record)),
             Node::Map(fields) if node.text("type") == Some("bundle") => {
                 for (name, value) in fields {
                     match value {
@@ -112,12 +128,12 @@ impl<'a> Reader<'a> {
             .add(restriction, (self.file, self.line), name, text);
     }
 
-    /// Remembers a colour that stands far from the protocol's name: the file may be labelled so.
-    pub(super) fn apart(&mut self, found: Option<(Tlp, String, usize)>) {
-        let colour = |place: &Option<(Tlp, String, usize)>| place.as_ref().map(|(c, ..)| *c);
-        if colour(&found) > colour(&self.apart) {
-            self.apart = found;
-        }
+    /// Whether there is room to read so many bytes more, which are taken from it.
+    pub(super) fn takes(&mut self, bytes: usize) -> bool {
+        let left = self.room.get().checked_sub(bytes);
+        self.room.set(left.unwrap_or_default());
+        self.full |= left.is_none();
+        !self.full
     }
 
     /// Ends a file: what was named must have been read, and what has no line gets one of
@@ -129,16 +145,19 @@ impl<'a> Reader<'a> {
             let what = format!("the marking `{}` is not one of TLP", shown(&id));
             self.not_read("", &what);
         }
-        if let Some((colour, text, line)) = self.apart.take()
-            && self.labels.tlp < Some(colour)
-        {
-            self.line = Some(line);
+        if self.full {
+            let what = "it is too large to be read for markings, or what is before it in the pack is; \
+                        leave some out, or say with a request who may have it";
+            self.perhaps(Tlp::Red, "", what);
+        }
+        if let Some((colour, text, line)) = self.near.take() {
+            let last = text.rsplit(' ').next().unwrap_or_default();
+            self.line = line.or_else(|| locate(source?, "", last));
             let what = format!(
-                "`{}` stands alone in it, and the name of TLP elsewhere, so that it may be its label; \
-                 write `{colour}` if it is, and put it into a sentence if it is not",
-                shown(&text)
+                "`{text}` may be a marking, {colour}; write `{colour}` if it is, and if it is not, \
+                 write it otherwise or answer for it with a request"
             );
-            self.not_read("", &what);
+            self.perhaps(colour, "", &what);
         }
         for unread in &mut self.unread {
             let find = || locate(source?, &unread.field, "");
@@ -151,29 +170,95 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads text of a form that is not taken apart.
-    pub(super) fn text(&mut self, text: &str, manner: Manner) {
-        self.colour = None;
-        let line = self.line;
-        for found in mentions(text, manner, MAX_UNREAD) {
-            self.line = Some(found.line);
-            self.found("", found, false);
+    /// Reads text in all ways that it may be read. `data`: it is of a form that is not taken apart.
+    pub(super) fn text(&mut self, text: &str, data: bool) {
+        if let Some(problem) = self.passing(text, data) {
+            self.not_read("", problem);
         }
-        self.line = line;
-        self.labels.tlp = self.labels.tlp.max(self.colour);
     }
 
-    pub(super) fn not_read(&mut self, field: &str, problem: &str) {
-        if self.unread.len() == MAX_UNREAD {
-            return;
+    /// The same for texts in what is none, where bytes form sequences of terminals by chance: what of
+    /// it cannot be read is given back.
+    pub(super) fn passing(&mut self, text: &str, data: bool) -> Option<&'static str> {
+        self.colour = None;
+        let problem = self.all_ways(text, data, true);
+        self.labels.tlp = self.labels.tlp.max(self.colour);
+        problem
+    }
+
+    /// Reads a text in all ways; what of it cannot be read. `lines`: its lines are those of the file.
+    fn all_ways(&mut self, text: &str, data: bool, lines: bool) -> Option<&'static str> {
+        let mut way = |text: &str, data| {
+            let room = self.takes(text.len());
+            if room {
+                self.take("", near::read(text, data), false, lines);
+            }
+            room
+        };
+        if !way(text, data) {
+            return None;
         }
+        views::each(text, &mut |view| way(view, false))
+    }
+
+    /// Takes what a text says of the protocol; whether it says anything. Who speaks about CLEAR in
+    /// passing states nothing, so that counts only where a label is `meant`.
+    fn take(&mut self, name: &str, said: Said, meant: bool, lines: bool) -> bool {
+        let any = said.label.is_some() || said.unknown.is_some();
+        let record = self.line;
+        let line = |place: &Place| match lines {
+            true => Some(place.line),
+            false => record,
+        };
+        if let Some((colour, place)) = said.near
+            && self.near.as_ref().is_none_or(|(known, ..)| *known < colour)
+        {
+            let line = line(&place);
+            self.near = Some((colour, place.text, line));
+        }
+        if let Some((colour, place)) = said.label
+            && (meant || colour > Tlp::Clear)
+        {
+            self.line = line(&place);
+            self.see(colour, name, &place.text);
+        }
+        if let Some(place) = said.unknown {
+            self.line = line(&place);
+            let perhaps = (!meant).then_some(Tlp::Red);
+            self.tell(perhaps, name, &no_colour(&place.text));
+        }
+        if let Some(place) = said.turned {
+            self.line = line(&place);
+            let what = format!(
+                "`{}` turns the direction of writing around, so what is seen is not what is \
+                 written; take such signs out",
+                place.text
+            );
+            self.not_read(name, &what);
+        }
+        self.line = record;
+        any
+    }
+
+    /// Tells what is not understood.
+    pub(super) fn not_read(&mut self, field: &str, problem: &str) {
+        self.tell(None, field, problem);
+    }
+
+    /// Tells what may be a marking, with this colour.
+    fn perhaps(&mut self, colour: Tlp, field: &str, problem: &str) {
+        self.tell(Some(colour), field, problem);
+    }
+
+    fn tell(&mut self, perhaps: Option<Tlp>, field: &str, problem: &str) {
         let unread = Unread {
             file: self.file.to_owned(),
             line: self.line,
             field: shown(field),
             problem: problem.to_owned(),
+            perhaps,
         };
-        if !self.unread.contains(&unread) {
+        if self.unread.len() < MAX_UNREAD && !self.unread.contains(&unread) {
             self.unread.push(unread);
         }
     }
@@ -243,22 +328,14 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn field(&mut self, name: &str, node: &Node) {
-        // As it stands, or in another way that it may be read.
-        let mut about = About::of(name);
-        views::each(name, &mut |view| {
-            if let View::Written(name) | View::Seen(name) = view
-                && about == About::Other
-            {
-                about = About::of(name);
-            }
-        });
+        let about = About::of(name);
         // A name may be the label: `{"tlp:red": true}` is one about a colour, others are read as
         // values are.
         if !matches!(about, About::Colour | About::LookAlike) {
             self.mentioned(name, name, false);
         }
         let told = self.form == Form::Event;
-        let marking = is_about_marking(name);
+        let marking = colours::is_about_marking(&compact(name)) || about == About::Colour;
         self.markings += usize::from(marking);
         match about {
             About::Hue => self.hue(name, node),
@@ -288,52 +365,16 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What a text says of the protocol; whether it says anything. Who speaks about CLEAR in
-    /// passing states nothing, so that counts only where a label is meant.
+    /// What a text says of the protocol as it stands; whether it says anything.
     pub(super) fn mentioned(&mut self, name: &str, text: &str, meant: bool) -> bool {
-        let mut any = self.found_in(name, text, meant);
-        let problem = views::each(text, &mut |view| {
-            let (View::Written(text) | View::Seen(text) | View::Aside(text)) = view;
-            any |= self.found_in(name, text, meant);
-        });
-        if let Some(problem) = problem {
-            self.not_read(name, problem);
-        }
-        any
-    }
-
-    /// What one way to read a text says of the protocol; whether it says anything.
-    fn found_in(&mut self, name: &str, text: &str, meant: bool) -> bool {
-        let found = mentions(text, Manner::Value, MAX_UNREAD);
-        let any = !found.is_empty();
-        for found in found {
-            self.found(name, found, meant);
-        }
-        any
-    }
-
-    fn found(&mut self, name: &str, found: Found, meant: bool) {
-        match found.mention {
-            Mention::Colour(Tlp::Clear) if !meant => {}
-            Mention::Colour(colour) => self.see(colour, name, &found.text),
-            Mention::Unknown(text) => self.no_colour(name, &text),
-            Mention::Turned => {
-                let what = format!(
-                    "`{}` turns the direction of writing around, so what is seen is not what is \
-                     written; take such signs out",
-                    found.text
-                );
-                self.not_read(name, &what);
-            }
-        }
+        // Most texts have no name in them, and are many; the others are read once more.
+        near::may_name(text)
+            && self.takes(text.len())
+            && self.take(name, near::read(text, false), meant, false)
     }
 
     fn no_colour(&mut self, name: &str, text: &str) {
-        let what = format!(
-            "`{text}` is no colour of TLP; write TLP:CLEAR, TLP:GREEN, TLP:AMBER, \
-             TLP:AMBER+STRICT or TLP:RED"
-        );
-        self.not_read(name, &what);
+        self.not_read(name, &no_colour(text));
     }
 
     pub(super) fn named(&mut self, id: &str) {
@@ -397,17 +438,36 @@ fn names_protocol(text: &str) -> bool {
     text.len() < 64 && strip_protocol(&compact(text)).is_some_and(str::is_empty)
 }
 
-/// Whether the name of a field says that what is in it is about passing something on.
-pub(super) fn is_about_marking(name: &str) -> bool {
-    const WORDS: [&str; 7] = [
-        "classification",
-        "dissemination",
-        "handling",
-        "marking",
-        "sharing",
-        "tlp",
-        "trafficlight",
-    ];
-    let name = compact(name);
-    WORDS.iter().any(|word| name.contains(word))
+fn no_colour(text: &str) -> String {
+    format!(
+        "`{text}` is no colour of TLP; write TLP:CLEAR, TLP:GREEN, TLP:AMBER, TLP:AMBER+STRICT or TLP:RED"
+    )
+}
+
+/// The texts of a record, each on a line of its own: names of fields, and what they hold. A field
+/// about a colour that is understood is left out: it has been read.
+fn texts(node: &Node, out: &mut String) {
+    match node {
+        Node::Map(fields) => {
+            for (name, value) in fields {
+                let understood = || match value {
+                    Node::Null => true,
+                    Node::Text(text) => compact(text).is_empty() || Tlp::from_name(text).is_some(),
+                    _ => false,
+                };
+                if near::may_name(name) && About::of(name) == About::Colour && understood() {
+                    continue;
+                }
+                out.push_str(name);
+                out.push('\n');
+                texts(value, out);
+            }
+        }
+        Node::List(values) => values.iter().for_each(|value| texts(value, out)),
+        Node::Text(text) => {
+            out.push_str(text);
+            out.push('\n');
+        }
+        Node::Null | Node::Bool(_) | Node::Number(_) => {}
+    }
 }

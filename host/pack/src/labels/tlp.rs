@@ -50,6 +50,8 @@ const DEFINITIONS: [(&str, Tlp); 9] = [
     ("e828b379-4e03-4974-9ac4-e53a884c97c1", Tlp::Red),
 ];
 
+/// The longest text that is looked at as a colour alone, in bytes.
+const LONGEST: usize = 1024;
 /// Signs within and around a colour.
 const SIGNS: &str = ":=-_+./()[]{}'\"*#";
 
@@ -58,6 +60,9 @@ impl Tlp {
     /// `tlp_red`, `Traffic Light Protocol: Red`, `TLPv2:GREEN`, `WHITE` of version 1. Case,
     /// spaces and signs do not count; letters of other alphabets do.
     pub fn from_name(name: &str) -> Option<Self> {
+        if name.len() > LONGEST {
+            return None;
+        }
         // `AMBER?` and `GREEN|RED` say something else.
         let unseen = |c: char| is_invisible(c) && !is_override(c);
         let sign = |c: char| c.is_whitespace() || unseen(c) || SIGNS.contains(c);

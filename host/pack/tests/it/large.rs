@@ -2,6 +2,7 @@
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
+use palisade_pack::Tlp;
 use palisade_pack::stored::{self, StoredError};
 use palisade_store::Store;
 
@@ -70,4 +71,50 @@ fn what_is_read_for_labels_has_a_size() {
     assert_eq!(unread(path, "x".repeat((8 << 20) - 62)), "");
     let told = unread(path, "x".repeat((8 << 20) - 61));
     assert!(told.contains("it has more than 8388608 bytes"), "{told}");
+}
+
+#[test]
+fn what_is_read_of_a_pack_for_labels_has_a_size() {
+    // Each is taken from what may be read once as it comes and once as it stands.
+    let note = "x y\n".repeat((8 << 20) / 4);
+    let paths: Vec<String> = (0..6).map(|n| format!("docs/{n}.txt")).collect();
+    let files: Vec<(&str, &[u8])> = paths
+        .iter()
+        .map(|path| (path.as_str(), note.as_bytes()))
+        .collect();
+    let pack = build("[labels]\ntlp = \"clear\"\n", &files).unwrap();
+    let told: Vec<(&str, Option<Tlp>)> = pack
+        .unread()
+        .iter()
+        .map(|it| (it.file.as_str(), it.perhaps))
+        .collect();
+    let red = Some(Tlp::Red);
+    assert_eq!(told[..2], [("docs/4.txt", red), ("docs/5.txt", red)]);
+    assert!(told.iter().all(|(_, perhaps)| *perhaps == red), "{told:?}");
+    let problem = &pack.unread()[0].problem;
+    assert!(
+        problem.contains("too large to be read for markings"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn a_hundred_thousand_indicators_are_read() {
+    let line = |n: u32| {
+        format!(
+            "{{\"kind\":\"ipv4\",\"value\":\"{}\",\"tlp\":\"TLP:CLEAR\",\"confidence\":90,\"labels\":[\"phishing\"],\
+             \"comment\":\"seen by a sensor of ours at the gate of a plant\",\"valid_until\":\"2027-01-01T00:00:00Z\"}}\n",
+            std::net::Ipv4Addr::from(n)
+        )
+    };
+    let mut lines: String = (0..100_000).map(line).collect();
+    let dataset = |lines: &str| {
+        let files = [("datasets/bad.ndjson", lines.as_bytes())];
+        build("[labels]\ntlp = \"clear\"\n", &files).unwrap()
+    };
+    assert_eq!(dataset(&lines).unread(), []);
+    // To the last line.
+    lines.push_str(&line(1).replace("at the gate", "– TLP – RED –"));
+    let unread = dataset(&lines).unread().to_vec();
+    assert_eq!((unread.len(), unread[0].line), (1, Some(100_001)));
 }

@@ -11,6 +11,7 @@ mod hidden;
 mod labels;
 mod large;
 mod lifecycle;
+mod near;
 mod origin;
 mod readings;
 mod site;

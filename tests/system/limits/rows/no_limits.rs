@@ -123,24 +123,19 @@ pub(in crate::limits) const NO_LIMITS: &[(&str, &str, &str)] = &[
         "the length of a key",
     ),
     (
-        "pack/src/labels/mention.rs",
+        "pack/src/labels/near.rs",
         "MAX_VERSION",
         "words of a version of TLP",
+    ),
+    (
+        "pack/src/labels/near.rs",
+        "MAX_PART",
+        "how long a label may be",
     ),
     (
         "pack/src/labels/handling.rs",
         "MAX_HUES",
         "how much is shown",
-    ),
-    (
-        "pack/src/labels/html.rs",
-        "MAX_PART",
-        "how long a label may be",
-    ),
-    (
-        "pack/src/labels/keyed.rs",
-        "MAX_PART",
-        "how long a label may be",
     ),
     ("pack/src/labels/mod.rs", "MAX_UNREAD", "how much is shown"),
     ("pack/src/labelled.rs", "MAX_UNREAD", "how much is shown"),

@@ -326,15 +326,7 @@ pub(super) fn fill(t: &mut Table) {
         &["readings::what_is_beyond_what_can_be_read_closes"],
     );
     t.constant(
-        "pack/src/labels/html.rs",
-        "MAX_TABLES",
-        Count,
-        "tables of HTML within one another",
-        "not understood, which closes the gate",
-        &["readings::what_is_beyond_what_can_be_read_closes"],
-    );
-    t.constant(
-        "pack/src/labels/html.rs",
+        "pack/src/labels/views.rs",
         "MAX_INNER",
         Count,
         "documents in attributes and comments of one another",
@@ -342,12 +334,12 @@ pub(super) fn fill(t: &mut Table) {
         &["readings::what_is_beyond_what_can_be_read_closes"],
     );
     t.constant(
-        "pack/src/labels/html_table.rs",
-        "MAX_MOVES",
-        Count,
-        "moves of cells by those of several rows, in a table of HTML",
+        "pack/src/labels/mod.rs",
+        "MAX_READ",
+        Bytes,
+        "what is read of a pack for labels, each as often as it is read in another way",
         "not understood, which closes the gate",
-        &["readings::what_is_beyond_what_can_be_read_closes"],
+        &["large::what_is_read_of_a_pack_for_labels_has_a_size"],
     );
     t.constant(
         "pack/src/labels/mod.rs",

@@ -92,7 +92,11 @@ impl Build {
         let total: u64 = pack.listing().entries().iter().map(|e| e.size).sum();
         let files = pack.listing().entries().len();
         for unread in pack.unread() {
-            warn(&format!("{unread}; as it is, the pack cannot be pushed"));
+            let how = match unread.perhaps {
+                Some(_) => "is pushed only with a request",
+                None => "cannot be pushed",
+            };
+            warn(&format!("{unread}; as it is, the pack {how}"));
         }
         let mut output = context.output();
         if format == Format::Json {

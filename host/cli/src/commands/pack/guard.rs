@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 use palisade_events::{Decision, Event, Finding, without_mark};
-use palisade_pack::{Labels, Pack, Restriction, Tlp};
+use palisade_pack::{Labels, Pack, Restriction, Tlp, Unread};
 use palisade_pipeline::engine::{Notice, Output as Yield, Poison};
 use serde_json::{Map, Value, json};
 
@@ -59,7 +59,8 @@ impl Guard {
         for unread in pack.unread() {
             out.line(&unread.to_string())?;
         }
-        if !pack.unread().is_empty() {
+        let stays = |unread: &Unread| unread.perhaps.is_none();
+        if pack.unread().iter().any(stays) {
             out.line(
                 "what is not understood may be secret, so it stays here: write it as the lines above \
                  say, and build the pack again",
@@ -75,7 +76,9 @@ impl Guard {
             return Ok(false);
         }
         let Some(path) = &self.request else {
-            let Some(because) = restricted(labels) else {
+            let may =
+                (!pack.unread().is_empty()).then_some("may hold markings, as the lines above say");
+            let Some(because) = restricted(labels).or(may) else {
                 return Ok(true);
             };
             let places = places(pack, |_| true);
