@@ -5,6 +5,7 @@ mod bad_input;
 mod captures;
 mod connections;
 mod datagrams;
+mod digests;
 mod dissector;
 mod events;
 mod floods;

@@ -234,44 +234,40 @@ pub(super) fn link_datasets(i: &mut LinkerInstance<'_, HostState>) -> wasmtime::
         });
         Ok(found)
     })?;
-    function(
-        i,
-        "entries",
-        |state, (number, entries): (u32, Vec<u32>)| {
-            let dataset = state.dataset(number, "datasets.entries")?;
-            within("datasets.entries", "list", entries.len(), MAX_ENTRIES)?;
-            let (mut all, mut bytes) = (Vec::with_capacity(entries.len()), 0);
-            for entry in entries {
-                let found = state
-                    .capabilities()
-                    .entries(dataset, &[entry])
-                    .map_err(refused("datasets.entries"))?;
-                state.asked(|| Asked::Entries {
-                    dataset: number,
-                    entries: vec![entry],
-                    answer: found.iter().map(AskedEntry::from).collect(),
+    function(i, "entries", |state, (number, entries): (u32, Vec<u32>)| {
+        let dataset = state.dataset(number, "datasets.entries")?;
+        within("datasets.entries", "list", entries.len(), MAX_ENTRIES)?;
+        let (mut all, mut bytes) = (Vec::with_capacity(entries.len()), 0);
+        for entry in entries {
+            let found = state
+                .capabilities()
+                .entries(dataset, &[entry])
+                .map_err(refused("datasets.entries"))?;
+            state.asked(|| Asked::Entries {
+                dataset: number,
+                entries: vec![entry],
+                answer: found.iter().map(AskedEntry::from).collect(),
+            });
+            for entry in found {
+                state.hand_over("datasets.entries", &mut bytes, held(&entry))?;
+                all.push(Entry {
+                    kind: entry.kind,
+                    value: entry.value,
+                    valid_from: entry.valid_from,
+                    valid_until: entry.valid_until,
+                    attributes: entry
+                        .attributes
+                        .into_iter()
+                        .map(|(name, value)| Attribute {
+                            name,
+                            value: AttributeValue::from(value),
+                        })
+                        .collect(),
                 });
-                for entry in found {
-                    state.hand_over("datasets.entries", &mut bytes, held(&entry))?;
-                    all.push(Entry {
-                        kind: entry.kind,
-                        value: entry.value,
-                        valid_from: entry.valid_from,
-                        valid_until: entry.valid_until,
-                        attributes: entry
-                            .attributes
-                            .into_iter()
-                            .map(|(name, value)| Attribute {
-                                name,
-                                value: AttributeValue::from(value),
-                            })
-                            .collect(),
-                    });
-                }
             }
-            Ok(all)
-        },
-    )
+        }
+        Ok(all)
+    })
 }
 
 /// Bytes that an entry takes, about.
