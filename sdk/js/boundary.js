@@ -4,7 +4,7 @@
 
 import { abort } from "palisade-host/native-fault.js";
 import { blaming, strict, toBlame } from "./known.js";
-import { begin, checkAnswer, checkOf, countCall, rowsShown } from "./refused.js";
+import { begin, checkAnswer, checkOf, countCall, note, rowsShown } from "./refused.js";
 import { checked, described } from "./types.js";
 
 /** Modules are loaded while the plugin is built, when there is no host to call. */
@@ -134,7 +134,9 @@ export function hosted(name, native, params) {
     const given = args.map((value, at) => argument(types[at], value));
     countCall(name);
     check(...given);
-    return native(...given);
+    const answer = native(...given);
+    note(name, given, answer);
+    return answer;
   };
 }
 
@@ -169,7 +171,11 @@ function guarded(module, path, call, { result, refuses }) {
         throw new TypeError(`\`${path}\` returned a promise, which nobody waits for; calls of a plugin end when they return`);
       }
     } catch (thrown) {
-      if (refuses && isRefusal(thrown)) throw { name: thrown.name.toWellFormed(), message: thrown.message.toWellFormed() };
+      if (refuses && isRefusal(thrown)) {
+        const { file, line } = place(frames(lastThrown));
+        const message = file === "" ? thrown.message : `${thrown.message} (${file}:${line})`;
+        throw { name: thrown.name.toWellFormed(), message: message.toWellFormed() };
+      }
       fail(thrown, module[call]);
     }
   };

@@ -22,14 +22,14 @@ const MAX_REASON = 1024;
 
 /**
  * The running call: its path, where it has a batch, of which subscription and how many rows, and
- * how many calls of the host and findings there were in it.
+ * how many calls of the host and findings there were in it, and which events it was told of.
  */
-let call = { path: "", subscription: -1, rows: 0, hostCalls: 0, findings: 0 };
+let call = { path: "", subscription: -1, rows: 0, hostCalls: 0, findings: 0, shown: new Set() };
 
 /** For the boundary alone: an export is called. */
 export function begin(path, args) {
   const [subscription, rows] = args;
-  const fresh = { path, subscription: -1, rows: 0, hostCalls: 0, findings: 0 };
+  const fresh = { path, subscription: -1, rows: 0, hostCalls: 0, findings: 0, shown: new Set() };
   if (path === "evaluate.evaluate" || path === "observe.observe") call = { ...fresh, subscription, rows };
   else if (path === "decide.decide") call = { ...fresh, subscription, rows: 1 };
   else call = fresh;
@@ -214,11 +214,26 @@ const CHECKS = {
   },
 };
 
+const EVENTS = {
+  "state.citations": (_given, refs) => refs,
+  "envelope.rows": (_given, envelopes) => envelopes.map((envelope) => envelope.eventRef),
+  "batch.u64s": ([id], values) => (columns.get(id | 0)?.name === "event-ref" ? values : []),
+};
+
+/** For the boundary alone: what a function of the host has answered, which may be events to cite. */
+export function note(name, given, answer) {
+  for (const event of EVENTS[name]?.(given, answer) ?? []) call.shown.add(event);
+}
+
 /** Checks what an export returned; it is of its type already. */
 export function checkAnswer(path, value) {
   if (path !== "decide.decide") return;
-  for (const { rule: id, reason } of value) {
+  for (const { rule: id, reason, events } of value) {
     rule("decide", id);
+    // The host takes the request itself too, of which only the host could have told.
+    for (const event of events) {
+      if (!call.shown.has(event)) throw new TypeError(`\`decide\`: the judgement of rule \`${id}\` cites event-ref 0x${event.toString(16)}, which this call was not shown; cite what \`state.citations\` returned in it`);
+    }
     short("decide", `the reason of rule \`${id}\``, byteLength(reason), MAX_REASON);
   }
 }

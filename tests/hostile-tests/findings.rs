@@ -79,10 +79,18 @@ fn what_was_not_shown_is_not_cited() {
         let seen = seen.run_over().unwrap();
         assert_eq!(seen.poison.len(), EVENTS);
         for (_, fault) in &seen.poison {
-            let FaultCause::Row { row, rows: of } = fault.cause else {
+            let FaultCause::Row {
+                function,
+                row,
+                rows: of,
+            } = fault.cause
+            else {
                 panic!("{fault}");
             };
             assert!(row == over && of <= rows, "{fault}");
+            assert_eq!(function, "findings.emit");
+            let told = format!("named row {row} in `findings.emit`, of a batch of ");
+            assert!(fault.to_string().contains(&told), "{fault}");
         }
     }
     for forged in [0, 7, i64::MAX as u64] {

@@ -6,6 +6,7 @@ mod captures;
 mod commit_steps;
 mod connections;
 mod datagrams;
+mod digests;
 mod dissector;
 mod events;
 mod floods;

@@ -6,24 +6,37 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use palisade_events::toml_words;
+use palisade_private::PrivateError;
 use serde::de::DeserializeOwned;
 
 use crate::host::MAX_TEXT;
 
-/// Opens a file to read it; it may be a pipe.
+/// Opens a file to read it. What else has the name, a pipe, is refused without waiting for it.
+///
+/// # Errors
+/// Says what to do where there is none, it is something else, or may not be read.
+pub(crate) fn open(path: &Path) -> Result<File> {
+    let opened = palisade_private::open_file(path).map_err(|error| match error {
+        PrivateError::Kind {
+            found: "a directory",
+            ..
+        } => anyhow!("it is a folder; name a file in it"),
+        PrivateError::Kind { found, .. } => {
+            anyhow!("it is {found}, and is not waited for; write what it says into a file, and name that")
+        }
+        PrivateError::Io { source, .. } => said(path, source),
+        error => error.into(),
+    });
+    opened.with_context(|| format!("open {}", path.display()))
+}
+
+/// Opens an input of events, which may be a pipe that is read as it comes.
 ///
 /// # Errors
 /// Says what to do where there is none, it is a folder, or may not be read.
-pub(crate) fn open(path: &Path) -> Result<File> {
+pub(crate) fn open_input(path: &Path) -> Result<File> {
     let opened = || -> Result<File> {
-        let file = File::open(path).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => anyhow!(
-                "No such file; check its name, and that it is in {}",
-                folder(path).display()
-            ),
-            ErrorKind::PermissionDenied => anyhow!("you may not read it; ask its owner, or chmod"),
-            _ => error.into(),
-        })?;
+        let file = File::open(path).map_err(|error| said(path, error))?;
         ensure!(
             !file.metadata()?.is_dir(),
             "it is a folder; name a file in it"
@@ -31,6 +44,18 @@ pub(crate) fn open(path: &Path) -> Result<File> {
         Ok(file)
     };
     opened().with_context(|| format!("open {}", path.display()))
+}
+
+/// What the system says of a file that cannot be opened, and what to do.
+fn said(path: &Path, error: std::io::Error) -> anyhow::Error {
+    match error.kind() {
+        ErrorKind::NotFound => anyhow!(
+            "No such file; check its name, and that it is in {}",
+            folder(path).display()
+        ),
+        ErrorKind::PermissionDenied => anyhow!("you may not read it; ask its owner, or chmod"),
+        _ => error.into(),
+    }
 }
 
 /// Reads a file of at most so many bytes.

@@ -24,6 +24,7 @@ pub use event::{
 };
 
 use crate::mask::{closest, suggest};
+use crate::sha256::{NoDigest, is_digest, normalise_sha256};
 
 /// What becomes of mandatory fields that are not there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -167,6 +168,11 @@ pub trait Json: Default {
     fn is_absent(&self) -> bool {
         false
     }
+
+    /// The text that this is, if it is one.
+    fn text_mut(&mut self) -> Option<&mut String> {
+        None
+    }
 }
 
 /// A record, with the names of its fields in JSON.
@@ -274,8 +280,22 @@ pub(crate) fn fill_value<'de, A: MapAccess<'de>, T: Json>(
     map: &mut A,
     cx: Cx<'_>,
 ) -> Result<(), A::Error> {
-    let read = || map.next_value_seed(Fill(value, cx));
+    let read = || {
+        map.next_value_seed(Fill(&mut *value, cx))?;
+        match value.text_mut() {
+            Some(text) if is_digest(name) => {
+                normalise_sha256(text, cx.mode).map_err(|_| not_a_digest(text))
+            }
+            _ => Ok(()),
+        }
+    };
     cx.trail.within(|| name, read)
+}
+
+/// The error for a digest that is none; it shows what was written.
+#[cold]
+fn not_a_digest<E: serde::de::Error>(text: &str) -> E {
+    E::custom(format_args!("`{}`: {NoDigest}", shorten(text)))
 }
 
 /// Writes a field, unless it is absent.

@@ -3,7 +3,8 @@
 /// The text without control characters and without those that turn the direction of text or
 /// have no width, and not longer than `limit` characters.
 pub fn plain(text: &str, limit: usize) -> String {
-    let harmless = |c| match crate::is_hidden(c) {
+    let mut hiding = crate::Hiding::default();
+    let harmless = |c| match hiding.hides(c) {
         true => char::REPLACEMENT_CHARACTER,
         false => c,
     };

@@ -6,7 +6,10 @@ use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use rustix::fs::{FallocateFlags, FlockOperation};
+use rustix::fs::{FallocateFlags, FlockOperation, OFlags};
+
+/// How files are opened that others may have put there: through no link, and waiting for no pipe.
+pub(crate) const READING: i32 = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).bits() as i32;
 
 /// A folder of segments, or of snapshots.
 pub trait Files: Send {
@@ -132,7 +135,7 @@ impl Files for Folder {
     fn open(&self, name: &str) -> io::Result<Box<dyn SegmentFile>> {
         let mut options = OpenOptions::new();
         options.read(true).write(true);
-        options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
+        options.custom_flags(READING);
         Ok(Box::new(options.open(self.path.join(name))?))
     }
 
@@ -190,7 +193,7 @@ impl Files for Reading {
     fn open(&self, name: &str) -> io::Result<Box<dyn SegmentFile>> {
         let mut options = OpenOptions::new();
         options.read(true);
-        options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
+        options.custom_flags(READING);
         Ok(Box::new(options.open(self.path.join(name))?))
     }
 

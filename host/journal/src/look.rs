@@ -22,7 +22,7 @@ fn firsts(folder: &Path) -> io::Result<Vec<u64>> {
 fn open(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.read(true);
-    options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
+    options.custom_flags(crate::files::READING);
     options.open(path)
 }
 

@@ -90,7 +90,11 @@ pub enum KeyError {
     #[error("this is no encrypted key file (PKCS#8 as PEM, `ENCRYPTED PRIVATE KEY`): {0}")]
     File(String),
     /// Another passphrase.
-    #[error("the passphrase does not open the key file, or the file was changed")]
+    #[error(
+        "the passphrase does not open the key file, or the file was changed; write the right one into \
+         the file of --passphrase-file or into PALISADE_PASSPHRASE; where nobody knows it any more, \
+         make another key with `palisade key new`, and let the root document name that"
+    )]
     Passphrase,
     /// A passphrase that is soon guessed.
     #[error("the passphrase has fewer than {MIN_PASSPHRASE} characters; choose a longer one")]

@@ -106,9 +106,9 @@ refusals! {
     /// An invalid trust document.
     Document { what, problem } = "document", "the {what} is refused: {problem}";
     /// An expired trust document.
-    DocumentExpired { what, when } = "document-expired", "the {what} expired on {when}; whoever answers for it must issue the next version";
+    DocumentExpired { what, when } = "document-expired", "the {what} expired on {when}; whoever answers for it makes the next version (`palisade trust root` or `palisade trust revocations` with --from the one before, or `palisade trust policy`) and signs it with `palisade trust sign`; then install it with `palisade trust install`";
     /// Fewer signatures than asked for.
-    Threshold { what, role, found, needed } = "threshold", "the {what} has {found} of the {needed} signatures that role `{role}` must give";
+    Threshold { what, role, found, needed } = "threshold", "the {what} has {found} of the {needed} signatures that role `{role}` must give; who has another of its keys signs it with `palisade trust sign`";
     /// An older version.
     DocumentRollback { what, version, known } = "document-rollback", "the {what} has version {version}, but version {known} was seen here before, and versions only rise; install the newer one, or give yours a `version` above {known} and sign it again";
     /// Another document of the same version.

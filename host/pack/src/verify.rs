@@ -216,7 +216,7 @@ fn judge(pack: &Pack, trust: &Trust, root: &Root, rule: &PackRule, report: &mut 
                 role: wanted.role.clone(),
                 found: keys.len().to_string(),
                 needed: needed.to_string(),
-                hint: hint(root, &wanted.role),
+                hint: hint(root, &wanted.role, "palisade pack sign"),
             });
         }
     }
@@ -252,16 +252,16 @@ fn judge(pack: &Pack, trust: &Trust, root: &Root, rule: &PackRule, report: &mut 
                 role: wanted.role.clone(),
                 found: keys.len().to_string(),
                 needed: needed.to_string(),
-                hint: hint(root, &wanted.role),
+                hint: hint(root, &wanted.role, "palisade pack certify"),
             });
         }
     }
 }
 
-/// Where nobody can ever sign in a role, what to do.
-fn hint(root: &Root, role: &str) -> String {
+/// What to do for a signature in a role, by this command if anybody has it.
+fn hint(root: &Root, role: &str, command: &str) -> String {
     match root.roles.contains_key(role) {
-        true => String::new(),
+        true => format!("; who has a key of this role gives one with `{command} PACK --key FILE`"),
         false => format!(
             "; the root document gives nobody this role: give it to somebody with \
              `palisade trust root --role {role}=1:NAME`, or leave it out of trust.toml"

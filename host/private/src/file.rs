@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Component, Path};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use cap_fs_ext::{DirExt as _, FollowSymlinks, OpenOptionsFollowExt as _, OpenOptionsSyncExt as _};
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt as _};
@@ -12,6 +13,9 @@ use rustix::io::Errno;
 
 use crate::PrivateError;
 use crate::walk::{in_words, owned, private};
+
+/// How old a file is that a crash left half written, at least: nobody writes that long.
+const LEFT_OVER: Duration = Duration::from_secs(3600);
 
 /// Tells the temporary files of this process apart.
 static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -74,13 +78,15 @@ pub fn lock(dir: &Dir, name: &str) -> Result<File, PrivateError> {
     }
 }
 
-/// Writes a file of a checked directory (0600), complete and durable or not at all.
+/// Writes a file of a checked directory (0600), complete and durable or not at all. What a crash
+/// left half written of it more than an hour ago is removed.
 ///
 /// # Errors
 /// When it cannot be written; what was there before is then still there.
 pub fn replace(dir: &Dir, name: &str, bytes: &[u8]) -> Result<(), PrivateError> {
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let temporary = format!(".{name}.{}.{number}", std::process::id());
+    remove_leftovers(dir, name);
     // A crash may have left one of this name.
     let _ = dir.remove_file(&temporary);
     let write = || {
@@ -94,6 +100,27 @@ pub fn replace(dir: &Dir, name: &str, bytes: &[u8]) -> Result<(), PrivateError> 
         let _ = dir.remove_file(&temporary);
         PrivateError::io("write", name)(error)
     })
+}
+
+/// Removes what crashes left half written of a file. What cannot be looked at or removed stays: it
+/// takes room and does no harm else.
+pub(crate) fn remove_leftovers(dir: &Dir, name: &str) {
+    let now = SystemTime::now();
+    for entry in dir.entries().into_iter().flatten().flatten() {
+        let file = entry.file_name().to_string_lossy().into_owned();
+        let parts = file
+            .strip_prefix('.')
+            .and_then(|file| file.strip_prefix(name)?.strip_prefix('.')?.split_once('.'));
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        if !parts.is_some_and(|(process, number)| digits(process) && digits(number)) {
+            continue;
+        }
+        let written = entry.metadata().and_then(|found| found.modified());
+        let age = written.map(|written| now.duration_since(written.into_std()));
+        if matches!(age, Ok(Ok(age)) if age > LEFT_OVER) {
+            let _ = dir.remove_file(&file);
+        }
+    }
 }
 
 fn opened(dir: &Dir, name: &str, options: &mut OpenOptions) -> Result<File, PrivateError> {
@@ -190,8 +217,17 @@ pub fn open_file(path: &Path) -> Result<File, PrivateError> {
 
 fn from_path(path: &Path, more: OFlags) -> Result<(File, Stat), PrivateError> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC | more;
-    let fd =
-        rustix::fs::open(path, flags, Mode::empty()).map_err(PrivateError::io("open", path))?;
+    let fd = match rustix::fs::open(path, flags, Mode::empty()) {
+        // What cannot be opened at all is a socket, or a device that nothing is behind.
+        Err(Errno::NXIO) => {
+            return Err(PrivateError::Kind {
+                path: path.to_owned(),
+                found: "a socket or device",
+                expected: "a file",
+            });
+        }
+        opened => opened.map_err(PrivateError::io("open", path))?,
+    };
     let stat = fstat(&fd).map_err(PrivateError::io("look at", path))?;
     regular(FileType::from_raw_mode(stat.st_mode), path)?;
     Ok((File::from(fd), stat))

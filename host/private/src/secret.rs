@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use cap_std::fs::Dir;
 
 use crate::PrivateError;
+use crate::file::remove_leftovers;
 use crate::file::{create_new, open};
 
 /// Tells the temporary files of this process apart.
@@ -58,6 +59,7 @@ fn make<const N: usize>(dir: &Dir, name: &str) -> io::Result<()> {
     getrandom::fill(&mut secret).map_err(|error| io::Error::other(error.to_string()))?;
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let temporary = format!(".{name}.{}.{number}", std::process::id());
+    remove_leftovers(dir, name);
     // A crash may have left one of this name.
     let _ = dir.remove_file(&temporary);
     let mut file = create_new(dir, &temporary)?;

@@ -153,8 +153,10 @@ pub enum FaultCause {
     )]
     ForgedReference(u64),
     /// It named a row that the batch does not have.
-    #[error("named row {row} of a batch of {rows}, whose first row is 0")]
+    #[error("named row {row} in `{function}`, of a batch of {rows} whose first row is 0")]
     Row {
+        /// The host function that it was named in, as `state.count`.
+        function: &'static str,
         /// The row.
         row: u32,
         /// How many there are.

@@ -150,7 +150,7 @@ fn genesis() -> String {
 /// # Errors
 /// Names the first line that is not what was written.
 pub fn verify(path: &Path, head: Option<&str>) -> Result<Chain, AuditError> {
-    let file = File::open(path).map_err(|error| file_error(path, error))?;
+    let file = palisade_private::open_file(path).map_err(|error| file_error(path, error))?;
     let chain = follow(file, path, head)?;
     match head {
         Some(head) if chain.known.is_none() && head != genesis() => Err(AuditError::Head {

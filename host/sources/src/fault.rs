@@ -1,7 +1,7 @@
 //! Why a record does not become an event.
 
-use palisade_events::Kind;
-use palisade_events::json::{JsonError, json_problem};
+use palisade_events::json::{JsonError, Mode, json_problem};
+use palisade_events::{Kind, NoDigest, normalise_sha256};
 
 use super::records;
 use super::sink::SinkError;
@@ -89,6 +89,22 @@ impl Fault {
 
     pub(super) fn address(field: &'static str, text: &str) -> Self {
         Self::value(field, text, "IP address")
+    }
+
+    /// The SHA-256 digest in a field, in the form in which events have it.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub(super) fn check_sha256(field: &'static str, text: &str) -> Result<String, Self> {
+        let mut digest = text.to_owned();
+        match normalise_sha256(&mut digest, Mode::Strict) {
+            Ok(()) => Ok(digest),
+            Err(NoDigest) => Err(Self::value(
+                field,
+                text,
+                "SHA-256 digest (64 hexadecimal digits)",
+            )),
+        }
     }
 
     pub(super) fn value(field: &'static str, text: &str, expected: &'static str) -> Self {

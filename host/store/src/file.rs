@@ -155,7 +155,7 @@ impl<'d> Temporary<'d> {
 impl Drop for Temporary<'_> {
     fn drop(&mut self) {
         if !self.placed {
-            // A file that stays is found and removed by the next collection.
+            // A file that stays is found and removed by the next writer.
             let _ = self.dir.remove_file(&self.name);
         }
     }

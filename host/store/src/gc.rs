@@ -124,7 +124,8 @@ impl Store {
     }
 
     /// Removes temporary files whose writer is gone: a live one holds the file's lock.
-    fn remove_leftovers(&self, dry_run: bool) -> Result<u64, FileError> {
+    /// The caller holds the store's lock alone, so that none is between its making and its locking.
+    pub(crate) fn remove_leftovers(&self, dry_run: bool) -> Result<u64, FileError> {
         let mut leftovers = 0;
         for (name, _) in file::entries(&self.temporary, "temporary")? {
             let path = format!("temporary/{}", name.escape_default());

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! format               what wrote the store
-//! lock                 shared by writers, exclusive for the collector
+//! lock                 shared by writers, exclusive for the collector and for taking leftovers away
 //! blobs/ab/ab03…       one file a blob, by the first two digits of its digest
 //! names/<name>         one file a name, holding a digest
 //! temporary/           files being written, and what crashes left

@@ -58,12 +58,18 @@ impl Store {
         Ok(store)
     }
 
-    /// Keeps the collector away until the hold is dropped. Waits while it runs.
+    /// Keeps the collector away until the hold is dropped. Waits while it runs. Where nobody else
+    /// holds the store, what writers left that were killed is removed first.
     ///
     /// # Errors
     /// When the file `lock` cannot be opened or made, or is a link.
     pub fn hold(&self) -> Result<Hold, FileError> {
         let lock = self.open_lock()?;
+        if lock.try_lock().is_ok() {
+            // What cannot be removed takes room and does no harm else; the collector tells of it.
+            let _ = self.remove_leftovers(false);
+            lock.unlock().map_err(FileError::of("release", "lock"))?;
+        }
         loop {
             match lock.lock_shared() {
                 Ok(()) => return Ok(Hold { _lock: lock }),

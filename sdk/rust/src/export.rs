@@ -19,6 +19,12 @@ pub trait Detector: Sized {
 }
 
 /// What a plugin with timers exports on top: `exports = ["on-timer"]` in the manifest.
+#[diagnostic::on_unimplemented(
+    message = "`on_timer` is exported, and `{Self}` does not implement `OnTimer`",
+    label = "this plugin has no `OnTimer`",
+    note = "write `impl OnTimer for {Self}`, with `exports = [\"on-timer\"]` and the capability `timers` in \
+            plugin.toml; or take `on_timer` out of the macro that exports the plugin"
+)]
 pub trait OnTimer {
     /// Timers that the watermark has passed, by due time, at most 1,024 a call.
     fn on_timer(&mut self, fired: &[Fired]);
@@ -26,6 +32,12 @@ pub trait OnTimer {
 
 /// What a policy that must know what happened before exports on top:
 /// `exports = ["observe"]` in the manifest.
+#[diagnostic::on_unimplemented(
+    message = "`observe` is exported, and `{Self}` does not implement `Observe`",
+    label = "this plugin has no `Observe`",
+    note = "write `impl Observe for {Self}`, with `exports = [\"observe\"]` and a subscription of that role \
+            in plugin.toml; or take `observe` out of the macro that exports the plugin"
+)]
 pub trait Observe {
     /// Takes note of the current batch and decides nothing.
     fn observe(&mut self, batch: &Batch);
@@ -78,26 +90,34 @@ pub mod glue {
         }
     }
 
-    impl<T: Detector> Slot<T> {
-        pub fn evaluate(&self, subscription: u32, rows: u32) {
+    // What a call needs of the plugin is said at the function, and not at the block: then the compiler
+    // tells which trait is not there, and not that there is no such function.
+    impl<T> Slot<T> {
+        pub fn evaluate(&self, subscription: u32, rows: u32)
+        where
+            T: Detector,
+        {
             self.with(|plugin| plugin.evaluate(&Batch::current(subscription, rows)));
         }
-    }
 
-    impl<T: OnTimer> Slot<T> {
-        pub fn on_timer(&self, fired: Vec<Fired>) {
+        pub fn on_timer(&self, fired: Vec<Fired>)
+        where
+            T: OnTimer,
+        {
             self.with(|plugin| plugin.on_timer(&fired));
         }
-    }
 
-    impl<T: Observe> Slot<T> {
-        pub fn observe(&self, subscription: u32, rows: u32) {
+        pub fn observe(&self, subscription: u32, rows: u32)
+        where
+            T: Observe,
+        {
             self.with(|plugin| plugin.observe(&Batch::current(subscription, rows)));
         }
-    }
 
-    impl<T: Policy> Slot<T> {
-        pub fn decide(&self, subscription: u32) -> Vec<Judgement> {
+        pub fn decide(&self, subscription: u32) -> Vec<Judgement>
+        where
+            T: Policy,
+        {
             self.with(|plugin| {
                 let judgements = plugin.decide(&Batch::current(subscription, 1));
                 judgements

@@ -18,7 +18,7 @@ macro_rules! getter {
         pub fn $name(&self, name: &str) -> Result<$type, SettingsError> {
             match self.find(name)? {
                 SettingValue::$case($value) => Ok($convert),
-                _ => Err(SettingsError::here(name, concat!("is not ", $wanted, "; see its type in plugin.toml"))),
+                _ => Err(SettingsError::new(name, concat!("is not ", $wanted, "; see its type in plugin.toml"))),
             }
         }
     };
@@ -34,7 +34,7 @@ impl Settings {
         // In a closure the caller would be this function.
         match self.0.iter().find(|setting| setting.name == name) {
             Some(setting) => Ok(&setting.value),
-            None => Err(SettingsError::here(name, "is asked for by the code")),
+            None => Err(SettingsError::new(name, "is asked for by the code")),
         }
     }
 
@@ -65,24 +65,23 @@ impl Settings {
     /// As [`integer`](Self::integer), and when it is negative.
     #[track_caller]
     pub fn count(&self, name: &str) -> Result<u64, SettingsError> {
-        u64::try_from(self.integer(name)?)
-            .map_err(|_| SettingsError::new(name, "is negative; give 0 or more"))
+        // In a closure the caller would be this function.
+        match u64::try_from(self.integer(name)?) {
+            Ok(count) => Ok(count),
+            Err(_) => Err(SettingsError::new(name, "is negative; give 0 or more")),
+        }
     }
 }
 
 impl SettingsError {
-    /// The code is to blame, and not the operator, so its place is told.
+    /// Refuses the setting `name`; `message` says what is wrong and what to give instead. The file and
+    /// line of the caller are added to it.
     #[track_caller]
-    fn here(name: &str, message: &str) -> Self {
-        let at = std::panic::Location::caller();
-        Self::new(name, format!("{message} ({}:{})", at.file(), at.line()))
-    }
-
-    /// Refuses the setting `name`; `message` says what is wrong and what to give instead.
     pub fn new(name: impl Into<String>, message: impl Into<String>) -> Self {
+        let (message, at) = (message.into(), std::panic::Location::caller());
         SettingsError {
             name: name.into(),
-            message: message.into(),
+            message: format!("{message} ({}:{})", at.file(), at.line()),
         }
     }
 }

@@ -7,6 +7,7 @@ mod config;
 mod ctl;
 mod formats;
 mod key;
+mod misread;
 mod pack;
 pub(crate) mod plugin;
 mod policy;
@@ -91,11 +92,17 @@ impl Cli {
     /// ends it with 0.
     pub(crate) fn read() -> Cli {
         let mut line = Cli::command_line();
-        let matches = line.get_matches_mut();
-        if let Err(problem) = formats::check(&matches) {
-            line.error(ErrorKind::InvalidValue, problem).exit();
+        let read = || {
+            let matches = line.try_get_matches_from_mut(std::env::args_os())?;
+            if let Err(problem) = formats::check(&matches) {
+                return Err(line.error(ErrorKind::InvalidValue, problem));
+            }
+            Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut line))
+        };
+        match { read }() {
+            Ok(cli) => cli,
+            Err(error) => misread::exit(error),
         }
-        Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut line).exit())
     }
 
     /// Does what was asked for.

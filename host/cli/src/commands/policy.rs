@@ -1,10 +1,10 @@
 //! `palisade policy`: asks policies about disclosure requests.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use clap::{Args, Subcommand};
 use palisade_events::counted;
 use palisade_pipeline::engine::Clock;
@@ -36,8 +36,9 @@ impl Command {
 ///
 /// What is given is settled first: timers that are due by the last event of it have fired.
 /// Every policy that subscribes to the kind of a request judges it; deny beats
-/// require-approval beats redact beats permit, and a policy that cannot decide denies. Exit
-/// code 1 says that a request is not permitted.
+/// require-approval beats redact beats permit, and a policy that cannot decide denies: all are
+/// denied, and the exit code is 2, where a part of what is given cannot be read. Exit code 1 says
+/// that a request is not permitted.
 #[derive(Debug, Args)]
 pub(crate) struct Check {
     /// What happened before: events, one a line
@@ -83,24 +84,24 @@ impl Check {
             lacks_fields: false,
             unread: 0,
         };
-        if let Some(given) = &self.given {
-            session.file(given, &mut report)?;
-            report.check()?;
-        }
+        let unread = match &self.given {
+            Some(given) => read_given(given, &mut session, &mut report)?,
+            None => None,
+        };
         // What was given has happened before: timers that were due by then have fired.
         session.settle(&mut report)?;
         report.check()?;
-        ensure!(
-            report.unread == 0,
-            "{} of what was given could not be read, so nothing is permitted: what it says may \
-             forbid it",
-            counted(report.unread, "record")
-        );
+        if let Some(unread) = &unread {
+            session.deny_requests(&format!("{unread}: what it says may forbid this"));
+        }
         session.file(&self.request, &mut report)?;
         report.check()?;
         let done = session.finish(&mut report)?;
         report.check()?;
         report.finish(&crate::summary::json(&done))?;
+        if let Some(unread) = unread {
+            bail!("{unread}, so nothing is permitted: what it says may forbid it");
+        }
         ensure!(
             done.bad_records == 0,
             "{} could not be read; nothing is decided about what is not",
@@ -123,6 +124,27 @@ impl Check {
         );
         Ok(Exit::found(done.denied > 0))
     }
+}
+
+/// Reads what happened before; what of it could not be read, if that is so.
+///
+/// # Errors
+/// When there is no such file, or the run cannot go on.
+fn read_given(given: &Path, session: &mut Session, report: &mut Report) -> Result<Option<String>> {
+    let name = given.display().to_string();
+    let file = crate::named::open(given)?;
+    let input = match session.open(&name, file) {
+        Ok(input) => input,
+        Err(error) => {
+            return Ok(Some(format!("{name} could not be read ({error:#})")));
+        }
+    };
+    session.take(input, &name, report)?;
+    report.check()?;
+    Ok((report.unread > 0).then(|| {
+        let unread = counted(report.unread, "record");
+        format!("{unread} of {name} could not be read")
+    }))
 }
 
 /// The kinds of event that policies judge.

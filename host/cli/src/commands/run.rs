@@ -137,7 +137,7 @@ impl Run {
                 let stdin = std::io::stdin().as_fd().try_clone_to_owned();
                 std::fs::File::from(stdin.context("open standard input")?)
             } else {
-                crate::named::open(path)?
+                crate::named::open_input(path)?
             };
             let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
             let input = if is_file {

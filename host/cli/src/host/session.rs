@@ -50,8 +50,21 @@ impl Session {
         stream: impl Read + Send + 'static,
         out: &mut dyn Output,
     ) -> Result<()> {
-        let input = open(name, stream, &self.limits)?;
+        let input = self.open(name, stream)?;
         self.take(input, name, out)
+    }
+
+    /// Looks at what a stream begins with, to say what it is.
+    ///
+    /// # Errors
+    /// When it is nothing that can be read.
+    pub(crate) fn open(&self, name: &str, stream: impl Read + Send + 'static) -> Result<Input> {
+        Ok(open(name, stream, &self.limits)?)
+    }
+
+    /// Denies every request from now on, for this reason.
+    pub(crate) fn deny_requests(&mut self, reason: &str) {
+        self.engine.deny_requests(reason);
     }
 
     /// Reads a file to its end; its source has the name of the file.

@@ -142,6 +142,105 @@ fn a_rule_that_a_policy_answers_and_does_not_declare_has_a_line() {
 }
 
 #[test]
+fn an_event_that_a_policy_was_not_shown_and_cites_has_a_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    new(dir, "policy", "javascript", "cites");
+    let file = dir.join("cites/plugin.js");
+    let text = fs::read_to_string(&file).unwrap();
+    let import = "import envelope from \"palisade:plugin/envelope@0.1.0\";\n";
+    let cites = |events: &str| {
+        let text = text.replace("events: []", &format!("events: [{events}]"));
+        fs::write(&file, format!("{import}{text}")).unwrap();
+        let mut command = palisade(dir);
+        command.args(["plugin", "test", "cites"]).output().unwrap()
+    };
+    let told = cites("7n");
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    all(
+        &told,
+        &[
+            "aborted at plugin.js:",
+            "cites event-ref 0x7, which this call was not shown",
+            "`state.citations`",
+        ],
+    );
+    let told = cites("envelope.rows([0])[0].eventRef");
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(!told.contains("event-ref"), "{told}");
+}
+
+#[test]
+fn a_setting_that_code_refuses_is_told_with_the_line_that_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    for (lang, file, refuses) in [
+        (
+            "javascript",
+            "plugin.js",
+            "throw refuse(\"names\", \"are wrong\");",
+        ),
+        (
+            "rust",
+            "src/lib.rs",
+            "if true { return Err(SettingsError::new(\"names\", \"are wrong\")); }",
+        ),
+    ] {
+        let name = format!("refuses-{}", &lang[..2]);
+        new(dir, "detector", lang, &name);
+        let path = dir.join(&name).join(file);
+        let text = fs::read_to_string(&path).unwrap();
+        let is_configure = |line: &&str| {
+            line.trim_start().starts_with("configure(") || line.contains("fn configure(")
+        };
+        let configure = text.lines().find(is_configure).unwrap();
+        let line = 2 + text.lines().position(|line| line == configure).unwrap();
+        let mut text = text.replacen(configure, &format!("{configure}\n{refuses}"), 1);
+        if lang == "javascript" {
+            text = text.replace("{ settings }", "{ refuse, settings }");
+        }
+        fs::write(&path, text).unwrap();
+        let told = tested(dir, &[&name], 1);
+        all(&told, &[&format!("`names`: are wrong ({file}:{line})")]);
+    }
+}
+
+#[test]
+fn a_trait_that_is_exported_and_not_there_is_told_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    new(dir, "detector", "rust", "timed");
+    let file = dir.join("timed/src/lib.rs");
+    let text = fs::read_to_string(&file).unwrap();
+    let export = text
+        .lines()
+        .find(|line| line.starts_with("export_detector!("))
+        .unwrap();
+    let plugin = export
+        .trim_start_matches("export_detector!(")
+        .trim_end_matches(");");
+    replaced(
+        &file,
+        export,
+        &format!("export_detector!({plugin}, on_timer);"),
+    );
+    let assert = palisade(dir)
+        .args(["plugin", "build", "timed"])
+        .assert()
+        .code(2);
+    let told = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
+    all(
+        &told,
+        &[
+            &format!("`on_timer` is exported, and `{plugin}` does not implement `OnTimer`"),
+            &format!("write `impl OnTimer for {plugin}`"),
+            "src/lib.rs:",
+        ],
+    );
+    assert!(!told.contains("E0599"), "{told}");
+}
+
+#[test]
 fn two_projects_of_one_name_are_named_by_their_folders() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();

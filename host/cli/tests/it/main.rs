@@ -23,12 +23,14 @@ mod new;
 mod outside;
 mod pack;
 mod parsers;
+mod pipes;
 mod places;
 mod projects;
 mod refused;
 mod remembered;
 mod reproducible;
 mod shorthand;
+mod signals;
 mod site;
 mod stale;
 mod store;
@@ -62,23 +64,30 @@ fn here<'c>(command: &'c mut Command, dir: &Path) -> &'c mut Command {
 /// A detector of flows of this name and pack, with the rule of [`MANIFEST`]; whatever is called
 /// traps.
 fn made(name: &str, pack: &str) -> Vec<u8> {
+    let manifest = MANIFEST
+        .replace("name = \"telnet\"", &format!("name = \"{name}\""))
+        .replace("pack = \"tests\"", &format!("pack = \"{pack}\""));
+    component("evaluate", &manifest)
+}
+
+/// A plugin with this manifest, which exports this interface; whatever is called traps.
+fn component(export: &str, manifest: &str) -> Vec<u8> {
     use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
     use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve};
     let mut resolve = Resolve::default();
     resolve.push_dir(checkout().join("wit/v0.1")).unwrap();
-    let text = "package test:made; world made { export palisade:plugin/plugin@0.1.0; \
-                export palisade:plugin/evaluate@0.1.0; }";
-    let package = resolve.push_str("made.wit", text).unwrap();
+    let text = format!(
+        "package test:made; world made {{ export palisade:plugin/plugin@0.1.0; \
+         export palisade:plugin/{export}@0.1.0; }}"
+    );
+    let package = resolve.push_str("made.wit", &text).unwrap();
     let world = resolve.select_world(&[package], Some("made")).unwrap();
     let abi = ManglingAndAbi::Legacy(LiftLowerAbi::Sync);
     let mut module = dummy_module(&resolve, world, abi);
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
     let encoder = ComponentEncoder::default().validate(true);
     let component = encoder.module(&module).unwrap().encode().unwrap();
-    let manifest = MANIFEST
-        .replace("name = \"telnet\"", &format!("name = \"{name}\""))
-        .replace("pack = \"tests\"", &format!("pack = \"{pack}\""));
-    palisade_runtime::manifest::embed(&component, &manifest).unwrap()
+    palisade_runtime::manifest::embed(&component, manifest).unwrap()
 }
 
 /// The root of this checkout.

@@ -135,7 +135,7 @@ fn settings_of_a_vector_may_stand_in_tables_as_those_of_a_run() {
         .assert()
         .code(2)
         .stderr(
-            contains("export `configure`: settings refused: `port`: is odd (it is 7; plugin.toml declares it as integer, from 0 to 9)\n")
+            contains("export `configure`: settings refused: `port`: is odd (plugin.js:4) (it is 7; plugin.toml declares it as integer, from 0 to 9)\n")
                 .and(contains("trapped").not()),
         );
 }

@@ -28,7 +28,8 @@ fn from_components_to_a_site_that_trusts_them() {
     site(dir);
     run(dir, &["pack", "verify", pack])
         .code(1)
-        .stdout(contains("[signatures-missing]"));
+        .stdout(contains("[signatures-missing]"))
+        .stdout(contains("palisade pack sign PACK --key FILE"));
     ok(dir, &["pack", "sign", pack, "--key", "stranger"]);
     run(dir, &["pack", "install", pack])
         .code(1)

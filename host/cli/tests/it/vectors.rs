@@ -308,14 +308,31 @@ fn a_request_is_judged_after_the_timers_of_what_was_given() {
     ] {
         check(now).assert().stdout(contains(said)).code(code);
     }
-    // What cannot be read may forbid it.
-    let given = runs + "{\"kind\":\"report.intel\",\"time\":\"never\"}\n";
-    fs::write(dir.join("given.ndjson"), given).unwrap();
-    check(&["--now", "events"])
-        .assert()
-        .stdout(contains("permit").not())
-        .stderr(contains("nothing is permitted"))
-        .code(2);
+    // What cannot be read may forbid it, be it a record, the end of a file or all of it.
+    let whole = runs.as_bytes().to_vec();
+    let bad = [
+        &whole,
+        &b"{\"kind\":\"report.intel\",\"time\":\"never\"}\n"[..],
+    ]
+    .concat();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, &whole).unwrap();
+    let mut cut = packed.finish().unwrap();
+    cut.truncate(cut.len() - 9);
+    for given in [
+        bad,
+        cut,
+        b"\0\x01\x02 nothing that is known".to_vec(),
+        Vec::new(),
+    ] {
+        fs::write(dir.join("given.ndjson"), given).unwrap();
+        check(&["--now", "events"])
+            .assert()
+            .stdout(contains("permit").not().and(contains("deny")))
+            .stdout(contains("could not be read").and(contains("may forbid this")))
+            .stderr(contains("nothing is permitted"))
+            .code(2);
+    }
     for (last, said, code) in [
         ("10:01:00", "the term is over", 1),
         ("10:00:59", "the term runs", 0),

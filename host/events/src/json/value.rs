@@ -114,6 +114,10 @@ impl Json for String {
     fn write<S: Serializer>(&self, to: S, _: Order) -> Result<S::Ok, S::Error> {
         to.serialize_str(self)
     }
+
+    fn text_mut(&mut self) -> Option<&mut String> {
+        Some(self)
+    }
 }
 
 /// Reads a text that says what it is expected to be.
@@ -215,6 +219,10 @@ impl<T: Json> Json for Option<T> {
 
     fn is_absent(&self) -> bool {
         self.is_none()
+    }
+
+    fn text_mut(&mut self) -> Option<&mut String> {
+        self.as_mut().and_then(T::text_mut)
     }
 }
 

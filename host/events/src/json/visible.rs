@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::ser::{CharEscape, CompactFormatter, Formatter, PrettyFormatter, Serializer};
 
-use crate::is_hidden;
+use crate::Hiding;
 
 /// Writes `value` on one line, without a line feed.
 ///
@@ -54,8 +54,9 @@ impl<F: Formatter> Formatter for Visible<F> {
         fragment: &str,
     ) -> io::Result<()> {
         let mut shown = 0;
+        let mut hiding = Hiding::default();
         for (at, c) in fragment.char_indices() {
-            if !is_hidden(c) {
+            if !hiding.hides(c) {
                 continue;
             }
             self.0.write_string_fragment(to, &fragment[shown..at])?;
@@ -105,6 +106,15 @@ mod tests {
 
     #[test]
     fn hidden_characters_are_escaped_and_read_back_the_same() {
+        let marks = "\u{301}".repeat(6);
+        let text = &*format!("a{marks}\u{fe0f}");
+        let mut out = Vec::new();
+        write_visible(&mut out, text).unwrap();
+        let marks = format!("{}{}", &marks[..8], "\\u0301".repeat(2));
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            format!("\"a{marks}\\ufe0f\"")
+        );
         let text = "\x1b\x7f\u{9b}2J \u{202e}通报\u{e0041} \"\\\n";
         let mut out = Vec::new();
         write_visible(&mut out, &serde_json::json!({ text: [text] })).unwrap();

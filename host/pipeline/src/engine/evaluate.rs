@@ -1,7 +1,7 @@
 //! The evaluating half of a worker: shows batches to detectors and policies.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use palisade_events::{Batch, Digest, Judgement, Panicked, Timestamp, Verdict, contain};
@@ -97,6 +97,8 @@ pub(crate) struct Terms {
     pub(crate) stop: Stop,
     /// The least and the greatest time of a request that policies are asked about.
     pub(crate) asked: Option<(u64, u64)>,
+    /// Why every request is denied, if it is, and no policy asked.
+    pub(crate) denied: Arc<OnceLock<String>>,
 }
 
 /// A seat for the next generation.
@@ -337,6 +339,10 @@ impl Call<'_> {
     fn decide(&mut self, shown: &Shown) {
         let place = shown.place(0);
         let cause = Cause::Row(shown.subscription);
+        if let Some(reason) = self.terms.denied.get().cloned() {
+            self.deny(shown, &reason);
+            return;
+        }
         let time = shown.view.batch().times()[shown.view.batch_row(0)];
         if let Some((from, to)) = self
             .terms

@@ -1,7 +1,7 @@
 //! What stays the same under one generation after another.
 
 use std::num::NonZeroU64;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use palisade_runtime::manifest::{Capability, World};
 use palisade_state::partition::PartitionKey;
@@ -28,6 +28,8 @@ pub(crate) struct Ground {
     stop: Stop,
     /// The least and the greatest time of a request that is asked.
     asked: Option<(u64, u64)>,
+    /// Why every request is denied from now on.
+    pub(crate) denied: Arc<OnceLock<String>>,
     pub(crate) held: Held,
     log: LogSink,
 }
@@ -45,6 +47,7 @@ impl Ground {
                 let skew = u64::try_from(config.max_skew.as_nanos()).unwrap_or(u64::MAX);
                 (now.saturating_sub(skew), now.saturating_add(skew))
             }),
+            denied: Arc::default(),
             held: Held::default(),
             log: Arc::clone(log),
         }
@@ -78,6 +81,7 @@ impl Ground {
             judgements: memory.output / policies as u64,
             stop: self.stop.clone(),
             asked: self.asked,
+            denied: Arc::clone(&self.denied),
         }
     }
 

@@ -189,6 +189,12 @@ impl Engine {
         Ok(())
     }
 
+    /// Denies every request from now on, for this reason, and asks no policy about it: for when
+    /// what policies rest on is not known. The first reason stays.
+    pub fn deny_requests(&mut self, reason: &str) {
+        let _ = self.ground.denied.set(reason.to_owned());
+    }
+
     /// Ends the run: timers up to the last watermark fire, and everything comes out.
     ///
     /// # Errors

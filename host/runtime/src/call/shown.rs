@@ -112,6 +112,7 @@ impl HostState {
         let len = view.len() as u32;
         match rows.iter().find(|row| **row >= len) {
             Some(row) => Err(FaultCause::Row {
+                function,
                 row: *row,
                 rows: len,
             }),

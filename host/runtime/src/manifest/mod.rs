@@ -202,7 +202,7 @@ impl Manifest {
     /// names otherwise.
     pub fn parse(text: &str) -> Result<Manifest, ManifestError> {
         contain(|| {
-            let manifest = validate::manifest(raw::parse(text)?);
+            let manifest = raw::parse(text).and_then(validate::manifest);
             manifest.map_err(|error| error.in_text(text))
         })
         .unwrap_or_else(|panicked| Err(ManifestError::Panicked(panicked)))

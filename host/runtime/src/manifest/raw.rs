@@ -6,11 +6,25 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::validate::{DEFAULT_MAX_KEYS, MAX_FIELDS, MAX_ITEMS, MAX_KEYS, MAX_OFFSET, MAX_VALUES};
-use super::{ManifestError, Ordering, schema};
+use super::{ManifestError, Ordering, World, schema};
 
 pub(super) fn parse(text: &str) -> Result<RawManifest, ManifestError> {
-    toml::from_str(text).map_err(|error| ManifestError::Syntax(Box::new(error)))
+    toml::from_str(text).map_err(|error| {
+        let table = text.parse::<toml::Table>().unwrap_or_default();
+        let kind = table.get("plugin").and_then(|plugin| plugin.get("kind"));
+        match kind.and_then(toml::Value::as_str) {
+            // What is wrong in a table that should not be there is not what to mend.
+            Some(kind) if kind != World::Parser.name() && table.contains_key("parser") => {
+                ManifestError::value("parser", ONLY_PARSERS)
+            }
+            _ => ManifestError::Syntax(Box::new(error)),
+        }
+    })
 }
+
+/// What is said of a `[parser]` table of anything else.
+pub(super) const ONLY_PARSERS: &str = "only a parser has a `[parser]` table; take it away, or \
+    write `kind = \"parser\"` where this is one";
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

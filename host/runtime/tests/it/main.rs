@@ -3,6 +3,7 @@
 mod cache;
 mod contained;
 mod entries;
+mod hits;
 mod preflight;
 
 use palisade_runtime::manifest::embed;

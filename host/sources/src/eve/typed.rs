@@ -445,7 +445,7 @@ fn file(
             .unwrap_or_default()
             .to_owned(),
         size: file.size.or_zero(),
-        sha256: file.sha256.or_empty().to_owned(),
+        sha256: Fault::check_sha256("fileinfo.sha256", file.sha256.or_empty())?,
         scan_verdict: None,
         scan_family: None,
     };

@@ -416,7 +416,7 @@ fn files(shared: &mut Shared, log: &Files<'_>, len: usize, to: &mut EventSink) -
         name: log.filename.get().map(str::to_owned),
         mime: log.mime_type.or_empty().to_owned(),
         size: log.total_bytes.0.or(log.seen_bytes.0).unwrap_or(0),
-        sha256: log.sha256.or_empty().to_owned(),
+        sha256: Fault::check_sha256("sha256", log.sha256.or_empty())?,
         scan_verdict: None,
         scan_family: None,
     };

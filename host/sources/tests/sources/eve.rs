@@ -110,11 +110,11 @@ fn http_tls_flow() {
 fn files_and_mail() {
     let file = event(
         "fileinfo",
-        r#""http":{"hostname":"h.example","url":"/f.exe","http_content_type":"application/x-dosexec"},"app_proto":"http","fileinfo":{"filename":"/f.exe","state":"CLOSED","sha256":"ab","size":9,"tx_id":0}"#,
+        r#""http":{"hostname":"h.example","url":"/f.exe","http_content_type":"application/x-dosexec"},"app_proto":"http","fileinfo":{"filename":"/f.exe","state":"CLOSED","sha256":"5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9","size":9,"tx_id":0}"#,
     );
     expect(
         &file,
-        r#""kind":"network.file","url":"http://h.example/f.exe","name":"/f.exe","mime":"application/x-dosexec","size":9,"sha256":"ab""#,
+        r#""kind":"network.file","url":"http://h.example/f.exe","name":"/f.exe","mime":"application/x-dosexec","size":9,"sha256":"5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9""#,
     );
     let mail = event(
         "smtp",

@@ -78,7 +78,7 @@ fn ids_may_be_nested() {
 #[test]
 fn files_and_mail() {
     let file = event(
-        r#"{"_path":"files","ts":1,"fuid":"F1","tx_hosts":["10.0.0.2"],"rx_hosts":["10.0.0.1"],"conn_uids":["C1"],"source":"HTTP","mime_type":"text/plain","filename":"f","seen_bytes":7,"sha256":"ab"}"#,
+        r#"{"_path":"files","ts":1,"fuid":"F1","tx_hosts":["10.0.0.2"],"rx_hosts":["10.0.0.1"],"conn_uids":["C1"],"source":"HTTP","mime_type":"text/plain","filename":"f","seen_bytes":7,"sha256":"5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9"}"#,
     );
     let Body::NetworkFile(file) = file.body else {
         panic!()

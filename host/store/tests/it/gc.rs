@@ -148,7 +148,6 @@ fn a_second_collection_is_refused_and_writers_wait() {
 #[test]
 fn what_crashes_left_goes_and_what_is_being_written_stays() {
     let fixture = Fixture::new();
-    std::fs::write(fixture.path("temporary/4711-0"), "half a blob").unwrap();
 
     /// Collects in the middle of being stored.
     struct Slow<'f>(&'f Fixture, Option<GcReport>);
@@ -157,6 +156,7 @@ fn what_crashes_left_goes_and_what_is_being_written_stays() {
             if self.1.is_some() {
                 return Ok(0);
             }
+            std::fs::write(self.0.path("temporary/4711-0"), "half a blob").unwrap();
             self.1 = Some(self.0.store.gc(tomorrow(), none).unwrap());
             buffer[..3].copy_from_slice(b"abc");
             Ok(3)
@@ -170,18 +170,54 @@ fn what_crashes_left_goes_and_what_is_being_written_stays() {
 }
 
 #[test]
-fn a_process_killed_while_writing_leaves_only_what_gc_removes() {
+fn what_a_process_left_that_was_killed_goes_at_the_next_write() {
     // What a kill leaves: a temporary file without a lock, under the name that the next
     // process with the same id would take first.
     let fixture = Fixture::new();
-    for n in 0..5 {
-        let leftover = format!("temporary/{}-{n}", std::process::id());
-        std::fs::write(fixture.path(&leftover), "half").unwrap();
-    }
+    let leave = || {
+        for n in 0..5 {
+            let leftover = format!("temporary/{}-{n}", std::process::id());
+            std::fs::write(fixture.path(&leftover), "half").unwrap();
+        }
+    };
+    leave();
     let digest = fixture.put(b"whole");
+    assert_eq!(fixture.temporaries(), 0);
     assert_eq!(fixture.store.list().unwrap().len(), 1);
     assert_eq!(fixture.store.get(&digest, LIMIT).unwrap(), b"whole");
+    // While somebody else holds the store, what is there may be what that one is writing.
+    let hold = fixture.store.hold().unwrap();
+    leave();
+    let other = fixture.put(b"other");
+    assert_eq!(fixture.store.get(&other, LIMIT).unwrap(), b"other");
+    assert_eq!(fixture.temporaries(), 5);
+    drop(hold);
+    name(&fixture, "other", &other);
+    assert_eq!(fixture.temporaries(), 0);
+    leave();
     assert_eq!(fixture.store.gc(tomorrow(), none).unwrap().leftovers, 5);
+}
+
+#[test]
+fn what_is_being_written_is_not_taken_for_what_was_left() {
+    let fixture = Fixture::new();
+    /// Stores something else in the middle of being stored.
+    struct Slow<'f>(&'f Fixture, bool);
+    impl Read for Slow<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            if std::mem::replace(&mut self.1, true) {
+                return Ok(0);
+            }
+            self.0.put(b"between");
+            buffer[..3].copy_from_slice(b"abc");
+            Ok(3)
+        }
+    }
+    let blob = fixture
+        .store
+        .put(&mut Slow(&fixture, false), LIMIT)
+        .unwrap();
+    assert_eq!(fixture.store.get(&blob.digest, LIMIT).unwrap(), b"abc");
 }
 
 #[test]

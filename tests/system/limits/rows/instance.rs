@@ -185,7 +185,7 @@ pub(super) fn fill(t: &mut Table) {
         Count,
         "matches of a host call, over all its rows",
         fault,
-        &[],
+        &["hits::more_matches_than_a_call_may_return_are_refused_over_all_its_rows"],
     );
     t.constant(
         "runtime/src/bindings/rows.rs",

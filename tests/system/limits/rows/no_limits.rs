@@ -145,6 +145,7 @@ pub(in crate::limits) const NO_LIMITS: &[(&str, &str, &str)] = &[
         "how much is shown",
     ),
     ("events/src/contain.rs", "MAX_MESSAGE", "how much is shown"),
+    ("events/src/escape.rs", "MAX_MARKS", "how much is shown"),
     ("events/src/toml_words.rs", "MAX_TEXT", "how much is shown"),
     ("events/src/toml_words.rs", "MAX_NAMES", "how much is shown"),
     ("cli/src/told.rs", "MAX_TOLD", "how much is shown"),

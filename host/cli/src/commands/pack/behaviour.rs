@@ -88,12 +88,8 @@ impl BehaviourOptions {
         }
         // Each is read twice, and before any work is done it is seen whether it can be.
         for path in &self.capture {
-            let found = crate::named::open(path)?.metadata();
-            ensure!(
-                found.is_ok_and(|found| found.is_file()),
-                "{} is no file; both versions read it, so it must be one",
-                path.display()
-            );
+            crate::named::open(path)
+                .context("both versions read what --capture names, so it must be a file")?;
         }
         let memory = Memory::of(None, EngineConfig::default().workers);
         let given = self.given.read(&memory)?;

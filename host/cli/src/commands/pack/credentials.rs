@@ -4,13 +4,13 @@
 //! entries and talks to credential helpers; it does not know keys of a path (`HOST/NAMESPACE`), so
 //! which entry counts is decided here.
 
-use std::fs::File;
-use std::io::Read as _;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use docker_credential::{CredentialRetrievalError as Missing, DockerCredential};
 use palisade_events::Escaped;
+use palisade_private::PrivateError;
 use palisade_registry::{Credentials, Reference};
 use serde_json::{Map, Value, json};
 
@@ -67,14 +67,7 @@ fn files(variable: impl Fn(&str) -> Option<std::ffi::OsString>) -> Vec<PathBuf> 
 
 fn read(path: &Path) -> Option<Value> {
     let parse = || -> Result<Value> {
-        let mut bytes = Vec::new();
-        File::open(path)?
-            .take(MAX_FILE + 1)
-            .read_to_end(&mut bytes)?;
-        anyhow::ensure!(
-            bytes.len() as u64 <= MAX_FILE,
-            "it has more than {MAX_FILE} bytes"
-        );
+        let bytes = palisade_private::read(path, MAX_FILE)?;
         // An empty file is what some tools leave.
         if bytes.trim_ascii().is_empty() {
             return Ok(Value::Null);
@@ -84,12 +77,15 @@ fn read(path: &Path) -> Option<Value> {
     match parse() {
         Ok(config) => Some(config),
         Err(error) => {
-            let absent = error.downcast_ref::<std::io::Error>().is_some_and(|e| {
-                matches!(
-                    e.kind(),
-                    std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
-                )
-            });
+            let absent = match error.downcast_ref() {
+                Some(PrivateError::Io { source, .. }) => {
+                    matches!(
+                        source.kind(),
+                        ErrorKind::NotFound | ErrorKind::NotADirectory
+                    )
+                }
+                _ => false,
+            };
             let named = std::env::var_os("REGISTRY_AUTH_FILE").is_some();
             if !absent || named {
                 warn(&format!(

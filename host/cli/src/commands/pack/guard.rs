@@ -147,7 +147,7 @@ impl Guard {
 fn places(pack: &Pack, is_meant: impl Fn(Restriction) -> bool) -> Vec<String> {
     let grounds = pack.grounds().iter();
     let meant: Vec<_> = grounds.filter(|g| is_meant(g.restriction)).collect();
-    let mut lines: Vec<String> = meant.iter().map(|ground| format!("  {ground}")).collect();
+    let mut lines = once_each(meant.iter().map(|ground| format!("  {ground}")));
     if let Some(more) = lines.len().checked_sub(PLACES).filter(|more| *more > 0) {
         lines.truncate(PLACES);
         lines.push(format!(
@@ -155,6 +155,22 @@ fn places(pack: &Pack, is_meant: impl Fn(Restriction) -> bool) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// Lines, each of them once, with how often it came.
+pub(super) fn once_each(lines: impl Iterator<Item = String>) -> Vec<String> {
+    let mut seen: Vec<(String, usize)> = Vec::new();
+    for line in lines {
+        match seen.iter_mut().find(|(known, _)| *known == line) {
+            Some((_, times)) => *times += 1,
+            None => seen.push((line, 1)),
+        }
+    }
+    let told = seen.into_iter().map(|(line, times)| match times {
+        1 => line,
+        _ => format!("{line} ({times} times)"),
+    });
+    told.collect()
 }
 
 /// Why a pack does not leave without a request.
@@ -282,4 +298,15 @@ impl Yield for Decided {
     }
 
     fn progress(&mut self, _: u64, _: u64) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::once_each;
+
+    #[test]
+    fn what_is_the_same_is_told_once() {
+        let lines = ["a", "b", "a", "c", "a"].map(str::to_owned).into_iter();
+        assert_eq!(once_each(lines), ["a (3 times)", "b", "c"]);
+    }
 }

@@ -6,6 +6,7 @@ use palisade_pack::dsse::Envelope;
 use palisade_store::Digest;
 use serde_json::json;
 
+use super::guard::once_each;
 use super::open::open;
 use crate::commands::store::Which;
 use crate::context::Context;
@@ -97,8 +98,9 @@ impl Inspect {
             for unread in pack.unread() {
                 out.line(&format!("not read      {unread}"))?;
             }
-            for ground in pack.grounds() {
-                out.line(&format!("restricted by {ground}"))?;
+            let grounds = pack.grounds().iter();
+            for line in once_each(grounds.map(|ground| format!("restricted by {ground}"))) {
+                out.line(&line)?;
             }
             if let Some(until) = labels.embargo {
                 out.line(&format!("embargo       until {until}"))?;

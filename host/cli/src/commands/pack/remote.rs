@@ -1,6 +1,7 @@
 //! What `push` and `pull` share: the registry, who one is there, and progress.
 
 use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result, ensure};
 use cap_std::fs::Dir;
@@ -8,6 +9,7 @@ use clap::Args;
 use palisade_registry::{Limits, Progress as Transfer, Reference, Registry};
 
 use super::credentials;
+use crate::host::MAX_TEXT;
 use crate::output::{Escaped, Progress, size};
 use crate::places::Places;
 
@@ -44,7 +46,7 @@ impl Remote {
     pub(super) fn connect(&self, reference: &Reference) -> Result<Registry> {
         let mut roots = Vec::new();
         for path in &self.root_certificate {
-            let bytes = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
+            let bytes = crate::named::read(path, MAX_TEXT)?;
             // What is none would be passed over in silence.
             ensure!(
                 String::from_utf8_lossy(&bytes).contains("BEGIN CERTIFICATE"),
@@ -83,6 +85,30 @@ pub(super) fn shown<'a>(
     }
 }
 
+/// How long a download that was interrupted is kept, to be taken up again.
+const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Removes the downloads of others that were interrupted long ago. What cannot be looked at or removed
+/// stays, and takes room.
+fn remove_given_up(dir: &Dir, name: &str) {
+    let now = SystemTime::now();
+    for entry in dir.entries().into_iter().flatten().flatten() {
+        let file = entry.file_name().to_string_lossy().into_owned();
+        let written = entry.metadata().and_then(|found| found.modified());
+        let age = written.map(|written| now.duration_since(written.into_std()));
+        let is_old = matches!(age, Ok(Ok(age)) if age > KEPT);
+        if !is_old || file == name || !file.starts_with("sha256-") {
+            continue;
+        }
+        // Whoever downloads it has locked it.
+        if let Ok(Some(open)) = palisade_private::open(dir, &file)
+            && open.try_lock().is_ok()
+        {
+            let _ = dir.remove_file(&file);
+        }
+    }
+}
+
 /// A download that was interrupted, or is about to begin, open and locked: two downloads of the
 /// same blob would write over each other.
 pub(super) struct Partial {
@@ -111,6 +137,7 @@ impl Partial {
         );
         let name = format!("sha256-{digits}");
         let path = folder.join(&name);
+        remove_given_up(&dir, &name);
         let file = palisade_private::lock(&dir, &name)
             .with_context(|| format!("take up the download in {}", folder.display()))?;
         Ok(Self {

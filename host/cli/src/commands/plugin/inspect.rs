@@ -1,8 +1,6 @@
 //! `palisade plugin inspect`.
 
-use std::fs::File;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
@@ -84,7 +82,7 @@ impl Inspect {
                 "{} is not a file; build the plugin with `palisade plugin build`, and inspect what that writes",
                 path.display()
             );
-            return read_file(path);
+            return crate::named::read(path, MAX_COMPONENT_BYTES);
         }
         let text = path.to_string_lossy();
         let store = self.which.open(context)?;
@@ -101,21 +99,6 @@ impl Inspect {
         };
         Ok(store.get(&digest, MAX_COMPONENT_BYTES)?)
     }
-}
-
-fn read_file(path: &Path) -> Result<Vec<u8>> {
-    let read = || format!("read {}", path.display());
-    let mut content = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MAX_COMPONENT_BYTES + 1).read_to_end(&mut content))
-        .with_context(read)?;
-    ensure!(
-        content.len() as u64 <= MAX_COMPONENT_BYTES,
-        "{} has more than {}, which no component has",
-        path.display(),
-        size(MAX_COMPONENT_BYTES)
-    );
-    Ok(content)
 }
 
 fn inspect(component: &[u8]) -> Result<(Inspection, Manifest)> {

@@ -1,7 +1,6 @@
 //! `palisade replay`.
 
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
@@ -88,14 +87,7 @@ fn write(case: &Case, path: &std::path::Path) -> Result<u64> {
     case.write_bundle(&mut bytes)?;
     let what = || format!("write {}", path.display());
     // It holds what events say: whoever wrote it may read it.
-    let mut options = std::fs::OpenOptions::new();
-    let mut file = options
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)
-        .with_context(what)?;
+    let mut file = palisade_private::output::create(path, 0o600)?;
     file.write_all(&bytes).with_context(what)?;
     file.sync_all().with_context(what)?;
     Ok(bytes.len() as u64)

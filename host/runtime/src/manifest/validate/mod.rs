@@ -8,7 +8,7 @@ mod table;
 mod tests;
 
 use super::duration::{duration, size};
-use super::raw::RawManifest;
+use super::raw::{ONLY_PARSERS, RawManifest};
 use super::*;
 pub use check::hint;
 pub(super) use check::{MAX_VALUES, case};
@@ -189,7 +189,7 @@ fn coherent(manifest: &Manifest) -> Result<(), ManifestError> {
         }
         World::Detector | World::Policy => {
             if manifest.parser.is_some() {
-                return missing("parser", "only a parser has a `[parser]` table");
+                return missing("parser", ONLY_PARSERS);
             }
             if manifest.subscriptions.is_empty() {
                 return missing(

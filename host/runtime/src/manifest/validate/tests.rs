@@ -20,6 +20,25 @@ fn refused(parsed: Result<Manifest, String>, part: &str) {
 }
 
 #[test]
+fn a_parser_table_of_another_plugin_is_told_as_such_whatever_is_in_it() {
+    for table in [
+        "[parser]\n",
+        "[parser]\nprotocol = \"x\"\nemits = [\"network.app\"]\n",
+    ] {
+        let parsed = parse("\"time\"", "", table);
+        refused(
+            parsed,
+            "line 17, parser: only a parser has a `[parser]` table; take it away",
+        );
+    }
+    // What else is wrong is told as it was.
+    refused(
+        parse("\"time\"", "", "[limits]\nmemories = 1\n"),
+        "memories",
+    );
+}
+
+#[test]
 fn subscriptions_and_the_like_are_counted() {
     let many =
         |count: usize, item: &dyn Fn(usize) -> String| -> String { (0..count).map(item).collect() };
