@@ -1,6 +1,7 @@
 //! Recovers what a server knew: the newest whole snapshot, then what the journal says came later.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use palisade_journal::{Folder, Journal, JournalError, Limits, Snapshots};
@@ -41,7 +42,8 @@ pub fn export(
     identity: &Identity,
     tell: &Tell,
 ) -> Result<Vec<String>, ServeError> {
-    let mut recovered = recover(config, loader, identity, tell)?;
+    let stop = AtomicBool::new(false);
+    let mut recovered = recover(config, loader, identity, (&stop, tell))?;
     Ok(recovered.redone.engine.export()?)
 }
 
@@ -50,7 +52,7 @@ pub(crate) fn recover(
     config: &Config,
     loader: &dyn Loader,
     identity: &Identity,
-    tell: &Tell,
+    (stop, tell): (&AtomicBool, &Tell),
 ) -> Result<Recovered, ServeError> {
     let began = Instant::now();
     data(&config.data)?;
@@ -65,6 +67,7 @@ pub(crate) fn recover(
         store: &store,
         identity,
         tell,
+        stop,
     };
     let from = newest(&snapshots, &means, tell)?;
     let (known, snapshot) = (sqlite.epoch()?, from.as_ref().map_or(0, |from| from.record));

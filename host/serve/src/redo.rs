@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use palisade_journal::Journal;
 use palisade_pipeline::engine::{Engine, Epoch, Generation, PluginKey, Terms};
@@ -70,6 +71,8 @@ pub(crate) struct Means<'a> {
     pub(crate) store: &'a Arc<Store>,
     pub(crate) identity: &'a Identity,
     pub(crate) tell: &'a Tell,
+    /// Set when there is no need to go on.
+    pub(crate) stop: &'a AtomicBool,
 }
 
 /// Where to begin: after a snapshot.
@@ -87,7 +90,8 @@ pub(crate) struct From {
 /// database is given what it lacks.
 ///
 /// # Errors
-/// When the journal cannot be read, is of other plugins, or the engine cannot go on.
+/// When the journal cannot be read, is of other plugins, the engine cannot go on, or it is told to
+/// stop, which it looks for before each record.
 pub(crate) fn redo(
     journal: &Journal,
     configured: Configured,
@@ -131,6 +135,10 @@ pub(crate) fn redo(
     let mut terms = BTreeMap::from([(generation, redone.engine.terms())]);
     let (mut missing, mut epochs) = (Vec::new(), 0);
     for record in records {
+        // What the database lacks it is given at the next start.
+        if means.stop.load(Ordering::Relaxed) {
+            return Err(ServeError::Stopped);
+        }
         let record = record?;
         redone.last = record.number;
         // What the snapshot stands for is only given to the database.
@@ -663,7 +671,14 @@ mod tests {
             store: &store,
             identity: &identity,
             tell: &(Arc::new(|_| ()) as _),
+            stop: &AtomicBool::new(true),
         };
+        // It is told to stop, and nothing is done that must be done again otherwise.
+        let configured = NoPlugins.configured(&store).unwrap();
+        let stopped = redo(&journal, configured, (&means, (&mut sqlite, None)), None);
+        assert!(matches!(stopped, Err(ServeError::Stopped)));
+        assert_eq!(sqlite.epoch().unwrap(), 0);
+        means.stop.store(false, Ordering::Relaxed);
         let configured = NoPlugins.configured(&store).unwrap();
         let redone = redo(&journal, configured, (&means, (&mut sqlite, None)), None).unwrap();
         assert_eq!((Some(redone.last), redone.differ), (last, epochs));

@@ -121,6 +121,9 @@ pub enum ServeError {
     /// The engine.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// It was told to stop before it had done the journal again. Nothing is lost by it.
+    #[error("told to stop before the journal was done again; the next start does it")]
+    Stopped,
     /// The data directory.
     #[error("data directory {path}: {problem}")]
     Data {
@@ -278,7 +281,7 @@ pub fn serve(
         redone,
         snapshot,
         evidence,
-    } = recover(config, &*loader, identity, tell)?;
+    } = recover(config, &*loader, identity, (stop, tell))?;
     let Redone {
         mut engine,
         active,

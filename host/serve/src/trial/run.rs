@@ -42,6 +42,7 @@ pub fn trial(
         store: &store,
         identity,
         tell,
+        stop,
     };
     let past = request.past_seconds.map(Duration::from_secs);
     let Start {

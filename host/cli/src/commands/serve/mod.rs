@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use palisade_serve::{Config, Served, serve};
+use palisade_serve::{Config, ServeError, Served, serve};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use tracing::info;
 
@@ -43,8 +43,12 @@ impl Serve {
             &identity,
             &stop,
             &(Arc::new(tell) as _),
-        )?;
-        ended(&served);
+        );
+        match served {
+            Ok(served) => ended(&served),
+            Err(error @ ServeError::Stopped) => info!(event = "stopped", "ended: {error}"),
+            Err(error) => return Err(error.into()),
+        }
         Ok(Exit::Done)
     }
 }
