@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::{Method, Request, Response, StatusCode};
 use palisade_pipeline::engine::Clock;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::request::{self, NoBody};
+use super::strangers::Stranger;
 use super::{PATH, Site};
 use crate::ingest::delivered::Answer;
 use crate::ingest::intake::{Delivery, Refusal, Reply, Wanted};
@@ -63,10 +64,11 @@ fn response(status: StatusCode, body: &Value) -> Answered {
 /// Answers a request.
 pub(super) async fn answer(
     site: &Arc<Site>,
+    stranger: &Stranger,
     request: Request<Incoming>,
 ) -> Result<Answered, Infallible> {
     let (parts, mut body) = request.into_parts();
-    let refused = match post(site, &parts, &mut body).await {
+    let refused = match post(site, stranger, &parts, &mut body).await {
         Ok(answered) => return Ok(answered),
         Err(refused) => refused,
     };
@@ -83,8 +85,13 @@ pub(super) async fn answer(
     let mut response = response(refused.status, &json!({ "error": error }));
     let headers = response.headers_mut();
     match refused.status {
+        // Whoever has no token has no business here for long.
         StatusCode::UNAUTHORIZED => {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static(LATER));
@@ -115,6 +122,7 @@ fn tenant(site: &Site, parts: &hyper::http::request::Parts) -> Result<usize, Ref
 
 async fn post(
     site: &Site,
+    stranger: &Stranger,
     parts: &hyper::http::request::Parts,
     body: &mut Incoming,
 ) -> Result<Answered, Refused> {
@@ -131,6 +139,7 @@ async fn post(
     }
     // Before anything else is looked at, and a byte of the body is read.
     let tenant = tenant(site, parts)?;
+    stranger.is_known();
     let Some(door) = site.doors.get(tenant).filter(|_| !site.is_ending()) else {
         return Err(ends());
     };

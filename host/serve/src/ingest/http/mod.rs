@@ -21,6 +21,7 @@
 
 mod answer;
 mod request;
+mod strangers;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -40,6 +41,7 @@ use super::network::{Cause, Link, Network};
 use super::prepare::Door;
 use super::secret::Token;
 use super::{Retry, Teller, pause};
+use strangers::{Stranger, Strangers};
 
 /// What is posted to.
 pub(crate) const PATH: &str = "/v1/events";
@@ -49,6 +51,8 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const HEAD: Duration = Duration::from_secs(10);
 /// After how long a connection takes no further request.
 const LONGEST: Duration = Duration::from_secs(3600);
+/// How long whoever is sent away may take to be gone.
+const GONE: Duration = Duration::from_secs(1);
 /// The most bytes of the head of a request.
 const MAX_HEAD: usize = 32 << 10;
 /// The most headers of a request.
@@ -88,6 +92,7 @@ pub(crate) async fn listen(site: Arc<Site>, acceptor: Option<TlsAcceptor>) {
     };
     site.network.set(Link::Listening, None);
     let free = Arc::new(Semaphore::new(site.config.max_connections));
+    let strangers = Arc::new(Strangers::default());
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -98,18 +103,32 @@ pub(crate) async fn listen(site: Arc<Site>, acceptor: Option<TlsAcceptor>) {
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let Ok(permit) = Arc::clone(&free).try_acquire_owned() else {
+        let mut permit = Arc::clone(&free).try_acquire_owned().ok();
+        if permit.is_none() {
             site.network.count(Cause::Connections);
             let most = site.config.max_connections;
-            let text = || format!("more than {most} connections; further ones are closed");
+            let text = || {
+                format!(
+                    "more than {most} connections; the oldest by which no good token came are \
+                     closed, or else the new ones"
+                )
+            };
             site.teller.told("connections", text);
-            continue;
-        };
+            if strangers.send_away() {
+                let gone = timeout(GONE, Arc::clone(&free).acquire_owned()).await;
+                permit = gone.ok().and_then(Result::ok);
+            }
+        }
+        let Some(permit) = permit else { continue };
         let (site, acceptor) = (Arc::clone(&site), acceptor.clone());
+        let (stranger, sent) = strangers.enter();
         tokio::spawn(async move {
             site.network.connections.fetch_add(1, Ordering::Relaxed);
             // A connection that breaks off concerns nobody else.
-            connection(stream, acceptor, &site).await;
+            tokio::select! {
+                () = connection(stream, acceptor, &site, &stranger) => {}
+                () = sent.away() => {}
+            }
             site.network.connections.fetch_sub(1, Ordering::Relaxed);
             drop(permit);
         });
@@ -140,20 +159,29 @@ async fn bind(site: &Site, ending: &mut watch::Receiver<bool>) -> Option<TcpList
     }
 }
 
-async fn connection(stream: TcpStream, acceptor: Option<TlsAcceptor>, site: &Arc<Site>) {
+async fn connection(
+    stream: TcpStream,
+    acceptor: Option<TlsAcceptor>,
+    site: &Arc<Site>,
+    stranger: &Stranger,
+) {
     let _ = stream.set_nodelay(true);
     match acceptor {
-        None => serve(stream, site).await,
+        None => serve(stream, site, stranger).await,
         Some(acceptor) => match timeout(HANDSHAKE, acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => serve(stream, site).await,
+            Ok(Ok(stream)) => serve(stream, site, stranger).await,
             _ => site.network.count(Cause::Handshake),
         },
     }
 }
 
 /// Answers what comes by a connection.
-async fn serve(io: impl AsyncRead + AsyncWrite + Unpin + Send, site: &Arc<Site>) {
-    let service = service_fn(|request| answer::answer(site, request));
+async fn serve(
+    io: impl AsyncRead + AsyncWrite + Unpin + Send,
+    site: &Arc<Site>,
+    stranger: &Stranger,
+) {
+    let service = service_fn(|request| answer::answer(site, stranger, request));
     let idle = Duration::from_secs(site.config.idle_seconds).min(HEAD);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
