@@ -661,8 +661,27 @@ fn what_cannot_be_executed_again_is_told_and_why() {
     std::fs::write(&segment, bytes).expect("a segment");
     let said = refused("replay", &[&id]);
     assert!(said.contains("damaged"), "{said}");
+    // Nor does a server begin that would write over what follows.
+    let output = site.command().output().expect("palisade runs");
+    assert_eq!(output.status.code(), Some(2));
+    let said = stderr(&output);
+    assert!(
+        said.contains("damaged") && said.contains("move the folder"),
+        "{said}"
+    );
     std::fs::remove_dir_all(site.path("data/evidence")).expect("the folder");
     assert!(refused("replay", &[&id]).contains("moved away"));
+    // Without it one does, knows that it is gone, and goes on.
+    let server = site.start();
+    site.append("app.log", &event(2000, 3, "find"));
+    site.wait_for(6);
+    stop(server, "-TERM");
+    assert!(refused("replay", &[&id]).contains("no evidence"));
+    let id = site
+        .query("select max(epoch) || '/0' from findings")
+        .pop()
+        .expect("a finding");
+    site.identical(&id);
 }
 
 #[test]

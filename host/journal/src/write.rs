@@ -67,6 +67,17 @@ struct Current {
 }
 
 impl Journal {
+    /// Whether there is a segment in these files: a journal that was begun and not moved away.
+    ///
+    /// # Errors
+    /// When they cannot be listed.
+    pub fn is_begun(files: &impl Files) -> Result<bool, JournalError> {
+        let names = files
+            .list()
+            .map_err(JournalError::io("list", "its folder"))?;
+        Ok(names.iter().any(|name| segment::first_of(name).is_some()))
+    }
+
     /// Opens a journal, or begins one where there is none. `known` is the last record of which
     /// somebody was told that it is kept, 0 where that is not known: up to it nothing is cut off.
     /// Records up to `covered` are not needed: where they are gone, that is no loss.

@@ -61,7 +61,7 @@ pub(crate) fn recover(
     let mut sqlite = Sqlite::open(&config.data.join(DATABASE))?;
     let snapshots = snapshots(config)?;
     let configured = loader.configured(&store)?;
-    let mut evidence = EvidenceLog::open(config, &store)?;
+    let mut evidence = EvidenceLog::open(config, &store, &mut sqlite)?;
     let means = Means {
         loader,
         store: &store,

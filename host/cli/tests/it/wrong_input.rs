@@ -503,7 +503,7 @@ fn files_that_are_larger_than_any_of_their_kind_are_not_read() {
             64 * mib,
             "plugin inspect large.wasm",
             "not begin as WebAssembly does",
-            "large.wasm has more than 64.0 MiB",
+            "large.wasm has more than 67108864 bytes",
         ),
         (
             "guard/telnet/vectors/plain/input.pcap",

@@ -98,13 +98,15 @@ pub(crate) fn folder(data: &Path) -> PathBuf {
 }
 
 impl EvidenceLog {
-    /// Opens the evidence of a data directory; `None`: none is to be kept.
+    /// Opens the evidence of a data directory; `None`: none is to be kept. If its folder was moved
+    /// away, the database forgets what was in it.
     ///
     /// # Errors
-    /// When it cannot be opened, or is damaged.
+    /// When it cannot be opened, or something is damaged of which the database knows.
     pub(crate) fn open(
         config: &Config,
         store: &Arc<Store>,
+        sqlite: &mut Sqlite,
     ) -> Result<Option<EvidenceLog>, ServeError> {
         let EvidenceConfig {
             enabled,
@@ -127,8 +129,16 @@ impl EvidenceLog {
             path: path.display().to_string(),
             problem: error.to_string(),
         };
+        let mut known = sqlite.last_evidence()?;
+        let gone = match Journal::is_begun(&opened).map_err(problem)? {
+            true => 0,
+            false => std::mem::take(&mut known),
+        };
+        if gone > 0 {
+            sqlite.take_evidence(&[], i64::MAX as u64)?;
+        }
         // What was let go is nobody's loss.
-        let (journal, _) = Journal::open(opened, limits, 0, u64::MAX).map_err(problem)?;
+        let (journal, _) = Journal::open(opened, limits, known, u64::MAX).map_err(problem)?;
         let last = journal.last();
         let record = match last {
             0 => None,
@@ -138,13 +148,15 @@ impl EvidenceLog {
             Some(record) => postcard::from_bytes::<EpochEvidence>(&record.bytes)?.epoch,
             None => 0,
         };
+        let figures = Figures::default();
+        figures.gone.store(gone, Ordering::Relaxed);
         Ok(Some(EvidenceLog {
             journal,
             store: Arc::clone(store),
             keep: Duration::from_secs(keep_days.saturating_mul(24 * 3600)),
             looked: Instant::now(),
             held: HashSet::new(),
-            figures: Arc::default(),
+            figures: Arc::new(figures),
             opened: (epoch, last),
         }))
     }
