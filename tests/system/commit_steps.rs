@@ -85,7 +85,8 @@ fn nothing_is_lost_or_repeated_whatever_step_of_a_commit_is_the_last() {
                     let sent = Command::new("pkill")
                         .args(["-KILL", "-P", &parent])
                         .status();
-                    assert!(sent.expect("pkill runs").success());
+                    // It may have come to the step just now.
+                    sent.expect("pkill runs");
                     server.wait().expect("strace ends with it");
                 }
             }

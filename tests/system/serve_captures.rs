@@ -275,6 +275,33 @@ fn captures_of_their_own_end_with_their_flows_and_go_when_that_is_kept() {
 }
 
 #[test]
+fn a_capture_that_grows_for_ever_holds_no_other_up() {
+    let Some(site) = directory("", "") else {
+        return;
+    };
+    let server = site.start();
+    let mqtt = std::fs::read(capture("mqtt.pcap")).expect("the capture");
+    site.arrives("a-slow.pcap", &mqtt[..24 + 16 + 4]);
+    site.arrives("b.pcap", &file(&at_once(&["modbus.pcap"])));
+    let mut slow = OpenOptions::new()
+        .append(true)
+        .open(site.path("in/a-slow.pcap"))
+        .expect("it is there");
+    // A byte at a time of a packet that never ends, again and again within a second.
+    let began = Instant::now();
+    while site.tap()["offset"] != 122 {
+        assert!(began.elapsed() < PATIENCE, "{}", site.tap());
+        slow.write_all(b"x").expect("it can be written");
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    assert!(began.elapsed() > Duration::from_secs(2), "it waits a while");
+    let output = stop(server, "-TERM");
+    assert_eq!(output.status.code(), Some(0));
+    let told = stderr(&output);
+    assert!(told.contains("a-slow.pcap"), "{told}");
+}
+
+#[test]
 fn what_is_no_whole_capture_is_told_and_the_next_is_read() {
     let Some(site) = directory("", "") else {
         return;

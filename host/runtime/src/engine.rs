@@ -10,6 +10,7 @@ use wasmtime::{
 };
 
 use crate::Limits;
+use crate::Patience;
 use crate::account::Account;
 
 /// Length of an epoch: a call's deadline is kept to within one of these.
@@ -88,6 +89,7 @@ pub(crate) struct Engines {
     pub(crate) on_demand: Engine,
     /// What the instances of all plugins draw their memory from.
     pub(crate) account: Arc<Account>,
+    pub(crate) patience: Arc<Patience>,
     _clock: Clock,
 }
 
@@ -111,6 +113,7 @@ impl Engines {
             pooled,
             on_demand,
             account: Account::of_all(guest_memory - kept),
+            patience: Arc::default(),
             _clock: Clock::start(weak),
         })
     }

@@ -14,6 +14,7 @@ use crate::engine::epochs;
 use crate::limits::Limits;
 use crate::manifest::Manifest;
 use crate::parsing::{self, Chunk, Parsed, Recognition};
+use crate::patience::Patience;
 use crate::plugin::{Exports, InstantiateError};
 use crate::symbols::Symbols;
 use crate::worked::Began;
@@ -54,6 +55,7 @@ pub struct Instance {
     manifest: Arc<Manifest>,
     limits: Arc<Limits>,
     mode: Mode,
+    patience: Arc<Patience>,
     symbols: Option<Arc<Symbols>>,
     calls: u64,
     /// Fuel that all calls so far used.
@@ -85,7 +87,7 @@ impl Instance {
         store: Store<HostState>,
         manifest: Arc<Manifest>,
         limits: Arc<Limits>,
-        mode: Mode,
+        (mode, patience): (Mode, Arc<Patience>),
         symbols: Option<Arc<Symbols>>,
     ) -> Instance {
         Instance {
@@ -94,6 +96,7 @@ impl Instance {
             manifest,
             limits,
             mode,
+            patience,
             symbols,
             calls: 0,
             fuel: 0,
@@ -160,8 +163,9 @@ impl Instance {
 
     /// Gives the next call its time and its fuel.
     fn arm(&mut self) -> wasmtime::Result<()> {
-        self.store.data_mut().work = Work::of(&self.limits, self.mode);
-        self.store.set_epoch_deadline(epochs(self.limits.call_time));
+        let time = self.patience.of(self.limits.call_time);
+        self.store.data_mut().work = Work::of(time, self.mode);
+        self.store.set_epoch_deadline(epochs(time));
         if self.mode.has_fuel() {
             self.store.set_fuel(self.limits.fuel)?;
         }

@@ -17,6 +17,7 @@ use crate::limits::Limits;
 use crate::manifest::{
     Capability, Manifest, ManifestError, OptionalExport, Settings, Subscription, World,
 };
+use crate::patience::Patience;
 use crate::preflight::{self, PreflightError};
 use crate::runtime::Code;
 use crate::symbols::Symbols;
@@ -242,6 +243,11 @@ impl Plugin {
         &self.limits
     }
 
+    /// By how much its calls may take longer.
+    pub fn patience(&self) -> &Arc<Patience> {
+        &self.engines.patience
+    }
+
     /// Whether its calls have fuel.
     pub fn mode(&self) -> Mode {
         self.mode
@@ -322,7 +328,7 @@ impl Plugin {
             store,
             Arc::clone(&self.manifest),
             Arc::clone(&self.limits),
-            self.mode,
+            (self.mode, Arc::clone(&self.engines.patience)),
             self.symbols.clone(),
         );
         let started = contain(|| instance.start(&linked.pre, &linked.exports, self.overhead));

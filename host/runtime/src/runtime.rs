@@ -10,6 +10,7 @@ use crate::compile::{Artifact, CodeCache, CodeKey, CompileError, Compiler};
 use crate::engine::{EngineError, Engines};
 use crate::limits::Limits;
 use crate::manifest::{Capability, Manifest, Settings, extract};
+use crate::patience::Patience;
 use crate::plugin::{LoadError, Plugin};
 use crate::preflight::Edge;
 use palisade_events::contain;
@@ -77,6 +78,11 @@ impl Runtime {
             )?),
             config,
         })
+    }
+
+    /// By how much calls of all its plugins may take longer.
+    pub fn patience(&self) -> &Patience {
+        &self.engines.patience
     }
 
     /// Whether calls have fuel.

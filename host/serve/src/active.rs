@@ -93,6 +93,8 @@ pub(crate) struct Shared {
     /// What was left out and is kept, and what found no room.
     pub(crate) letters: AtomicU64,
     pub(crate) letters_dropped: AtomicU64,
+    /// Letters that were let go for others, or since they were too old.
+    pub(crate) letters_let_go: Arc<AtomicU64>,
     /// No room on the disk: nothing more is taken in.
     pub(crate) full: Arc<AtomicBool>,
     pub(crate) began: Instant,
@@ -147,6 +149,7 @@ impl Shared {
             ready: AtomicBool::new(false),
             letters: AtomicU64::new(0),
             letters_dropped: AtomicU64::new(0),
+            letters_let_go: Arc::default(),
             full: Arc::default(),
             began: Instant::now(),
             waiting: Arc::default(),

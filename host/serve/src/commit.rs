@@ -74,6 +74,8 @@ pub(crate) struct Committer {
     pub(crate) kept_after: Arc<Histogram>,
     /// How long each sync took.
     pub(crate) synced_in: Arc<Histogram>,
+    /// How many dead letters were let go.
+    pub(crate) letters_let_go: Arc<AtomicU64>,
     /// Set while there is no room.
     pub(crate) full: Arc<AtomicBool>,
     pub(crate) tell: Tell,
@@ -167,6 +169,8 @@ impl Committer {
         self.keep(&said, last, &evidence.rows)?;
         self.check.hand_over(evidence.calls);
         self.committed.store(last, Ordering::Release);
+        let let_go = self.sqlite.letters_let_go();
+        self.letters_let_go.store(let_go, Ordering::Relaxed);
         let now = Clock::System.now().unwrap_or_default();
         for read in reads {
             let time = Duration::from_nanos(now.saturating_sub(read));

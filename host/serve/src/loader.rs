@@ -67,6 +67,9 @@ pub trait Loader: Send + Sync {
     /// When there is none.
     fn trial(&self) -> Result<Command, LoadError>;
 
+    /// By how much calls of plugins may take longer from now on; 1: not at all.
+    fn patience(&self, times: u32);
+
     /// An engine for the first generation.
     ///
     /// # Errors

@@ -27,6 +27,9 @@ use crate::swap::Asked;
 
 /// The most epochs whose findings the database is given at a time.
 const MAX_TAKEN: usize = 256;
+/// By how much calls may take longer that came about once: the machine may be busier than it was, and
+/// a call that is cut off now, and was not then, would change what plugins remember.
+pub(crate) const PATIENCE: u32 = 16;
 /// The most generations in whose terms something may still be read: sources go over to the present one
 /// with the next epoch that they fill.
 const MAX_TERMS: usize = 64;
@@ -98,6 +101,7 @@ pub(crate) fn redo(
     (means, (sqlite, mut evidence)): (&Means<'_>, (&mut Sqlite, Option<&mut EvidenceLog>)),
     from: Option<From>,
 ) -> Result<Redone, ServeError> {
+    means.loader.patience(PATIENCE);
     let there = sqlite.epoch()?;
     if journal.last() < there {
         return Err(ServeError::Behind {
@@ -112,6 +116,7 @@ pub(crate) fn redo(
         });
     }
     if journal.last() == 0 && from.is_none() {
+        means.loader.patience(1);
         return Ok(Redone {
             engine: means.loader.engine(configured.generation)?,
             active: Active::first(configured.composition),
@@ -165,6 +170,7 @@ pub(crate) fn redo(
         sqlite.take(&missing, redone.last)?;
     }
     redone.engine.quarantine_by_faults(true);
+    means.loader.patience(1);
     let heeded = configured.composition.is_same(&redone.active.configured);
     redone.wanted = Some(configured).filter(|_| !heeded);
     Ok(redone)
@@ -579,6 +585,8 @@ mod tests {
     struct NoPlugins;
 
     impl Loader for NoPlugins {
+        fn patience(&self, _: u32) {}
+
         fn configured(&self, store: &Arc<Store>) -> Result<Configured, LoadError> {
             let composition = Composition::default();
             Ok(Configured {

@@ -379,6 +379,7 @@ pub fn serve(
         full: Arc::clone(&shared.full),
         kept_after: Arc::clone(&shared.kept_after),
         synced_in: Arc::clone(&shared.synced_in),
+        letters_let_go: Arc::clone(&shared.letters_let_go),
         covered: Arc::clone(&covered),
         needed,
         looked: 0,

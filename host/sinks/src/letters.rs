@@ -13,7 +13,7 @@ use crate::sqlite::SqliteError;
 /// How many letters are kept, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LetterLimits {
-    /// Bytes of all of them; beyond that the oldest go.
+    /// Bytes of all of them; beyond that the oldest go of the tenants that have the most.
     pub bytes: u64,
     /// How long one is kept.
     pub age: Duration,
@@ -106,6 +106,21 @@ pub(crate) fn bytes(connection: &Connection) -> rusqlite::Result<u64> {
     Ok(bytes.try_into().unwrap_or(0))
 }
 
+/// How much each tenant may keep, so that all have no more than `most` together: those that have
+/// less keep all of it.
+fn share(mut held: Vec<u64>, most: u64) -> u64 {
+    held.sort_unstable();
+    let (mut left, mut others) = (most, held.len() as u64);
+    for held in held {
+        let share = left / others;
+        if held > share {
+            return share;
+        }
+        (left, others) = (left - held, others - 1);
+    }
+    u64::MAX
+}
+
 /// Lets go of letters that are too old, and of the oldest where there are too many; how many.
 pub(crate) fn let_go(
     connection: &mut Connection,
@@ -120,13 +135,18 @@ pub(crate) fn let_go(
     if held > limits.bytes {
         // An eighth more, so that it is not done again at once.
         let most = limits.bytes - limits.bytes / 8;
-        let over = i64::try_from(held - most).unwrap_or(i64::MAX);
+        let of_each = format!("select sum({SIZE}) from dead_letters group by tenant");
+        let of_each: Vec<u64> = transaction
+            .prepare(&of_each)?
+            .query_map([], |row| Ok(row.get::<_, i64>(0)?.try_into().unwrap_or(0)))?
+            .collect::<rusqlite::Result<_>>()?;
+        let share = i64::try_from(share(of_each, most)).unwrap_or(i64::MAX);
         let oldest = format!(
             "delete from dead_letters where (epoch, number) in (select epoch, number from (select \
-             epoch, number, sum({SIZE}) over (order by epoch, number) - ({SIZE}) as before from \
-             dead_letters) where before < ?1)"
+             epoch, number, sum({SIZE}) over (partition by tenant order by epoch desc, number desc) \
+             as newer from dead_letters) where newer > ?1)"
         );
-        gone += transaction.execute(&oldest, [over])? as u64;
+        gone += transaction.execute(&oldest, [share])? as u64;
     }
     transaction.commit()?;
     Ok(gone)
@@ -312,5 +332,34 @@ mod tests {
         };
         sqlite.keep_letters(none).unwrap();
         assert_eq!(sqlite.letters_let_go(), 50);
+    }
+
+    #[test]
+    fn a_tenant_that_has_many_does_not_push_out_another() {
+        assert_eq!(share(vec![10, 100, 20], 1000), u64::MAX);
+        assert_eq!(share(vec![10, 100, 20], 90), 60);
+        assert_eq!(share(vec![50, 50], 40), 20);
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        let mut sqlite = Sqlite::open(&path).unwrap();
+        let limits = LetterLimits {
+            bytes: 100_000,
+            age: Duration::from_secs(3600),
+        };
+        sqlite.keep_letters(limits).unwrap();
+        for epoch in 1..=60 {
+            let mut letter = letter_of(Some("a"), 10_000);
+            // Two of one, and then many of another.
+            letter.tenant = if epoch <= 2 { "few" } else { "many" }.to_owned();
+            let letter = Outcome::Letter(Box::new(letter));
+            sqlite.take(&[said(epoch, letter)], epoch).unwrap();
+        }
+        let left = Letters::open(&path).unwrap();
+        let left = left.list(&LetterQuery::default(), 100).unwrap();
+        let last: Vec<u64> = left.iter().map(|letter| letter.id.0).collect();
+        assert!(
+            last.starts_with(&[1, 2]) && last.ends_with(&[59, 60]),
+            "{last:?}"
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! A detector that does what none should: it counts its calls in its own memory, which is not
-//! there when a call is executed again, and says so in what it finds.
+//! there when a call is executed again, and says so in what it finds. Where 10.0.0.9 is in its first
+//! call, which it can only take for one that is executed again, it never returns.
 
 use palisade_sdk::{Batch, Detector, Finding, Settings, SettingsError, export_detector, field};
 
@@ -17,6 +18,9 @@ impl Detector for Hoarder {
         self.calls += 1;
         let sources = batch.addresses(field!("src.ip"));
         for row in 0..batch.len() {
+            while self.calls == 1 && sources.get(row).to_string() == "10.0.0.9" {
+                std::hint::spin_loop();
+            }
             let finding = Finding::new("hoarded").subject(format!("address:{}", sources.get(row)));
             finding
                 .summary(format!("call {}", self.calls))

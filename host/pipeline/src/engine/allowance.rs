@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use palisade_runtime::{Fault, FaultCause, Limits, Mode, Plugin, Trace};
+use palisade_runtime::{Fault, FaultCause, Limits, Mode, Patience, Plugin, Trace};
 
 use crate::predicates::Effort;
 
@@ -12,6 +12,7 @@ use crate::predicates::Effort;
 pub(crate) struct Allowance {
     plugin: String,
     limits: Limits,
+    patience: Arc<Patience>,
     /// Whether calls have fuel, which counts then instead of time.
     fueled: bool,
     /// Whether nothing is timed.
@@ -32,6 +33,7 @@ impl Allowance {
         Allowance {
             plugin: plugin.manifest().name.clone(),
             limits,
+            patience: Arc::clone(plugin.patience()),
             fueled: plugin.mode().has_fuel(),
             untimed: plugin.mode() == Mode::Unbounded,
             epoch: 0,
@@ -66,7 +68,7 @@ impl Allowance {
             if self.fuel > self.limits.epoch_fuel {
                 self.exceed(export, FaultCause::EpochFuel(self.limits.epoch_fuel));
             }
-        } else if self.time > self.limits.epoch_time && !self.untimed {
+        } else if self.time > self.patience.of(self.limits.epoch_time) && !self.untimed {
             self.exceed(export, FaultCause::EpochTime(self.limits.epoch_time));
         }
     }
@@ -79,7 +81,8 @@ impl Allowance {
         if self.fueled {
             return Effort::within(None, self.limits.epoch_fuel.saturating_sub(self.fuel));
         }
-        let left = self.limits.epoch_time.saturating_sub(self.time);
+        let left = self.patience.of(self.limits.epoch_time);
+        let left = left.saturating_sub(self.time);
         Effort::within(Instant::now().checked_add(left), u64::MAX)
     }
 

@@ -230,7 +230,8 @@ impl EvaluateWorker {
                     let took = began.elapsed();
                     seat.allowance.chose(took, &effort);
                     out.routing += took;
-                    (turns, Budget::new(seat.plugin().limits().call_time))
+                    let time = seat.plugin().limits().call_time;
+                    (turns, Budget::new(seat.plugin().patience().of(time)))
                 }
             };
             let policy = seat.plugin().manifest().world == World::Policy;

@@ -1,9 +1,8 @@
 //! What host functions may do in one call into a guest: the guest's own clock stands still in them.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::HostState;
-use crate::limits::Limits;
 use crate::{FaultCause, Mode};
 
 /// Bytes of work after which the clock is looked at: less than a few milliseconds of any kind.
@@ -29,12 +28,12 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    /// That of a call that begins now.
-    pub(crate) fn of(limits: &Limits, mode: Mode) -> Work {
+    /// That of a call that begins now and may take so long.
+    pub(crate) fn of(time: Duration, mode: Mode) -> Work {
         let now = Instant::now();
         Work {
             until: match mode.has_deadlines() {
-                true => now.checked_add(limits.call_time),
+                true => now.checked_add(time),
                 false => None,
             },
             fueled: mode.has_fuel(),
@@ -144,10 +143,10 @@ pub(crate) fn text_of(column: &palisade_events::Column) -> impl Fn(u32) -> usize
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::time::Duration;
 
     use super::*;
     use crate::account::Account;
+    use crate::limits::Limits;
     use crate::manifest::Manifest;
 
     fn state(limits: Limits, mode: Mode) -> HostState {
@@ -174,7 +173,7 @@ mod tests {
             Arc::new([]),
             Account::of_plugin(1 << 19, &all),
         );
-        state.work = Work::of(&limits, mode);
+        state.work = Work::of(limits.call_time, mode);
         state.work.begin(1 << 20);
         state
     }

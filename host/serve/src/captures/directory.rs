@@ -33,6 +33,8 @@ const RETRY: Duration = Duration::from_secs(2);
 /// How long a capture of its own must not have been written to before it ends, where no other has
 /// arrived.
 const ALONE: Duration = Duration::from_secs(10);
+/// For how long a capture that is still written to holds up those that have arrived.
+const HELD_UP: Duration = Duration::from_secs(10);
 
 /// A directory where captures arrive.
 pub(crate) struct Directory {
@@ -72,6 +74,8 @@ struct Reading<'a> {
     /// and the record, when it is known.
     spent: VecDeque<(PathBuf, FilePlace, Option<u64>)>,
     often: Often,
+    /// Since when another has arrived than the one that is read.
+    behind: Option<Instant>,
 }
 
 impl Directory {
@@ -103,6 +107,7 @@ impl<'a> Reading<'a> {
             next: None,
             spent: VecDeque::new(),
             often: Often::default(),
+            behind: None,
         }
     }
 
@@ -160,6 +165,7 @@ impl<'a> Reading<'a> {
             let waits = !self.is_over();
             if let Some(open) = self.open.as_ref().filter(|_| !waits) {
                 open.end();
+                self.behind = None;
             }
             return Some(!waits);
         }
@@ -189,7 +195,7 @@ impl<'a> Reading<'a> {
                 self.spent.push_back((path, last.clone(), None));
             }
             image.read = Some(self.known.read());
-            self.open = None;
+            (self.open, self.behind) = (None, None);
         }
         let filled = Filled {
             epoch,
@@ -229,14 +235,14 @@ impl<'a> Reading<'a> {
         self.problem("passed over", problem);
     }
 
-    /// Whether the capture that is open, and has nothing more, is at its end: nobody writes to it,
-    /// and another has arrived, or it is one of its own.
+    /// Whether the capture that is open, and has nothing more for now, is at its end: another has
+    /// arrived, and nobody writes to this one or has done so for too long since; or it is one of its
+    /// own.
     fn is_over(&mut self) -> bool {
-        let quiet = self.open.as_mut().is_some_and(|open| open.is_quiet(QUIET));
-        if !quiet {
-            return false;
-        }
-        if self.directory.separate && self.open.as_mut().is_some_and(|open| open.is_quiet(ALONE)) {
+        let quiet = |open: &mut Option<Box<CaptureFile>>, time| {
+            open.as_mut().is_some_and(|open| open.is_quiet(time))
+        };
+        if self.directory.separate && quiet(&mut self.open, ALONE) {
             return true;
         }
         match self.look() {
@@ -247,7 +253,12 @@ impl<'a> Reading<'a> {
                 return false;
             }
         }
-        !self.arrived.is_empty()
+        if self.arrived.is_empty() {
+            self.behind = None;
+            return false;
+        }
+        let since = *self.behind.get_or_insert_with(Instant::now);
+        quiet(&mut self.open, QUIET) || since.elapsed() >= HELD_UP
     }
 
     /// Looks at the directory, if it may have changed.
@@ -268,9 +279,18 @@ impl<'a> Reading<'a> {
         }
         self.looked = Some((Instant::now(), Some(changed)));
         let listing = self.known.look(path).map_err(problem)?;
+        let cut = listing.cut.then(|| {
+            format!(
+                "{} has more files than are looked at; some are not read: move those away that were",
+                path.display()
+            )
+        });
         self.arrived = listing.arrived.into();
         if let Some(open) = &self.open {
             self.arrived.retain(|arrived| !open.is(&arrived.metadata));
+        }
+        if let Some(cut) = cut {
+            self.problem("cut", cut);
         }
         for path in listing.grown {
             self.directory.state.drops("grown-file", 1);

@@ -69,6 +69,8 @@ pub(super) struct Listing {
     pub(super) grown: Vec<PathBuf>,
     /// Those that were read, and are still there.
     pub(super) done: Vec<PathBuf>,
+    /// There are more files, or names, than are looked at.
+    pub(super) cut: bool,
 }
 
 fn inode(metadata: &Metadata) -> (u64, u64) {
@@ -113,9 +115,14 @@ impl Known {
     pub(super) fn look(&mut self, directory: &Path) -> io::Result<Listing> {
         let mut listing = Listing::default();
         let mut there = HashSet::new();
-        // So many as can be remembered, and as many that come.
-        for entry in std::fs::read_dir(directory)?.take(2 * MAX_FILES) {
+        for (names, entry) in std::fs::read_dir(directory)?.enumerate() {
             let entry = entry?;
+            // So many as can be remembered, and as many that come; and of names that are passed over
+            // no more than take a moment.
+            if there.len() >= 2 * MAX_FILES || names >= 64 * MAX_FILES {
+                listing.cut = true;
+                break;
+            }
             if is_temporary(&entry.file_name()) {
                 continue;
             }
@@ -253,5 +260,18 @@ mod tests {
         std::fs::remove_file(dir.path().join("z.pcap")).unwrap();
         known.look(dir.path()).unwrap();
         assert_eq!(known.read().len(), 0);
+    }
+
+    #[test]
+    fn names_that_are_passed_over_hide_no_capture() {
+        let dir = tempfile::tempdir().unwrap();
+        for number in 0..2 * MAX_FILES + 16 {
+            File::create(dir.path().join(format!(".{number}"))).unwrap();
+        }
+        for number in 0..16 {
+            std::fs::write(dir.path().join(format!("{number}.pcap")), "x").unwrap();
+        }
+        let listing = Known::default().look(dir.path()).unwrap();
+        assert_eq!((listing.arrived.len(), listing.cut), (16, false));
     }
 }

@@ -150,12 +150,13 @@ pub(crate) fn text(shared: &Shared) -> String {
     let letters = [
         ("kept", shared.letters.load(Ordering::Relaxed)),
         ("dropped", shared.letters_dropped.load(Ordering::Relaxed)),
+        ("let-go", shared.letters_let_go.load(Ordering::Relaxed)),
     ];
     let letters = letters.map(|(what, count)| (format!("{{what=\"{what}\"}}"), count as f64));
     family(
         "dead_letters_total",
         "counter",
-        "Dead letters since the start, by whether there was room in their epoch.",
+        "Dead letters since the start: kept, dropped for want of room in their epoch, and let go later.",
         letters.into(),
     );
     family(

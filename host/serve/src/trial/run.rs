@@ -15,7 +15,7 @@ use crate::collect::Collect;
 use crate::config::Config;
 use crate::loader::Loader;
 use crate::record::{Identity, Record};
-use crate::redo::{Means, Redone};
+use crate::redo::{Means, PATIENCE, Redone};
 use crate::server::{ServeError, Tell, store};
 
 /// How often it is reported how it stands.
@@ -44,6 +44,8 @@ pub fn trial(
         tell,
         stop,
     };
+    // It runs beside the server, and has less of the machine.
+    loader.patience(PATIENCE);
     let past = request.past_seconds.map(Duration::from_secs);
     let Start {
         mut redone,

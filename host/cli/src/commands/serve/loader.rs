@@ -482,6 +482,10 @@ fn composition(loaded: &Loaded) -> Result<Composition> {
 }
 
 impl Loader for HostLoader {
+    fn patience(&self, times: u32) {
+        self.runtime.patience().set(times);
+    }
+
     fn configured(&self, store: &Arc<Store>) -> Result<Configured, LoadError> {
         self.read(store).map_err(error)
     }

@@ -178,7 +178,8 @@ impl ParseWorker {
             for allowance in &mut self.allowances {
                 allowance.begin(self.epoch);
             }
-            let budget = |parser: &Arc<Plugin>| Budget::new(parser.limits().call_time);
+            let budget =
+                |parser: &Arc<Plugin>| Budget::new(parser.patience().of(parser.limits().call_time));
             self.budgets = self.parsers.iter().map(budget).collect();
         }
         while let Some(piece) = pieces.list.get(self.routed) {
