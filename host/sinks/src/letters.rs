@@ -176,14 +176,17 @@ impl Letters {
         }
     }
 
-    /// At most `limit` letters, in the order of their ids.
+    /// At most `limit` letters, in the order of their ids, each without its event and its frames,
+    /// which may be a MiB.
     ///
     /// # Errors
     /// When they cannot be read.
     pub fn list(&self, query: &LetterQuery, limit: u32) -> Result<Vec<KeptLetter>, SqliteError> {
         let error = self.error();
-        let select = "select * from dead_letters where (epoch, number) > (?1, ?2) and (?3 is null or \
-                      plugin = ?3) and (?4 = 0 or redriven is null) order by epoch, number limit ?5";
+        let select = "select epoch, number, kept, time, tenant, source, pack, plugin, digest, export, \
+                      event_ref, reason, '' as backtrace, '' as json, whole, redriven from \
+                      dead_letters where (epoch, number) > (?1, ?2) and (?3 is null or plugin = ?3) \
+                      and (?4 = 0 or redriven is null) order by epoch, number limit ?5";
         let mut select = self.connection.prepare(select).map_err(&error)?;
         let after = i64::try_from(query.after.0).unwrap_or(i64::MAX);
         let given = params![after, query.after.1, query.plugin, query.open, limit];
@@ -282,6 +285,8 @@ mod tests {
             found.iter().map(|letter| letter.id.0).collect()
         };
         assert_eq!(ids(LetterQuery::default()), [1, 2, 3, 4]);
+        let listed = letters.list(&LetterQuery::default(), 10).unwrap();
+        assert!(listed.iter().all(|letter| letter.letter.json.is_empty()));
         let of_a = LetterQuery {
             plugin: Some("a".to_owned()),
             ..LetterQuery::default()

@@ -1,14 +1,17 @@
 //! A call as it is kept.
 
 use std::collections::BTreeSet;
+use std::fmt::Formatter;
 use std::io::{Read as _, Write as _};
+use std::marker::PhantomData;
 
 use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use palisade_events::{Batch, Citation, Digest, Event, KeptRows, Mask, contain};
 use palisade_runtime::Asked;
-use serde::{Deserialize, Serialize};
+use serde::de::{Error as _, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Fired, ReplayError, View};
 use crate::engine::{Called, Evidence};
@@ -17,6 +20,35 @@ use crate::engine::{Called, Evidence};
 const MAGIC: [u8; 8] = *b"PALEVD01";
 /// Bytes of a call, before it is compressed.
 pub const MAX_CALL: u64 = 96 << 20;
+/// The most entries of each list of a call: a few bytes of one may be many in memory.
+pub const MAX_LIST: usize = 1 << 18;
+
+/// Reads a list of at most [`MAX_LIST`] entries.
+fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
+    struct Listed<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Listed<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, to: &mut Formatter<'_>) -> std::fmt::Result {
+            write!(to, "a list of at most {MAX_LIST} entries")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut of: A) -> Result<Vec<T>, A::Error> {
+            let mut all = Vec::new();
+            while let Some(entry) = of.next_element()? {
+                if all.len() == MAX_LIST {
+                    return Err(A::Error::invalid_length(MAX_LIST + 1, &self));
+                }
+                all.push(entry);
+            }
+            Ok(all)
+        }
+    }
+
+    from.deserialize_seq(Listed(PhantomData))
+}
+
 /// A call, with everything that it depended on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KeptCall {
@@ -31,16 +63,19 @@ pub struct KeptCall {
     /// Whose call it was.
     pub plugin: KeptPlugin,
     /// The datasets that the plugin names, in that order, each with its digest if it was there.
+    #[serde(deserialize_with = "list")]
     pub datasets: Vec<(String, Option<String>)>,
     /// The function that was called.
     pub export: String,
     /// With what.
     pub occasion: KeptOccasion,
     /// What it asked and was told.
+    #[serde(deserialize_with = "list")]
     pub asked: Vec<Asked>,
     /// How many findings, retractions and judgements it filed.
     pub filed: u32,
     /// Those of them that came out.
+    #[serde(deserialize_with = "list")]
     pub said: Vec<KeptSaid>,
     /// Events that these cite among its rows, whole.
     pub cited: Option<KeptEvents>,
@@ -64,6 +99,7 @@ pub struct KeptPlugin {
     /// The pack that it came in, as `vendor/name@version`.
     pub packed: Option<String>,
     /// The capabilities that it was granted.
+    #[serde(deserialize_with = "list")]
     pub capabilities: Vec<String>,
 }
 
@@ -82,6 +118,7 @@ pub enum KeptOccasion {
         /// Whose they are.
         tenant: String,
         /// Name, key, and when they were due, in nanoseconds since 1970.
+        #[serde(deserialize_with = "list")]
         fired: Vec<(String, String, u64)>,
     },
 }
@@ -187,12 +224,24 @@ impl KeptCall {
         })
     }
 
+    /// Entries of its lists, together.
+    pub fn entries(&self) -> usize {
+        let fired = match &self.occasion {
+            KeptOccasion::Rows { .. } => 0,
+            KeptOccasion::Timers { fired, .. } => fired.len(),
+        };
+        self.datasets.len() + self.asked.len() + self.said.len() + fired
+    }
+
     /// The call as bytes.
     ///
     /// # Errors
-    /// When it has more than [`MAX_CALL`] bytes.
+    /// When it has more than [`MAX_CALL`] bytes, or a list of it more than [`MAX_LIST`] entries.
     pub fn encode(&self) -> Result<Vec<u8>, ReplayError> {
         let error = |error: &dyn std::fmt::Display| ReplayError::Evidence(error.to_string());
+        if self.entries() > MAX_LIST {
+            return Err(too_large());
+        }
         let bytes = postcard::to_stdvec(self).map_err(|e| error(&e))?;
         if bytes.len() as u64 > MAX_CALL {
             return Err(too_large());
@@ -207,18 +256,25 @@ impl KeptCall {
     /// Reads a call, whoever wrote it.
     ///
     /// # Errors
-    /// When the bytes are none, or stand for more than [`MAX_CALL`].
+    /// When the bytes are none, or stand for more than [`MAX_CALL`] or longer lists than
+    /// [`MAX_LIST`].
     pub fn decode(bytes: &[u8]) -> Result<KeptCall, ReplayError> {
+        Self::decode_within(bytes, &mut { MAX_CALL })
+    }
+
+    /// The same, of which several together stand for so many bytes at most; it takes off of those.
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode).
+    pub fn decode_within(bytes: &[u8], left: &mut u64) -> Result<KeptCall, ReplayError> {
         let error = |error: &dyn std::fmt::Display| ReplayError::Evidence(error.to_string());
         let rest = bytes
             .strip_prefix(&MAGIC)
             .ok_or_else(|| error(&"it is none of this version of Palisade"))?;
         let mut plain = Vec::new();
-        let mut decoder = ZlibDecoder::new(rest).take(MAX_CALL + 1);
+        let mut decoder = ZlibDecoder::new(rest).take(*left + 1);
         decoder.read_to_end(&mut plain).map_err(|e| error(&e))?;
-        if plain.len() as u64 > MAX_CALL {
-            return Err(too_large());
-        }
+        *left = left.checked_sub(plain.len() as u64).ok_or_else(too_large)?;
         let read = contain(|| postcard::take_from_bytes(&plain).map_err(|e| error(&e)));
         let (call, rest): (KeptCall, &[u8]) =
             read.unwrap_or_else(|panicked| Err(error(&panicked)))?;

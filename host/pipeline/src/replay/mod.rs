@@ -17,7 +17,7 @@ use palisade_runtime::{
 };
 
 pub use compare::Difference;
-pub use kept::{KeptCall, KeptEvents, KeptOccasion, KeptPlugin, KeptSaid, MAX_CALL};
+pub use kept::{KeptCall, KeptEvents, KeptOccasion, KeptPlugin, KeptSaid, MAX_CALL, MAX_LIST};
 
 use crate::engine::Called;
 

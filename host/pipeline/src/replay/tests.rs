@@ -1,3 +1,8 @@
+use std::io::Write as _;
+
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
+
 use super::*;
 
 #[test]
@@ -29,6 +34,20 @@ fn what_is_no_kept_call_is_refused_and_what_it_stands_for_is_bounded() {
         }
         assert!(KeptCall::decode(&bytes[..at]).is_err());
     }
+    // A list that is longer in memory than as bytes.
+    let mut long = call.clone();
+    long.datasets = vec![(String::new(), None); MAX_LIST];
+    let within = long.encode().unwrap();
+    assert_eq!(KeptCall::decode(&within).unwrap(), long);
+    assert!(KeptCall::decode_within(&within, &mut { MAX_LIST as u64 }).is_err());
+    long.datasets.push((String::new(), None));
+    assert!(long.encode().is_err());
+    let plain = postcard::to_stdvec(&long).unwrap();
+    let mut packed = b"PALEVD01".to_vec();
+    let mut encoder = ZlibEncoder::new(&mut packed, Compression::fast());
+    encoder.write_all(&plain).unwrap();
+    encoder.finish().unwrap();
+    assert!(KeptCall::decode(&packed).is_err());
     // Few bytes that stand for many.
     let mut large = call.clone();
     large.export = "x".repeat(MAX_CALL as usize);

@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 
-use palisade_pipeline::replay::{KeptCall, ReplayError};
+use palisade_pipeline::replay::{KeptCall, MAX_CALL, MAX_LIST, ReplayError};
 use palisade_sinks::SaidRow;
 use palisade_store::Digest;
 use serde::{Deserialize, Serialize};
@@ -152,7 +152,9 @@ impl Case {
             }
             components.insert(digest.clone(), bytes);
         }
-        let mut calls = Vec::new();
+        let mut calls: Vec<CaseCall> = Vec::new();
+        // All calls together have no more than one may.
+        let (mut left, mut listed) = (MAX_CALL, 0);
         for (digest, at) in about.evidence.iter().zip(0..) {
             let bytes = entries.remove(&format!("evidence/{at}"));
             let bytes = bytes.ok_or_else(|| malformed(format!("there is no evidence/{at}")))?;
@@ -162,7 +164,15 @@ impl Case {
                     doctored(&format!("evidence/{at} is {found}, and not {digest}")).into(),
                 );
             }
-            let call = KeptCall::decode(&bytes)?;
+            if calls.iter().any(|call| call.digest == found) {
+                return Err(malformed(format!("evidence/{at} is there twice")).into());
+            }
+            let call = KeptCall::decode_within(&bytes, &mut left)?;
+            listed += call.entries();
+            if listed > MAX_LIST {
+                let problem = format!("its calls have lists of more than {MAX_LIST} entries");
+                return Err(malformed(problem).into());
+            }
             if !components.contains_key(&call.plugin.digest) {
                 return Err(doctored(&format!(
                     "evidence/{at} is of a component that is not in it"
@@ -244,7 +254,9 @@ fn entries(from: impl Read) -> Result<BTreeMap<String, Vec<u8>>, BundleError> {
     let mut archive = Archive::new(from.take(MAX_BUNDLE));
     let mut found = BTreeMap::new();
     let mut total = 0;
-    for (count, entry) in archive.entries().map_err(malformed)?.enumerate() {
+    // Without what other entries say of an entry, such as a long name, which would be read whole.
+    let archive = archive.entries().map_err(malformed)?.raw(true);
+    for (count, entry) in archive.enumerate() {
         let mut entry = entry.map_err(malformed)?;
         if count >= MAX_ENTRIES {
             return Err(malformed(format!("it has more than {MAX_ENTRIES} entries")));
@@ -441,5 +453,51 @@ mod tests {
             .collect();
         assert!(refused(&archive(&entries)).contains("more than 600 entries"));
         assert!(refused(&archive(&entries[..600])).contains("bundle.json"));
+    }
+
+    #[test]
+    fn a_bundle_of_lists_without_end_is_refused() {
+        let packed = |calls: Vec<KeptCall>| {
+            let mut case = case();
+            let of = |call: KeptCall| {
+                let bytes = call.encode().unwrap();
+                CaseCall {
+                    digest: KeptCall::digest_of(&bytes).to_string(),
+                    bytes,
+                    call,
+                    reproduced: None,
+                }
+            };
+            case.calls = calls.into_iter().map(of).collect();
+            let mut bundle = Vec::new();
+            case.write_bundle(&mut bundle).unwrap();
+            Case::read_bundle(&*bundle).map_err(|error| error.to_string())
+        };
+        let call = |epoch, datasets| KeptCall {
+            epoch,
+            datasets: vec![(String::new(), None); datasets],
+            ..case().calls.remove(0).call
+        };
+        assert!(packed(vec![call(7, 10), call(7, 11)]).is_ok());
+        let half = MAX_LIST / 2;
+        let problem = packed(vec![call(7, half), call(7, half + 1)]).unwrap_err();
+        assert!(problem.contains("more than 262144 entries"), "{problem}");
+        let problem = packed(vec![call(7, 10), call(7, 10)]).unwrap_err();
+        assert!(problem.contains("there twice"), "{problem}");
+    }
+
+    #[test]
+    fn long_names_of_an_archive_are_not_read() {
+        let mut builder = Builder::new(Vec::new());
+        let mut header = Header::new_gnu();
+        let name = "x".repeat(1 << 20);
+        header.set_entry_type(EntryType::GNULongName);
+        header.set_size(name.len() as u64);
+        builder
+            .append_data(&mut header, "././@LongLink", name.as_bytes())
+            .unwrap();
+        let bytes = builder.into_inner().unwrap();
+        let problem = entries(&*bytes).unwrap_err().to_string();
+        assert!(problem.len() < 200, "{}", problem.len());
     }
 }

@@ -298,6 +298,17 @@ pub(super) fn fill(t: &mut Table) {
         &["tests::what_is_no_kept_call_is_refused_and_what_it_stands_for_is_bounded"],
     );
     t.constant(
+        "pipeline/src/replay/kept.rs",
+        "MAX_LIST",
+        Count,
+        "entries of each list of a call's evidence, and of all lists of a bundle",
+        "the call leaves none, which is counted; what is read is refused",
+        &[
+            "tests::what_is_no_kept_call_is_refused_and_what_it_stands_for_is_bounded",
+            "bundle::a_bundle_of_lists_without_end_is_refused",
+        ],
+    );
+    t.constant(
         "serve/src/evidence/log.rs",
         "MAX_EPOCH",
         Bytes,
